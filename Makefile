@@ -1,0 +1,76 @@
+# monban: `make help` explains each target. GOFLAGS and friends can be set as usual.
+SHELL := /bin/bash
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO ?= go
+GOBUILD := $(GO) build -trimpath -ldflags "$(LDFLAGS)"
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+need-go:
+	@command -v $(GO) >/dev/null || { echo "missing: Go 1.26 or newer. Install it with: apt-get install golang-go, or unpack the archive of go.dev/dl into /usr/local"; exit 1; }
+need-cc: need-go
+	@command -v $${CC:-gcc} >/dev/null || { echo "missing: a C compiler (the server's SQLite needs it). Install it with: apt-get install gcc libc6-dev"; exit 1; }
+
+build: server gateway ## both programs into bin/
+server: need-cc ## bin/monban-server
+	@mkdir -p bin && $(GOBUILD) -o bin/monban-server ./server
+gateway: need-go ## bin/monban-gateway for this machine, without cgo
+	@mkdir -p bin && CGO_ENABLED=0 $(GOBUILD) -o bin/monban-gateway ./gateway
+gateway-amd64: need-go ## gateway for a 64-bit PC
+	@mkdir -p bin && CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GOBUILD) -o bin/monban-gateway-amd64 ./gateway
+gateway-arm64: need-go ## gateway for a 64-bit Raspberry Pi
+	@mkdir -p bin && CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GOBUILD) -o bin/monban-gateway-arm64 ./gateway
+gateway-armv7: need-go ## gateway for a Raspberry Pi 2 or 3 with a 32-bit system
+	@mkdir -p bin && CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(GOBUILD) -o bin/monban-gateway-armv7 ./gateway
+gateway-armv6: need-go ## gateway for a Raspberry Pi 1 or Zero
+	@mkdir -p bin && CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 $(GOBUILD) -o bin/monban-gateway-armv6 ./gateway
+
+run: build ## start the demo: a server and two simulated gateways with a sample city hall; Ctrl-C stops all
+	@scripts/run
+
+test: need-cc ## every test but browser, fuzz and bench (under 10 minutes on 2 cores)
+	$(GO) test ./...
+
+race: need-cc ## the concurrent parts under the race detector
+	$(GO) test -race -short ./gateway/... ./server/downlink/... ./server/store/... ./server/web/... ./server/app/...
+
+test-32bit: need-go ## pure core and gateway as a 32-bit program
+	GOARCH=386 CGO_ENABLED=0 $(GO) test -short ./firmware/... ./gateway/...
+
+fuzz: need-cc ## every fuzz target for FUZZTIME (10 s) each
+	@GO="$(GO)" scripts/fuzz $(FUZZTIME)
+
+ui: ## npm packages for the browser tests (axe-core); nothing else needs npm
+	cd server/web && npm ci --ignore-scripts --no-audit --no-fund
+
+browser: need-cc ui ## pages in a real Chromium, both languages, with axe
+	MONBAN_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./server/web/...
+
+bench: build ## goals as same-run ratios; writes bench.json
+	bin/monban-server bench --out bench.json
+bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
+	bin/monban-server bench --quick --out bench.json
+
+lint: need-cc ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+requirements: need-cc ## all requirement rows with owner and the tests that name them
+	@$(GO) test -count=1 -run TestRequirementsTable -v ./docs | sed -n '/^ROW/s/^ROW //p'
+
+deps: need-cc ## rewrite docs/deps: what each program links
+	@GO="$(GO)" scripts/deps
+
+check: ## what CI runs: every stage of .ci/budget.tsv, timed
+	@.ci/check
+
+clean: ## remove what was built and the demo's data
+	rm -rf bin demo bench.json
+
+.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean
