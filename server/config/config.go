@@ -1,0 +1,250 @@
+// Package config reads the server's one TOML file into a checked Config.
+//
+// It must never guess: an unknown key, a value of the wrong type or a value out of range is an
+// error that names the file, the line or the key. It opens nothing but the file itself and is used
+// by every subcommand of monban-server. Secrets are never in this file; it only names directories.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Config is the whole file. Relative paths are relative to the working directory of the process.
+type Config struct {
+	// Site is the site's name in topics and key names; [a-z0-9-], 1–32 characters.
+	Site string `toml:"site"`
+	// TimeZone is an IANA name; days, schedules and reports are those of this zone.
+	TimeZone string `toml:"time_zone"`
+	// DataDir holds the database, keys and certificates, all of it 0600/0700.
+	DataDir string  `toml:"data_dir"`
+	MQTT    MQTT    `toml:"mqtt"`
+	HTTP    HTTP    `toml:"http"`
+	CA      CA      `toml:"ca"`
+	Ask     Ask     `toml:"ask"`
+	Login   Login   `toml:"login"`
+	Session Session `toml:"session"`
+	Log     Log     `toml:"log"`
+	Metrics Metrics `toml:"metrics"`
+}
+
+// MQTT says which broker carries the messages: the embedded one (Listen) or an external one
+// (BrokerURL). Exactly one of the two is set after Load.
+type MQTT struct {
+	// Listen is host:port of the embedded broker. Mutual TLS 1.3 always, so any address is allowed.
+	Listen string `toml:"listen"`
+	// BrokerURL is tls://host:port of an external broker; there is no plaintext form.
+	BrokerURL string `toml:"broker_url"`
+	// MaxGateways sizes the embedded broker's connection limit (twice this number); 1–10000.
+	MaxGateways int `toml:"max_gateways"`
+	// RuntimeDir is where the embedded broker makes a fresh directory at each start. Nothing of
+	// value is in it.
+	RuntimeDir string `toml:"runtime_dir"`
+}
+
+// HTTP is the listener of the pages.
+type HTTP struct {
+	// Listen is host:port; without TLS only a loopback address is accepted (D30).
+	Listen string `toml:"listen"`
+	// TLSCert and TLSKey are PEM files; both or neither.
+	TLSCert string `toml:"tls_cert"`
+	TLSKey  string `toml:"tls_key"`
+}
+
+// CA says where the site's certificates are.
+type CA struct {
+	// Dir is the directory of root.crt, issuing.crt, server.crt and their keys.
+	Dir string `toml:"dir"`
+	// Names are further host names and IP addresses of the server's certificate, beside localhost
+	// and the loopback addresses.
+	Names []string `toml:"names"`
+	// DeviceValidity is the life of a gateway's certificate; 1 h – 1 year.
+	DeviceValidity Duration `toml:"device_validity"`
+}
+
+// Ask bounds the online decision.
+type Ask struct {
+	// Timeout is how long an ask may wait for its decision at the server; 50 ms – 2 s. An answer
+	// later than the gateway's own budget is ignored there, so working on it longer is waste.
+	Timeout Duration `toml:"timeout"`
+	// Workers is how many asks are opened and decided at the same time; 0 = twice the CPUs.
+	Workers int `toml:"workers"`
+}
+
+// Login limits guessing of passwords.
+type Login struct {
+	// Tries is how many wrong passwords one account may give within Window; 3–20.
+	Tries int `toml:"tries"`
+	// Window is the time over which tries are counted; 1 min – 24 h.
+	Window Duration `toml:"window"`
+	// Lockout is how long an account rests after that; 1 min – 24 h.
+	Lockout Duration `toml:"lockout"`
+}
+
+// Session limits how long a signed-in browser stays signed in.
+type Session struct {
+	// Idle ends a session without requests; 1 min – 12 h.
+	Idle Duration `toml:"idle"`
+	// Absolute ends any session; 10 min – 24 h, not shorter than Idle.
+	Absolute Duration `toml:"absolute"`
+}
+
+// Log sets the journal.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `toml:"level"`
+	// Format is json (for the journal) or text (for a terminal).
+	Format string `toml:"format"`
+}
+
+// Metrics sets the measuring page.
+type Metrics struct {
+	// Listen is host:port on loopback of /metrics; empty means that there is none.
+	Listen string `toml:"listen"`
+}
+
+// Duration is a time written as "400ms", "14h" in the file. It is a struct because the TOML library
+// would read a bare number, which has no unit, into any integer type.
+type Duration struct{ d time.Duration }
+
+// D makes a Duration.
+func D(d time.Duration) Duration { return Duration{d} }
+
+// UnmarshalText reads Go's duration syntax.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration such as \"400ms\", \"5s\" or \"12h\"", text)
+	}
+	d.d = v
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.d.String()), nil }
+
+// Std returns d as a time.Duration.
+func (d Duration) Std() time.Duration { return d.d }
+
+// Equal reports whether both are the same time.
+func (d Duration) Equal(e Duration) bool { return d == e }
+
+// Default is what holds when the file says nothing. Site, time zone and data directory have no
+// default: a wrong guess there would put records into the wrong place.
+func Default() Config {
+	return Config{
+		// 200 doors is a large city hall; four times that leaves room, and the limit that follows
+		// from it (800 connections of about 70 KB) is still small.
+		MQTT: MQTT{MaxGateways: 400},
+		// Loopback: a first start must not open a page to the network.
+		HTTP: HTTP{Listen: "127.0.0.1:8080"},
+		// 14 days: a stolen device's certificate dies soon even where the deny list is forgotten,
+		// and a gateway still survives the year-end closure, as it renews from half of it on.
+		CA: CA{DeviceValidity: D(14 * 24 * time.Hour)},
+		// 400 ms is the gateway's budget; a person at a door feels more than half a second.
+		Ask: Ask{Timeout: D(400 * time.Millisecond)},
+		// 5 tries in 15 minutes, then 15 minutes of rest: a guesser gets 480 a day, a person who
+		// mistypes loses a coffee break.
+		Login: Login{Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute)},
+		// 15 minutes idle suits a shared counter PC; 10 hours covers one working day and no night.
+		Session: Session{Idle: D(15 * time.Minute), Absolute: D(10 * time.Hour)},
+		// Info and JSON: for the journal of a machine nobody watches.
+		Log: Log{Level: "info", Format: "json"},
+	}
+}
+
+// Load reads and checks the file at path. Its error is one line per fault, each beginning with the
+// file's name (and line, where there is one).
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads and checks data; name stands for the file in errors.
+func Parse(name string, data []byte) (*Config, error) {
+	c := Default()
+	dec := toml.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return nil, decodeError(name, err)
+	}
+	c.fill()
+	if err := c.Validate(); err != nil {
+		return nil, prefixed(name, err)
+	}
+	return &c, nil
+}
+
+// fill sets the defaults that follow from other settings.
+func (c *Config) fill() {
+	if c.MQTT.Listen == "" && c.MQTT.BrokerURL == "" {
+		// Loopback, as for the pages; 8883 is the port registered for MQTT over TLS.
+		c.MQTT.Listen = "127.0.0.1:8883"
+	}
+	if c.DataDir == "" {
+		return // Validate says so
+	}
+	if c.CA.Dir == "" {
+		c.CA.Dir = filepath.Join(c.DataDir, "ca")
+	}
+	if c.MQTT.RuntimeDir == "" {
+		// Beside the data and not in /tmp: other users must not be able to prepare the place.
+		c.MQTT.RuntimeDir = filepath.Join(c.DataDir, "run")
+	}
+}
+
+// Location is the site's time zone. Validate has proved that it loads.
+func (c *Config) Location() *time.Location {
+	loc, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		panic("BUG: time zone of a validated configuration does not load: " + err.Error())
+	}
+	return loc
+}
+
+// Level is the journal's level.
+func (c *Config) Level() slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+// Path returns the named file inside the data directory.
+func (c *Config) Path(elem ...string) string {
+	return filepath.Join(append([]string{c.DataDir}, elem...)...)
+}
+
+// decodeError turns the TOML library's errors into FILE:LINE: lines.
+func decodeError(name string, err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) {
+		all := make([]error, 0, len(strict.Errors))
+		for i := range strict.Errors {
+			e := &strict.Errors[i]
+			line, _ := e.Position()
+			all = append(all, fmt.Errorf("%s:%d: unknown key %q", name, line, dotted(e.Key())))
+		}
+		return errors.Join(all...)
+	}
+	var de *toml.DecodeError
+	if errors.As(err, &de) {
+		line, _ := de.Position()
+		if key := dotted(de.Key()); key != "" {
+			return fmt.Errorf("%s:%d: %s: %s", name, line, key, trimmed(de.Error()))
+		}
+		return fmt.Errorf("%s:%d: %s", name, line, trimmed(de.Error()))
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
