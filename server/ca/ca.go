@@ -1,0 +1,325 @@
+// Package ca is a site's own small certificate authority: an offline root, an issuing key, the
+// server's certificate and the gateways' certificates, and the list of those that are refused.
+//
+// It uses crypto/x509 alone. It must never write a private key readable by others, never load one
+// that is, and never issue a certificate that could speak as the server. TLS keys are apart from
+// the keys that sign messages (D18): a stolen TLS key forges no record and opens no door.
+package ca
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// ServerName is the common name of the server's certificate: as a TLS server to gateways and as
+// the MQTT client of its own broker. No gateway may have this name.
+const ServerName = "monban-server"
+
+const (
+	// rootValidity outlives the equipment of one procurement (5–7 years) with room to move.
+	rootValidity = 10 * 365 * 24 * time.Hour
+	// issuingValidity bounds what a stolen server disk is worth; the root signs a new one each year.
+	issuingValidity = 365 * 24 * time.Hour
+	// backdate lets a gateway whose clock is a little slow accept a certificate made a moment ago.
+	backdate = 5 * time.Minute
+)
+
+// CA is a loaded authority. Its methods may be called from several goroutines.
+type CA struct {
+	dir     string
+	site    string
+	root    *x509.Certificate
+	issuing *x509.Certificate
+	key     crypto.Signer // the issuing key
+	server  tls.Certificate
+	deny    denyList
+}
+
+// Options of Create.
+type Options struct {
+	Site string
+	// Names are host names and IP addresses of the server beside localhost, 127.0.0.1 and ::1.
+	Names []string
+	// Now is the time of creation.
+	Now time.Time
+}
+
+// Create makes a new authority in dir (0700), which must not hold one yet, and loads it. The root
+// key is written beside the rest; a real site then moves root.key off the machine: nothing here
+// needs it until the issuing certificate ends.
+func Create(dir string, o Options) (*CA, error) {
+	if !validName(o.Site) {
+		return nil, fmt.Errorf("create certificate authority: site %q is not 1 to 32 characters of a-z, 0-9 and -", o.Site)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "root.crt")); err == nil {
+		return nil, fmt.Errorf("create certificate authority: %s exists already", filepath.Join(dir, "root.crt"))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create certificate authority: %w", err)
+	}
+	rootKey, rootDER, err := makeRoot(o)
+	if err != nil {
+		return nil, fmt.Errorf("create root certificate: %w", err)
+	}
+	root, err := x509.ParseCertificate(rootDER)
+	if err != nil {
+		return nil, fmt.Errorf("create root certificate: %w", err)
+	}
+	issKey, issDER, err := makeIssuing(o, root, rootKey)
+	if err != nil {
+		return nil, fmt.Errorf("create issuing certificate: %w", err)
+	}
+	issuing, err := x509.ParseCertificate(issDER)
+	if err != nil {
+		return nil, fmt.Errorf("create issuing certificate: %w", err)
+	}
+	srvKey, srvDER, err := makeServer(o, issuing, issKey)
+	if err != nil {
+		return nil, fmt.Errorf("create server certificate: %w", err)
+	}
+	var files []file
+	for _, k := range []struct {
+		name  string
+		key   *ecdsa.PrivateKey
+		chain [][]byte
+	}{
+		{"server", srvKey, [][]byte{srvDER, issDER}},
+		{"issuing", issKey, [][]byte{issDER}},
+		{"root", rootKey, [][]byte{rootDER}}, // root.crt last: its presence means that all is there
+	} {
+		pemKey, err := keyPEM(k.key)
+		if err != nil {
+			return nil, fmt.Errorf("create %s key: %w", k.name, err)
+		}
+		files = append(files, file{k.name + ".key", pemKey}, file{k.name + ".crt", certPEM(k.chain...)})
+	}
+	for _, f := range files {
+		if err := writeNew(filepath.Join(dir, f.name), f.data); err != nil {
+			return nil, fmt.Errorf("create certificate authority: %w", err)
+		}
+	}
+	if err := syncDir(dir); err != nil {
+		return nil, fmt.Errorf("create certificate authority: %w", err)
+	}
+	return Open(dir, o.Now)
+}
+
+// Open loads the authority in dir and proves that its files belong together and are valid at now.
+// Each error names the file at fault. root.key is not needed.
+func Open(dir string, now time.Time) (*CA, error) {
+	rootPath, issPath, srvPath := filepath.Join(dir, "root.crt"), filepath.Join(dir, "issuing.crt"), filepath.Join(dir, "server.crt")
+	roots, err := readCerts(rootPath)
+	if err != nil {
+		return nil, err
+	}
+	c := &CA{dir: dir, root: roots[0]}
+	if err := c.root.CheckSignatureFrom(c.root); err != nil {
+		return nil, fmt.Errorf("%s: is not a self-signed root certificate: %w", rootPath, err)
+	}
+	c.site = siteOf(c.root)
+	iss, key, err := readPair(issPath, filepath.Join(dir, "issuing.key"))
+	if err != nil {
+		return nil, err
+	}
+	c.issuing, c.key = iss[0], key
+	if err := c.verify(iss, now, x509.ExtKeyUsageAny); err != nil {
+		return nil, fmt.Errorf("%s: %w", issPath, err)
+	}
+	srv, srvKey, err := readPair(srvPath, filepath.Join(dir, "server.key"))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.verify(srv, now, x509.ExtKeyUsageServerAuth); err != nil {
+		return nil, fmt.Errorf("%s: %w", srvPath, err)
+	}
+	c.server = tls.Certificate{PrivateKey: srvKey, Leaf: srv[0]}
+	for _, s := range srv {
+		c.server.Certificate = append(c.server.Certificate, s.Raw)
+	}
+	if err := c.deny.open(dir); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Site is the site's name as the root certificate gives it.
+func (c *CA) Site() string { return c.site }
+
+// Expires is when the first of the server's own certificates ends; a real site warns weeks ahead.
+func (c *CA) Expires() time.Time {
+	if c.server.Leaf.NotAfter.Before(c.issuing.NotAfter) {
+		return c.server.Leaf.NotAfter
+	}
+	return c.issuing.NotAfter
+}
+
+// RootPEM is what a gateway trusts: the root certificate.
+func (c *CA) RootPEM() []byte { return certPEM(c.root.Raw) }
+
+// Issued is a gateway's new TLS identity.
+type Issued struct {
+	CertPEM  []byte // the certificate and the issuing certificate
+	KeyPEM   []byte // PKCS #8
+	Serial   string // lower-case hex
+	NotAfter time.Time
+}
+
+// DefaultValidity is the life of a gateway's certificate: short, so that a forgotten device stops
+// by itself, and long enough for the year-end closure.
+const DefaultValidity = 14 * 24 * time.Hour
+
+// IssueGateway makes a key and a certificate for the gateway id, valid from now for validity, or
+// until the issuing certificate ends if that is sooner. The serial is noted, so that the gateway
+// can be denied by its name later.
+func (c *CA) IssueGateway(id string, validity time.Duration, now time.Time) (Issued, error) {
+	if !validName(id) || id == ServerName {
+		return Issued{}, fmt.Errorf("issue certificate: gateway %q is not 1 to 32 characters of a-z, 0-9 and - (and not %s)", id, ServerName)
+	}
+	if validity <= 0 {
+		return Issued{}, fmt.Errorf("issue certificate for %s: validity %v is not positive", id, validity)
+	}
+	notAfter := now.Add(validity)
+	if notAfter.After(c.issuing.NotAfter) {
+		notAfter = c.issuing.NotAfter
+	}
+	t, err := template(pkix.Name{CommonName: id, Organization: c.issuing.Subject.Organization}, now, notAfter)
+	if err != nil {
+		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
+	}
+	// Client only: a gateway's certificate never serves as a server's, whatever name it bears.
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	key, der, err := sign(t, c.issuing, c.key)
+	if err != nil {
+		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
+	}
+	pemKey, err := keyPEM(key)
+	if err != nil {
+		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
+	}
+	out := Issued{CertPEM: certPEM(der, c.issuing.Raw), KeyPEM: pemKey, Serial: t.SerialNumber.Text(16), NotAfter: notAfter}
+	// Noted before it is handed out: a certificate that nobody can deny must not exist.
+	if err := c.deny.noteIssued(out.Serial, id, notAfter); err != nil {
+		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
+	}
+	return out, nil
+}
+
+// verify checks a chain (leaf first) up to the root at now.
+func (c *CA) verify(chain []*x509.Certificate, now time.Time, usage x509.ExtKeyUsage) error {
+	pool, inter := x509.NewCertPool(), x509.NewCertPool()
+	pool.AddCert(c.root)
+	for _, i := range chain[1:] {
+		inter.AddCert(i)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: pool, Intermediates: inter, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}})
+	if err == nil {
+		return nil
+	}
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		if now.Before(chain[0].NotBefore) {
+			return fmt.Errorf("is valid only from %s on; is this machine's clock right?", chain[0].NotBefore.Format(time.DateTime))
+		}
+		return fmt.Errorf("ended on %s", chain[0].NotAfter.Format(time.DateOnly))
+	}
+	return fmt.Errorf("does not belong to %s: %w", filepath.Join(c.dir, "root.crt"), err)
+}
+
+func makeRoot(o Options) (*ecdsa.PrivateKey, []byte, error) {
+	t, err := template(pkix.Name{CommonName: "monban root " + o.Site, Organization: []string{organization(o.Site)}}, o.Now, o.Now.Add(rootValidity))
+	if err != nil {
+		return nil, nil, err
+	}
+	t.IsCA, t.BasicConstraintsValid, t.MaxPathLen = true, true, 1
+	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	return sign(t, nil, nil)
+}
+
+func makeIssuing(o Options, root *x509.Certificate, rootKey crypto.Signer) (*ecdsa.PrivateKey, []byte, error) {
+	t, err := template(pkix.Name{CommonName: "monban issuing " + o.Site, Organization: root.Subject.Organization}, o.Now, o.Now.Add(issuingValidity))
+	if err != nil {
+		return nil, nil, err
+	}
+	t.IsCA, t.BasicConstraintsValid, t.MaxPathLenZero = true, true, true
+	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	return sign(t, root, rootKey)
+}
+
+func makeServer(o Options, issuing *x509.Certificate, key crypto.Signer) (*ecdsa.PrivateKey, []byte, error) {
+	t, err := template(pkix.Name{CommonName: ServerName, Organization: issuing.Subject.Organization}, o.Now, issuing.NotAfter)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	// Both: the server is also a client of the broker.
+	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	t.DNSNames = []string{"localhost", ServerName}
+	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	for _, n := range o.Names {
+		if ip := net.ParseIP(n); ip != nil {
+			t.IPAddresses = append(t.IPAddresses, ip)
+		} else {
+			t.DNSNames = append(t.DNSNames, n)
+		}
+	}
+	return sign(t, issuing, key)
+}
+
+// template has a random 127-bit serial, which RFC 5280 4.1.2.2 allows (positive, ≤ 20 octets).
+func template(subject pkix.Name, now, notAfter time.Time) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	return &x509.Certificate{SerialNumber: serial, Subject: subject, NotBefore: now.Add(-backdate), NotAfter: notAfter}, nil
+}
+
+// sign makes a P-256 key (secure elements know no Ed25519) and its certificate; without a parent
+// it signs itself.
+func sign(t, parent *x509.Certificate, parentKey crypto.Signer) (*ecdsa.PrivateKey, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	if parent == nil {
+		parent, parentKey = t, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, parent, &key.PublicKey, parentKey)
+	return key, der, err
+}
+
+func organization(site string) string { return "monban " + site }
+
+func siteOf(root *x509.Certificate) string {
+	if len(root.Subject.Organization) != 1 {
+		return ""
+	}
+	site, _ := strings.CutPrefix(root.Subject.Organization[0], "monban ")
+	return site
+}
+
+// samePublic reports whether the certificate's key is that of the private key.
+func samePublic(cert *x509.Certificate, key crypto.Signer) bool {
+	a, err1 := x509.MarshalPKIXPublicKey(cert.PublicKey)
+	b, err2 := x509.MarshalPKIXPublicKey(key.Public())
+	return err1 == nil && err2 == nil && bytes.Equal(a, b)
+}
+
+func validName(s string) bool {
+	return len(s) >= 1 && len(s) <= 32 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}

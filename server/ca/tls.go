@@ -1,0 +1,57 @@
+package ca
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+// ErrDenied is the handshake's error for a certificate on the deny list.
+var ErrDenied = errors.New("certificate is on the deny list")
+
+// ServerTLS is for the broker's listener: TLS 1.3, a client certificate of this site is required,
+// and one on the deny list is refused inside the handshake, before any parser sees a byte.
+func (c *CA) ServerTLS() *tls.Config {
+	return &tls.Config{
+		Certificates: []tls.Certificate{c.server},
+		MinVersion:   tls.VersionTLS13,
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ClientCAs:    c.pool(),
+		// VerifyConnection and not VerifyPeerCertificate: it runs on resumed sessions too.
+		VerifyConnection: c.checkPeer,
+		// No tickets: a resumed session would outlive the certificate check for days.
+		SessionTicketsDisabled: true,
+	}
+}
+
+// ClientTLS is for the server's own MQTT client. serverName is the name or address that the
+// broker's certificate must bear; empty means the server's own.
+func (c *CA) ClientTLS(serverName string) *tls.Config {
+	if serverName == "" {
+		serverName = ServerName
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{c.server},
+		MinVersion:   tls.VersionTLS13,
+		RootCAs:      c.pool(),
+		ServerName:   serverName,
+	}
+}
+
+func (c *CA) pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(c.root)
+	return p
+}
+
+func (c *CA) checkPeer(cs tls.ConnectionState) error {
+	if len(cs.PeerCertificates) == 0 {
+		return errors.New("no client certificate")
+	}
+	leaf := cs.PeerCertificates[0]
+	if c.Denied(leaf.SerialNumber.Text(16)) {
+		return fmt.Errorf("%s: %w", leaf.Subject.CommonName, ErrDenied)
+	}
+	return nil
+}
