@@ -1,0 +1,290 @@
+package access
+
+import (
+	"time"
+
+	"monban/firmware/card"
+	"monban/firmware/mono"
+)
+
+const (
+	// PINTime is how long a door waits for a PIN, a second person or an escort: long enough to key
+	// in eight digits, short enough that the next person in the queue is not taken for this one.
+	PINTime = 10 * time.Second
+	// GrantTime is how long a grant may wait to be acted on. The door's own release time follows.
+	GrantTime = 5 * time.Second
+)
+
+// Decide says whether the holder of the card in r may pass the door, and why not. It is a pure
+// function: equal arguments give an equal Decision, on the gateway as on the server. It runs every
+// check; Failed holds all that failed, Primary the first in the order of the Reason constants.
+// DESIGN.md beside this file lists the checks.
+//
+// Anything unknown (side, enum value, door, card, nil policy) denies. At an exit reader (D11) a
+// known card always gets Granted, and failed checks are findings; nothing here can keep anybody
+// inside, for leaving is mechanical.
+func Decide(p *Policy, v View, r Request) Decision {
+	if p == nil { // fail secure: no verified rules, the strike stays locked
+		d := Decision{Failed: ReasonSet(0).With(ReasonNoPolicy)}
+		return d.finishDenied(r.Side)
+	}
+	e := evaluation{p: p, v: &v, r: &r}
+	e.findDoor()
+	e.findCard()
+	if r.Side == SideExit {
+		return e.exit()
+	}
+	return e.enter()
+}
+
+// evaluation is one run of Decide: what was looked up and what has failed so far.
+type evaluation struct {
+	p    *Policy
+	v    *View
+	r    *Request
+	door *compiledDoor // nil: unknown door or side
+	zone *Zone
+	card *compiledCredential // nil: unreadable or unknown
+	d    Decision
+}
+
+func (e *evaluation) fail(r Reason) { e.d.Failed = e.d.Failed.With(r) }
+
+func (e *evaluation) findDoor() {
+	door := e.p.door(e.r.Door)
+	if door == nil || !(e.r.Side == SideEnter && door.enter || e.r.Side == SideExit && door.exit) {
+		e.fail(ReasonUnknownDoor) // fail secure: a door or side we do not know never opens
+		return
+	}
+	e.door = door
+	e.zone = &e.p.zones[door.zone]
+}
+
+func (e *evaluation) findCard() {
+	if !e.r.HasCard {
+		e.fail(ReasonReadError) // noise is never a card
+		return
+	}
+	e.card = e.p.find(e.r.Key)
+	if e.card == nil {
+		e.fail(ReasonUnknownCredential)
+		return
+	}
+	if e.card.Person != NoPerson {
+		e.d.Person, e.d.KnownPerson = e.card.Person, true
+	}
+}
+
+// enter runs the checks of the enter side (and of an unknown side, which findDoor has failed).
+func (e *evaluation) enter() Decision {
+	e.checkCredential(true)
+	e.checkPerson(true)
+	e.checkGrant(true)
+	e.checkAssurance()
+	needPIN := e.checkPIN()
+	e.checkMode()
+	e.checkFooting()
+	switch {
+	case e.d.Failed == 0 && needPIN:
+		e.d.Outcome = NeedPIN
+		e.d.Failed = e.d.Failed.With(ReasonPINRequired)
+		e.d.Primary = ReasonPINRequired
+		e.d.Until = e.r.At.Add(PINTime)
+	case e.d.Failed == 0:
+		e.grant()
+	default:
+		if needPIN {
+			e.fail(ReasonPINRequired)
+		}
+		return e.d.finishDenied(e.r.Side)
+	}
+	return e.d
+}
+
+// exit runs the rules of D11: a known card leaves, whatever else is wrong with it; what is wrong is
+// a finding. Factors, modes, clock, age and link say nothing about leaving and are not looked at.
+func (e *evaluation) exit() Decision {
+	timed := e.clockTrusted() // with a wrong clock every time check would be a false finding
+	e.checkCredential(timed)
+	e.checkPerson(timed)
+	e.checkGrant(timed)
+	if e.door == nil || e.card == nil {
+		return e.d.finishDenied(e.r.Side) // no pulse; the mechanical exit is open
+	}
+	e.grant()
+	return e.d
+}
+
+func (e *evaluation) grant() {
+	e.d.Outcome = Granted
+	e.d.Primary = ReasonGranted
+	e.d.Until = e.r.At.Add(GrantTime)
+}
+
+// finishDenied fills in the primary reason of a denial. At an exit it is always exit_unattributed,
+// unless not even the door is known.
+func (d Decision) finishDenied(side Side) Decision {
+	d.Outcome, d.Until = Denied, mono.Time(0)
+	if side == SideExit && !d.Failed.Has(ReasonUnknownDoor) {
+		d.Failed = d.Failed.With(ReasonExitUnattributed)
+		d.Primary = ReasonExitUnattributed
+		return d
+	}
+	d.Primary = d.Failed.Primary()
+	return d
+}
+
+func (e *evaluation) checkCredential(timed bool) {
+	if e.card == nil {
+		return
+	}
+	switch e.card.Status {
+	case CredentialActive:
+	case CredentialLost:
+		e.fail(ReasonCredentialLost)
+	case CredentialRevoked:
+		e.fail(ReasonCredentialRevoked)
+	default: // suspended, unset or unknown: not active
+		e.fail(ReasonCredentialSuspended)
+	}
+	if timed && !inForce(e.r.WallMS, e.card.FromMS, e.card.UntilMS) {
+		e.fail(ReasonCredentialExpired)
+	}
+}
+
+func (e *evaluation) checkPerson(timed bool) {
+	if e.card == nil {
+		return
+	}
+	if !e.d.KnownPerson { // a card nobody holds opens nothing
+		e.fail(ReasonPersonInactive)
+		return
+	}
+	person := &e.p.persons[e.d.Person]
+	if !person.Active || timed && !inForce(e.r.WallMS, person.FromMS, person.UntilMS) {
+		e.fail(ReasonPersonInactive)
+	}
+	if timed && !inForce(e.r.WallMS, person.ContractFromMS, person.ContractUntilMS) {
+		e.fail(ReasonContractExpired)
+	}
+}
+
+// checkGrant looks at all grants of the person for the zone behind the door. One that holds is
+// enough; otherwise the nearest miss is reported, for that is what somebody can mend.
+func (e *evaluation) checkGrant(timed bool) {
+	if e.card == nil || e.door == nil {
+		return
+	}
+	if !e.d.KnownPerson {
+		e.fail(ReasonNoGrant)
+		return
+	}
+	miss := ReasonNoGrant
+	for i := e.p.first[e.d.Person]; i < e.p.first[e.d.Person+1]; i++ {
+		g := &e.p.grants[i]
+		if g.zone != e.door.zone {
+			continue
+		}
+		switch {
+		case !timed:
+			return
+		case g.untilMS != 0 && e.r.WallMS >= g.untilMS:
+			miss = max(miss, ReasonGrantExpired)
+		case e.r.WallMS < g.fromMS:
+			miss = max(miss, ReasonGrantNotYet)
+		case g.schedule != Always && !e.p.window.contains(g.schedule, e.r.WallMS):
+			miss = max(miss, ReasonOutsideSchedule)
+		default:
+			return
+		}
+	}
+	e.fail(miss)
+}
+
+// checkAssurance compares the lower of what this read proved and what the card can prove with what
+// the zone asks: a card that suddenly proves more than it was enrolled for proves nothing.
+func (e *evaluation) checkAssurance() {
+	if e.card == nil || e.zone == nil {
+		return
+	}
+	if e.r.Assurance > card.MutualAuth || min(e.r.Assurance, e.card.Assurance) < e.zone.MinAssurance {
+		e.fail(ReasonAssuranceLow)
+	}
+}
+
+// checkPIN is one check with at most one failed reason: a card that is locked out is not judged by
+// its PIN at all, so that guessing on gains nothing. It reports that a PIN is still to be given.
+// Duress takes exactly the path of ok (D10).
+func (e *evaluation) checkPIN() (needPIN bool) {
+	if e.card == nil || e.door == nil {
+		return false
+	}
+	required := e.zone.RequirePIN || e.offline() && e.door.OfflineMode == OfflineCachedPIN
+	if !required && e.r.PIN == PINNone {
+		return false
+	}
+	if !e.v.PIN.Known {
+		e.d.Missing = e.d.Missing.With(KnowPIN)
+		if e.zone.OfflineRules != ZoneRuleGrantAndFlag {
+			e.fail(ReasonKnowledgeMissing)
+		}
+	} else if e.v.PIN.Failed >= e.door.PINLimit {
+		e.fail(ReasonPINLocked)
+		return false
+	}
+	switch e.r.PIN {
+	case PINNone:
+		return true
+	case PINOK, PINDuress:
+		return false
+	default: // bad or unknown
+		e.fail(ReasonPINBad)
+		return false
+	}
+}
+
+func (e *evaluation) checkMode() {
+	if e.door == nil {
+		return
+	}
+	switch e.door.Mode {
+	case ModeNormal:
+	case ModeLockdown:
+		e.fail(ReasonLockdown)
+	default: // locked or unknown
+		e.fail(ReasonDoorLocked)
+	}
+}
+
+// checkFooting asks whether the decider may decide now: clock, age and version of what it holds.
+func (e *evaluation) checkFooting() {
+	if !e.clockTrusted() {
+		e.fail(ReasonClockUntrusted)
+	}
+	if e.r.Link == LinkServer {
+		return
+	}
+	if e.r.Link == LinkLeased && e.r.Behind {
+		e.fail(ReasonPolicyBehind)
+	}
+	if e.door == nil {
+		return
+	}
+	if e.r.AgeMS < 0 || e.r.AgeMS > e.door.MaxAgeMS {
+		e.fail(ReasonPolicyExpired)
+	}
+	if e.offline() && e.door.OfflineMode != OfflineCached && e.door.OfflineMode != OfflineCachedPIN {
+		e.fail(ReasonOfflineDeny)
+	}
+}
+
+// offline: without a lease, or on a footing we do not know.
+func (e *evaluation) offline() bool { return e.r.Link != LinkLeased && e.r.Link != LinkServer }
+
+// clockTrusted: the server's clock always, a gateway's from a battery clock upwards (D12).
+func (e *evaluation) clockTrusted() bool {
+	if e.r.Clock > ClockServer {
+		return false
+	}
+	return e.r.Link == LinkServer || e.r.Clock >= ClockRTC
+}

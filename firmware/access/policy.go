@@ -1,0 +1,274 @@
+package access
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Policy is a compiled, immutable set of rules; Decide reads it and nothing writes it. It may be
+// shared between goroutines. A nil Policy denies everything with `no_policy`.
+type Policy struct {
+	version     uint64
+	modeVersion uint64
+	site        string
+	window      window
+	persons     []Person
+	credentials []compiledCredential // sorted by key
+	zones       []Zone
+	doors       []compiledDoor // sorted by id
+	doorIndex   map[DoorID]uint32
+	// grants are sorted by (person, zone); those of person p are grants[first[p]:first[p+1]].
+	grants []compiledGrant
+	first  []uint32
+}
+
+type compiledCredential struct {
+	Credential
+	hasPIN, hasDuress int // 0 or 1, for the constant-time comparison
+}
+
+type compiledDoor struct {
+	Door
+	zone        uint32 // index of EnterZone
+	enter, exit bool   // the side has a reader
+}
+
+type compiledGrant struct {
+	person          PersonNo
+	zone            uint32
+	schedule        int32
+	fromMS, untilMS int64
+}
+
+// Compile validates r and builds the indexes Decide reads. loc must be the location r.TimeZone
+// names (the pure core loads none). All faults are returned joined, each naming its row; with any
+// fault there is no policy, and without a policy every door denies.
+//
+// The policy keeps no reference to r's slices.
+func Compile(r Rules, loc *time.Location) (*Policy, error) {
+	if loc == nil {
+		return nil, errors.New("compile rules: no location")
+	}
+	if r.TimeZone != loc.String() {
+		return nil, fmt.Errorf("compile rules: location %q is not the time zone %q of the rules", loc, r.TimeZone)
+	}
+	if err := r.Validate(); err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
+	w, err := newWindow(r.Schedules, r.Calendar, loc)
+	if err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
+	p := &Policy{
+		version: r.Version,
+		site:    r.Site,
+		window:  w,
+		persons: slices.Clone(r.Persons),
+		zones:   slices.Clone(r.Zones),
+	}
+	p.credentials = compileCredentials(r.Credentials)
+	zones := make(map[ZoneID]uint32, len(r.Zones))
+	for i := range r.Zones {
+		zones[r.Zones[i].ID] = uint32(i)
+	}
+	for _, d := range r.Doors {
+		p.doors = append(p.doors, compileDoor(d, zones))
+	}
+	slices.SortFunc(p.doors, func(a, b compiledDoor) int { return cmp.Compare(a.ID, b.ID) })
+	p.doorIndex = make(map[DoorID]uint32, len(p.doors))
+	for i := range p.doors {
+		p.doorIndex[p.doors[i].ID] = uint32(i)
+	}
+	p.grants, p.first = compileGrants(r.Grants, len(r.Persons), zones)
+	return p, nil
+}
+
+func compileCredentials(in []Credential) []compiledCredential {
+	order := make([]uint32, len(in))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		return bytes.Compare(in[a].Key[:], in[b].Key[:])
+	})
+	out := make([]compiledCredential, len(in))
+	for i, n := range order {
+		out[i].Credential = in[n]
+		if in[n].HasPIN {
+			out[i].hasPIN = 1
+		}
+		if in[n].Duress != (Key{}) {
+			out[i].hasDuress = 1
+		}
+	}
+	return out
+}
+
+func compileDoor(d Door, zones map[ZoneID]uint32) compiledDoor {
+	d.Sides = slices.Clone(d.Sides)
+	if d.PINLimit == 0 {
+		d.PINLimit = DefaultPINLimit
+	}
+	return compiledDoor{
+		Door:  d,
+		zone:  zones[d.EnterZone],
+		enter: slices.Contains(d.Sides, SideEnter),
+		exit:  slices.Contains(d.Sides, SideExit),
+	}
+}
+
+func compileGrants(in []Grant, persons int, zones map[ZoneID]uint32) ([]compiledGrant, []uint32) {
+	out := make([]compiledGrant, len(in))
+	for i := range in {
+		g := &in[i]
+		out[i] = compiledGrant{g.Person, zones[g.Zone], g.Schedule, g.FromMS, g.UntilMS}
+	}
+	slices.SortStableFunc(out, func(a, b compiledGrant) int {
+		if a.person != b.person {
+			return int(int64(a.person) - int64(b.person))
+		}
+		return int(int64(a.zone) - int64(b.zone))
+	})
+	first := make([]uint32, persons+1)
+	for i := range out {
+		first[out[i].person+1]++
+	}
+	for i := 1; i < len(first); i++ {
+		first[i] += first[i-1]
+	}
+	return out, first
+}
+
+// Version is the version of the rules part, 0 for a nil policy.
+func (p *Policy) Version() uint64 {
+	if p == nil {
+		return 0
+	}
+	return p.version
+}
+
+// ModesVersion is the version of the modes applied by WithModes, 0 when none were.
+func (p *Policy) ModesVersion() uint64 {
+	if p == nil {
+		return 0
+	}
+	return p.modeVersion
+}
+
+// Site is the site's id, "" for a nil policy.
+func (p *Policy) Site() string {
+	if p == nil {
+		return ""
+	}
+	return p.site
+}
+
+// Doors lists the doors' ids, sorted.
+func (p *Policy) Doors() []DoorID {
+	if p == nil {
+		return nil
+	}
+	ids := make([]DoorID, len(p.doors))
+	for i := range p.doors {
+		ids[i] = p.doors[i].ID
+	}
+	return ids
+}
+
+// Door gives one door with its defaults filled in. The caller must not change Sides.
+func (p *Policy) Door(id DoorID) (Door, bool) {
+	if p == nil {
+		return Door{}, false
+	}
+	d := p.door(id)
+	if d == nil {
+		return Door{}, false
+	}
+	return d.Door, true
+}
+
+func (p *Policy) door(id DoorID) *compiledDoor {
+	i, ok := p.doorIndex[id]
+	if !ok {
+		return nil
+	}
+	return &p.doors[i]
+}
+
+// Zone gives one zone.
+func (p *Policy) Zone(id ZoneID) (Zone, bool) {
+	if p == nil {
+		return Zone{}, false
+	}
+	for i := range p.zones {
+		if p.zones[i].ID == id {
+			return p.zones[i], true
+		}
+	}
+	return Zone{}, false
+}
+
+// Person gives the person of a number.
+func (p *Policy) Person(n PersonNo) (Person, bool) {
+	if p == nil || uint64(n) >= uint64(len(p.persons)) {
+		return Person{}, false
+	}
+	return p.persons[n], true
+}
+
+// PersonCount is the number of persons; their numbers are 0 … PersonCount-1.
+func (p *Policy) PersonCount() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.persons)
+}
+
+// Credential gives the card of a key.
+func (p *Policy) Credential(k Key) (Credential, bool) {
+	c := p.find(k)
+	if c == nil {
+		return Credential{}, false
+	}
+	return c.Credential, true
+}
+
+// find is a binary search, nil when the card is unknown.
+func (p *Policy) find(k Key) *compiledCredential {
+	if p == nil {
+		return nil
+	}
+	lo, hi := 0, len(p.credentials)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if bytes.Compare(p.credentials[mid].Key[:], k[:]) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(p.credentials) && p.credentials[lo].Key == k {
+		return &p.credentials[lo]
+	}
+	return nil
+}
+
+// CheckPIN compares a PIN reference (D10; pin_ref at the server, its token at a gateway) with those
+// of a card. It always does both comparisons, so that ok, duress and bad take the same time. An
+// unknown card, a card without a PIN and a nil policy give PINBad.
+func CheckPIN(p *Policy, key Key, pin [32]byte) PINState {
+	var none compiledCredential // all zero and hasPIN 0: compares like any other and never matches
+	c := p.find(key)
+	if c == nil {
+		c = &none
+	}
+	ok := subtle.ConstantTimeCompare(pin[:], c.PIN[:]) & c.hasPIN
+	duress := subtle.ConstantTimeCompare(pin[:], c.Duress[:]) & c.hasDuress
+	state := subtle.ConstantTimeSelect(duress, int(PINDuress), int(PINBad))
+	return PINState(subtle.ConstantTimeSelect(ok, int(PINOK), state))
+}
