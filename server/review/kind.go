@@ -1,0 +1,90 @@
+package review
+
+// Kind says what was found; stable snake_case names, written into the log.
+type Kind string
+
+// Kinds of findings. New kinds are appended to the catalogue; a name is never reused.
+const (
+	ForcedOpen            Kind = "forced_open"
+	HeldOpen              Kind = "held_open"
+	InsideOpen            Kind = "inside_open"
+	ExitUnattributed      Kind = "exit_unattributed"
+	ExitInvalidCard       Kind = "exit_invalid_card"
+	UnknownCardRepeated   Kind = "unknown_card_repeated"
+	PINLocked             Kind = "pin_locked"
+	Tamper                Kind = "tamper"
+	LineFault             Kind = "line_fault"
+	ReaderLost            Kind = "reader_lost"
+	StrikeFailed          Kind = "strike_failed"
+	FireRelease           Kind = "fire_release"
+	ClockStep             Kind = "clock_step"
+	DecisionMismatch      Kind = "decision_mismatch"
+	DecisionWithoutRecord Kind = "decision_without_record"
+	UnknownDoor           Kind = "unknown_door"
+	ChainFork             Kind = "chain_fork"
+	SequenceGap           Kind = "sequence_gap"
+	EpochChanged          Kind = "epoch_changed"
+	GatewayRolledBack     Kind = "gateway_rolled_back"
+	PrivateUnreadable     Kind = "private_unreadable"
+)
+
+// Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
+type Threat string
+
+// Threats.
+const (
+	Spoofing    Threat = "spoofing"
+	Tampering   Threat = "tampering"
+	Repudiation Threat = "repudiation"
+	Denial      Threat = "denial_of_service"
+	Elevation   Threat = "elevation"
+	DeviceFault Threat = "device_fault" // 機器異常, not somebody's deed
+	Habit       Threat = "habit"        // an ordinary day's event that the register needs an answer to
+)
+
+// Entry is what the catalogue says about a kind (VR-1).
+type Entry struct {
+	Kind     Kind
+	Severity Severity
+	Threat   Threat
+	DueDays  int    // open days until somebody has looked, ≥ 1
+	Title    string // key of the title in the pages' catalogue of texts, both languages
+}
+
+var catalogue = [...]Entry{
+	{ForcedOpen, High, Tampering, 1, "finding.forced_open"},
+	{HeldOpen, Medium, Habit, 1, "finding.held_open"},
+	{InsideOpen, Low, Habit, 3, "finding.inside_open"},
+	{ExitUnattributed, Low, Habit, 3, "finding.exit_unattributed"},
+	{ExitInvalidCard, Low, Habit, 3, "finding.exit_invalid_card"},
+	{UnknownCardRepeated, Medium, Spoofing, 1, "finding.unknown_card_repeated"},
+	{PINLocked, Medium, Spoofing, 1, "finding.pin_locked"},
+	{Tamper, High, Tampering, 1, "finding.tamper"},
+	{LineFault, Medium, DeviceFault, 1, "finding.line_fault"},
+	{ReaderLost, Medium, DeviceFault, 1, "finding.reader_lost"},
+	{StrikeFailed, Medium, DeviceFault, 1, "finding.strike_failed"},
+	{FireRelease, High, DeviceFault, 1, "finding.fire_release"},
+	{ClockStep, Low, DeviceFault, 3, "finding.clock_step"},
+	{DecisionMismatch, High, Elevation, 1, "finding.decision_mismatch"},
+	{DecisionWithoutRecord, Medium, Repudiation, 1, "finding.decision_without_record"},
+	{UnknownDoor, Medium, Spoofing, 1, "finding.unknown_door"},
+	{ChainFork, High, Tampering, 1, "finding.chain_fork"},
+	{SequenceGap, High, Repudiation, 1, "finding.sequence_gap"},
+	{EpochChanged, Medium, Repudiation, 1, "finding.epoch_changed"},
+	{GatewayRolledBack, High, Repudiation, 1, "finding.gateway_rolled_back"},
+	{PrivateUnreadable, Medium, Tampering, 1, "finding.private_unreadable"},
+}
+
+// Catalogue lists every kind.
+func Catalogue() []Entry { return append([]Entry(nil), catalogue[:]...) }
+
+// Entry gives the catalogue's line of k. A kind that is not in it reads as high and due at once, so
+// that it is not overlooked.
+func (k Kind) Entry() Entry {
+	for _, e := range catalogue {
+		if e.Kind == k {
+			return e
+		}
+	}
+	return Entry{Kind: k, Severity: High, Threat: DeviceFault, DueDays: 1, Title: "finding.unknown"}
+}

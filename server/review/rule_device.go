@@ -1,0 +1,23 @@
+package review
+
+import "monban/firmware/door"
+
+// tamper: a cover was opened or a line was touched (DS-5).
+func tamper(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventTamper, Tamper) }
+
+// lineFault: a supervised line is cut or shorted (DS-5).
+func lineFault(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventLineFault, LineFault) }
+
+// readerLost: a reader does not answer (DS-5).
+func readerLost(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventReaderLost, ReaderLost) }
+
+// strikeFailed: the lock output did not obey.
+func strikeFailed(f Fact, _ []Fact) (Finding, bool) {
+	return on(f, door.EventStrikeFailed, StrikeFailed)
+}
+
+// fireRelease: the fire panel opened the doors; a person has to re-arm them (DS-6).
+func fireRelease(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventFireRelease, FireRelease) }
+
+// clockStep: a gateway's clock jumped (EV-7).
+func clockStep(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventClockStep, ClockStep) }
