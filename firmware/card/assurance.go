@@ -2,44 +2,57 @@ package card
 
 import "fmt"
 
-// Assurance is what a card has proved of itself (AD-4). The zero value is unknown, below every
-// minimum.
+// Assurance is what a read proves about the card (AD-4, D25; hardware.md §4's table). The order is
+// the order of strength. The zero value proves nothing and satisfies no demand.
 type Assurance uint8
 
-// Assurance classes, weakest first.
+// The grades. A Wiegand reader never gives more than UIDOnly.
 const (
-	AssuranceUnknown Assurance = iota
-	UIDOnly                    // a number that can be copied
-	CardAuth                   // the card proved that it is itself
-	MutualAuth                 // card and reader proved themselves to each other
+	AssuranceUnknown Assurance = iota // nothing known
+	UIDOnly                           // a number that any tool can copy
+	CardAuth                          // the card proved that it knows a key
+	MutualAuth                        // card and reader proved themselves to each other
 )
 
-// String gives the stable name; an unknown number reads "unknown".
+var assuranceNames = [...]string{"unknown", "uid_only", "card_auth", "mutual_auth"}
+
+// String is the stable name: unknown, uid_only, card_auth, mutual_auth.
 func (a Assurance) String() string {
-	switch a {
-	case UIDOnly:
-		return "uid_only"
-	case CardAuth:
-		return "card_auth"
-	case MutualAuth:
-		return "mutual_auth"
-	default:
-		return "unknown"
+	if int(a) < len(assuranceNames) {
+		return assuranceNames[a]
 	}
+	return fmt.Sprintf("assurance(%d)", uint8(a))
 }
 
-// ParseAssurance finds a class by its stable name.
-func ParseAssurance(name string) (Assurance, error) {
-	for _, a := range []Assurance{AssuranceUnknown, UIDOnly, CardAuth, MutualAuth} {
-		if a.String() == name {
-			return a, nil
+// Known reports whether a is one of the defined grades, AssuranceUnknown among them.
+func (a Assurance) Known() bool { return int(a) < len(assuranceNames) }
+
+// Satisfies reports whether a read of grade a meets the demand least. AssuranceUnknown meets none, not
+// even itself; a value outside the enum meets none and is met by none.
+func (a Assurance) Satisfies(least Assurance) bool {
+	return a != AssuranceUnknown && a.Known() && a >= least
+}
+
+// ParseAssurance reads a stable name.
+func ParseAssurance(s string) (Assurance, error) {
+	for i, name := range assuranceNames {
+		if s == name {
+			return Assurance(i), nil
 		}
 	}
-	return AssuranceUnknown, fmt.Errorf("unknown assurance class %q: want uid_only, card_auth or mutual_auth", name)
+	return AssuranceUnknown, fmt.Errorf("unknown assurance %q", s)
 }
 
-// MarshalText gives the stable name.
-func (a Assurance) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+// MarshalText is the stable name; a value outside the enum is an error.
+func (a Assurance) MarshalText() ([]byte, error) {
+	if !a.Known() {
+		return nil, fmt.Errorf("unknown assurance %d", uint8(a))
+	}
+	return []byte(a.String()), nil
+}
 
-// UnmarshalText reads the stable name; anything else is an error and leaves AssuranceUnknown.
-func (a *Assurance) UnmarshalText(b []byte) (err error) { *a, err = ParseAssurance(string(b)); return err }
+// UnmarshalText reads a stable name; on an error a is AssuranceUnknown.
+func (a *Assurance) UnmarshalText(text []byte) (err error) {
+	*a, err = ParseAssurance(string(text))
+	return err
+}
