@@ -3,7 +3,6 @@ package access
 import (
 	"time"
 
-	"monban/firmware/card"
 	"monban/firmware/mono"
 )
 
@@ -201,13 +200,14 @@ func (e *evaluation) checkGrant(timed bool) {
 	e.fail(miss)
 }
 
-// checkAssurance compares the lower of what this read proved and what the card can prove with what
-// the zone asks: a card that suddenly proves more than it was enrolled for proves nothing.
+// checkAssurance compares what this read proved, and what the card was enrolled to prove, with what
+// the zone asks; both must do. A card that suddenly proves more than it was enrolled for proves
+// nothing.
 func (e *evaluation) checkAssurance() {
 	if e.card == nil || e.zone == nil {
 		return
 	}
-	if e.r.Assurance > card.MutualAuth || min(e.r.Assurance, e.card.Assurance) < e.zone.MinAssurance {
+	if !e.r.Assurance.Satisfies(e.zone.MinAssurance) || !e.card.Assurance.Satisfies(e.zone.MinAssurance) {
 		e.fail(ReasonAssuranceLow)
 	}
 }

@@ -3,10 +3,14 @@ package access
 import (
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 )
 
 // String is short on purpose, enough to tell two keys of a test apart and too little to search by.
 func (k Key) String() string { return "key:" + hex.EncodeToString(k[:3]) }
+
+// LogValue keeps the digits out of logs.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // MarshalText gives 64 lower-case hex digits.
 func (k Key) MarshalText() ([]byte, error) {

@@ -235,8 +235,8 @@ func (v *validator) zones() {
 		if z.Level < 1 || z.Level > 3 {
 			v.fault("zone %d (%s): level %d is not 1–3", i, z.ID, z.Level)
 		}
-		if z.MinAssurance > card.MutualAuth {
-			v.fault("zone %d (%s): assurance %d is unknown", i, z.ID, z.MinAssurance)
+		if !z.MinAssurance.Known() || z.MinAssurance == card.AssuranceUnknown {
+			v.fault("zone %d (%s): minimum assurance %q is not uid_only, card_auth or mutual_auth", i, z.ID, z.MinAssurance)
 		}
 		if z.OfflineRules > ZoneRuleGrantAndFlag {
 			v.fault("zone %d (%s): offline rule %d is unknown", i, z.ID, z.OfflineRules)
@@ -323,7 +323,7 @@ func (v *validator) credentials() {
 		if c.Status == CredentialUnset || c.Status > CredentialRevoked {
 			v.fault("credential %d: status %d is not active, suspended, lost or revoked", i, c.Status)
 		}
-		if c.Assurance > card.MutualAuth {
+		if !c.Assurance.Known() {
 			v.fault("credential %d: assurance %d is unknown", i, c.Assurance)
 		}
 		if c.HasPIN != (c.PIN != Key{}) {

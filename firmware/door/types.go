@@ -226,6 +226,8 @@ type Action struct {
 	Barrier Barrier // of an Emit; 0 = nothing waits for it
 	For     time.Duration
 	Timer   TimerName
-	At      mono.Time
+	At      mono.Time // of a SetTimer: when it fires; of an Emit: when it happened
 	Show    Indication
+	// Detail of an Emit is a machine word: the new mode of mode_changed, else "".
+	Detail string
 }
