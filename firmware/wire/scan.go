@@ -277,10 +277,13 @@ func (s *scanner) bool(key string) bool {
 	if !s.lit(key) {
 		return false
 	}
-	if s.peek('t') {
-		return s.lit("true")
+	for _, v := range [...]string{"true", "false"} {
+		if rest, ok := cutString(s.b[s.i:], v); ok {
+			s.i = len(s.b) - len(rest)
+			return v == "true"
+		}
 	}
-	s.lit("false")
+	s.fail(key, "neither true nor false")
 	return false
 }
 
@@ -351,12 +354,13 @@ func (s *scanner) list(key string, most int, item func()) {
 
 func (s *scanner) hashes(key string, most int) []Hash {
 	var out []Hash
+	before := s.err
 	s.list(key, most, func() {
 		var h Hash
 		s.hex("", h[:])
 		out = append(out, h)
 	})
-	if s.err != nil {
+	if s.err != before { // an element has no name of its own
 		s.err.Field = fieldName(key)
 	}
 	return out
