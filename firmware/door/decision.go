@@ -36,13 +36,16 @@ func (m *machine) onWaiting(in Input) {
 		m.refuse(in, access.ReasonUndecided)
 		return
 	}
+	if old := m.s.wait; old.on && old.attempt != in.Attempt { // somebody else came first
+		m.emit(EventDenied, old.attempt, old.side, old.by, old.reason)
+	}
 	m.s.wait = w
 	m.set(TimerPIN, m.s.now.Add(m.cfg.PINWait))
 	m.stop(TimerFeedback)
 	m.show(w.show)
 }
 
-// endWait: the attempt that was waited for has its answer, or another person has begun.
+// endWait: the attempt that was waited for has its answer.
 func (m *machine) endWait(a Attempt) {
 	if m.s.wait.on && m.s.wait.attempt == a {
 		m.s.wait = wait{}

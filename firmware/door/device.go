@@ -103,12 +103,8 @@ func (m *machine) onStrikeFailed() {
 		attempt = m.s.last
 	}
 	m.note(EventStrikeFailed, attempt)
+	m.secure()
 	m.withdraw(access.ReasonDoorLocked)
-	if m.s.release {
-		m.secure()
-	} else {
-		m.lock()
-	}
 	m.dropUnused()
 	m.showBase()
 }

@@ -252,20 +252,21 @@ func (m *machine) unused(g grant, reason access.Reason) {
 	m.afterRefusal(g)
 }
 
-// withdraw ends every grant for entering, and the release when no exit needs it: the door has just
+// withdraw ends the release when no exit needs it, and every grant for entering: the door has just
 // become one that nobody may enter.
 func (m *machine) withdraw(reason access.Reason) {
 	exits := false
+	for _, g := range m.s.grants[:m.s.count] {
+		exits = exits || g.ready && g.side == access.SideExit
+	}
+	if m.s.release && !exits {
+		m.secure()
+	}
 	for i := 0; i < m.s.count; {
-		g := m.s.grants[i]
-		if g.side == access.SideExit {
-			exits = exits || g.ready
+		if m.s.grants[i].side == access.SideExit {
 			i++
 			continue
 		}
 		m.unused(m.remove(i), reason)
-	}
-	if m.s.release && !exits {
-		m.secure()
 	}
 }

@@ -90,21 +90,31 @@ func (m *machine) handle(in Input) {
 func (m *machine) advance(in Input) {
 	to := max(in.At, m.s.now)
 	for {
-		due, at := TimerNone, to
-		for t := TimerRelock; int(t) < timerCount; t++ {
-			d := m.s.timers[t]
-			if d.on && (d.at < at || d.at == at && (due != TimerNone || in.Kind == InTimer)) && (due == TimerNone || d.at < at) {
-				due, at = t, d.at
-			}
-		}
-		if due == TimerNone {
+		t, ok := m.nextDue(to, in.Kind == InTimer)
+		if !ok {
 			break
 		}
-		m.s.now = max(at, m.s.now)
-		m.stop(due)
-		m.expire(due)
+		m.s.now = max(m.s.timers[t].at, m.s.now)
+		m.stop(t)
+		m.expire(t)
 	}
 	m.s.now = to
+}
+
+// nextDue finds the earliest deadline before the instant to; at that instant itself only when a
+// timer is the input.
+func (m *machine) nextDue(to mono.Time, inclusive bool) (TimerName, bool) {
+	next := TimerNone
+	for t := TimerRelock; int(t) < timerCount; t++ {
+		d := m.s.timers[t]
+		if !d.on || d.at > to || d.at == to && !inclusive {
+			continue
+		}
+		if next == TimerNone || d.at < m.s.timers[next].at {
+			next = t
+		}
+	}
+	return next, next != TimerNone
 }
 
 func (m *machine) expire(t TimerName) {
