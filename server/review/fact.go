@@ -19,7 +19,7 @@ type Fact struct {
 	Failed   access.ReasonSet
 	Observed bool   // the door is of kind observe: no lock, nothing can be forced
 	Detail   string // machine word of the record
-	Cause    string // CauseRecord or CauseDecision
+	Leaf     int64  // index of the leaf that says so
 	// Judged is the server's own decision on a grant or denial that the gateway made alone;
 	// meaningful when Rejudged.
 	Rejudged bool
@@ -62,7 +62,7 @@ func on(f Fact, event door.Event, kind Kind) (Finding, bool) {
 	if f.Event != event {
 		return Finding{}, false
 	}
-	found := New(kind, f.Cause)
+	found := New(kind, f.Leaf)
 	found.Detail = f.Detail
 	return found, true
 }

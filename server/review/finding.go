@@ -1,21 +1,16 @@
 // Package review finds what a person has to look at (要確認) in what doors and gateways report.
 //
 // Each rule is one file with one pure function and one story in testdata. A finding is not a
-// verdict: only a person's review says 違反 (violation). A finding names its cause so exactly that the
-// same cause gives the same finding however often it is reported, and it holds no name and no card
-// (PR-2).
+// verdict: only a person's review says 違反 (violation). It holds no name and no card (PR-2).
 package review
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/firmware/wire"
-	"monban/server/entrylog"
 )
 
 // Severity orders findings. The zero value is low.
@@ -48,63 +43,30 @@ func ParseSeverity(name string) (Severity, bool) {
 	return High, false
 }
 
-// ID identifies a finding: the first 16 bytes of SHA-256(kind ‖ 0x00 ‖ cause). One cause gives one
-// finding of a kind, however often a batch is repeated.
-type ID [16]byte
-
-// String gives 32 hex digits.
-func (id ID) String() string { return hex.EncodeToString(id[:]) }
-
 // Finding is one item to be looked at.
 type Finding struct {
-	ID       ID
 	Kind     Kind
 	Severity Severity
-	AtMS     int64 // server's clock when it was found, UTC ms
+	AtMS     int64 // when what was found happened, UTC ms
 	Gateway  access.GatewayID
-	Door     access.DoorID
-	Attempt  door.Attempt // zero when no attempt is meant
-	// Cause is the machine word of what proves it: record:GATEWAY/EPOCH/SEQ, ask:ID, gap:…, see the
-	// Cause functions. ≤ 200 characters of [a-z0-9_.:/-].
-	Cause  string
-	Detail string // machine word for the page, e.g. the reasons of both sides; ≤ 128 characters
+	Door     access.DoorID // "" when no door is meant
+	Attempt  door.Attempt  // zero when no attempt is meant
+	// Cause is the index of the leaf that shows it, NoCause when none does. A leaf is written once, so
+	// a batch that is repeated finds nothing twice.
+	Cause  int64
+	Detail string // machine word for the page: a reason, a fault, a place in a chain; ≤ 128 of [a-z0-9_.:/-]
 }
 
-// New makes a finding of a kind with the catalogue's severity.
-func New(kind Kind, cause string) Finding {
-	sum := sha256.Sum256([]byte(string(kind) + "\x00" + cause))
-	return Finding{ID: ID(sum[:16]), Kind: kind, Severity: kind.Entry().Severity, Cause: cause}
+// NoCause stands for "no leaf shows it".
+const NoCause = -1
+
+// New makes a finding of a kind with the catalogue's severity. cause is a leaf index or NoCause.
+func New(kind Kind, cause int64) Finding {
+	return Finding{Kind: kind, Severity: kind.Entry().Severity, Cause: cause}
 }
 
-// Leaf is the system leaf of a finding (EV-1). What a person later says about it are leaves of their own.
-func (f *Finding) Leaf() entrylog.System {
-	attempt := ""
-	if f.Attempt != (door.Attempt{}) {
-		attempt = hex.EncodeToString(f.Attempt[:])
-	}
-	return entrylog.System{
-		Name: entrylog.SystemFinding, AtMS: f.AtMS,
-		Values: []string{string(f.Kind), f.Severity.String(), string(f.Gateway), string(f.Door), attempt, f.Cause},
-	}
-}
-
-// CauseRecord names a gateway's record.
-func CauseRecord(gw access.GatewayID, epoch wire.Epoch, seq uint64) string {
-	return "record:" + position(gw, epoch, seq)
-}
-
-// CauseDecision names an answer of the server.
-func CauseDecision(id wire.AskID) string { return "ask:" + hex.EncodeToString(id[:]) }
-
-// CauseAttempt names an attempt as a whole.
-func CauseAttempt(a door.Attempt) string { return "attempt:" + hex.EncodeToString(a[:]) }
-
-// CauseChain names a place in a gateway's chain at which something does not fit. what tells apart
-// several faults at one place.
-func CauseChain(gw access.GatewayID, epoch wire.Epoch, seq uint64, what string) string {
-	return "chain:" + position(gw, epoch, seq) + ":" + what
-}
-
-func position(gw access.GatewayID, epoch wire.Epoch, seq uint64) string {
-	return fmt.Sprintf("%s/%s/%s", gw, hex.EncodeToString(epoch[:]), strconv.FormatUint(seq, 10))
+// Place is the detail of a finding about a gateway's chain: EPOCH/SEQ. It tells findings of one kind
+// and gateway apart, so that the same fault reported again is not told again.
+func Place(epoch wire.Epoch, seq uint64) string {
+	return hex.EncodeToString(epoch[:]) + "/" + strconv.FormatUint(seq, 10)
 }

@@ -9,7 +9,7 @@ func decisionMismatch(f Fact, _ []Fact) (Finding, bool) {
 	if !f.Rejudged || f.Outcome != access.Granted || f.Judged.Outcome == access.Granted {
 		return Finding{}, false
 	}
-	found := New(DecisionMismatch, f.Cause)
+	found := New(DecisionMismatch, f.Leaf)
 	found.Detail = f.Judged.Primary.String()
 	return found, true
 }

@@ -17,7 +17,7 @@ func exitInvalidCard(f Fact, _ []Fact) (Finding, bool) {
 	if f.Event != door.EventGranted || f.Side != access.SideExit || f.Failed == 0 {
 		return Finding{}, false
 	}
-	found := New(ExitInvalidCard, f.Cause)
+	found := New(ExitInvalidCard, f.Leaf)
 	found.Detail = f.Failed.Primary().String()
 	return found, true
 }

@@ -31,5 +31,5 @@ func unknownCardRepeated(f Fact, before []Fact) (Finding, bool) {
 	if count != unknownCardCount {
 		return Finding{}, false
 	}
-	return New(UnknownCardRepeated, f.Cause), true
+	return New(UnknownCardRepeated, f.Leaf), true
 }

@@ -1,0 +1,181 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"monban/firmware/access"
+	"monban/server/entrylog"
+)
+
+// Actor is who makes a change.
+type Actor struct {
+	Account string // opaque account id, a machine word; "" for the command line
+	From    string // class of the origin: "local", "lan", "remote", "cli"
+}
+
+// Tx is what a change needs of the store's write transaction.
+type Tx interface {
+	// Directory loads the whole directory as this transaction sees it.
+	Directory() (Snapshot, error)
+	// ChangeDirectory writes one row.
+	ChangeDirectory(Change) error
+	// AppendAction appends an action leaf; opening holds what may not stand in it.
+	AppendAction(leaf entrylog.Action, opening entrylog.Opening) error
+}
+
+// ErrNoSuch says that a card, door or grant a change names does not exist.
+var ErrNoSuch = errors.New("not in the directory")
+
+// ErrRevoked says that a card was revoked, which is for good.
+var ErrRevoked = errors.New("the card is revoked for good")
+
+// ErrNoReason says that a change was asked for without a reason.
+var ErrNoReason = errors.New("a change needs a reason")
+
+// Update changes the directory in one transaction: edit works on a copy, the result is validated,
+// and each row that differs is written with an action leaf of its own (EV-1, RA-4). With an error
+// nothing is written once the caller rolls back. The function may be run again from the start (group
+// commit), so edit must not have effects of its own. nowMS is the server's clock, UTC ms.
+func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot) error) ([]Change, error) {
+	if reason == "" {
+		return nil, ErrNoReason
+	}
+	base, err := tx.Directory()
+	if err != nil {
+		return nil, fmt.Errorf("load directory: %w", err)
+	}
+	next := base.clone()
+	if err := edit(&next); err != nil {
+		return nil, err
+	}
+	if probs := next.Validate(); len(probs) > 0 {
+		return nil, probs
+	}
+	changes := Diff(base, next)
+	for i := range changes {
+		c := &changes[i]
+		if err := tx.ChangeDirectory(*c); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", c.Op, c.Noun(), err)
+		}
+		leaf, opening := action(c, actor, reason, nowMS)
+		if err := tx.AppendAction(leaf, opening); err != nil {
+			return nil, fmt.Errorf("log %s %s: %w", c.Op, c.Noun(), err)
+		}
+	}
+	return changes, nil
+}
+
+// action makes the leaf of a change. What names or numbers a person (person, card and grant
+// identifiers, values) goes into the opening (PR-2).
+func action(c *Change, actor Actor, reason string, nowMS int64) (entrylog.Action, entrylog.Opening) {
+	noun, id := c.row()
+	leaf := entrylog.Action{
+		Account: actor.Account, Verb: noun + "_" + string(c.Op), Target: noun, ID: id,
+		From: actor.From, Result: "ok", Reason: true, AtMS: nowMS,
+	}
+	opening := entrylog.Opening{Subject: string(c.Subject()), Text: reason + "\n" + c.String()}
+	if c.Subject() != "" {
+		leaf.ID, opening.Target = "", id
+	}
+	if len(opening.Text) > 4<<10 {
+		opening.Text = strings.ToValidUTF8(opening.Text[:4<<10], "") // not half a character
+	}
+	return leaf, opening
+}
+
+// ImportFiles imports in one transaction: all or nothing, one leaf for each row that changed. A dry
+// run is the pure Import on a directory that was only read.
+func ImportFiles(tx Tx, actor Actor, reason string, files []File, cfg ImportConfig) ([]Change, error) {
+	return Update(tx, actor, reason, cfg.Now.UnixMilli(), func(s *Snapshot) error {
+		next, _, err := Import(*s, files, cfg)
+		if err != nil {
+			return err
+		}
+		*s = next
+		return nil
+	})
+}
+
+// SetCardStatus suspends, reports lost, revokes or re-activates a card (AD-7, AD-17). Revoked is for good.
+func SetCardStatus(tx Tx, actor Actor, reason string, nowMS int64, id CardID, status access.CredentialStatus) ([]Change, error) {
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+		for i := range s.Credentials {
+			c := &s.Credentials[i]
+			if c.ID != id {
+				continue
+			}
+			if c.Status == access.CredentialRevoked && status != access.CredentialRevoked {
+				return fmt.Errorf("card %s: %w", id, ErrRevoked)
+			}
+			c.Status = status
+			return nil
+		}
+		return fmt.Errorf("card %s: %w", id, ErrNoSuch)
+	})
+}
+
+// SetPersonActive suspends a person as a whole, or lifts that.
+func SetPersonActive(tx Tx, actor Actor, reason string, nowMS int64, id PersonID, active bool) ([]Change, error) {
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+		for i := range s.People {
+			if s.People[i].ID == id {
+				s.People[i].Active = active
+				return nil
+			}
+		}
+		return fmt.Errorf("person %s: %w", id, ErrNoSuch)
+	})
+}
+
+// SetDoorMode puts a door into normal, locked or lockdown mode (D13).
+func SetDoorMode(tx Tx, actor Actor, reason string, nowMS int64, id access.DoorID, mode access.DoorMode) ([]Change, error) {
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+		for i := range s.Doors {
+			if s.Doors[i].ID == id {
+				s.Doors[i].Mode = mode
+				return nil
+			}
+		}
+		return fmt.Errorf("door %s: %w", id, ErrNoSuch)
+	})
+}
+
+// PutGrant gives or changes a grant. Without an end it ends by DefaultExpiry of day today.
+func PutGrant(tx Tx, actor Actor, reason string, nowMS int64, today Date, g Grant) ([]Change, error) {
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+		i := slices.IndexFunc(s.People, func(p Person) bool { return p.ID == g.Person })
+		if i < 0 {
+			return fmt.Errorf("person %s: %w", g.Person, ErrNoSuch)
+		}
+		g.ID = MakeGrantID(g.Person, g.Zone, g.Schedule)
+		g.ValidUntil = firstSet(g.ValidUntil, DefaultExpiry(today, s.People[i]))
+		s.Grants = slices.DeleteFunc(s.Grants, func(old Grant) bool { return old.ID == g.ID })
+		s.Grants = append(s.Grants, g)
+		return nil
+	})
+}
+
+// RevokeGrant takes a grant away.
+func RevokeGrant(tx Tx, actor Actor, reason string, nowMS int64, id GrantID) ([]Change, error) {
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+		n := len(s.Grants)
+		s.Grants = slices.DeleteFunc(s.Grants, func(g Grant) bool { return g.ID == id })
+		if len(s.Grants) == n {
+			return fmt.Errorf("grant %s: %w", id, ErrNoSuch)
+		}
+		return nil
+	})
+}
+
+// clone copies the slices, so that an edit of the copy leaves s as it was. Windows are shared and
+// replaced as a whole, never edited.
+func (s *Snapshot) clone() Snapshot {
+	return Snapshot{
+		People: slices.Clone(s.People), Credentials: slices.Clone(s.Credentials), Zones: slices.Clone(s.Zones),
+		Doors: slices.Clone(s.Doors), Gateways: slices.Clone(s.Gateways), Schedules: slices.Clone(s.Schedules),
+		Grants: slices.Clone(s.Grants), ClosedDays: slices.Clone(s.ClosedDays),
+	}
+}

@@ -1,0 +1,177 @@
+// Package directory is the administrator's model of a site: people and their cards, zones, doors
+// and gateways, grants, schedules and closed days.
+//
+// It is plain data with rules: Validate says everything that is wrong, Import reads CSV files, and
+// the change functions write one action leaf for each change in the transaction that makes it. It
+// never holds a card number or a PIN: those become references (card_ref, pin_ref) while a file is
+// being read, and are forgotten. Names are stored as typed and never normalised, because Unicode
+// normalisation changes how people's names are written (神 U+FA19 would become 神).
+package directory
+
+import (
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/door"
+)
+
+// PersonID is the city's own number of a person, for example a staff number: 1–32 characters of
+// [A-Za-z0-9._-].
+type PersonID string
+
+// CardID is the inventory number written on a card's sleeve, never the number inside the card:
+// 1–32 characters of [A-Za-z0-9._-].
+type CardID string
+
+// ScheduleID names a schedule, 1–32 characters of [a-z0-9-].
+type ScheduleID string
+
+// GrantID names a grant, 1–100 characters. Import makes it from person, zone and schedule.
+type GrantID string
+
+// Category is what a person is to the city (AD-2). The zero Category is refused by Validate.
+type Category string
+
+// Categories.
+const (
+	Staff      Category = "staff"
+	Contractor Category = "contractor"
+	Visitor    Category = "visitor"
+)
+
+// Person is somebody who may be given rights.
+type Person struct {
+	ID PersonID
+	// Name is how the person writes it, any Unicode, with variation selectors; 1–100 characters.
+	Name string
+	// NameReduced (縮退) stands in where Name cannot be shown; "" = none needed.
+	NameReduced string
+	Kana        string // furigana, "" = unknown
+	Romaji      string // Latin letters for the English pages, "" = unknown
+	Section     string // 所属
+	Company     string // of a contractor or visitor; "" for staff
+	Category    Category
+	Active      bool
+	ValidFrom   Date // first day, none = always was
+	ValidUntil  Date // last day, none = until further notice
+	// ContractFrom and ContractUntil bound a contractor's contract (A9). A contractor without
+	// ContractUntil is refused by Validate.
+	ContractFrom  Date
+	ContractUntil Date
+}
+
+// Credential is a card of a person, known only by its references.
+type Credential struct {
+	ID     CardID
+	Person PersonID
+	// Ref is the card_ref under the site card key (D9); unique within the site.
+	Ref        card.Ref
+	KeyVersion uint32 // version of the site card key Ref was made with, ≥ 1
+	Masked     string // what people see: "****4567"
+	Format     string // wiegand format the card is read as, for the inventory
+	Assurance  card.Assurance
+	Status     access.CredentialStatus
+	ValidFrom  Date // first day, none = always was
+	ValidUntil Date // last day, none = until further notice
+	// PIN and Duress are pin_ref and duress_ref; the zero value is "no PIN" (D10). The server has
+	// nothing from which the digits can be had without the site PIN key.
+	PIN    card.PINRef
+	Duress card.PINRef
+}
+
+// Zone is a controlled zone (管理区域).
+type Zone struct {
+	ID     access.ZoneID
+	Name   string
+	NameEN string // "" = Name
+	Level  int    // zone_level 1–3
+	// MinAssurance is the least a card must prove here (AD-4).
+	MinAssurance card.Assurance
+	PINAlways    bool // a PIN on every entry
+	// OfflineGrantAndFlag: offline, a check that lacks knowledge flags instead of denying (D7).
+	OfflineGrantAndFlag bool
+}
+
+// Door joins two zones and hangs on one gateway.
+type Door struct {
+	ID      access.DoorID
+	Name    string
+	NameEN  string
+	Gateway access.GatewayID
+	Enter   access.ZoneID // zone one comes into at the enter side
+	Exit    access.ZoneID // zone one comes into at the exit side; "" = outside every zone
+	Kind    door.Kind
+	Sensing door.ExitSensing
+	Offline access.OfflineMode
+	MaxAge  time.Duration // D12; how old a snapshot may be used here, 1 min–168 h
+	Mode    access.DoorMode
+}
+
+// Gateway is one box at the doors.
+type Gateway struct {
+	ID   access.GatewayID
+	Name string
+}
+
+// Day is a bit set of days: bit 0 Monday … bit 6 Sunday, bit 7 closed days (holidays, year end, own).
+type Day uint8
+
+// Days of a window. A window applies on a closed day only when it names DayClosed.
+const (
+	DayMonday Day = 1 << iota
+	DayTuesday
+	DayWednesday
+	DayThursday
+	DayFriday
+	DaySaturday
+	DaySunday
+	DayClosed
+	DayWeekdays = DayMonday | DayTuesday | DayWednesday | DayThursday | DayFriday
+	DayEvery    = DayWeekdays | DaySaturday | DaySunday | DayClosed
+)
+
+// Window is a span of a day, in seconds since midnight in the site zone: From inclusive, To
+// exclusive, 0 ≤ From < 86400, 0 < To ≤ 86400. To ≤ From means that it ends on the next day
+// (22:00–05:00); the day that counts is the one on which it begins.
+type Window struct {
+	Days Day
+	From int
+	To   int
+}
+
+// Schedule says at which hours a grant holds. A schedule without windows never holds.
+type Schedule struct {
+	ID      ScheduleID
+	Name    string
+	NameEN  string
+	Windows []Window
+}
+
+// Grant lets one person into one zone at the hours of a schedule.
+type Grant struct {
+	ID         GrantID
+	Person     PersonID
+	Zone       access.ZoneID
+	Schedule   ScheduleID
+	ValidFrom  Date // first day, none = always was
+	ValidUntil Date // last day; never none (AD-6)
+}
+
+// ClosedDay is a day on which the offices are closed: a national holiday, year end, or the city's own.
+type ClosedDay struct {
+	Day  Date
+	Name string
+}
+
+// Snapshot is the whole directory at one moment. Each slice is sorted by its identifier.
+type Snapshot struct {
+	People      []Person
+	Credentials []Credential
+	Zones       []Zone
+	Doors       []Door
+	Gateways    []Gateway
+	Schedules   []Schedule
+	Grants      []Grant
+	ClosedDays  []ClosedDay
+}
