@@ -42,6 +42,7 @@ type rulesHead struct {
 // schedule and validity. Schedules keep their order. r is not changed. The rules must be valid.
 func (r *Rules) Canonical() Rules {
 	out := *r
+	out.Schedules, out.Calendar = cloneSchedules(r.Schedules), cloneCalendar(r.Calendar)
 	out.Zones = slices.Clone(r.Zones)
 	slices.SortFunc(out.Zones, func(a, b Zone) int { return cmp.Compare(a.ID, b.ID) })
 	out.Doors = slices.Clone(r.Doors)

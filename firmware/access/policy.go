@@ -60,14 +60,10 @@ func Compile(r Rules, loc *time.Location) (*Policy, error) {
 	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
-	w, err := newWindow(r.Schedules, r.Calendar, loc)
-	if err != nil {
-		return nil, fmt.Errorf("compile rules: %w", err)
-	}
 	p := &Policy{
 		version: r.Version,
 		site:    r.Site,
-		window:  w,
+		window:  newWindow(r.Schedules, r.Calendar, loc),
 		persons: slices.Clone(r.Persons),
 		zones:   slices.Clone(r.Zones),
 	}
