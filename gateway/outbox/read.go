@@ -1,0 +1,120 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"monban/firmware/wire"
+)
+
+// Load reads records of epoch from seq first on for one batch: at most max, and never more than a
+// batch may hold. Each is checked against the chain again. An empty batch with a nil error
+// cannot happen: ErrUnknown says that first is not kept.
+func (o *Outbox) Load(epoch wire.Epoch, first uint64, max int) (wire.Events, error) {
+	ev := wire.Events{Gateway: o.cfg.Gateway, Epoch: epoch, First: first}
+	max = min(max, wire.MaxBatchRecords)
+	size := 0
+	err := o.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(recordsBucket(epoch))
+		if b == nil {
+			return ErrUnknown
+		}
+		cur := b.Cursor()
+		var c chain
+		for k, v := cur.Seek(seqKey(first)); k != nil && len(ev.Records) < max; k, v = cur.Next() {
+			r, err := parseRow(v)
+			if err != nil {
+				return err
+			}
+			if len(ev.Records) == 0 {
+				if r.seq != first {
+					return ErrUnknown
+				}
+				c = chain{next: first, prev: r.prev}
+				ev.Prev = r.prev
+			}
+			if err := c.accept(r); err != nil {
+				return err
+			}
+			carried := wire.Carried{Body: r.body, Private: r.private, Salt: r.salt}
+			if size += wire.CarriedSize(&carried); size > wire.BatchRoom && len(ev.Records) > 0 {
+				return nil
+			}
+			ev.Head = r.hash
+			ev.Records = append(ev.Records, wire.Carried{ // copies: the row's memory is the mapped file's
+				Body: bytes.Clone(r.body), Private: bytes.Clone(r.private), Salt: bytes.Clone(r.salt),
+			})
+		}
+		if len(ev.Records) == 0 {
+			return ErrUnknown
+		}
+		return nil
+	})
+	if err != nil {
+		return wire.Events{}, fmt.Errorf("load records from %d: %w", first, err)
+	}
+	return ev, nil
+}
+
+// HashAt is the chain hash of epoch at seq: the zero hash at 0. It is known for every kept record and
+// for the one before the first.
+func (o *Outbox) HashAt(epoch wire.Epoch, seq uint64) (wire.Hash, error) {
+	o.stateMu.RLock()
+	i := o.find(epoch)
+	var e epochRow
+	if i >= 0 {
+		e = o.epochs[i]
+	}
+	o.stateMu.RUnlock()
+	switch {
+	case i < 0 || seq > e.head || seq+1 < e.tail:
+		return wire.Hash{}, fmt.Errorf("hash at %d: %w", seq, ErrUnknown)
+	case seq+1 == e.tail:
+		return e.tailPrev, nil
+	case seq == e.head:
+		return e.headHash, nil
+	}
+	r, err := o.row(epoch, seq)
+	if err != nil {
+		return wire.Hash{}, fmt.Errorf("hash at %d: %w", seq, err)
+	}
+	return r.hash, nil
+}
+
+// row reads one row; its slices are not valid afterwards and are cleared.
+func (o *Outbox) row(epoch wire.Epoch, seq uint64) (row, error) {
+	var r row
+	err := o.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(recordsBucket(epoch))
+		if b == nil {
+			return ErrUnknown
+		}
+		v := b.Get(seqKey(seq))
+		if v == nil {
+			return ErrUnknown
+		}
+		var err error
+		r, err = parseRow(v)
+		return err
+	})
+	r.body, r.private, r.salt = nil, nil, nil
+	return r, err
+}
+
+// view runs one read transaction. Damage that it meets latches the outbox: the file is scanned again
+// before anything is appended.
+func (o *Outbox) view(fn func(*bbolt.Tx) error) error {
+	o.dbMu.RLock()
+	defer o.dbMu.RUnlock()
+	if o.db == nil {
+		return ErrLatched
+	}
+	err := guard(func() error { return o.db.View(fn) })
+	if errors.Is(err, errRow) || errors.Is(err, errFault) {
+		o.pushOr(op{kind: opSuspect})
+	}
+	return err
+}
