@@ -1,0 +1,328 @@
+// Package controller is what one door does: a pure Machine that joins the local decision, the
+// server's answer and the door's state machine, and a Loop that carries out what the Machine asks for.
+//
+// The Machine has no I/O and no clock. The Loop owns one goroutine a door; it is the only one that
+// drives the door's lock, and it drives it to its secure level before it does anything else. The
+// package never keeps a card number: reads arrive sealed and tokenised (D3).
+//
+// It serves I1 (the strike waits for the record), I6 (nothing but a decision moves it) and I9.
+package controller
+
+import (
+	"math"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/door"
+	"monban/firmware/mono"
+	"monban/firmware/wire"
+)
+
+// decidingAfter is how long the person waits in silence before the reader shows that the server is
+// being asked: below it the light would only flicker.
+const decidingAfter = 100 * time.Millisecond
+
+// maxFlights bounds the attempts remembered for their later records. One opening can join several
+// badges; a hundred unanswered ones mean a defective reader.
+const maxFlights = 64
+
+// Moment is when something happened, as the gateway knows it.
+type Moment struct {
+	At     mono.Time
+	WallMS int64
+	Clock  access.ClockQuality
+}
+
+// Lease is what the link holds; the zero Lease is none.
+type Lease struct {
+	Until mono.Time
+	Rules uint64 // rules version in force at the server
+}
+
+// Read is one presentation of a card as the machine needs it: no card number, no digits.
+type Read struct {
+	Attempt   door.Attempt
+	Side      access.Side
+	Key       access.Key
+	HasCard   bool   // false: the train was no card
+	Sealed    []byte // card_ref sealed under the ask key
+	Grade     card.Assurance
+	HasPIN    bool
+	PIN       [32]byte
+	PINFailed uint8  // the durable count of this card's wrong PINs in a row
+	Link      string // reader link: "clear", "secure"
+	Fault     string // why it was no card
+	Flagged   bool   // the identical train again within 200 ms
+}
+
+// Machine decides for one door. Its zero value is of no use: NewMachine.
+type Machine struct {
+	cfg     door.Config
+	gateway access.GatewayID
+	state   door.State
+	pins    *access.State // of the card at hand; the outbox keeps the counts (loadPIN)
+	lease   Lease
+	policy  *access.Policy
+	rules   uint64
+	fetched int64 // wall ms at which the policy was last known to be in force
+	inside  int   // entries minus exits seen here since start; only ever sharpens an alarm (DS-10)
+	pending map[door.Attempt]*question
+	flights map[door.Attempt]*flight
+	order   []door.Attempt // of flights, oldest first
+}
+
+// question is a read whose answer is outstanding.
+type question struct {
+	read Read
+	req  access.Request
+	at   mono.Time
+}
+
+// flight is what later records of an attempt have to repeat.
+type flight struct {
+	decision access.Decision
+	by       access.DecidedBy
+	rules    uint64
+	age      int64
+	read     Read
+	inputs   []byte
+	recorded bool // the private part has been recorded once
+}
+
+// NewMachine makes the machine of a secured door. It holds no policy: every entry is denied until
+// one is set.
+func NewMachine(gateway access.GatewayID, cfg door.Config) *Machine {
+	return &Machine{
+		cfg: cfg, gateway: gateway,
+		pins:    access.NewState(access.KnowledgeSet(0).With(access.KnowPIN)),
+		pending: map[door.Attempt]*question{},
+		flights: map[door.Attempt]*flight{},
+	}
+}
+
+// State is the door's state, for status pages.
+func (m *Machine) State() door.State { return m.state }
+
+func (m *Machine) linked(at mono.Time) bool { return m.lease.Until > at }
+
+// Start brings the door up: the lock is driven to its secure level before anything else.
+func (m *Machine) Start(contactOpen bool, at mono.Time) []Effect {
+	state, actions := door.Start(m.cfg, contactOpen, at)
+	m.state = state
+	return m.translate(nil, actions, Moment{At: at})
+}
+
+// SetLease tells the machine what the link holds. Gaining or losing it moves nothing (I6).
+func (m *Machine) SetLease(l Lease) { m.lease = l }
+
+// SetPolicy replaces the compiled policy. since is the wall time in UTC ms at which it was last
+// known to be in force. The mode of the door follows it.
+func (m *Machine) SetPolicy(p *access.Policy, rules uint64, since int64, at Moment) []Effect {
+	m.policy, m.rules, m.fetched = p, rules, since
+	return m.door(nil, door.Input{Kind: door.InMode, Mode: m.mode(), At: at.At}, at)
+}
+
+// Confirmed says that the policy held was in force at the wall time ms: a lease named its version.
+func (m *Machine) Confirmed(ms int64) { m.fetched = max(m.fetched, ms) }
+
+// view is what this gateway knows around a request. The count of wrong PINs is the outbox's, which
+// all doors of the gateway share; the state is brought to it by the ordinary events.
+func (m *Machine) view(r Read, req access.Request) access.View {
+	access.Apply(m.pins, access.Event{Kind: access.EventPINReset, Key: r.Key})
+	for range r.PINFailed {
+		access.Apply(m.pins, access.Event{Kind: access.EventPINFailed, Key: r.Key})
+	}
+	return m.pins.View(m.policy, req)
+}
+
+// request makes the request of a read for the given link.
+func (m *Machine) request(r Read, link access.Link, at Moment) access.Request {
+	req := access.Request{
+		Door: m.cfg.Door, Side: r.Side, Key: r.Key, HasCard: r.HasCard, Assurance: r.Grade,
+		WallMS: at.WallMS, Clock: at.Clock, Link: link, At: at.At,
+	}
+	if r.HasCard && r.HasPIN {
+		req.PIN = access.CheckPIN(m.policy, r.Key, r.PIN)
+	}
+	if link == access.LinkLeased {
+		req.Behind = m.rules < m.lease.Rules
+	}
+	req.AgeMS = max(0, at.WallMS-m.fetched)
+	if m.fetched <= 0 {
+		req.AgeMS = math.MaxInt64 // never known to be in force: too old for any door
+	}
+	return req
+}
+
+// OnRead takes one read. Linked, it asks the server and keeps the local decision for the case that no
+// answer comes; without a lease it decides at once (D8).
+func (m *Machine) OnRead(r Read, at Moment) []Effect {
+	if !r.HasCard {
+		return m.readError(r, at)
+	}
+	if !m.linked(at.At) {
+		return m.decideLocally(r, access.LinkOffline, at)
+	}
+	req := m.request(r, access.LinkLeased, at)
+	m.pending[r.Attempt] = &question{read: r, req: req, at: at.At}
+	ask := Ask{
+		Attempt: r.Attempt, Side: r.Side, Card: r.Sealed, Assurance: r.Grade.String(),
+		PINGiven: r.HasPIN, PIN: r.PIN, PINFailed: r.PINFailed, Rules: m.rules,
+	}
+	return []Effect{ask, SetTimer{Timer: TimerDeciding, At: at.At.Add(decidingAfter)}}
+}
+
+// readError records a train that was no card. At an exit nobody is held: the mechanical exit is open.
+func (m *Machine) readError(r Read, at Moment) []Effect {
+	if r.Side == access.SideExit {
+		d := access.Decision{Primary: access.ReasonExitUnattributed, Failed: access.ReasonSet(0).With(access.ReasonReadError)}
+		m.remember(r, d, access.ByGateway, access.Request{}, nil)
+		return m.door(nil, door.Input{Kind: door.InDenied, At: at.At, Attempt: r.Attempt, Side: r.Side, By: access.ByGateway, Reason: d.Primary, Offline: !m.linked(at.At)}, at)
+	}
+	m.remember(r, access.Decision{Primary: access.ReasonReadError, Failed: access.ReasonSet(0).With(access.ReasonReadError)}, access.ByGateway, access.Request{}, nil)
+	return m.door(nil, door.Input{Kind: door.InReadError, At: at.At, Attempt: r.Attempt, Side: r.Side, By: access.ByGateway, Reason: access.ReasonReadError}, at)
+}
+
+// decideLocally decides with what the gateway holds. Fail secure: Decide denies on a missing policy,
+// an untrusted clock, an old snapshot and the offline mode `deny`.
+func (m *Machine) decideLocally(r Read, link access.Link, at Moment) []Effect {
+	req := m.request(r, link, at)
+	view := m.view(r, req)
+	d := access.Decide(m.policy, view, req)
+	m.remember(r, d, access.ByGateway, req, &view)
+	effects := m.countPIN(nil, req, d)
+	return m.outcome(effects, r, d, access.ByGateway, false, at)
+}
+
+// OnAnswer takes the server's verified answer. late means that its deadline had passed: it is
+// recorded and moves nothing (D8).
+func (m *Machine) OnAnswer(a wire.Answer, late bool, at Moment) []Effect {
+	q, open := m.pending[a.Attempt]
+	if late || !open {
+		return []Effect{Record{
+			Draft: wire.Record{Door: m.cfg.Door, Event: door.EventLateIgnored, Attempt: a.Attempt, By: access.ByServer, Reason: a.Reason, Failed: a.Failed, Policy: a.Rules},
+			At:    at,
+		}}
+	}
+	delete(m.pending, a.Attempt)
+	view := m.view(q.read, q.req)
+	d := access.Decision{Outcome: a.Outcome, Primary: a.Reason, Failed: a.Failed}
+	m.remember(q.read, d, access.ByServer, q.req, &view)
+	m.flights[a.Attempt].rules, m.flights[a.Attempt].age = a.Rules, 0
+	effects := []Effect{StopTimer{Timer: TimerDeciding}}
+	req := q.req
+	req.PIN = pinOf(q.read, a)
+	effects = m.countPIN(effects, req, d)
+	return m.outcome(effects, q.read, d, access.ByServer, a.Outcome == access.Granted, at)
+}
+
+// pinOf is what the server's answer says of the PIN. It does not tell duress from ok.
+func pinOf(r Read, a wire.Answer) access.PINState {
+	switch {
+	case !r.HasPIN:
+		return access.PINNone
+	case a.Failed.Has(access.ReasonPINBad):
+		return access.PINBad
+	default:
+		return access.PINOK
+	}
+}
+
+// OnNoAnswer takes the failure of an ask: the deadline passed, or the link went away meanwhile. With
+// a lease the local decision counts if the snapshot is not behind; Decide says so (D8).
+func (m *Machine) OnNoAnswer(attempt door.Attempt, at Moment) []Effect {
+	q, open := m.pending[attempt]
+	if !open {
+		return nil
+	}
+	delete(m.pending, attempt)
+	link := access.LinkOffline
+	if m.linked(at.At) {
+		link = access.LinkLeased
+	}
+	return append([]Effect{StopTimer{Timer: TimerDeciding}}, m.decideLocally(q.read, link, at)...)
+}
+
+// countPIN makes the decision's movement in the durable count of wrong PINs (D10); it is stored
+// with the record of the decision.
+func (m *Machine) countPIN(effects []Effect, req access.Request, d access.Decision) []Effect {
+	e, moves := access.PINEvent(req, d)
+	if !moves {
+		return effects
+	}
+	before := m.pins.PINFailed(req.Key)
+	access.Apply(m.pins, e)
+	if after := m.pins.PINFailed(req.Key); after != before {
+		return append(effects, PINFailures{Key: req.Key, Failed: after})
+	}
+	return effects
+}
+
+// outcome hands a decision to the door.
+func (m *Machine) outcome(effects []Effect, r Read, d access.Decision, by access.DecidedBy, durable bool, at Moment) []Effect {
+	in := door.Input{At: at.At, Attempt: r.Attempt, Side: r.Side, By: by, Reason: d.Primary, Offline: by == access.ByGateway && !m.linked(at.At)}
+	switch d.Outcome {
+	case access.Granted:
+		in.Kind, in.Durable = door.InGranted, durable
+	case access.NeedPIN, access.NeedSecond, access.NeedEscort:
+		in.Kind, in.Waiting = door.InWaiting, d.Outcome
+	default: // denied, and any outcome this program does not know: the door stays locked
+		in.Kind = door.InDenied
+	}
+	return m.door(effects, in, at)
+}
+
+// On takes an input that is the door's alone: contacts, timers, tamper, durability, commands.
+func (m *Machine) On(in door.Input, at Moment) []Effect { return m.door(nil, in, at) }
+
+// OnTimer takes a timer of this machine that is not the door's.
+func (m *Machine) OnTimer(t Timer, at Moment) []Effect {
+	if t == TimerDeciding {
+		if len(m.pending) == 0 {
+			return nil
+		}
+		for _, q := range m.pending {
+			return []Effect{Show{Side: q.read.Side, What: door.IndDeciding}}
+		}
+	}
+	return m.door(nil, door.Input{Kind: door.InTimer, Timer: door.TimerName(t), At: at.At}, at)
+}
+
+func (m *Machine) door(effects []Effect, in door.Input, at Moment) []Effect {
+	state, actions := door.Step(m.cfg, m.state, in)
+	m.state = state
+	return m.translate(effects, actions, at)
+}
+
+// remember keeps what later records of this attempt repeat.
+func (m *Machine) remember(r Read, d access.Decision, by access.DecidedBy, req access.Request, view *access.View) {
+	f := &flight{decision: d, by: by, rules: m.rules, age: req.AgeMS, read: r}
+	if view != nil {
+		f.inputs = access.AppendInputs(nil, *view, req)
+	}
+	if old, again := m.flights[r.Attempt]; again {
+		f.recorded = old.recorded && old.read.HasPIN == r.HasPIN
+		m.flights[r.Attempt] = f
+		return
+	}
+	if len(m.order) >= maxFlights {
+		delete(m.flights, m.order[0])
+		m.order = m.order[1:]
+	}
+	m.flights[r.Attempt] = f
+	m.order = append(m.order, r.Attempt)
+}
+
+func (m *Machine) forget(a door.Attempt) {
+	delete(m.flights, a)
+	for i, o := range m.order {
+		if o == a {
+			m.order = append(m.order[:i], m.order[i+1:]...)
+			return
+		}
+	}
+}
+
+// StateName is the door's state in one stable word.
+func (m *Machine) StateName() string { return m.state.Name().String() }

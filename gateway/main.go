@@ -1,0 +1,106 @@
+// Command monban-gateway runs beside the doors: it reads cards, watches doors and drives locks, keeps
+// a durable record of everything, and asks the server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"monban/gateway/app"
+	"monban/gateway/config"
+)
+
+var version = "unknown" // set by the linker
+
+type commands struct {
+	Run     runCommand     `cmd:"" help:"Run the gateway until it is told to stop. Locks are secured at start and at the end."`
+	Doctor  doctorCommand  `cmd:"" help:"Check configuration, identity, disk and clock, and say what to mend."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+type runCommand struct {
+	Config  string `required:"" type:"existingfile" help:"The gateway's TOML file."`
+	Sim     bool   `help:"Doors and readers in software instead of hardware."`
+	Panel   string `placeholder:"HOST:PORT" help:"With --sim: serve the panel that badges and moves doors, on loopback."`
+	Cards   string `type:"existingfile" help:"With --sim: the named cards of the panel (CSV: label,format,facility_code,card_number,pin)."`
+	Control string `placeholder:"SOCKET" help:"With --sim: take script lines on this Unix socket."`
+	Trace   string `placeholder:"FILE" help:"With --sim: append what locks and readers did to this file."`
+	Debug   bool   `help:"Log more."`
+}
+
+func (c *runCommand) Run(ctx context.Context) error {
+	if !c.Sim && (c.Panel != "" || c.Cards != "" || c.Control != "" || c.Trace != "") {
+		return errors.New("--panel, --cards, --control and --trace need --sim")
+	}
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if c.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	a, err := app.New(app.Options{
+		Config: cfg, Sim: c.Sim, Panel: c.Panel, Cards: c.Cards, Control: c.Control, Trace: c.Trace,
+		Version: version, Log: log, Out: os.Stdout,
+	})
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+type doctorCommand struct {
+	Config string `required:"" type:"existingfile" help:"The gateway's TOML file."`
+}
+
+func (c *doctorCommand) Run() error {
+	checks := app.Doctor(c.Config)
+	bad := 0
+	for _, k := range checks {
+		mark := "ok  "
+		if k.Err != nil {
+			mark, bad = "BAD ", bad+1
+			fmt.Printf("%s %s: %v\n", mark, k.Name, k.Err)
+			continue
+		}
+		fmt.Printf("%s %s%s\n", mark, k.Name, k.Note)
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d checks failed", bad, len(checks))
+	}
+	return nil
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run() error {
+	fmt.Printf("monban-gateway %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	k := kong.Parse(&c,
+		kong.Name("monban-gateway"),
+		kong.Description("The gateway of monban, access control for server rooms: reads cards, watches doors, drives locks."),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "monban-gateway:", err)
+		stop()
+		os.Exit(1)
+	}
+}

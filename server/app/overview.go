@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/server/directory"
+	"monban/server/store"
+	"monban/server/web"
+)
+
+const (
+	recentEvents = 20  // of the live page
+	recentLeaves = 200 // how far back it looks for them
+	openFindings = 10
+)
+
+// Overview implements web.Overviews.
+func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
+	out := web.Overview{UpTo: p.now()}
+	gateways, err := p.ListGateways(ctx)
+	if err != nil {
+		return out, err
+	}
+	out.Gateways = gateways
+	for _, g := range gateways {
+		out.Doors = append(out.Doors, g.Doors...)
+	}
+	n := p.names()
+	err = p.store.Read(ctx, func(r *store.ReadTx) error {
+		size, err := r.LogSize()
+		if err != nil {
+			return err
+		}
+		out.Size = uint64(size)
+		leaves, err := r.Leaves(max(0, size-recentLeaves), recentLeaves)
+		if err != nil {
+			return err
+		}
+		for i := len(leaves) - 1; i >= 0 && len(out.Recent) < recentEvents; i-- {
+			e, ok := p.event(leaves[i].Idx, leaves[i].Leaf, n)
+			if !ok {
+				continue
+			}
+			if e.Attempt != "" {
+				if row, err := r.AttemptRow(attemptID(e.Attempt)); err == nil {
+					e.Who = p.who(r.Reader, row.Opening, row.PersonRef, show)
+				}
+			}
+			out.Recent = append(out.Recent, e)
+		}
+		rows, total, err := r.Findings(false, 0, openFindings)
+		out.OpenAll = total
+		for _, f := range rows {
+			out.Open = append(out.Open, p.finding(r.Reader, f, n, show))
+		}
+		return err
+	})
+	return out, err
+}
+
+// ListGateways implements web.Machines: every gateway of the directory, heard or not.
+func (p *pages) ListGateways(context.Context) ([]web.Gateway, error) {
+	now := p.now()
+	s := p.directory()
+	n := p.names()
+	var out []web.Gateway
+	for _, g := range s.Gateways {
+		b, heard := p.health.last(g.ID)
+		w := web.Gateway{ID: g.ID, Name: g.Name, InForce: p.versions(g.ID), Software: b.software}
+		if heard {
+			w.Linked, w.LastSeen, w.Pending = b.linked(now), b.at, b.Pending
+			w.Boot, w.Held = b.bootAt, web.Versions{Rules: b.Rules, Modes: b.Modes, State: b.State}
+			w.Clock, w.OffsetMS = b.Stamp.Quality, b.Stamp.OffsetMS
+		}
+		for _, d := range s.Doors {
+			if d.Gateway == g.ID {
+				w.Doors = append(w.Doors, doorState(d, b, heard, now, n))
+			}
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+func doorState(d directory.Door, b beat, heard bool, now time.Time, n names) web.DoorState {
+	w := web.DoorState{Door: d.ID, Name: d.Name, Gateway: d.Gateway, Kind: d.Kind, Mode: d.Mode}
+	w.ZoneName = string(d.Enter)
+	if z, ok := n.zones[d.Enter]; ok && z.Name != "" {
+		w.ZoneName = z.Name
+	}
+	if !heard {
+		return w
+	}
+	w.Linked, w.Since = b.linked(now), b.at
+	for _, s := range b.Doors {
+		if s.Door != d.ID {
+			continue
+		}
+		state, err := door.ParseStateName(s.State)
+		w.Known, w.State = err == nil, state
+		w.Contact, w.Reader, w.Mode = s.Contact, s.Reader, access.DoorMode(s.Mode)
+	}
+	return w
+}

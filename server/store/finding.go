@@ -1,0 +1,40 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+
+	"monban/server/attempt"
+)
+
+// Findings lists findings: open ones first, then the severe, then the newest. closed=false leaves
+// closed ones out. total counts all that match.
+func (r Reader) Findings(closed bool, skip, limit int) (list []attempt.Finding, total int, err error) {
+	if err := r.row(`SELECT count(*) FROM finding WHERE ? OR status <> 'closed'`, closed).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("count findings: %w", err)
+	}
+	rows, err := r.query(`SELECT idx, kind, severity, gateway, door, attempt, cause, detail, at_ms, day, status, status_idx FROM finding
+		WHERE ? OR status <> 'closed'
+		ORDER BY status = 'closed', CASE severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END, idx DESC
+		LIMIT ? OFFSET ?`, closed, limit, skip)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read findings: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f attempt.Finding
+		var id []byte
+		var cause sql.NullInt64
+		err := rows.Scan(&f.Idx, &f.Kind, &f.Severity, &f.Gateway, &f.Door, &id, &cause, &f.Detail, &f.AtMS, &f.Day, &f.Status, &f.StatusIdx)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read findings: %w", err)
+		}
+		copy(f.Attempt[:], id)
+		f.Cause = attempt.NoIndex
+		if cause.Valid {
+			f.Cause = cause.Int64
+		}
+		list = append(list, f)
+	}
+	return list, total, rows.Err()
+}
