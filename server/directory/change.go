@@ -22,8 +22,8 @@ type Tx interface {
 	Directory() (Snapshot, error)
 	// ChangeDirectory writes one row.
 	ChangeDirectory(Change) error
-	// AppendAction appends an action leaf; opening holds what may not stand in it.
-	AppendAction(leaf entrylog.Action, opening entrylog.Opening) error
+	// AppendAction appends an action leaf and gives its index; o holds what may not stand in it.
+	AppendAction(a entrylog.Action, o *entrylog.Opening) (int64, error)
 }
 
 // ErrNoSuch says that a card, door or grant a change names does not exist.
@@ -61,7 +61,7 @@ func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot)
 			return nil, fmt.Errorf("%s %s: %w", c.Op, c.Noun(), err)
 		}
 		leaf, opening := action(c, actor, reason, nowMS)
-		if err := tx.AppendAction(leaf, opening); err != nil {
+		if _, err := tx.AppendAction(leaf, &opening); err != nil {
 			return nil, fmt.Errorf("log %s %s: %w", c.Op, c.Noun(), err)
 		}
 	}

@@ -1,0 +1,341 @@
+package policypub
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/wire"
+	"monban/server/directory"
+	"monban/server/store"
+)
+
+// Config of a Publisher; every field is required.
+type Config struct {
+	Store *store.Store
+	// Signer signs manifests with the role policy. It is asked when a gateway is first given a
+	// manifest, after the change has committed.
+	Signer note.Signer
+	Site   string
+	Keys   Keys
+	Now    func() time.Time
+}
+
+// Publisher keeps the policy in force and publishes a new one with every change of the directory. Its
+// methods may be called from several goroutines.
+type Publisher struct {
+	cfg     Config
+	keys    atomic.Pointer[Keys]
+	current atomic.Pointer[Current] // nil until the first Reload: then nothing is granted
+}
+
+// New makes a publisher that has published nothing: Site is nil until Reload, and without a policy
+// nothing is granted.
+func New(cfg Config) *Publisher {
+	p := &Publisher{cfg: cfg}
+	p.keys.Store(&cfg.Keys)
+	return p
+}
+
+// Versions are the versions in force of the three parts.
+type Versions struct{ Rules, Modes, State uint64 }
+
+// ErrNoGateway says that a gateway is not in the directory or has no keys.
+var ErrNoGateway = errors.New("no policy for this gateway")
+
+// Site gives the policy in force, nil before the first Reload. The value does not change; the next
+// change of the directory makes another one.
+func (p *Publisher) Site() *Current { return p.current.Load() }
+
+// Versions gives the versions in force: what a lease names. ok is false for a gateway without policy.
+func (p *Publisher) Versions(gw access.GatewayID) (v Versions, ok bool) {
+	c := p.current.Load()
+	if c == nil || c.gateways[gw] == nil {
+		return Versions{}, false
+	}
+	return c.Versions, true
+}
+
+// Manifest gives the signed manifest in force for a gateway (a sealed message of kind policy).
+func (p *Publisher) Manifest(gw access.GatewayID) ([]byte, error) {
+	c := p.current.Load()
+	if c == nil || c.gateways[gw] == nil {
+		return nil, fmt.Errorf("gateway %s: %w", gw, ErrNoGateway)
+	}
+	return c.gateways[gw].sealed(p.cfg.Signer, p.cfg.Site, gw)
+}
+
+// Chunk gives a chunk of the manifest in force by its SHA-256. The caller must not change it.
+func (p *Publisher) Chunk(gw access.GatewayID, hash wire.Hash) ([]byte, bool) {
+	c := p.current.Load()
+	if c == nil || c.gateways[gw] == nil {
+		return nil, false
+	}
+	b, ok := c.gateways[gw].chunks[hash]
+	return b, ok
+}
+
+// SetKeys takes over new site keys, e.g. after a gateway was added. They count from the next Reload
+// or Change on.
+func (p *Publisher) SetKeys(k Keys) { p.keys.Store(&k) }
+
+// Reload compiles the directory as it stands and publishes what differs from what is in force. It is
+// called at start and after SetKeys; with nothing new it writes nothing.
+func (p *Publisher) Reload(ctx context.Context) error {
+	_, err := p.Change(ctx, func(*store.Tx) ([]directory.Change, error) { return nil, nil })
+	return err
+}
+
+// Change runs a change of the directory and publishes the policy that follows from it, in one
+// transaction: there is no moment at which the one is on the disk without the other. When Change
+// has returned nil, every answer, lease and manifest is of the new version (I5). The function may be
+// run more than once (group commit).
+func (p *Publisher) Change(ctx context.Context, change func(tx *store.Tx) ([]directory.Change, error)) ([]directory.Change, error) {
+	var changes []directory.Change
+	err := p.cfg.Store.Write(ctx, func(tx *store.Tx) error {
+		var err error
+		if changes, err = change(tx); err != nil {
+			return err
+		}
+		next, err := p.publish(tx)
+		if err != nil {
+			return err // nothing changes: the old policy stays in force
+		}
+		// Several changes of one group commit each come here, in order; the last one stays.
+		tx.AfterCommit(func() { p.current.Store(next) })
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changes, nil
+}
+
+// SetCardStatus suspends, reports lost, revokes or re-activates a card: one call, a new version at once.
+func (p *Publisher) SetCardStatus(ctx context.Context, actor directory.Actor, reason string, id directory.CardID, status access.CredentialStatus) error {
+	_, err := p.Change(ctx, func(tx *store.Tx) ([]directory.Change, error) {
+		return directory.SetCardStatus(tx, actor, reason, p.cfg.Now().UnixMilli(), id, status)
+	})
+	return err
+}
+
+// publish compiles the directory of this transaction and appends what is new.
+func (p *Publisher) publish(tx *store.Tx) (*Current, error) {
+	dir, err := tx.Directory()
+	if err != nil {
+		return nil, err
+	}
+	run := publication{p: p, tx: tx, dir: &dir, keys: p.keys.Load(), nowMS: p.cfg.Now().UnixMilli(), zone: p.cfg.Store.Zone()}
+	return run.run()
+}
+
+// publication is one run of publish.
+type publication struct {
+	p     *Publisher
+	tx    *store.Tx
+	dir   *directory.Snapshot
+	keys  *Keys
+	nowMS int64
+	zone  *time.Location
+}
+
+// stateBytes is the state part until the rules work fills it: nobody is said to be inside.
+const stateBytes = `{"v":1,"version":1,"inside":[]}` + "\n"
+
+// parts are the bytes of the three parts for one owner, "" being the server itself.
+type parts [3][]byte
+
+func (r *publication) run() (*Current, error) {
+	rulesVersion, _, err := r.tx.PolicyHead("", wire.PartRules)
+	if err != nil {
+		return nil, err
+	}
+	modesVersion, _, err := r.tx.PolicyHead("", wire.PartModes)
+	if err != nil {
+		return nil, err
+	}
+	v := Versions{Rules: max(rulesVersion, 1), Modes: max(modesVersion, 1), State: 1}
+	// Compile with the versions in force. Where the bytes are not those in force, the version rises and
+	// all is compiled again, since the version is part of the bytes; that can happen once per part.
+	for range 3 {
+		rules, all, err := r.compile(v)
+		if err != nil {
+			return nil, err
+		}
+		differs, err := r.compare(v, all)
+		if err != nil {
+			return nil, err
+		}
+		if differs == [3]bool{} {
+			return r.keep(v, rules, all)
+		}
+		if differs[0] {
+			v.Rules++
+		}
+		if differs[1] {
+			v.Modes++
+		}
+		if differs[2] {
+			v.State++
+		}
+	}
+	return nil, errors.New("BUG: policy versions do not settle")
+}
+
+// gatewayIDs lists the gateways that have keys; one without is not provisioned and gets no policy.
+func (r *publication) gatewayIDs() []access.GatewayID {
+	var ids []access.GatewayID
+	for i := range r.dir.Gateways {
+		if _, ok := r.keys.Gateways[r.dir.Gateways[i].ID]; ok {
+			ids = append(ids, r.dir.Gateways[i].ID)
+		}
+	}
+	return ids
+}
+
+func (r *publication) compile(v Versions) (access.Rules, map[access.GatewayID]parts, error) {
+	rules, err := Rules(r.dir, r.p.cfg.Site, r.zone, v.Rules)
+	if err != nil {
+		return access.Rules{}, nil, err
+	}
+	all := map[access.GatewayID]parts{}
+	if all[""], err = encode(&rules, modesOf(r.dir, v.Modes, func(*directory.Door) bool { return true })); err != nil {
+		return access.Rules{}, nil, err
+	}
+	for _, gw := range r.gatewayIDs() {
+		keys := r.keys.Gateways[gw]
+		var doors []access.DoorID
+		for i := range r.dir.Doors {
+			if r.dir.Doors[i].Gateway == gw {
+				doors = append(doors, r.dir.Doors[i].ID)
+			}
+		}
+		own, err := access.ForGateway(&rules, doors,
+			func(k access.Key) access.Key { return access.Key(card.Ref(k).Token(keys.Token[:])) },
+			func(k access.Key) access.Key { return access.Key(card.PINRef(k).Token(keys.Token[:])) })
+		if err != nil {
+			return access.Rules{}, nil, fmt.Errorf("gateway %s: %w", gw, err)
+		}
+		modes := modesOf(r.dir, v.Modes, func(x *directory.Door) bool { return x.Gateway == gw })
+		if all[gw], err = encode(&own, modes); err != nil {
+			return access.Rules{}, nil, fmt.Errorf("gateway %s: %w", gw, err)
+		}
+	}
+	return rules, all, nil
+}
+
+func encode(rules *access.Rules, modes access.Modes) (out parts, err error) {
+	if out[0], err = access.EncodeRules(rules); err != nil {
+		return out, err
+	}
+	if out[1], err = access.EncodeModes(modes); err != nil {
+		return out, err
+	}
+	out[2] = []byte(stateBytes)
+	return out, nil
+}
+
+func (v Versions) of(part int) uint64 { return [3]uint64{v.Rules, v.Modes, v.State}[part] }
+
+// compare says which parts stand in the store under the same version with other bytes.
+func (r *publication) compare(v Versions, all map[access.GatewayID]parts) (differs [3]bool, err error) {
+	for gw, bytes := range all {
+		for i, name := range wire.PartNames() {
+			version, sum, err := r.tx.PolicyHead(string(gw), name)
+			if err != nil {
+				return differs, err
+			}
+			if version > v.of(i) || version == v.of(i) && sum != sha256.Sum256(bytes[i]) {
+				differs[i] = true
+			}
+		}
+	}
+	return differs, nil
+}
+
+// keep appends what is not in the store yet and makes the manifests.
+func (r *publication) keep(v Versions, rules access.Rules, all map[access.GatewayID]parts) (*Current, error) {
+	policy, err := access.Compile(rules, r.zone)
+	if err != nil {
+		return nil, err
+	}
+	modes, err := access.DecodeModes(all[""][1])
+	if err != nil {
+		return nil, err
+	}
+	c := newCurrent(policy.WithModes(modes), v, r.dir, r.keys)
+	for _, gw := range append([]access.GatewayID{""}, r.gatewayIDs()...) {
+		for i, name := range wire.PartNames() {
+			if err := r.keepPart(gw, name, v.of(i), all[gw][i]); err != nil {
+				return nil, err
+			}
+		}
+		if gw == "" {
+			continue
+		}
+		if c.gateways[gw], err = r.manifest(gw, v, all[gw]); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (r *publication) keepPart(gw access.GatewayID, name string, version uint64, b []byte) error {
+	have, _, err := r.tx.PolicyHead(string(gw), name)
+	if err != nil {
+		return err
+	}
+	if have >= version {
+		return nil // compare has seen that it is the same
+	}
+	_, err = r.tx.AppendPolicy(string(gw), name, version, b, r.nowMS)
+	return err
+}
+
+// manifest gives what is in force for a gateway: the manifest in the store when it names these parts,
+// else the next one. Its version is the sum of the parts' versions, which rises with each of them.
+func (r *publication) manifest(gw access.GatewayID, v Versions, b parts) (*published, error) {
+	out := &published{chunks: map[wire.Hash][]byte{}}
+	m := wire.Manifest{Gateway: gw, Version: v.Rules + v.Modes + v.State, NotBeforeMS: r.nowMS}
+	m.MinVersion = m.Version // a manifest that was replaced never comes into force again
+	for i, name := range wire.PartNames() {
+		part, chunks, err := wire.PartOf(name, v.of(i), b[i])
+		if err != nil {
+			return nil, fmt.Errorf("gateway %s: %w", gw, err)
+		}
+		m.Parts = append(m.Parts, part)
+		for n, chunk := range chunks {
+			out.chunks[part.Chunks[n]] = chunk
+		}
+	}
+	stored, err := r.tx.Manifest(string(gw))
+	if err != nil {
+		return nil, err
+	}
+	if stored != nil {
+		old, err := wire.ParseManifest(stored)
+		if err != nil {
+			return nil, fmt.Errorf("manifest of %s in the store: %w", gw, err)
+		}
+		if old.Version == m.Version && slices.EqualFunc(old.Parts, m.Parts, samePart) {
+			out.body = bytes.Clone(stored)
+			return out, nil
+		}
+		m.Prev = wire.ManifestHash(&old)
+	}
+	out.body = wire.AppendManifest(nil, &m)
+	return out, r.tx.PutManifest(string(gw), out.body)
+}
+
+func samePart(a, b wire.Part) bool {
+	return a.Name == b.Name && a.Version == b.Version && a.Sum == b.Sum
+}

@@ -1,0 +1,372 @@
+package policypub
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/wire"
+	"monban/server/directory"
+	"monban/server/entrylog"
+	"monban/server/keystore"
+	"monban/server/store"
+)
+
+var now = time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC) // 10:00 in Tokyo
+
+type site struct {
+	*Publisher
+	store  *store.Store
+	keys   Keys
+	policy note.Verifier
+	path   string
+}
+
+// newSite is the sample site in a fresh database, with keys for both gateways.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	dir := t.TempDir()
+	keyPath, master := filepath.Join(dir, "keystore.json"), filepath.Join(dir, "master.key")
+	if err := keystore.Create(keyPath, master, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	ks, err := keystore.Open(keyPath, master, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{path: filepath.Join(dir, "monban.db")}
+	if s.store, err = store.Open(s.path, store.Options{Zone: zone, Keys: ks}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if s.keys, err = NewKeys(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	for _, gw := range []access.GatewayID{"gw-1", "gw-2"} {
+		if s.keys, err = s.keys.With(gw, rand.Reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+	skey, vkey, err := note.GenerateKey(rand.Reader, wire.KeyName("tagajo-demo", wire.RolePolicy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.policy, err = note.NewVerifier(vkey); err != nil {
+		t.Fatal(err)
+	}
+	s.Publisher = New(Config{Store: s.store, Signer: signer, Site: "tagajo-demo", Keys: s.keys, Now: func() time.Time { return now }})
+	files, err := directory.SampleFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Change(t.Context(), func(tx *store.Tx) ([]directory.Change, error) {
+		return directory.ImportFiles(tx, directory.Actor{From: "cli"}, "sample site", files,
+			directory.ImportConfig{Now: now, Zone: zone, Cards: s.keys, Relative: true})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *site) request(t *testing.T, door access.DoorID, number uint64, at time.Time) access.Request {
+	t.Helper()
+	ref, _, err := s.keys.Card("H10301", 123, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return access.Request{Door: door, Side: access.SideEnter, Key: access.Key(ref), HasCard: true, Assurance: card.UIDOnly,
+		PIN: access.PINOK, WallMS: at.UnixMilli(), Clock: access.ClockServer, Link: access.LinkServer}
+}
+
+// The sample site keeps what the demo promises: five people enter everywhere at any hour, the others
+// are refused each for their own reason.
+func TestSamplePolicy(t *testing.T) {
+	s := newSite(t)
+	view := access.View{PIN: access.PINView{Known: true}}
+	for hour := range 48 { // a Tuesday and a Wednesday
+		at := now.Add(time.Duration(hour) * time.Hour)
+		for number := uint64(4567); number <= 4571; number++ {
+			for _, door := range []access.DoorID{"server-room-1", "media-store-1", "media-store-2"} {
+				if d := access.Decide(s.Site().Policy, view, s.request(t, door, number, at)); d.Outcome != access.Granted {
+					t.Errorf("card %d at %s, %v: %v", number%100, door, at, d.Failed)
+				}
+			}
+		}
+	}
+	night := time.Date(2026, 11, 24, 17, 0, 0, 0, time.UTC) // 02:00 in Tokyo
+	for _, c := range []struct {
+		door   access.DoorID
+		number uint64
+		at     time.Time
+		want   access.Reason
+	}{
+		{"media-store-1", 4572, now, access.ReasonGranted},
+		{"media-store-1", 4572, night, access.ReasonOutsideSchedule},
+		{"media-store-1", 4572, time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC), access.ReasonOutsideSchedule}, // AD-5: 勤労感謝の日
+		{"server-room-1", 4573, now, access.ReasonGrantExpired},
+		{"media-store-1", 4574, now, access.ReasonCredentialSuspended},
+		{"media-store-1", 4575, now, access.ReasonNoGrant},
+		{"server-room-1", 20001, night, access.ReasonGranted},
+		{"server-room-1", 20001, now, access.ReasonOutsideSchedule},
+		{"server-room-1", 4567, time.Date(2027, 3, 31, 14, 59, 59, 0, time.UTC), access.ReasonGranted},
+		{"server-room-1", 4567, time.Date(2027, 3, 31, 15, 0, 0, 0, time.UTC), access.ReasonGrantExpired}, // AD-6: 2027-04-01 00:00 in Tokyo
+		{"server-room-1", 9999, now, access.ReasonUnknownCredential},
+	} {
+		d := access.Decide(s.Site().Policy, view, s.request(t, c.door, c.number, c.at))
+		if d.Primary != c.want {
+			t.Errorf("card %d at %s, %v: %v, want %v", c.number, c.door, c.at, d.Primary, c.want)
+		}
+	}
+}
+
+// The published vector of the sample: facility code 123, card number 4567.
+func TestSampleCard(t *testing.T) {
+	s := newSite(t)
+	ref, masked, err := s.keys.Card("H10301", 123, 4567)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, ok := s.Site().Holder(ref)
+	if !ok || h.Person.Name != "髙橋 健一" || h.Card.Masked != masked {
+		t.Errorf("holder %+v, ok %v", h, ok)
+	}
+}
+
+// I5: after one call the card is refused, and every version named from then on is the new one.
+func TestSuspendIsANewVersionAtOnce(t *testing.T) {
+	s := newSite(t)
+	before, _ := s.Versions("gw-1")
+	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "reported by phone", "C-001", access.CredentialSuspended); err != nil {
+		t.Fatal(err)
+	}
+	after, ok := s.Versions("gw-1")
+	if !ok || after.Rules != before.Rules+1 || after.Modes != before.Modes || after.State != before.State {
+		t.Errorf("versions %+v → %+v, want rules one higher", before, after)
+	}
+	view := access.View{PIN: access.PINView{Known: true}}
+	if d := access.Decide(s.Site().Policy, view, s.request(t, "server-room-1", 4567, now)); d.Primary != access.ReasonCredentialSuspended {
+		t.Errorf("server: %v", d.Primary)
+	}
+	for _, gw := range []access.GatewayID{"gw-1", "gw-2"} {
+		m, rules := s.pull(t, gw)
+		if m.Parts[0].Version != after.Rules || rules.Version != after.Rules || m.Version <= before.Rules+before.Modes+before.State {
+			t.Errorf("%s: manifest %d with rules %d, want rules %d", gw, m.Version, rules.Version, after.Rules)
+		}
+		ref, _, err := s.keys.Card("H10301", 123, 4567)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := s.keys.Gateways[gw]
+		found := false
+		for _, c := range rules.Credentials {
+			if c.Key == access.Key(ref) {
+				t.Errorf("%s: a snapshot holds a card_ref", gw) // D9
+			}
+			if c.Key == access.Key(ref.Token(keys.Token[:])) {
+				found = true
+				if c.Status != access.CredentialSuspended {
+					t.Errorf("%s: status %v", gw, c.Status)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: the card is not in the snapshot", gw)
+		}
+	}
+	// EV-1, D16: the change and each new version are leaves; the bytes are kept.
+	s.read(t, func(r *store.ReadTx) error {
+		size, err := r.LogSize()
+		if err != nil {
+			return err
+		}
+		leaves, err := r.Leaves(size-4, 4)
+		if err != nil {
+			return err
+		}
+		a, err := entrylog.ParseAction(leaves[0].Body)
+		if err != nil || a.Verb != "card_change" || a.ID != "" || !a.Reason {
+			return fmt.Errorf("action %+v, err %w", a, err)
+		}
+		o, err := r.Opening(leaves[0].Idx)
+		if err != nil || o.Target != "C-001" || o.Subject != "1001" {
+			return fmt.Errorf("opening %+v, err %w", o, err)
+		}
+		for i, gw := range []string{"", "gw-1", "gw-2"} {
+			y, err := entrylog.ParseSystem(leaves[1+i].Body)
+			if err != nil || y.Name != entrylog.SystemPolicy || y.Value("gateway") != gw {
+				return fmt.Errorf("leaf %d: %+v, err %w", i, y, err)
+			}
+			b, err := r.PolicyPart(gw, wire.PartRules, after.Rules)
+			if sum := sha256.Sum256(b); err != nil || y.Value("sum") != entrylog.HexText(sum[:]) {
+				return fmt.Errorf("kept bytes of %q: err %w", gw, err)
+			}
+		}
+		return nil
+	})
+}
+
+// pull does what a gateway does: verifies the manifest and puts the chunks together.
+func (s *site) pull(t *testing.T, gw access.GatewayID) (wire.Manifest, *access.Rules) {
+	t.Helper()
+	msg, err := s.Manifest(gw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := wire.Open(wire.Verifiers{}.With(wire.RolePolicy, s.policy), "tagajo-demo", gw, wire.KindPolicy, msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := wire.ParseManifest(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules *access.Rules
+	for _, part := range m.Parts {
+		var whole []byte
+		for _, h := range part.Chunks {
+			chunk, ok := s.Chunk(gw, h)
+			if !ok || sha256.Sum256(chunk) != h || len(chunk) > wire.MaxChunk {
+				t.Fatalf("chunk of %s: ok %v", part.Name, ok)
+			}
+			whole = append(whole, chunk...)
+		}
+		if sha256.Sum256(whole) != part.Sum {
+			t.Fatalf("part %s does not have its sum", part.Name)
+		}
+		switch part.Name {
+		case wire.PartRules:
+			if rules, err = access.DecodeRules(whole); err != nil {
+				t.Fatal(err)
+			}
+		case wire.PartModes:
+			if _, err := access.DecodeModes(whole); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return m, rules
+}
+
+func (s *site) read(t *testing.T, fn func(*store.ReadTx) error) {
+	t.Helper()
+	if err := s.store.Read(t.Context(), fn); err != nil {
+		t.Error(err)
+	}
+}
+
+// A mode moves the modes part alone (D13), a second publisher on the same database finds everything
+// as it was, and with nothing new nothing is written.
+func TestReload(t *testing.T) {
+	s := newSite(t)
+	_, err := s.Change(t.Context(), func(tx *store.Tx) ([]directory.Change, error) {
+		return directory.SetDoorMode(tx, directory.Actor{From: "cli"}, "drill", now.UnixMilli(), "server-room-1", access.ModeLockdown)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, _ := s.Versions("gw-1")
+	if (v != Versions{Rules: 1, Modes: 2, State: 1}) {
+		t.Errorf("versions %+v", v)
+	}
+	view := access.View{PIN: access.PINView{Known: true}}
+	if d := access.Decide(s.Site().Policy, view, s.request(t, "server-room-1", 4567, now)); d.Primary != access.ReasonLockdown {
+		t.Errorf("server: %v", d.Primary)
+	}
+	first, err := s.Manifest("gw-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := s.store.Size()
+	again := New(s.cfg)
+	if _, ok := again.Versions("gw-1"); ok || again.Site() != nil {
+		t.Error("a publisher that has loaded nothing names a version") // I9
+	}
+	if err := again.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := again.Manifest("gw-1")
+	if err != nil || string(first) != string(second) {
+		t.Errorf("the manifest changed over a restart, err %v", err)
+	}
+	if got, _ := again.Versions("gw-1"); got != v || s.store.Size() != size {
+		t.Errorf("versions %+v → %+v, %d new leaves", v, got, s.store.Size()-size)
+	}
+	// A gateway that gets keys later joins at the versions in force.
+	keys, err := s.keys.With("gw-3", rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.SetKeys(keys)
+	_, err = again.Change(t.Context(), func(tx *store.Tx) ([]directory.Change, error) {
+		return directory.Update(tx, directory.Actor{From: "cli"}, "new gateway", now.UnixMilli(), func(d *directory.Snapshot) error {
+			d.Gateways = append(d.Gateways, directory.Gateway{ID: "gw-3", Name: "予備"})
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := again.Versions("gw-3"); !ok || got != v {
+		t.Errorf("new gateway: versions %+v, ok %v", got, ok)
+	}
+}
+
+// A change that fails leaves the policy in force, and no leaf.
+func TestFailedChange(t *testing.T) {
+	s := newSite(t)
+	size, v := s.store.Size(), s.Site()
+	for _, id := range []directory.CardID{"C-999"} {
+		if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "x", id, access.CredentialLost); err == nil {
+			t.Error("no error")
+		}
+	}
+	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "", "C-001", access.CredentialLost); err == nil {
+		t.Error("changed without a reason")
+	}
+	if s.store.Size() != size || s.Site() != v {
+		t.Error("something changed")
+	}
+}
+
+func TestKeysFile(t *testing.T) {
+	k, err := NewKeys(rand.Reader)
+	if err == nil {
+		k, err = k.With("gw-1", rand.Reader)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "site-keys.json")
+	if err := k.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := LoadKeys(path)
+	if err != nil || got.CardKey != k.CardKey || got.PINKey != k.PINKey || got.Gateways["gw-1"] != k.Gateways["gw-1"] || got.Version() != 1 {
+		t.Errorf("read back differently, err %v", err)
+	}
+	same, err := k.With("gw-1", rand.Reader)
+	if err != nil || same.Gateways["gw-1"] != k.Gateways["gw-1"] {
+		t.Error("a gateway's keys changed") // OP-9
+	}
+}

@@ -1,0 +1,123 @@
+// Package policypub turns the directory into policies: the site policy that the server itself decides
+// by, and for each gateway a snapshot under its own tokens, signed and versioned (D7, D23).
+//
+// Every version that comes into force is kept, content-addressed, and a system leaf commits to it in
+// the transaction that changes the directory (D16), so that a decision of years ago can be decided
+// again. Serves I5: once a change has committed, no lease, answer or manifest names an older version.
+package policypub
+
+import (
+	"fmt"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/door"
+	"monban/server/directory"
+)
+
+// Rules makes the site's rules of a directory, with the card_ref as key and version as the version
+// of all three kinds of thing that hang on it. Whatever the directory leaves open is filled in on the
+// strict side. zone is the site's time zone: days begin and end in it.
+func Rules(dir *directory.Snapshot, site string, zone *time.Location, version uint64) (access.Rules, error) {
+	if probs := dir.Validate(); len(probs) > 0 {
+		return access.Rules{}, fmt.Errorf("compile policy: %w", probs)
+	}
+	r := access.Rules{Version: version, Site: site, TimeZone: zone.String(), Calendar: calendarOf(dir)}
+	persons := make(map[directory.PersonID]access.PersonNo, len(dir.People))
+	for i := range dir.People {
+		p := &dir.People[i]
+		persons[p.ID] = access.PersonNo(i)
+		r.Persons = append(r.Persons, personOf(p, zone))
+	}
+	for i := range dir.Credentials {
+		c := &dir.Credentials[i]
+		r.Credentials = append(r.Credentials, access.Credential{
+			Key: access.Key(c.Ref), Person: persons[c.Person], Status: c.Status, Assurance: c.Assurance,
+			FromMS: c.ValidFrom.StartMS(zone), UntilMS: c.ValidUntil.EndMS(zone),
+			HasPIN: c.PIN != card.PINRef{}, PIN: access.Key(c.PIN), Duress: access.Key(c.Duress),
+		})
+	}
+	for i := range dir.Zones {
+		r.Zones = append(r.Zones, zoneOf(&dir.Zones[i]))
+	}
+	for i := range dir.Doors {
+		r.Doors = append(r.Doors, doorOf(&dir.Doors[i]))
+	}
+	schedules := make(map[directory.ScheduleID]int32, len(dir.Schedules))
+	for i := range dir.Schedules {
+		s := &dir.Schedules[i]
+		if alwaysHolds(s) {
+			schedules[s.ID] = access.Always
+			continue
+		}
+		schedules[s.ID] = int32(len(r.Schedules))
+		r.Schedules = append(r.Schedules, scheduleOf(s))
+	}
+	for i := range dir.Grants {
+		g := &dir.Grants[i]
+		r.Grants = append(r.Grants, access.Grant{
+			Person: persons[g.Person], Zone: g.Zone, Schedule: schedules[g.Schedule],
+			FromMS: g.ValidFrom.StartMS(zone), UntilMS: g.ValidUntil.EndMS(zone),
+		})
+	}
+	return r, nil
+}
+
+func personOf(p *directory.Person, zone *time.Location) access.Person {
+	category := access.CategoryUnset // refused by access, should directory.Validate ever let it pass
+	switch p.Category {
+	case directory.Staff:
+		category = access.CategoryStaff
+	case directory.Contractor:
+		category = access.CategoryContractor
+	case directory.Visitor:
+		category = access.CategoryVisitor
+	}
+	return access.Person{
+		ID: string(p.ID), Active: p.Active, Category: category,
+		FromMS: p.ValidFrom.StartMS(zone), UntilMS: p.ValidUntil.EndMS(zone),
+		ContractFromMS: p.ContractFrom.StartMS(zone), ContractUntilMS: p.ContractUntil.EndMS(zone),
+	}
+}
+
+func zoneOf(z *directory.Zone) access.Zone {
+	out := access.Zone{ID: z.ID, Level: uint8(z.Level), MinAssurance: z.MinAssurance, RequirePIN: z.PINAlways}
+	if z.OfflineGrantAndFlag {
+		out.OfflineRules = access.ZoneRuleGrantAndFlag
+	}
+	return out
+}
+
+func doorOf(x *directory.Door) access.Door {
+	sides := []access.Side{access.SideEnter}
+	if x.Sensing == door.ExitReader {
+		sides = append(sides, access.SideExit)
+	}
+	return access.Door{
+		ID: x.ID, EnterZone: x.Enter, ExitZone: x.Exit, Sides: sides, OfflineMode: x.Offline,
+		MaxAgeMS: x.MaxAge.Milliseconds(), Mode: x.Mode,
+	}
+}
+
+// alwaysHolds reports whether a schedule covers every hour of every day.
+func alwaysHolds(s *directory.Schedule) bool {
+	for _, w := range s.Windows {
+		if w.Days == directory.DayEvery && w.From == 0 && w.To == 86400 {
+			return true
+		}
+	}
+	return false
+}
+
+// modesOf makes the modes part of a directory, for the doors that keep says.
+func modesOf(dir *directory.Snapshot, version uint64, keep func(*directory.Door) bool) access.Modes {
+	m := access.Modes{Version: version}
+	for i := range dir.Doors {
+		x := &dir.Doors[i]
+		if x.Mode != access.ModeNormal && keep(x) {
+			m.Doors = append(m.Doors, access.DoorModeItem{Door: x.ID, Mode: x.Mode})
+		}
+	}
+	return m
+}
