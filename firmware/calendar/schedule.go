@@ -126,18 +126,21 @@ func (s *Schedule) Contains(c *Calendar, t time.Time, loc *time.Location) bool {
 // overnight: the window ends on the day after the one on which it begins.
 func (w Window) overnight() bool { return w.To <= w.From }
 
-// on reports whether the window begins on a day that is one of days.
-func (w Window) on(days Days) bool { return w.Days == 0 || w.Days&days != 0 }
+// on reports whether the window begins on a day of this sort; byDate = the date alone has said so.
+func (w Window) on(sort Days) bool { return sort == byDate || w.Days&sort != 0 }
 
-// begin gives the windows that may begin on d, and which day of theirs d is.
+// byDate is the sort of day of an exception, where each window begins.
+const byDate Days = 0
+
+// begin gives the windows that may begin on d, and d's sort: one bit, or byDate.
 func (s *Schedule) begin(c *Calendar, d Date) (Days, []Window) {
 	for i := range s.Exceptions {
 		if s.Exceptions[i].Date == d {
-			return 0, s.Exceptions[i].Windows
+			return byDate, s.Exceptions[i].Windows
 		}
 	}
 	if !s.From.IsZero() && d.Before(s.From) || !s.Until.IsZero() && d.After(s.Until) {
-		return 0, nil
+		return byDate, nil
 	}
 	if c != nil {
 		if _, closed := c.IsClosed(d); closed {
