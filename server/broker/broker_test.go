@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"monban/firmware/wire"
 	"monban/server/broker"
 	"monban/server/ca"
 )
@@ -490,4 +491,44 @@ func TestOneNameCannotTakeAllConnections(t *testing.T) {
 		t.Errorf("%d connections of one name", accepted)
 	}
 	b.connect(t, "gw-2").settle()
+}
+
+// The hook refuses a denied certificate even where the TLS configuration does not look.
+func TestDenyListIsCheckedAtAuthenticationToo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(c *broker.Config) {
+		c.TLS = c.TLS.Clone()
+		c.TLS.VerifyConnection = nil
+	})
+	cfg := b.tlsOf(t, "gw-1")
+	if _, err := b.ca.DenyGateway("gw-1", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.dial(t, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.hello(clientID("gw-1"), "", nil) == nil {
+		t.Error("connected")
+	}
+}
+
+// The broker's lists of kinds are the protocol's.
+func TestKindsAreThoseOfTheProtocol(t *testing.T) {
+	t.Parallel()
+	if d := cmp.Diff(ups, wire.UpKinds()); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(downs, wire.DownKinds()); d != "" {
+		t.Error(d)
+	}
+	for _, k := range slices.Concat(ups, downs) {
+		dir := "down"
+		if slices.Contains(ups, k) {
+			dir = "up"
+		}
+		if got := wire.Topic(site, "gw-1", k); got != topic("gw-1", dir, k) {
+			t.Errorf("%s: %s", k, got)
+		}
+	}
 }
