@@ -31,9 +31,14 @@ import (
 const (
 	// maxPayload closes a connection that sends more; a note is at most 48 KiB.
 	maxPayload = 64 << 10
-	// maxPending is what may wait for one slow reader before it is cut off: twenty full notes. The
-	// default of 64 MiB per client would let 100 stuck gateways eat the machine.
-	maxPending = 1 << 20
+	// What may wait for one reader before it is cut off. nats-server has one limit for all, and the
+	// reader that counts is the server's own client: when every gateway comes back at once, each
+	// sends its window of records (≤ 48 KiB, and perhaps once more) faster than one client reads.
+	// With 1 MiB, 20 gateways together cut the server off (tried). A stuck gateway cannot make that
+	// much wait: the server sends it only what it asked for, and writeDeadline ends it after 3 s.
+	pendingPerGateway = 96 << 10
+	pendingLeast      = 4 << 20
+	pendingMost       = 64 << 20
 	// writeDeadline is how long one write to a stuck reader may take.
 	writeDeadline = 3 * time.Second
 	// authTimeout ends a connection that has not finished TLS, and then CONNECT, by then.
@@ -159,7 +164,7 @@ func (b *Broker) options(host string, port int) *server.Options {
 		MaxPayload:                 maxPayload,
 		MaxConn:                    2*b.cfg.MaxGateways + maxPerName,
 		MaxSubs:                    maxSubs,
-		MaxPending:                 maxPending,
+		MaxPending:                 min(max(int64(b.cfg.MaxGateways)*pendingPerGateway, pendingLeast), pendingMost),
 		WriteDeadline:              writeDeadline,
 		AuthTimeout:                authTimeout.Seconds(),
 		MaxClosedClients:           100, // the default keeps 10,000 for a monitor port we do not have

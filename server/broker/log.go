@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -50,9 +51,11 @@ func (l *natsLog) allow(now time.Time) (bool, int) {
 }
 
 func (l *natsLog) line(level slog.Level, format string, v []any) {
-	ok, dropped := l.allow(time.Now())
-	if !ok {
-		return
+	ok, dropped := true, 0
+	if level > slog.LevelDebug {
+		if ok, dropped = l.allow(time.Now()); !ok {
+			return
+		}
 	}
 	attrs := []any{slog.String("message", fmt.Sprintf(format, v...))}
 	if dropped > 0 {
@@ -68,8 +71,15 @@ func (l *natsLog) line(level slog.Level, format string, v []any) {
 	}
 }
 
-// Noticef is about the broker's own start and stop: of no interest to an operator.
-func (l *natsLog) Noticef(format string, v ...any) { l.line(slog.LevelDebug, format, v) }
+// Noticef is about the broker's own start and stop, of no interest to an operator, except that
+// nats-server calls the end of a connection that read too slowly a notice too.
+func (l *natsLog) Noticef(format string, v ...any) {
+	if strings.Contains(format, "Slow Consumer") {
+		l.line(slog.LevelWarn, format, v)
+		return
+	}
+	l.line(slog.LevelDebug, format, v)
+}
 
 // Warnf passes on a warning.
 func (l *natsLog) Warnf(format string, v ...any) { l.line(slog.LevelWarn, format, v) }
