@@ -70,7 +70,7 @@ func checkText(field, s string, max int) error {
 	return nil
 }
 
-// checkWord refuses anything but a machine word: at most max characters of [a-z0-9_.:/-]. Words are
+// checkWord refuses anything but a machine word: at most max characters of [A-Za-z0-9_.:/-]. Words are
 // all a leaf may hold in clear, so free text cannot slip into one (PR-2).
 func checkWord(field, s string, max int) error {
 	if len(s) > max {
@@ -78,10 +78,10 @@ func checkWord(field, s string, max int) error {
 	}
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == ':' || c == '/' || c == '-' {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == ':' || c == '/' || c == '-' {
 			continue
 		}
-		return fmt.Errorf("%s holds the byte %#02x; only a-z 0-9 _ . : / - are allowed", field, c)
+		return fmt.Errorf("%s holds the byte %#02x; only A-Z a-z 0-9 _ . : / - are allowed", field, c)
 	}
 	return nil
 }
@@ -262,7 +262,7 @@ func (s *scan) word(max int) string {
 	}
 	w := string(raw)
 	if escaped || checkWord("text", w, max) != nil {
-		s.fail("a word of a-z 0-9 _ . : / -")
+		s.fail("a word of A-Z a-z 0-9 _ . : / -")
 		return ""
 	}
 	return w

@@ -75,10 +75,11 @@ type Action struct {
 	Commit  Hash
 }
 
-// personalTargets are target kinds whose id would link leaves to one person (PR-2).
-func personalTarget(kind string) bool {
+// PersonalTarget reports whether the id of a target of this kind would link leaves to one person
+// (PR-2); such an id stands in the opening only.
+func PersonalTarget(kind string) bool {
 	switch kind {
-	case "person", "credential", "visit", "card":
+	case "person", "credential", "card", "grant", "visit":
 		return true
 	}
 	return false
@@ -171,7 +172,7 @@ func ParseRecord(b []byte) (r Record, err error) {
 		s.fail("a JSON object and the closing brace")
 		return Record{}, fmt.Errorf("record leaf: %w", s.err)
 	}
-	r.Body = rest[:len(rest)-1 : len(rest)-1]
+	r.Body = rest[: len(rest)-1 : len(rest)-1]
 	return r, nil
 }
 
@@ -274,7 +275,7 @@ func (a *Action) check() error {
 	if a.Verb == "" {
 		return fmt.Errorf("action leaf: no verb")
 	}
-	if a.ID != "" && personalTarget(a.Target) { // PR-2: the id goes into the opening
+	if a.ID != "" && PersonalTarget(a.Target) { // PR-2: the id goes into the opening
 		return fmt.Errorf("action leaf: the id of a %s belongs into the opening", a.Target)
 	}
 	return nil
@@ -335,4 +336,25 @@ func ParseAction(b []byte) (a Action, err error) {
 		return Action{}, err
 	}
 	return a, nil
+}
+
+// CommitOf reads the commitment out of a leaf of any kind, the zero hash when it has none.
+func CommitOf(body []byte) (Hash, error) {
+	kind, err := KindOf(body)
+	if err != nil {
+		return Hash{}, err
+	}
+	switch kind {
+	case KindRecord:
+		r, err := ParseRecord(body)
+		return r.Commit, err
+	case KindDecision:
+		d, err := ParseDecision(body)
+		return d.Commit, err
+	case KindAction:
+		a, err := ParseAction(body)
+		return a.Commit, err
+	}
+	y, err := ParseSystem(body)
+	return y.Commit, err
 }

@@ -35,7 +35,7 @@ func SystemFields(name string) []string {
 	case SystemCoverage:
 		return []string{"gateway", "from", "to", "state", "heard"}
 	case SystemFinding:
-		return []string{"kind", "severity", "gateway", "door", "attempt", "cause"}
+		return []string{"kind", "severity", "gateway", "door", "attempt", "cause", "detail"}
 	case SystemGap:
 		return []string{"gateway", "epoch", "seq", "h"} // the chain goes on after seq, whose hash is h
 	case SystemQuarantine:
@@ -47,7 +47,7 @@ func SystemFields(name string) []string {
 }
 
 // System is a `system` leaf. Values stand in the order of SystemFields(Name); each is a machine word
-// of at most 256 characters. The genesis time zone alone may hold capitals.
+// of at most 256 characters.
 type System struct {
 	Name   string
 	Values []string
@@ -101,12 +101,6 @@ func (y *System) check() error {
 		return fmt.Errorf("system leaf %s: %d values for %d fields", y.Name, len(y.Values), len(keys))
 	}
 	for i, v := range y.Values {
-		if y.Name == SystemGenesis && keys[i] == "zone" {
-			if err := checkText("zone", v, 64); err != nil {
-				return fmt.Errorf("system leaf genesis: %w", err)
-			}
-			continue
-		}
 		if err := checkWord(keys[i], v, 256); err != nil {
 			return fmt.Errorf("system leaf %s: %w", y.Name, err)
 		}
@@ -146,7 +140,7 @@ func ParseSystem(b []byte) (y System, err error) {
 	}
 	for _, k := range SystemFields(y.Name) {
 		s.lit(`,"` + k + `":`)
-		y.Values = append(y.Values, s.str())
+		y.Values = append(y.Values, s.word(256))
 	}
 	s.lit(`,"commit":`)
 	y.Commit = s.hash()
