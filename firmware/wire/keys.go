@@ -165,3 +165,22 @@ func checkKey(site string, role Role, vkey string) error {
 	}
 	return errors.New("named for another role or site")
 }
+
+// KeysInWelcome takes the keys note out of a welcome WITHOUT verifying the welcome's signature. Its
+// only use is OpenKeys, which verifies the root's: so a gateway can follow a change of the link key,
+// which the welcome itself is signed with.
+func KeysInWelcome(site string, gw access.GatewayID, msg []byte) (string, error) {
+	if len(msg) > MaxMessage {
+		return "", &Error{Fault: FaultTooLarge, Kind: KindWelcome}
+	}
+	end := strings.Index(string(msg), "\n\n")
+	if end < 0 {
+		return "", &Error{Fault: FaultSignature, Kind: KindWelcome, Detail: "malformed note"}
+	}
+	body, err := openText(msg[:end+1], site, gw, KindWelcome, kindInfo{role: RoleLink})
+	if err != nil {
+		return "", err
+	}
+	m, err := ParseWelcome(body)
+	return m.Keys, err
+}
