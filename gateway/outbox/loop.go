@@ -99,7 +99,7 @@ func (o *Outbox) add(p *plan, q op) Result {
 		p.ack(i, q.seq, hash)
 		return Result{}
 	case opTrusted:
-		if q.wall > o.Trusted() {
+		if q.wall > max(o.Trusted(), int64(p.state[keyTrusted])) {
 			p.state[keyTrusted] = uint64(q.wall)
 		}
 		return Result{}
