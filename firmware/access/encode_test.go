@@ -1,0 +1,492 @@
+package access
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"monban/firmware/calendar"
+	"monban/firmware/card"
+	"monban/firmware/mono"
+)
+
+func encode(t rapid.TB, r Rules) []byte {
+	t.Helper()
+	b, err := EncodeRules(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// D23: equal rules have equal bytes, whatever the order of the rows; they decode to the canonical form.
+func TestRulesRoundTrip(t *testing.T) {
+	r := site(t)
+	b := encode(t, r)
+	got, err := DecodeRules(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := r.Canonical()
+	if diff := cmp.Diff(want, *got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if again := encode(t, *got); !bytes.Equal(again, b) {
+		t.Error("decoded rules encode to other bytes")
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		if shuffled := encode(rt, shuffle(rt, r)); !bytes.Equal(shuffled, b) {
+			rt.Fatal("another order gives other bytes")
+		}
+	})
+}
+
+// shuffle gives the same rules with all rows in another order.
+func shuffle(t *rapid.T, r Rules) Rules {
+	order := rapid.Permutation([]PersonNo{0, 1, 2}).Draw(t, "persons")
+	number := make([]PersonNo, len(order))
+	persons := make([]Person, len(order))
+	for n, old := range order {
+		persons[n], number[old] = r.Persons[old], PersonNo(n)
+	}
+	r.Persons = persons
+	r.Credentials = rapid.Permutation(r.Credentials).Draw(t, "cards")
+	for i := range r.Credentials {
+		if r.Credentials[i].Person != NoPerson {
+			r.Credentials[i].Person = number[r.Credentials[i].Person]
+		}
+	}
+	r.Grants = rapid.Permutation(r.Grants).Draw(t, "grants")
+	for i := range r.Grants {
+		r.Grants[i].Person = number[r.Grants[i].Person]
+	}
+	r.Zones = rapid.Permutation(r.Zones).Draw(t, "zones")
+	r.Doors = rapid.Permutation(r.Doors).Draw(t, "doors")
+	return r
+}
+
+// Whatever DecodeRules accepts is canonical; every cut, every changed byte and every addition is
+// refused or means other rules. It never yields the same rules twice.
+func TestDecodeRulesIsStrict(t *testing.T) {
+	b := encode(t, site(t))
+	accepted := map[string]bool{}
+	try := func(b []byte) {
+		r, err := DecodeRules(b)
+		if err != nil {
+			return
+		}
+		again, err := EncodeRules(r)
+		if err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("accepted bytes that are not canonical (%v)", err)
+		}
+		accepted[string(b)] = true
+	}
+	for n := range len(b) {
+		if _, err := DecodeRules(b[:n]); err == nil {
+			t.Errorf("the first %d bytes are accepted", n)
+		}
+		c := bytes.Clone(b)
+		c[n] ^= 1
+		try(c)
+		c[n] ^= 0xff
+		try(c)
+	}
+	if len(accepted) == 0 {
+		t.Error("no changed byte gave other rules: keys and times must")
+	}
+	for _, extra := range []string{"\n", " ", "\x00"} {
+		if _, err := DecodeRules(append(bytes.Clone(b), extra...)); err == nil {
+			t.Errorf("%q after the rows is accepted", extra)
+		}
+		if _, err := DecodeRules(append([]byte(extra), b...)); err == nil {
+			t.Errorf("%q before the head is accepted", extra)
+		}
+	}
+	rows := bytes.IndexByte(b, '\n') + 1
+	swapped := bytes.Clone(b)
+	first, second := swapped[rows:rows+personRow], swapped[rows+personRow:rows+2*personRow]
+	for i := range first {
+		first[i], second[i] = second[i], first[i]
+	}
+	if _, err := DecodeRules(swapped); err == nil {
+		t.Error("unsorted persons are accepted")
+	}
+	head := strings.Replace(string(b), `{"v":1,`, `{"v":1,"x":0,`, 1)
+	if _, err := DecodeRules([]byte(head)); err == nil {
+		t.Error("an unknown field is accepted")
+	}
+	if _, err := DecodeRules([]byte(strings.Replace(string(b), `{"v":1,`, `{"v":2,`, 1))); err == nil {
+		t.Error("another format is accepted")
+	}
+}
+
+func FuzzDecodeRules(f *testing.F) {
+	small := site(f)
+	b, err := EncodeRules(&small)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"v":1,"version":1,"site":"a","time_zone":"UTC","zones":[],"doors":[],"schedules":[],"calendar":{"closed":[]},"persons":0,"credentials":0,"grants":0}` + "\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := DecodeRules(b)
+		if err != nil {
+			return
+		}
+		again, err := EncodeRules(r)
+		if err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("accepted bytes that do not come back (%v)", err)
+		}
+	})
+}
+
+// Rules are JSON-able for the server's pages and tests.
+func TestRulesAsJSON(t *testing.T) {
+	r := site(t)
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Rules
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Validate names every fault with its row.
+func TestValidateNamesEveryFault(t *testing.T) {
+	r := site(t)
+	r.Version, r.Site, r.TimeZone = 0, "City Hall", ""
+	r.Persons[0].ID, r.Persons[1].ID = "髙橋", r.Persons[2].ID
+	r.Persons[2].Category = 0
+	r.Persons[1].UntilMS, r.Persons[1].FromMS = 5, 5
+	r.Credentials[0].Person, r.Credentials[1].Status = 44, 0
+	r.Credentials[2].Key, r.Credentials[3].Key = Key{}, r.Credentials[0].Key
+	r.Credentials[1].Duress = r.Credentials[1].PIN
+	r.Credentials[3].HasPIN = true
+	r.Zones[0].Level, r.Zones[1].MinAssurance, r.Zones[2].OfflineRules = 4, card.AssuranceUnknown, 9
+	r.Doors[0].EnterZone, r.Doors[1].ExitZone, r.Doors[2].MaxAgeMS = "nowhere", "moon", 0
+	r.Doors[0].Sides, r.Doors[1].Sides, r.Doors[2].OfflineMode = nil, []Side{SideExit, SideEnter}, 9
+	r.Grants[0].Zone, r.Grants[1].Person, r.Grants[2].Schedule, r.Grants[3].UntilMS = "attic", 9, 7, 0
+	r.Schedules[0].Windows[0].From = -1
+	r.Calendar.Closed = append(r.Calendar.Closed, calendar.ClosedDay{Name: "\xff"})
+	err := r.Validate()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{
+		"version is 0", `site "City Hall"`, "no time zone",
+		"person 0: id is not", "person 2: same id as person 1", "person 2: category 0", "person 1: validity ends",
+		"credential 0: person 44", "credential 1: status 0", "credential 2: key is all zero", "credential 3: same key as credential 0",
+		"credential 1: a duress reference", "credential 3: has_pin and pin disagree",
+		"zone 0 (lobby): level 4", `zone 1 (server-room): minimum assurance "unknown"`, "zone 2 (archive): offline rule 9",
+		`door 0 (server-door): enter zone "nowhere"`, `door 1 (archive-door): exit zone "moon"`, "door 2 (front): max_age 0",
+		"door 0 (server-door): no side", "door 1 (archive-door): sides must be", "door 2 (front): offline mode 9",
+		`grant 0: zone "attic"`, "grant 1: person 9", "grant 2: schedule 7", "grant 3: no end",
+		"schedule 0:", "calendar:", "its name is not text",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+	if _, err := Compile(r, tokyo(t)); err == nil {
+		t.Error("Compile accepts")
+	}
+	if _, err := EncodeRules(&r); err == nil {
+		t.Error("EncodeRules accepts")
+	}
+}
+
+func TestModes(t *testing.T) { // D13
+	m := Modes{Version: 3, Doors: []DoorModeItem{{"server-door", ModeLockdown}, {"front", ModeNormal}, {"archive-door", ModeLocked}}}
+	b, err := EncodeModes(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"v":1,"version":3,"doors":[{"door":"archive-door","mode":"locked"},{"door":"server-door","mode":"lockdown"}]}` + "\n"
+	if string(b) != want {
+		t.Errorf("got  %swant %s", b, want)
+	}
+	got, err := DecodeModes(b)
+	if err != nil || got.Version != 3 || got.Of("server-door") != ModeLockdown || got.Of("archive-door") != ModeLocked || got.Of("front") != ModeNormal {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{
+		"", "{}", "null\n", want[:len(want)-1], want + "\n", " " + want, strings.Replace(want, `"v":1`, `"v":2`, 1),
+		strings.Replace(want, "lockdown", "open", 1), strings.Replace(want, `"version":3`, `"version":0`, 1),
+		strings.Replace(want, "server-door", "archive-door", 1), strings.Replace(want, `"mode":"locked"`, `"mode":"normal"`, 1),
+		strings.Replace(want, `"v":1`, `"v":1,"x":1`, 1),
+	} {
+		if m, err := DecodeModes([]byte(bad)); err == nil {
+			t.Errorf("accepted %q as %+v", bad, m)
+		}
+	}
+	if _, err := EncodeModes(Modes{}); err == nil {
+		t.Error("version 0 accepted")
+	}
+	p := compile(t, site(t))
+	v, q := good(t)
+	locked := p.WithModes(got)
+	if d := Decide(locked, v, q); d.Primary != ReasonLockdown {
+		t.Errorf("lockdown: %s", d.Primary)
+	}
+	if d := Decide(p, v, q); d.Outcome != Granted {
+		t.Errorf("WithModes changed its receiver: %+v", d)
+	}
+	if d := Decide(locked.WithModes(Modes{Version: 4}), v, q); d.Outcome != Granted {
+		t.Errorf("lifted: %+v", d)
+	}
+	if locked.ModesVersion() != 3 || p.ModesVersion() != 0 || (*Policy)(nil).WithModes(got) != nil {
+		t.Error("versions")
+	}
+}
+
+// token stands for a gateway's key: any keyed one-way function will do.
+func token(secret string) func(Key) Key {
+	return func(k Key) Key {
+		h := hmac.New(sha256.New, []byte(secret))
+		h.Write(k[:])
+		return Key(h.Sum(nil))
+	}
+}
+
+// D7, D9: a gateway decides what the site would decide, from rules that name no card and no person.
+func TestForGateway(t *testing.T) {
+	r := site(t)
+	card1, pin1 := token("gateway 1 card"), token("gateway 1 pin")
+	gw, err := ForGateway(&r, []DoorID{"server-door"}, card1, pin1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(gw.Doors) != 1 || len(gw.Zones) != 2 || len(gw.Credentials) != 4 || len(gw.Persons) != 3 {
+		t.Errorf("%d doors, %d zones, %d cards, %d persons", len(gw.Doors), len(gw.Zones), len(gw.Credentials), len(gw.Persons))
+	}
+	if len(gw.Grants) != 1 || len(gw.Schedules) != 1 {
+		t.Errorf("%d grants with %d schedules, want the server room's one", len(gw.Grants), len(gw.Schedules))
+	}
+	for _, z := range gw.Zones { // the archive's door leaves into the server room, the front door enters the lobby
+		if !z.Shared {
+			t.Errorf("zone %s has doors elsewhere and is not marked", z.ID)
+		}
+	}
+	b := encode(t, gw)
+	for _, c := range r.Credentials {
+		for _, secret := range []Key{c.Key, c.PIN, c.Duress} {
+			if secret != (Key{}) && bytes.Contains(b, secret[:]) {
+				t.Errorf("the snapshot holds the site's %s", secret)
+			}
+		}
+	}
+	if bytes.Contains(b, []byte("p-staff")) {
+		t.Error("the snapshot holds a person's id")
+	}
+	other, err := ForGateway(&r, []DoorID{"server-door"}, token("gateway 2 card"), token("gateway 2 pin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range gw.Persons {
+		for j := range other.Persons {
+			if gw.Persons[i].ID == other.Persons[j].ID {
+				t.Error("two gateways share a pseudonym")
+			}
+		}
+	}
+	next := site(t)
+	next.Version++
+	next.Credentials = next.Credentials[1:]
+	later, err := ForGateway(&next, []DoorID{"server-door"}, card1, pin1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(gw.Persons, later.Persons); diff != "" {
+		t.Errorf("pseudonyms change from version to version:\n%s", diff)
+	}
+	if _, err := ForGateway(&r, []DoorID{"moon"}, card1, pin1); err == nil {
+		t.Error("an unknown door is accepted")
+	}
+	if _, err := ForGateway(&r, []DoorID{"front"}, func(Key) Key { return key(1) }, pin1); err == nil {
+		t.Error("colliding tokens are accepted")
+	}
+
+	there, here := compile(t, r), compile(t, gw)
+	rapid.Check(t, func(rt *rapid.T) {
+		v, q := randomInputs(rt, drawn(rt))
+		q.Door = "server-door"
+		want := Decide(there, v, q)
+		q.Key = card1(q.Key)
+		got := Decide(here, v, q)
+		got.Person, want.Person = 0, 0 // numbered differently on purpose
+		if got != want {
+			rt.Fatalf("gateway %+v, site %+v, request %+v", got, want, q)
+		}
+	})
+	for _, pin := range []Key{key(0x11), key(0x12), key(0x13)} {
+		if got, want := CheckPIN(here, card1(key(1)), pin1(pin)), CheckPIN(there, key(1), pin); got != want {
+			t.Errorf("PIN %s: %s, want %s", pin, got, want)
+		}
+	}
+}
+
+// randomInputs makes a request out of the fixture's; pick gives a number below n. About half of what
+// is drawn is as in the good request, so that some requests get far.
+func randomInputs(t rapid.TB, pick func(n int) int) (View, Request) {
+	v, r := good(t)
+	change := func() bool { return pick(4) == 0 }
+	r.Door = []DoorID{"server-door", "server-door", "archive-door", "front", "", "nowhere"}[pick(6)]
+	r.Side = []Side{SideEnter, SideEnter, SideExit, SideUnknown}[pick(4)]
+	r.Key = key([]byte{1, 1, 1, 1, 2, 3, 9, 77}[pick(8)])
+	r.PIN = PINState(pick(4))
+	if change() {
+		r.HasCard = pick(2) == 0
+		r.Assurance = card.Assurance(pick(4))
+	}
+	if change() {
+		r.WallMS = at(t, "2026-11-24 00:00:00") + int64(pick(7*86400))*1000
+	}
+	if change() {
+		r.Clock = ClockQuality(pick(5))
+		r.Link = Link(pick(3))
+		r.Behind = pick(4) == 0
+		r.AgeMS = []int64{-1, 0, 1000, 3600_000, 3600_001, 86400_001}[pick(6)]
+	}
+	r.At = mono.Time(pick(1<<30) << 10)
+	ids := []ZoneID{"", "lobby", "server-room", "archive", "a-zone-of-thirty-two-characters-"}
+	v.PIN = PINView{Known: pick(6) > 0, Failed: uint8(pick(7))}
+	v.Person = PersonView{Known: pick(2) == 1, Inside: ids[pick(len(ids))], LastMS: int64(pick(1<<30))<<12 - 1<<40}
+	v.Zone = ZoneView{Known: pick(2) == 1, Count: uint32(pick(1<<30)) << 2}
+	return v, r
+}
+
+// drawn lets rapid do the picking.
+func drawn(t *rapid.T) func(int) int {
+	return func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") }
+}
+
+// AD-12: 10,000 random requests, kept as canonical bytes and read back, decide bit for bit as before.
+func TestReplay(t *testing.T) {
+	// The same policy after a journey through its own bytes, as a replay years later would have it.
+	// PersonNo is compared too, so both start from the canonical form.
+	stored, err := DecodeRules(encode(t, site(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := compile(t, *stored)
+	replayed, err := DecodeRules(encode(t, *stored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := compile(t, *replayed)
+	outcomes := map[Outcome]int{}
+	const n = 10_000
+	random := rand.New(rand.NewPCG(1, 2))
+	for range n {
+		v, r := randomInputs(t, random.IntN)
+		b := AppendInputs(nil, v, r)
+		first := Decide(p, v, r)
+		v, r, err := ParseInputs(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := AppendInputs(nil, v, r); !bytes.Equal(again, b) {
+			t.Fatalf("other bytes after parsing: %x, %x", b, again)
+		}
+		if second := Decide(q, v, r); first != second {
+			t.Fatalf("%+v, then %+v", first, second)
+		}
+		outcomes[first.Outcome]++
+	}
+	t.Log(outcomes)
+	for _, o := range []Outcome{Denied, NeedPIN, Granted} {
+		if outcomes[o] < 50 {
+			t.Errorf("only %d of %d came out %s: the sample says little", outcomes[o], n, o)
+		}
+	}
+}
+
+// The canonical bytes keep every field, have one length (D10), and nothing else parses.
+func TestInputs(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		v, r := randomInputs(rt, drawn(rt))
+		b := AppendInputs([]byte("x"), v, r)[1:]
+		if len(b) != InputsSize {
+			rt.Fatalf("%d bytes", len(b))
+		}
+		gotV, gotR, err := ParseInputs(b)
+		if err != nil || gotV != v || gotR != r {
+			rt.Fatalf("%v\n%+v %+v\n%+v %+v", err, v, gotV, r, gotR)
+		}
+	})
+	v, r := good(t)
+	b := AppendInputs(nil, v, r)
+	for n := range len(b) {
+		if _, _, err := ParseInputs(b[:n]); err == nil {
+			t.Errorf("%d bytes accepted", n)
+		}
+		for _, x := range []byte{0xff, 0x80, 2} {
+			c := bytes.Clone(b)
+			c[n] ^= x
+			if v2, r2, err := ParseInputs(c); err == nil && !bytes.Equal(AppendInputs(nil, v2, r2), c) {
+				t.Errorf("byte %d changed by %#x parses to something else", n, x)
+			}
+		}
+	}
+	if _, _, err := ParseInputs(append(b, 0)); err == nil {
+		t.Error("a trailing byte is accepted")
+	}
+	// An id that no policy can hold stays one after the journey.
+	r.Door = DoorID(strings.Repeat("a", 40))
+	_, got, err := ParseInputs(AppendInputs(nil, v, r))
+	if err != nil || len(got.Door) <= maxIDLen || got.Door == r.Door {
+		t.Errorf("overlong door: %q, %v", got.Door, err)
+	}
+	if !bytes.Equal(AppendInputs(nil, v, got), AppendInputs(nil, v, r)) {
+		t.Error("an overlong door does not keep its bytes")
+	}
+}
+
+func FuzzParseInputs(f *testing.F) {
+	v, r := good(f)
+	f.Add(AppendInputs(nil, v, r))
+	f.Add(make([]byte, InputsSize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, r, err := ParseInputs(b)
+		if err == nil && !bytes.Equal(AppendInputs(nil, v, r), b) {
+			t.Fatal("accepted bytes that do not come back")
+		}
+	})
+}
+
+func TestKey(t *testing.T) {
+	text, err := key(1).MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var k Key
+	if err := k.UnmarshalText(text); err != nil || k != key(1) {
+		t.Errorf("%v, %v", k, err)
+	}
+	for _, bad := range []string{"", "00", strings.ToUpper(string(text)), strings.Repeat("g", 64)} {
+		k = key(1)
+		if err := k.UnmarshalText([]byte(bad)); err == nil || k != (Key{}) {
+			t.Errorf("%q: %v, %v", bad, k, errors.Unwrap(err))
+		}
+	}
+	if s := key(1).LogValue().String(); strings.Contains(s, string(text)) || len(s) > 12 {
+		t.Errorf("a log shows %q", s)
+	}
+}
