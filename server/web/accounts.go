@@ -1,0 +1,186 @@
+package web
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+type accountsView struct {
+	Base
+	Lines  []accountLine
+	Roles  []choice
+	Name   Field
+	Full   Field
+	Role   Field
+	Until  Field
+	Given  string // initial password of the account just made, shown once
+	GivenT string
+	Fault  string // refusal of a suspension
+	New    bool   // the form of a new account stands open
+}
+
+type accountLine struct {
+	ID, Name, FullName string
+	Roles              string
+	State              Tag
+	Why                string
+	LastLogin          time.Time
+	Mine               bool
+	Suspended          bool
+}
+
+func (h *Handler) accountsView(rq *request) (accountsView, error) {
+	v := accountsView{Base: h.base(rq, "accounts.title")}
+	v.Here = "/accounts"
+	list, err := h.src.Accounts.ListAccounts(rq.Context())
+	if err != nil {
+		return v, fmt.Errorf("accounts: %w", err)
+	}
+	for _, a := range list {
+		l := accountLine{ID: a.ID, Name: a.Name, FullName: a.FullName, LastLogin: a.LastLogin, Mine: a.ID == rq.account.ID,
+			Suspended: a.Suspended, Why: a.SuspendedWhy}
+		var roles []string
+		for _, as := range a.Roles {
+			s := v.T("role." + as.Role.String())
+			if as.Zone != "" {
+				s = v.T("account.role_zone", "role", s, "zone", string(as.Zone))
+			}
+			if !as.Until.IsZero() {
+				s = v.T("account.role_until", "role", s, "day", v.Long(as.Until.Add(-time.Second)))
+			}
+			roles = append(roles, s)
+		}
+		l.Roles = strings.Join(roles, v.T("list.separator"))
+		l.State = Tag{v.T("account.active"), ToneGood, "check"}
+		if a.MustChange {
+			l.State = Tag{v.T("account.invited"), ToneNote, "clock"}
+		}
+		if a.Suspended {
+			l.State = Tag{v.T("account.suspended"), ToneWarn, "stop"}
+		}
+		v.Lines = append(v.Lines, l)
+	}
+	for _, r := range Roles() {
+		v.Roles = append(v.Roles, choice{Value: r.String(), Label: v.T("role." + r.String())})
+	}
+	return v, nil
+}
+
+func (h *Handler) getAccounts(w http.ResponseWriter, rq *request) error {
+	v, err := h.accountsView(rq)
+	if err != nil {
+		return err
+	}
+	return h.render(w, rq, "accounts", v)
+}
+
+// postAccount makes an account with one role. Its password is made here, shown once, and has to be
+// changed at the first login.
+func (h *Handler) postAccount(w http.ResponseWriter, rq *request) error {
+	if err := rq.form(); err != nil {
+		return err
+	}
+	v, err := h.accountsView(rq)
+	if err != nil {
+		return err
+	}
+	v.New = true
+	v.Name.Value, v.Full.Value = strings.TrimSpace(rq.post("name")), rq.post("full_name")
+	v.Role.Value, v.Until.Value = rq.post("role"), rq.post("until")
+	for i := range v.Roles {
+		v.Roles[i].Chosen = v.Roles[i].Value == v.Role.Value
+	}
+	if key := nameFault(v.Name.Value); key != "" {
+		v.Name.Error = v.T(key)
+	}
+	if key := fullNameFault(v.Full.Value); key != "" {
+		v.Full.Error = v.T(key)
+	}
+	role, ok := ParseRole(v.Role.Value)
+	if !ok {
+		v.Role.Error = v.T("account.role_missing")
+	}
+	as := Assignment{Role: role, From: rq.now}
+	if v.Until.Value != "" {
+		last, err := time.ParseInLocation(dayLayout, v.Until.Value, h.cfg.Zone)
+		if as.Until = last.AddDate(0, 0, 1); err != nil || !as.Until.After(rq.now) {
+			v.Until.Error = v.T("account.until_form")
+		}
+	}
+	if v.Name.Error+v.Full.Error+v.Role.Error+v.Until.Error != "" {
+		return h.renderStatus(w, rq, "accounts", v, http.StatusUnprocessableEntity)
+	}
+	given := givenPassword()
+	phc, err := h.hash(rq.Context(), given)
+	if err != nil {
+		return err
+	}
+	a := Account{ID: rand.Text(), Name: v.Name.Value, FullName: v.Full.Value, PasswordHash: phc, MustChange: true,
+		Roles: []Assignment{as}, Created: rq.now}
+	act := rq.action(ActionAccountCreated, a.ID)
+	act.Reason = role.String()
+	err = h.src.Accounts.CreateAccount(rq.Context(), a, act)
+	if errors.Is(err, ErrExists) {
+		v.Name.Error = v.T("account.exists")
+		return h.renderStatus(w, rq, "accounts", v, http.StatusUnprocessableEntity)
+	}
+	if err != nil {
+		return fmt.Errorf("create account: %w", err)
+	}
+	if v, err = h.accountsView(rq); err != nil {
+		return err
+	}
+	v.Given, v.GivenT = given, v.T("account.given", "name", a.Name)
+	return h.render(w, rq, "accounts", v)
+}
+
+// postSuspend ends an account's sessions at once. Nobody suspends the own account: the last one
+// would be gone for good.
+func (h *Handler) postSuspend(w http.ResponseWriter, rq *request) error {
+	return h.setSuspended(w, rq, true, ActionAccountSuspended, "suspended")
+}
+
+func (h *Handler) postResume(w http.ResponseWriter, rq *request) error {
+	return h.setSuspended(w, rq, false, ActionAccountResumed, "resumed")
+}
+
+func (h *Handler) setSuspended(w http.ResponseWriter, rq *request, on bool, kind ActionKind, done string) error {
+	if err := rq.form(); err != nil {
+		return err
+	}
+	id, why := rq.PathValue("id"), strings.TrimSpace(rq.post("reason"))
+	refuse := func(key string) error {
+		v, err := h.accountsView(rq)
+		if err != nil {
+			return err
+		}
+		v.Fault = v.T(key)
+		return h.renderStatus(w, rq, "accounts", v, http.StatusUnprocessableEntity)
+	}
+	switch {
+	case id == rq.account.ID:
+		return refuse("account.not_self")
+	case why == "" || len(why) > 1000 || !utf8.ValidString(why):
+		return refuse("account.reason_missing")
+	}
+	act := rq.action(kind, id)
+	act.Reason = why
+	if !on {
+		why = ""
+	}
+	if err := h.src.Accounts.ChangeAccount(rq.Context(), id, AccountChange{Suspended: &on, SuspendedWhy: &why}, act); err != nil {
+		return fmt.Errorf("suspend account: %w", err)
+	}
+	if on {
+		// The account is closed already: each request looks at it. This clears the list.
+		if err := h.src.Sessions.DeleteAccountSessions(rq.Context(), id, ""); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+	}
+	return redirect(w, rq, "/accounts?done="+done)
+}

@@ -1,0 +1,224 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// maxBody bounds a request's body: the largest form here is a few hundred bytes.
+const maxBody = 64 << 10
+
+// contentPolicy is ui.md §1's. No inline script or style can run, and no other site can be loaded,
+// framed by or posted to.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// flag is a boolean that is only ever raised.
+type flag struct{ v atomic.Bool }
+
+func (f *flag) up() bool { return f.v.Load() }
+func (f *flag) raise()   { f.v.Store(true) }
+
+// request is one request after the gate: who asks, in which language, and whether names are shown.
+type request struct {
+	*http.Request
+	now     time.Time
+	lang    Lang
+	account *Account // nil = nobody signed in
+	roles   RoleSet  // in force now
+	token   string   // session token, "" = none
+	names   bool     // this page may show names to these roles
+	expired bool     // a session cookie came that is no longer good
+	address string
+}
+
+func (rq *request) actor() string {
+	if rq.account == nil {
+		return ""
+	}
+	return rq.account.ID
+}
+
+// action begins an action leaf of this request.
+func (rq *request) action(kind ActionKind, target string) Action {
+	return Action{At: rq.now, Kind: kind, Actor: rq.actor(), Target: target, Address: rq.address}
+}
+
+// build makes the handler: headers, cross-site check, body limit, then the table; what the table
+// does not name is 403.
+func (h *Handler) build(table []route) http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range table {
+		mux.Handle(rt.pattern, h.gate(rt))
+	}
+	mux.Handle("/", h.gate(route{public: true, passive: true, serve: func(*Handler, http.ResponseWriter, *request) error { return errForbidden }}))
+	cross := http.NewCrossOriginProtection()
+	cross.SetDenyHandler(h.gate(route{public: true, passive: true, serve: func(*Handler, http.ResponseWriter, *request) error { return errCrossSite }}))
+	inner := cross.Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		head := w.Header()
+		head.Set("Content-Security-Policy", contentPolicy)
+		head.Set("X-Content-Type-Options", "nosniff")
+		head.Set("Referrer-Policy", "no-referrer")
+		head.Set("Cross-Origin-Opener-Policy", "same-origin")
+		head.Set("Cache-Control", "no-store") // every page may name a person; static files say otherwise
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// gate opens one route to those who may use it.
+func (h *Handler) gate(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rq := &request{Request: r, now: time.Now(), address: remoteAddress(r)}
+		rq.lang = h.chooseLanguage(r, nil)
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				h.fail(w, rq, fmt.Errorf("panic: %v", p))
+			}
+		}()
+		err := h.identify(w, rq, rt)
+		if err == nil {
+			err = h.admit(w, rq, rt)
+		}
+		if err == nil {
+			err = rt.serve(h, w, rq)
+		}
+		if err != nil && !errors.Is(err, errAnswered) {
+			h.fail(w, rq, err)
+		}
+	})
+}
+
+// identify finds the session, its account and the roles in force. It leaves nobody signed in when
+// anything is wrong with the session.
+func (h *Handler) identify(w http.ResponseWriter, rq *request, rt route) error {
+	token := ""
+	if c, err := rq.Cookie(h.sessions.Cookie.Name); err == nil && len(c.Value) <= 128 {
+		token = c.Value
+	}
+	ctx, err := h.sessions.Load(rq.Context(), token)
+	if err != nil {
+		return fmt.Errorf("load session: %w", err)
+	}
+	rq.Request = rq.WithContext(ctx)
+	id := h.sessions.GetString(ctx, keyAccount)
+	if id == "" {
+		rq.expired = token != ""
+		return nil
+	}
+	a, err := h.src.Accounts.AccountByID(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && a.Suspended:
+		// the session dies with the account
+		if err := h.endSession(w, rq); err != nil {
+			return err
+		}
+		rq.expired = true
+		return nil
+	case err != nil:
+		return fmt.Errorf("account of session: %w", err)
+	}
+	rq.account, rq.roles, rq.token = &a, a.rolesAt(rq.now), token
+	rq.names = seesNames(rt.roles, rq.roles)
+	rq.lang = h.chooseLanguage(rq.Request, &a)
+	if rt.passive || rq.Method == http.MethodGet && rq.URL.Query().Has("auto") {
+		return nil // the page asked by itself: nobody acted
+	}
+	return h.touch(rq)
+}
+
+// admit compares roles with the route's. It answers by itself when there is a better answer than 403.
+func (h *Handler) admit(w http.ResponseWriter, rq *request, rt route) error {
+	if rt.public {
+		return nil
+	}
+	if rq.account == nil {
+		if needed, err := h.setupNeeded(rq.Context()); err != nil {
+			return err
+		} else if needed && rq.Method == http.MethodGet && !rt.passive {
+			return redirect(w, rq, "/setup")
+		}
+		if rq.Method != http.MethodGet || rt.passive {
+			return errSignIn
+		}
+		q := url.Values{}
+		if to := rq.URL.RequestURI(); to != "/" {
+			q.Set("next", to)
+		}
+		if rq.expired {
+			q.Set("why", "expired")
+		}
+		to := "/login"
+		if len(q) > 0 {
+			to += "?" + q.Encode()
+		}
+		return redirect(w, rq, to)
+	}
+	if rq.roles&rt.roles == 0 {
+		return errForbidden
+	}
+	if rq.account.MustChange && !strings.HasPrefix(rq.URL.Path, "/me") && rq.URL.Path != "/logout" {
+		if rq.Method != http.MethodGet || rt.passive {
+			return errForbidden
+		}
+		return redirect(w, rq, "/me?why=must_change")
+	}
+	return nil
+}
+
+func (h *Handler) setupNeeded(ctx context.Context) (bool, error) {
+	if h.settled.up() {
+		return false, nil
+	}
+	needed, err := h.src.Setup.SetupNeeded(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask for set-up: %w", err)
+	}
+	if !needed {
+		h.settled.raise() // accounts are never deleted, so this cannot come back
+	}
+	return needed, nil
+}
+
+// redirect answers with See Other. Its result ends the chain of the gate, so that callers write
+// `return redirect(…)`.
+func redirect(w http.ResponseWriter, rq *request, to string) error {
+	http.Redirect(w, rq.Request, to, http.StatusSeeOther)
+	return errAnswered
+}
+
+// remoteAddress is the peer's address without its port.
+func remoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// localPath returns to when it is a path on this site that a browser cannot read as another one;
+// otherwise "/".
+func localPath(to string) string {
+	if len(to) > 1000 || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+		return "/"
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.Host != "" || u.Scheme != "" {
+		return "/"
+	}
+	return to
+}
+
+func attrErr(err error) slog.Attr { return slog.String("error", err.Error()) }

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"golang.org/x/text/language"
+)
+
+// Lang is a language of the pages.
+type Lang string
+
+// The languages.
+const (
+	Japanese Lang = "ja"
+	English  Lang = "en"
+)
+
+// parseLang reads a choice; anything else is no choice.
+func parseLang(s string) (Lang, bool) {
+	if l := Lang(s); l == Japanese || l == English {
+		return l, true
+	}
+	return "", false
+}
+
+const languageCookie = "monban_language"
+
+// chooseLanguage: the account's choice, then this browser's, then what the browser asks for, then
+// Japanese.
+func (h *Handler) chooseLanguage(r *http.Request, a *Account) Lang {
+	if a != nil {
+		if l, ok := parseLang(string(a.Language)); ok {
+			return l
+		}
+	}
+	if c, err := r.Cookie(languageCookie); err == nil {
+		if l, ok := parseLang(c.Value); ok {
+			return l
+		}
+	}
+	tags, _, err := language.ParseAcceptLanguage(clip(r.Header.Get("Accept-Language"), 200))
+	if err != nil || len(tags) == 0 {
+		return Japanese
+	}
+	_, i, confidence := language.NewMatcher([]language.Tag{language.Japanese, language.English}).Match(tags...)
+	if confidence == language.No || i == 0 {
+		return Japanese
+	}
+	return English
+}
+
+// catalogue holds the words of one language by "section.key".
+type catalogue map[string]string
+
+func loadCatalogues(fsys fs.FS) (map[Lang]catalogue, error) {
+	out := make(map[Lang]catalogue)
+	for _, l := range []Lang{Japanese, English} {
+		b, err := fs.ReadFile(fsys, "catalogue/"+string(l)+".toml")
+		if err != nil {
+			return nil, fmt.Errorf("catalogue: %w", err)
+		}
+		var sections map[string]map[string]string
+		if err := toml.Unmarshal(b, &sections); err != nil {
+			return nil, fmt.Errorf("catalogue %s: %w", l, err)
+		}
+		c := make(catalogue)
+		for section, keys := range sections {
+			for key, text := range keys {
+				c[section+"."+key] = text
+			}
+		}
+		out[l] = c
+	}
+	return out, nil
+}
+
+// say fills {name} places from pairs of name and value. An unknown key shows as ⟦key⟧, which the
+// tests look for on every page.
+func (c catalogue) say(key string, pairs ...string) string {
+	text, ok := c[key]
+	if !ok {
+		return "⟦" + key + "⟧"
+	}
+	if len(pairs) == 0 {
+		return text
+	}
+	old := make([]string, 0, len(pairs))
+	for i := 0; i+1 < len(pairs); i += 2 {
+		old = append(old, "{"+pairs[i]+"}", pairs[i+1])
+	}
+	return strings.NewReplacer(old...).Replace(text)
+}
+
+// has tells whether the catalogue knows a key: for open lists such as kinds of findings.
+func (c catalogue) has(key string) bool { _, ok := c[key]; return ok }

@@ -1,0 +1,92 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"monban/firmware/access"
+)
+
+// offsetWarn is the clock difference that is worth a look: a register is kept to the second.
+const offsetWarn = 2000 // ms
+
+type doorsView struct {
+	Base
+	Gateways []gatewayCard
+	Lost     string // number of gateways without a link, "" = none
+}
+
+type gatewayCard struct {
+	ID, Name string
+	Link     Tag
+	LastSeen time.Time
+	Ago      string
+	Pending  string
+	Waiting  bool
+	Software string
+	Boot     time.Time
+	Policy   []policyRow
+	Behind   bool
+	Clock    Tag
+	Offset   string
+	Doors    []doorCard
+}
+
+type policyRow struct {
+	Part, Held, InForce string
+	Tag                 Tag
+}
+
+func (h *Handler) getDoors(w http.ResponseWriter, rq *request) error {
+	list, err := h.src.Machines.ListGateways(rq.Context())
+	if err != nil {
+		return fmt.Errorf("gateways: %w", err)
+	}
+	v := doorsView{Base: h.base(rq, "doors.title")}
+	lost := 0
+	for _, g := range list {
+		if !g.Linked {
+			lost++
+		}
+		v.Gateways = append(v.Gateways, v.gatewayCard(g))
+	}
+	if lost > 0 {
+		v.Lost = strconv.Itoa(lost)
+	}
+	return h.render(w, rq, "doors", v)
+}
+
+func (b Base) gatewayCard(g Gateway) gatewayCard {
+	c := gatewayCard{ID: string(g.ID), Name: g.Name, Link: b.linkTag(g.Linked), LastSeen: g.LastSeen, Software: g.Software, Boot: g.Boot,
+		Pending: strconv.FormatUint(g.Pending, 10), Waiting: g.Pending > 0}
+	c.Ago = b.T("gateway.never")
+	if !g.LastSeen.IsZero() {
+		c.Ago = b.T("span.ago", "span", b.span(max(0, b.now.Sub(g.LastSeen))))
+	}
+	for _, p := range []struct {
+		key           string
+		held, inForce uint64
+	}{{"rules", g.Held.Rules, g.InForce.Rules}, {"modes", g.Held.Modes, g.InForce.Modes}, {"state", g.Held.State, g.InForce.State}} {
+		row := policyRow{Part: b.T("policy." + p.key), Held: b.policy(p.held), InForce: b.policy(p.inForce)}
+		row.Tag = Tag{b.T("policy.current"), ToneGood, "check"}
+		if p.held != p.inForce {
+			row.Tag = Tag{b.T("policy.behind"), ToneWarn, "clock"}
+			c.Behind = true
+		}
+		c.Policy = append(c.Policy, row)
+	}
+	c.Clock = Tag{b.clock(g.Clock), ToneGood, "clock"}
+	switch {
+	case g.Clock <= access.ClockFloor:
+		c.Clock.Tone = ToneAlarm
+	case g.OffsetMS > offsetWarn || g.OffsetMS < -offsetWarn:
+		c.Clock.Tone = ToneWarn
+	}
+	c.Offset = fmt.Sprintf("%+.1f", float64(g.OffsetMS)/1000)
+	for _, d := range g.Doors {
+		c.Doors = append(c.Doors, b.doorCard(d))
+	}
+	return c
+}

@@ -1,0 +1,243 @@
+package web
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+// page is one parsed page: the frame and the page's own templates.
+type page struct{ t *template.Template }
+
+// loadPages parses every templates/*.html that is not a shared part (those begin with "_").
+func loadPages(fsys fs.FS) (map[string]*page, error) {
+	shared, err := template.New("").Option("missingkey=error").ParseFS(fsys, "templates/_*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	names, err := fs.Glob(fsys, "templates/[a-z]*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	pages := make(map[string]*page)
+	for _, name := range names {
+		t, err := shared.Clone()
+		if err == nil {
+			t, err = t.ParseFS(fsys, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("template %s: %w", name, err)
+		}
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = &page{t}
+	}
+	return pages, nil
+}
+
+// Base is what every page's view begins with.
+type Base struct {
+	Lang     Lang
+	Title    string
+	Site     string
+	Nav      []navItem
+	User     *userView // nil = nobody signed in
+	Masked   bool      // names are replaced by tokens on this page
+	Here     string    // path and query of this page, for forms that come back to it
+	ZoneName string
+	Made     string // when this page was made
+	Assets   string
+	Notice   string // a sentence about what was just done
+	Others   []langChoice
+
+	words catalogue
+	zone  *time.Location
+	mask  []byte
+	now   time.Time
+}
+
+type navItem struct {
+	Href    string
+	Label   string
+	Icon    string
+	Current bool
+}
+
+type userView struct {
+	Name  string
+	Roles string
+}
+
+type langChoice struct {
+	Code    Lang
+	Label   string
+	Current bool
+}
+
+// navigation lists the pages with the routes that decide who sees the link.
+var navigation = []struct{ path, key, icon string }{
+	{"/live", "nav.live", "live"},
+	{"/log", "nav.log", "log"},
+	{"/findings", "nav.findings", "finding"},
+	{"/doors", "nav.doors", "gateway"},
+	{"/accounts", "nav.accounts", "people"},
+	{"/me", "nav.me", "person"},
+}
+
+// base makes the common part of a view.
+func (h *Handler) base(rq *request, titleKey string) Base {
+	words := h.words[rq.lang]
+	b := Base{
+		Lang: rq.lang, Title: words.say(titleKey), Site: h.cfg.Site, ZoneName: h.cfg.ZoneName, Assets: h.assets,
+		Here: "/", words: words, zone: h.cfg.Zone, mask: h.cfg.MaskKey, now: rq.now.In(h.cfg.Zone),
+	}
+	b.Made = showDayTime(b.now, rq.lang)
+	if rq.Method == http.MethodGet {
+		b.Here = rq.URL.RequestURI()
+	}
+	for _, l := range []Lang{Japanese, English} {
+		b.Others = append(b.Others, langChoice{l, words.say("lang." + string(l)), l == rq.lang})
+	}
+	if key := rq.URL.Query().Get("done"); key != "" && words.has("done."+key) {
+		b.Notice = words.say("done." + key)
+	}
+	if rq.account == nil {
+		return b
+	}
+	b.Masked = !rq.names
+	var roles []string
+	for _, r := range rq.roles.list() {
+		roles = append(roles, words.say("role."+r.String()))
+	}
+	b.User = &userView{Name: rq.account.FullName, Roles: strings.Join(roles, words.say("list.separator"))}
+	if rq.account.MustChange {
+		return b
+	}
+	for _, n := range navigation {
+		if rq.roles&rolesOf("GET "+n.path) == 0 {
+			continue
+		}
+		current := rq.URL.Path == n.path || strings.HasPrefix(rq.URL.Path, n.path+"/")
+		b.Nav = append(b.Nav, navItem{n.path, words.say(n.key), n.icon, current})
+	}
+	return b
+}
+
+// rolesOf finds a route's roles in the one table.
+func rolesOf(pattern string) RoleSet {
+	for _, rt := range routes() {
+		if rt.pattern == pattern {
+			return rt.roles
+		}
+	}
+	return 0
+}
+
+// T says a catalogue entry in the page's language.
+func (b Base) T(key string, pairs ...string) string { return b.words.say(key, pairs...) }
+
+// Time writes a moment's time of day in the site's zone; "–" when there is none.
+func (b Base) Time(t time.Time) string {
+	return b.when(t, func(t time.Time) string { return showTime(t) })
+}
+
+// Long writes a moment's day, e.g. 2026年11月23日(月).
+func (b Base) Long(t time.Time) string {
+	return b.when(t, func(t time.Time) string { return showDay(t, b.Lang) })
+}
+
+// DayTime writes day and time.
+func (b Base) DayTime(t time.Time) string {
+	return b.when(t, func(t time.Time) string { return showDayTime(t, b.Lang) })
+}
+
+// Brief leaves the day out when it is today.
+func (b Base) Brief(t time.Time) string {
+	if t.In(b.zone).Format(dayLayout) == b.now.Format(dayLayout) {
+		return b.Time(t)
+	}
+	return b.DayTime(t)
+}
+
+// Machine writes a moment for the datetime attribute.
+func (b Base) Machine(t time.Time) string { return t.In(b.zone).Format(time.RFC3339) }
+
+func (b Base) when(t time.Time, show func(time.Time) string) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return show(t.In(b.zone))
+}
+
+// Person is a person as a page shows one.
+type Person struct {
+	Name    string
+	Section string
+	Token   bool // Name is a token, not a name
+}
+
+// person turns a Who into what this page may show. On masked pages the name is gone here, whatever
+// the source delivered.
+func (b Base) person(w Who) Person {
+	switch {
+	case w.Ref == "":
+		return Person{Name: b.T("person.unknown"), Token: true}
+	case b.Masked:
+		return Person{Name: b.T("person.token", "token", b.token(w.Ref)), Section: b.T("person.masked"), Token: true}
+	case w.Name == "":
+		return Person{Name: b.T("person.erased"), Token: true}
+	}
+	return Person{Name: w.Name, Section: w.Section}
+}
+
+// token is a person's short name on masked pages: the same person has the same one, and without the
+// key nobody can compute it from a list of references.
+func (b Base) token(ref string) string {
+	m := hmac.New(sha256.New, b.mask)
+	m.Write([]byte(ref))
+	return hex.EncodeToString(m.Sum(nil)[:3])
+}
+
+// render writes a page with status 200.
+func (h *Handler) render(w http.ResponseWriter, rq *request, name string, view any) error {
+	return h.renderStatus(w, rq, name, view, http.StatusOK)
+}
+
+// renderStatus renders into memory first, so that a fault half-way is a clean 500.
+func (h *Handler) renderStatus(w http.ResponseWriter, rq *request, name string, view any, code int) error {
+	return h.write(w, rq, name, "frame", view, code)
+}
+
+func (h *Handler) write(w http.ResponseWriter, rq *request, name, block string, view any, code int) error {
+	p := h.pages[name]
+	if p == nil {
+		return fmt.Errorf("BUG: no page %q", name)
+	}
+	var buf bytes.Buffer
+	if err := p.t.ExecuteTemplate(&buf, block, view); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", string(rq.lang))
+	w.WriteHeader(code)
+	if rq.Method == http.MethodHead {
+		return nil
+	}
+	_, _ = buf.WriteTo(w) // the peer went away: nothing to tell it
+	return nil
+}
+
+// withQuery builds a local link.
+func withQuery(to string, q url.Values) string {
+	if len(q) == 0 {
+		return to
+	}
+	return to + "?" + q.Encode()
+}

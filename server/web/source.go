@@ -1,0 +1,417 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+)
+
+// Errors that sources return and pages tell apart; anything else is "something went wrong" with a
+// reference number in the machine's log.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrExists    = errors.New("exists already")
+	ErrSetupCode = errors.New("set-up code is wrong, used or too old")
+	ErrBusy      = errors.New("busy, try again")
+)
+
+// Sources is everything the pages read and change. All fields are required. Every method may be
+// called from many goroutines at once. server/app implements them over the store.
+type Sources struct {
+	Setup     Setup
+	Accounts  Accounts
+	Sessions  Sessions
+	Audit     Audit
+	Overviews Overviews
+	Log       Log
+	Findings  Findings
+	Machines  Machines
+	Live      Live
+}
+
+func (s Sources) validate() error {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"setup": s.Setup == nil, "accounts": s.Accounts == nil, "sessions": s.Sessions == nil,
+		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
+		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
+	} {
+		if missing {
+			errs = append(errs, errors.New("source missing: "+name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Setup is the first run: nobody can sign in yet.
+type Setup interface {
+	// SetupNeeded is true while there is no account at all.
+	SetupNeeded(ctx context.Context) (bool, error)
+	// RedeemSetupCode does all of this in one transaction or nothing: there is no account yet, an
+	// unused code with this hash exists and is not older than SetupCodeLife at now, the code is
+	// used up, first is stored, act becomes a leaf. ErrSetupCode otherwise.
+	RedeemSetupCode(ctx context.Context, code [32]byte, now time.Time, first Account, act Action) error
+}
+
+// Account is one operator's login. It is not the person of the directory, to whom it may point.
+type Account struct {
+	ID           string // opaque, made here: 26 characters of base 32
+	Name         string // what is typed at login; 1–64 characters, unique without regard to case
+	FullName     string // as typed, any Unicode, never normalised
+	Person       string // directory person id, "" = none
+	PasswordHash string // PHC string; never shown
+	MustChange   bool   // the password was given out by somebody else
+	Language     Lang   // "" = as the browser asks
+	Roles        []Assignment
+	Suspended    bool
+	SuspendedWhy string
+	Created      time.Time
+	LastLogin    time.Time // zero = never
+}
+
+// Assignment is one role of an account (D26). Zone "" means the whole site.
+type Assignment struct {
+	Role  Role
+	Zone  access.ZoneID
+	From  time.Time // zero = always
+	Until time.Time // exclusive; zero = no end
+}
+
+// AccountChange names the fields to change; nil leaves one as it is.
+type AccountChange struct {
+	PasswordHash *string
+	MustChange   *bool
+	Language     *Lang
+	Suspended    *bool
+	SuspendedWhy *string
+	LastLogin    *time.Time
+}
+
+// Accounts keeps operators' accounts. An account is never deleted.
+type Accounts interface {
+	// AccountByName ignores case. ErrNotFound.
+	AccountByName(ctx context.Context, name string) (Account, error)
+	// AccountByID: ErrNotFound.
+	AccountByID(ctx context.Context, id string) (Account, error)
+	// ListAccounts gives all accounts, suspended ones too, by name.
+	ListAccounts(ctx context.Context) ([]Account, error)
+	// CreateAccount stores a and the leaf of act together. ErrExists when the name is taken.
+	CreateAccount(ctx context.Context, a Account, act Action) error
+	// ChangeAccount applies c and writes the leaf of act together. ErrNotFound.
+	ChangeAccount(ctx context.Context, id string, c AccountChange, act Action) error
+}
+
+// Session is one login. The cookie's token is nowhere: only its hash.
+type Session struct {
+	TokenHash string // base64url(SHA-256(token)), 43 characters
+	Account   string
+	Data      []byte // opaque, < 4 KiB
+	Created   time.Time
+	Seen      time.Time
+	Expires   time.Time
+	Address   string // as the server saw it
+	Agent     string // what the browser calls itself, ≤ 200 bytes
+}
+
+// Sessions keeps login sessions.
+type Sessions interface {
+	// FindSession: ErrNotFound when there is none, or it expired before now.
+	FindSession(ctx context.Context, tokenHash string) (Session, error)
+	// SaveSession inserts or replaces.
+	SaveSession(ctx context.Context, s Session) error
+	// DeleteSession of one that does not exist is no error.
+	DeleteSession(ctx context.Context, tokenHash string) error
+	// AccountSessions lists the unexpired sessions of one account, newest first.
+	AccountSessions(ctx context.Context, account string) ([]Session, error)
+	// DeleteAccountSessions ends all sessions of an account but the one named; "" spares none.
+	DeleteAccountSessions(ctx context.Context, account, except string) error
+}
+
+// ActionKind says what a person did; stable snake_case, the kind of the action leaf.
+type ActionKind string
+
+// Kinds of actions on these pages (RA-4).
+const (
+	ActionSetup            ActionKind = "setup"             // the first account was made
+	ActionLogin            ActionKind = "login"             //
+	ActionLoginFailed      ActionKind = "login_failed"      // Target = account, "" when there is no such account
+	ActionLoginThrottled   ActionKind = "login_throttled"   // refused unread: too many tries
+	ActionLogout           ActionKind = "logout"            //
+	ActionPasswordChanged  ActionKind = "password_changed"  //
+	ActionSessionRevoked   ActionKind = "session_revoked"   //
+	ActionLanguageChanged  ActionKind = "language_changed"  //
+	ActionAccountCreated   ActionKind = "account_created"   //
+	ActionAccountSuspended ActionKind = "account_suspended" //
+	ActionAccountResumed   ActionKind = "account_resumed"   //
+	ActionViewLive         ActionKind = "view_live"         // names were shown on the live page
+	ActionViewLog          ActionKind = "view_log"          // Target = the day
+	ActionViewAttempt      ActionKind = "view_attempt"      // Target = the attempt
+	ActionViewFindings     ActionKind = "view_findings"     //
+)
+
+// Action becomes one action leaf. Actor and Target are opaque identifiers, never names. Address,
+// Reason and Filter may concern a person: they belong in the encrypted opening, not in the leaf
+// (PR-2). What was typed as a login name is never in it: people type passwords there.
+type Action struct {
+	At      time.Time
+	Kind    ActionKind
+	Actor   string // account id, "" = nobody is signed in
+	Target  string
+	Address string
+	Reason  string
+	Filter  string // the URL query of a view
+}
+
+// Audit writes action leaves that stand alone.
+type Audit interface {
+	// RecordAction returns after COMMIT.
+	RecordAction(ctx context.Context, act Action) error
+}
+
+// Who is a person on a page. With masked pages sources leave Name and Section empty, and the page
+// removes them again.
+type Who struct {
+	Ref     string // opaque person reference; "" = nobody known
+	Name    string // display name as typed; "" with a Ref = 消去済 or masked
+	Section string // 所属
+}
+
+// Event is one thing that happened at a door or gateway, as a line of the live page or of an
+// attempt's detail.
+type Event struct {
+	Leaf     uint64 // index in the log
+	At       time.Time
+	Event    door.Event
+	Who      Who
+	Door     access.DoorID
+	DoorName string
+	Gateway  access.GatewayID
+	Side     access.Side
+	Reason   access.Reason // meaningful for granted and denied
+	By       access.DecidedBy
+	Offline  bool
+	Attempt  string // 32 hex digits, "" = none
+	Detail   string // machine word, ≤ 64 bytes
+}
+
+// DoorState is a door as last told by its gateway.
+type DoorState struct {
+	Door     access.DoorID
+	Name     string
+	ZoneName string
+	Gateway  access.GatewayID
+	Kind     door.Kind
+	Known    bool // false: never told
+	State    door.StateName
+	Contact  string // "open", "closed", "unknown"
+	Reader   string // "ok", "lost", ""
+	Mode     access.DoorMode
+	Linked   bool      // its gateway holds a lease now
+	Since    time.Time // when this state was told
+}
+
+// Gateway is the health of one gateway.
+type Gateway struct {
+	ID       access.GatewayID
+	Name     string
+	Linked   bool
+	LastSeen time.Time // server time of the last heartbeat; zero = never
+	Pending  uint64    // records waiting for an ack
+	Software string
+	Boot     time.Time
+	Held     Versions // policy versions it holds
+	InForce  Versions // policy versions in force
+	Clock    access.ClockQuality
+	OffsetMS int64 // server time − gateway time
+	Doors    []DoorState
+}
+
+// Versions are the versions of the three parts of a policy.
+type Versions struct{ Rules, Modes, State uint64 }
+
+// Overview is the live page's data, of one moment.
+type Overview struct {
+	UpTo     time.Time // everything the server committed before this is included
+	Size     uint64    // number of leaves included, as of Live.LogSize
+	Doors    []DoorState
+	Gateways []Gateway
+	Recent   []Event   // newest first, ≤ 20
+	Open     []Finding // newest first, ≤ 10
+	OpenAll  int       // how many are open in all
+}
+
+// Overviews makes the live page's data. names=false: no names, no sections.
+type Overviews interface {
+	Overview(ctx context.Context, names bool) (Overview, error)
+}
+
+// Result is what came of an attempt.
+type Result uint8
+
+// Results of an attempt; the zero value knows nothing.
+const (
+	ResultUnknown Result = iota
+	ResultEntered        // granted, door opened from outside
+	ResultExited         // granted, left through the exit reader
+	ResultNoEntry        // granted, door not opened: 未入室
+	ResultDenied
+	ResultGranted // granted, and nothing more known yet
+	resultCount
+)
+
+var resultNames = [resultCount]string{"unknown", "entered", "exited", "no_entry", "denied", "granted"}
+
+// String gives the stable name, which is also the word in the URL.
+func (r Result) String() string {
+	if r < resultCount {
+		return resultNames[r]
+	}
+	return resultNames[ResultUnknown]
+}
+
+// ParseResult finds a result by name; ResultUnknown and false for any other string.
+func ParseResult(name string) (Result, bool) {
+	for r := ResultEntered; r < resultCount; r++ {
+		if resultNames[r] == name {
+			return r, true
+		}
+	}
+	return ResultUnknown, false
+}
+
+// Attempt is one line of the log: everything about one read (D15).
+type Attempt struct {
+	ID       string    // 32 hex digits
+	At       time.Time // middle of the occurred interval
+	Spread   time.Duration
+	Midnight bool // the interval crosses midnight (D21)
+	Who      Who
+	Door     access.DoorID
+	DoorName string
+	Side     access.Side
+	Result   Result
+	Reason   access.Reason
+	Failed   access.ReasonSet
+	By       access.DecidedBy
+	Policy   uint64 // rules version decided on
+	Leaf     uint64 // index of the leaf that decided
+	Offline  bool   // decided without the server
+	Late     bool   // reached the server after an outage
+	Mismatch bool   // the server would have decided otherwise
+}
+
+// Gap is a stretch in which records may be missing or were late.
+type Gap struct {
+	Gateway access.GatewayID
+	From    time.Time
+	To      time.Time // zero = still going on
+}
+
+// LogQuery selects lines of one day.
+type LogQuery struct {
+	Day    string // YYYY-MM-DD in the site's zone
+	Door   access.DoorID
+	Result Result // ResultUnknown = all
+	// Text is looked for in name, section and door name; always "" when Names is false, since a
+	// search would tell what the mask hides.
+	Text  string
+	Names bool
+	Skip  int
+	Limit int
+}
+
+// DayLog is the answer: newest first.
+type DayLog struct {
+	UpTo     time.Time
+	Attempts []Attempt
+	Total    int
+	Gaps     []Gap
+}
+
+// AttemptDetail is one attempt with its events in order.
+type AttemptDetail struct {
+	Attempt
+	Gateway   access.GatewayID
+	PolicyAge time.Duration // of a local decision
+	Clock     access.ClockQuality
+	Assurance string
+	Events    []Event
+}
+
+// DoorName is a door for a list of choices.
+type DoorName struct {
+	Door access.DoorID
+	Name string
+}
+
+// Log reads attempts.
+type Log interface {
+	DayLog(ctx context.Context, q LogQuery) (DayLog, error)
+	// Attempt: ErrNotFound.
+	Attempt(ctx context.Context, id string, names bool) (AttemptDetail, error)
+	// DoorNames lists the doors in order.
+	DoorNames(ctx context.Context) ([]DoorName, error)
+}
+
+// Severity orders findings. The zero value is low.
+type Severity uint8
+
+// Severities.
+const (
+	SeverityLow Severity = iota
+	SeverityMedium
+	SeverityHigh
+)
+
+// Finding is an open or closed item: 要確認.
+type Finding struct {
+	ID       string
+	Kind     string // stable snake_case
+	Severity Severity
+	At       time.Time
+	Last     time.Time // of a group; zero = one only
+	Count    int       // ≥ 1
+	Door     access.DoorID
+	DoorName string
+	Gateway  access.GatewayID
+	Who      Who
+	Attempt  string
+	Leaf     uint64
+	Open     bool
+	Detail   string // machine word
+}
+
+// FindingQuery selects findings.
+type FindingQuery struct {
+	All   bool // closed ones too
+	Names bool
+	Skip  int
+	Limit int
+}
+
+// Findings reads findings, open and severe ones first, then newest first.
+type Findings interface {
+	ListFindings(ctx context.Context, q FindingQuery) (list []Finding, total int, err error)
+}
+
+// Machines reads the health of gateways and doors.
+type Machines interface {
+	ListGateways(ctx context.Context) ([]Gateway, error)
+}
+
+// LiveEvent says that the log grew. It names no person.
+type LiveEvent struct {
+	Index uint64
+	Kind  string // leaf kind: record, decision, action, system
+}
+
+// Live reads the log's newest part for live pages.
+type Live interface {
+	// LogSize is the number of leaves; the newest one has the index LogSize−1.
+	LogSize(ctx context.Context) (uint64, error)
+	// LiveFrom lists the leaves from index from on, in order and without gaps, at most limit.
+	LiveFrom(ctx context.Context, from uint64, limit int) ([]LiveEvent, error)
+}
