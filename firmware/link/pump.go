@@ -65,24 +65,23 @@ func (g *Gateway) adopt(seq uint64, hash wire.Hash, checkpoint string, welcome b
 		g.newEpoch("fork")
 		return
 	}
-	moved := seq > p.base
-	switch {
-	case welcome, seq >= p.next:
+	moved := seq != p.base
+	if seq < p.base || seq >= p.next {
 		p.next, p.hashes, p.loading = seq+1, nil, false
-	default:
+	} else {
 		p.hashes = p.hashes[seq-p.base:]
 	}
 	p.base, p.baseHash, p.proved, p.blind = seq, hash, known, false
 	if welcome && seq+1 < p.box.Tail { // trimmed here and lost there: send what there is, the server names the gap
 		p.base, p.next, p.proved, p.blind = p.box.Tail-1, p.box.Tail, false, true
 	}
-	if moved || welcome {
+	if moved {
 		p.resend = backoff{}
 		if p.waiting() {
 			p.resend.start(g.now, sendFirst, g.dice)
 		}
 	}
-	if known && seq > 0 && (moved || welcome) {
+	if known && seq > 0 && (moved || seq > p.box.Acked) {
 		g.do(Acked{Epoch: p.box.Epoch, Seq: seq, Hash: hash, Checkpoint: checkpoint})
 	}
 }

@@ -70,7 +70,8 @@ type ChunkSource interface {
 
 // Actions of the server's machine.
 type (
-	// Lookup asks how far the rows of the hello's epoch reach; comes back with Watermark.
+	// Lookup asks how far the rows of the hello's epoch reach; comes back with Watermark. The hello may
+	// be made up from a heartbeat; then it has no hash.
 	Lookup struct{ Hello wire.Hello }
 	// Decide asks for a decision; comes back with Decided or Undecided. The same ask is asked once
 	// while the machine remembers it; over a restart the authority must recognise its id.
@@ -139,6 +140,13 @@ type Server struct {
 	chunks   ChunkSource
 	heard    mono.Time // when the gateway was last heard of, valid if alive
 	alive    bool
+
+	// mark is what we know of the committed rows of the gateway's present epoch.
+	mark struct {
+		known bool
+		epoch wire.Epoch
+		seq   uint64
+	}
 
 	asks  answers
 	watch watch
@@ -249,6 +257,7 @@ func (s *Server) hello(h *wire.Hello) {
 // watermark greets back. What the gateway has then to do it finds out itself; what a person has to
 // know is found here.
 func (s *Server) watermark(w Watermark) {
+	s.marked(w.Hello.Epoch, w.Seq)
 	s.watchWatermark(&w)
 	m := wire.Welcome{
 		Gateway: s.cfg.Gateway, Boot: w.Hello.Stamp.Boot, Epoch: w.Hello.Epoch, Watermark: w.Seq, Hash: w.Hash,
@@ -264,6 +273,10 @@ func (s *Server) heartbeat(h *wire.Heartbeat) {
 		return
 	}
 	s.do(Heartbeat{Heartbeat: *h})
+	if !s.mark.known || s.mark.epoch != h.Epoch || s.mark.seq < h.Acked {
+		// We were restarted, perhaps from a backup, and the gateway has not noticed: greet unasked.
+		s.do(Lookup{Hello: wire.Hello{Gateway: h.Gateway, Epoch: h.Epoch, Head: h.Head, Acked: h.Acked, Stamp: h.Stamp}})
+	}
 	if s.versions == nil { // a lease that names no version would be one for any version (I5)
 		return
 	}
@@ -272,6 +285,13 @@ func (s *Server) heartbeat(h *wire.Heartbeat) {
 		Rules: s.versions.Rules, Modes: s.versions.Modes, State: s.versions.State, ServerMS: s.wallMS,
 	}
 	s.publish(wire.KindLease, wire.AppendLease(nil, &m))
+}
+
+func (s *Server) marked(epoch wire.Epoch, seq uint64) {
+	if s.mark.known && s.mark.epoch == epoch {
+		seq = max(seq, s.mark.seq)
+	}
+	s.mark.known, s.mark.epoch, s.mark.seq = true, epoch, seq
 }
 
 func (s *Server) setVersions(v Versions) {
@@ -296,6 +316,7 @@ func (s *Server) committed(c Committed) {
 	if s.watch.stopped(c.Epoch) {
 		return
 	}
+	s.marked(c.Epoch, c.Seq)
 	m := wire.Ack{Gateway: s.cfg.Gateway, Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash, Checkpoint: c.Checkpoint}
 	s.publish(wire.KindAck, wire.AppendAck(nil, &m))
 }

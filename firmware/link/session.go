@@ -13,6 +13,7 @@ type session struct {
 	welcomed  bool // the server's watermark is known on this connection
 	asked     bool // a hello is out whose welcome has not come
 	hello     backoff
+	serverMS  int64 // the newest server time of a welcome or lease
 
 	beatAt mono.Time
 	beats  []beat // heartbeats whose lease may still come, oldest first
@@ -81,11 +82,14 @@ func (g *Gateway) sendHello() {
 
 func (g *Gateway) welcome(w *wire.Welcome) {
 	s := &g.session
-	if !s.connected || !s.asked || w.Boot != g.cfg.Boot || w.Epoch != g.pump.box.Epoch {
+	// A restarted server may greet unasked; a repeated old welcome must not send us back again and again.
+	wanted := s.asked || w.ServerMS > s.serverMS
+	if !s.connected || !wanted || w.Boot != g.cfg.Boot || w.Epoch != g.pump.box.Epoch {
 		g.do(Rejected{Kind: wire.KindWelcome, Why: WhyStale})
 		return
 	}
 	s.asked, s.welcomed = false, true
+	s.serverMS = max(s.serverMS, w.ServerMS)
 	g.adopt(w.Watermark, w.Hash, "", true)
 }
 
@@ -166,6 +170,7 @@ func (g *Gateway) lease(l *wire.Lease) {
 	}
 	s.until, s.sent = until, sent
 	s.rules, s.modes, s.state = l.Rules, l.Modes, l.State
+	s.serverMS = max(s.serverMS, l.ServerMS)
 	if !s.linked {
 		s.linked = true
 		g.do(LinkUp{})

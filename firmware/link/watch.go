@@ -14,13 +14,15 @@ type watch struct {
 	boots   []boot       // the last few that were heard, oldest first
 	stops   []wire.Epoch // epochs whose records are no longer acknowledged
 	suspect *suspect
-	raised  []Finding // each is raised once
+	hello   wire.Stamp // of the newest hello that nothing newer of its boot had overtaken
+	raised  []Finding  // each is raised once
 }
 
 // boot is one running of a gateway.
 type boot struct {
 	id     wire.BootID
-	newest int64     // boottime of its newest message
+	newest int64     // boottime of its newest hello or heartbeat
+	beat   int64     // boottime of its newest heartbeat, -1 before the first
 	since  mono.Time // when it was first heard
 	after  int       // fresh messages heard since the boot after it appeared
 }
@@ -78,9 +80,9 @@ func (s *Server) find(f Finding) {
 	s.do(f)
 }
 
-// fresh notes a stamped message of a boot and reports whether it is newer than all of that boot
-// before it.
-func (s *Server) fresh(stamp *wire.Stamp) bool {
+// hear notes a stamped message of a boot. An older boot that is heard after a newer one is ordinary
+// for a few late messages; one that goes on while the newer goes on too is a second gateway.
+func (s *Server) hear(stamp *wire.Stamp) *boot {
 	w := &s.watch
 	i := 0
 	for i < len(w.boots) && w.boots[i].id != stamp.Boot {
@@ -90,52 +92,47 @@ func (s *Server) fresh(stamp *wire.Stamp) bool {
 		if len(w.boots) == bootsKept {
 			w.boots = append(w.boots[:0], w.boots[1:]...)
 		}
-		w.boots = append(w.boots, boot{id: stamp.Boot, newest: stamp.BoottimeNS, since: s.now})
-		return true
+		w.boots = append(w.boots, boot{id: stamp.Boot, newest: stamp.BoottimeNS, beat: -1, since: s.now})
+		return &w.boots[len(w.boots)-1]
 	}
 	b := &w.boots[i]
 	if stamp.BoottimeNS <= b.newest {
-		return false
+		return b
 	}
 	b.newest = stamp.BoottimeNS
-	if i+1 == len(w.boots) {
-		b.after++
-		return true
-	}
-	// An older boot is heard after a newer one. A few late messages are ordinary; a boot that goes on
-	// while the newer goes on too is a second gateway.
-	next := &w.boots[len(w.boots)-1]
-	if s.now.Sub(next.since) >= cloneAfter {
+	last := &w.boots[len(w.boots)-1]
+	if b == last || s.now.Sub(last.since) >= cloneAfter {
 		b.after++
 	} else {
 		b.after = 0
 	}
-	if b.after >= suspectBeats && next.after >= suspectBeats {
-		s.find(Finding{Kind: FindingClone, Boots: [2]wire.BootID{b.id, next.id}, Detail: "two boots at once"})
+	if b != last && b.after >= suspectBeats && last.after >= suspectBeats {
+		s.find(Finding{Kind: FindingClone, Boots: [2]wire.BootID{b.id, last.id}, Detail: "two boots at once"})
 	}
-	return true
+	return b
 }
 
-// watchHello: a new epoch while the old one was suspect means that the gateway has seen the same.
+// watchHello remembers the newest hello: only that one can begin a suspicion.
 func (s *Server) watchHello(h *wire.Hello) {
-	if !s.fresh(&h.Stamp) {
-		return
-	}
-	if sus := s.watch.suspect; sus != nil && h.Epoch != sus.epoch {
-		s.rolledBack(sus, "the gateway began another epoch")
+	if b := s.hear(&h.Stamp); h.Stamp.BoottimeNS >= b.newest {
+		s.watch.hello = h.Stamp
 	}
 }
 
 // watchWatermark compares what we have with what the gateway said it has.
 func (s *Server) watchWatermark(w *Watermark) {
 	h := &w.Hello
+	sus := s.watch.suspect
 	switch {
 	case w.Seq == 0:
-	case w.Seq == h.Head && w.Hash != h.HeadHash: // true of an old hello too: the hash at a seq never changes
+		if sus != nil && h.Epoch != sus.epoch && h.Stamp == s.watch.hello { // the gateway has seen it too
+			s.rolledBack(sus, "the gateway began another epoch")
+		}
+	case w.Seq == h.Head && w.Hash != h.HeadHash && h.HeadHash != (wire.Hash{}): // true of an old hello too: the hash at a seq never changes
 		s.watch.stop(h.Epoch)
 		s.find(Finding{Kind: FindingFork, Epoch: h.Epoch, Seq: w.Seq, Head: h.Head, Detail: "another hash at the same record"})
-	case w.Seq > h.Head && (s.watch.suspect == nil || s.watch.suspect.epoch != h.Epoch):
-		// Maybe only an old hello: wait for heartbeats.
+	case w.Seq > h.Head && h.Stamp == s.watch.hello && (sus == nil || sus.epoch != h.Epoch):
+		// Perhaps an old hello, replayed after we were restarted: wait for heartbeats.
 		s.watch.suspect = &suspect{
 			epoch: h.Epoch, boot: h.Stamp.Boot, stamp: h.Stamp.BoottimeNS, seq: w.Seq, head: h.Head, since: s.now,
 		}
@@ -150,9 +147,11 @@ func (s *Server) rolledBack(sus *suspect, detail string) {
 
 // watchHeartbeat reports whether h is fresh, and settles a suspicion.
 func (s *Server) watchHeartbeat(h *wire.Heartbeat) bool {
-	if !s.fresh(&h.Stamp) {
+	b := s.hear(&h.Stamp)
+	if h.Stamp.BoottimeNS <= b.beat {
 		return false
 	}
+	b.beat = h.Stamp.BoottimeNS
 	sus := s.watch.suspect
 	if sus == nil {
 		return true
