@@ -66,17 +66,12 @@ func (l *Loop) record(e Record) {
 	r.Stamp = l.cfg.Stamp(e.At)
 	var private []byte
 	if e.Private != nil {
-		var nonce [12]byte
+		var nonce wire.Nonce
 		if _, err := io.ReadFull(l.cfg.Rand, nonce[:]); err != nil {
 			done(err)
 			return
 		}
-		sealed, err := wire.SealPrivate(l.cfg.AskKey, nonce, *e.Private)
-		if err != nil {
-			done(err)
-			return
-		}
-		private = sealed
+		private = wire.SealPrivate(l.cfg.AskKey, nonce, *e.Private)
 	}
 	pin := l.pin
 	l.pin = nil

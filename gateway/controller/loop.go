@@ -46,8 +46,8 @@ type Config struct {
 	Asker    Asker
 	Now      func() Moment
 	Stamp    func(Moment) wire.Stamp
-	AskKey   []byte    // AES-256, seals private parts
-	Rand     io.Reader // nonces
+	AskKey   wire.AskKey // seals private parts
+	Rand     io.Reader   // nonces
 	Log      *slog.Logger
 	OnStatus func(wire.DoorStatus) // called on the Loop's goroutine after each change; must not block
 }

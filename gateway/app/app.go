@@ -1,0 +1,399 @@
+// Package app wires one gateway process: identity, outbox, policy, readers, doors and link. It is
+// the only place in gateway/ that knows all of them, and it decides nothing.
+//
+// Start order: outbox, policy, doors (each secures its lock first), link. Stop order: readers, doors
+// (locks secured), outbox flushed, link closed.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+	_ "time/tzdata" // schedules are read in the site's zone; a gateway's image need not have the table
+
+	"golang.org/x/sys/unix"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/door"
+	"monban/firmware/link"
+	"monban/firmware/mono"
+	"monban/firmware/wiegand"
+	"monban/firmware/wire"
+	"monban/gateway/config"
+	"monban/gateway/controller"
+	"monban/gateway/hal/sim"
+	"monban/gateway/outbox"
+	"monban/gateway/policycache"
+	"monban/gateway/reader"
+	"monban/gateway/uplink"
+)
+
+// ageEvery is how often the age of the policy and the last trusted time are saved (D12).
+const ageEvery = time.Minute
+
+// Options of New. The simulator's settings override those of the file.
+type Options struct {
+	Config  config.Config
+	Sim     bool
+	Panel   string
+	Cards   string
+	Control string
+	Trace   string
+	Version string
+	Log     *slog.Logger
+	Out     io.Writer // what a person at the terminal should read
+}
+
+// App is one gateway process.
+type App struct {
+	opt      Options
+	id       Identity
+	anchor   *anchor
+	outbox   *outbox.Outbox
+	policies *policies
+	doors    []*controller.Loop
+	readers  []*reader.Reader
+	uplink   *uplink.Uplink
+	sim      *sim.HAL
+	panel    page // nil = none
+	records  recorder
+	quit     context.CancelFunc
+}
+
+// New builds everything and drives every lock to its secure level; nothing is decided before Run. On
+// an error nothing stays open.
+func New(opt Options) (a *App, err error) {
+	cfg := opt.Config
+	if !opt.Sim {
+		return nil, errors.New("drivers for real hardware are not in this version: run with --sim")
+	}
+	a = &App{opt: opt, quit: func() {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if a.id, err = LoadIdentity(cfg.IdentityDir); err != nil {
+		return nil, err
+	}
+	if a.anchor, err = newAnchor(kernelClock()); err != nil {
+		return nil, err
+	}
+	keys, err := wire.OpenKeys(a.id.Root, cfg.Site, string(a.id.KeysNote))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.IdentityDir, err)
+	}
+	verifiers, err := keys.Verifiers()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := a.openSim(); err != nil { // locks are secured here, before anything that may take time
+		return nil, err
+	}
+	a.outbox, err = outbox.Open(outbox.Config{
+		Path: cfg.Path("outbox.db"), Gateway: access.GatewayID(cfg.Gateway),
+		Stamp: func() wire.Stamp { return a.anchor.stamp(a.anchor.moment()) }, Log: opt.Log, Notify: a.notice,
+		MaxBytes: int64(cfg.Outbox.MaxMiB) << 20, Reserve: int64(cfg.Outbox.ReserveMiB) << 20,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.records = recorder{a.outbox}
+	cache, err := policycache.Open(policycache.Config{
+		Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: verifiers,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.policies = &policies{cache: cache, apply: a.applyPolicy, wall: func() int64 { return a.anchor.wall(a.anchor.now()) },
+		trusted: a.outbox.Trusted, log: opt.Log}
+	var ask wire.AskKey
+	copy(ask[:], a.id.Keys.AskKey)
+	a.uplink = uplink.New(uplink.Config{
+		Server: cfg.Server, TLS: a.id.TLS, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway),
+		Signer: a.id.Note, Verifiers: verifiers, Root: a.id.Root, KeysVersion: keys.Version, AskKey: ask,
+		Rand: rand.Reader, Boot: a.anchor.boot, Software: opt.Version, AskTimeout: cfg.AskTimeout.Std(),
+		Now: a.anchor.now, Stamp: func(t mono.Time) wire.Stamp {
+			return a.anchor.stamp(controller.Moment{At: t, WallMS: a.anchor.wall(t), Clock: a.anchor.clock()})
+		},
+		Outbox: queue{a.outbox}, Policies: a.policies, Listener: listener{a}, Log: opt.Log,
+	})
+	for _, d := range cfg.Doors {
+		if err := a.addDoor(d, ask); err != nil {
+			return nil, err
+		}
+	}
+	a.policies.load()
+	return a, nil
+}
+
+// kernelClock is how good the kernel says its wall clock is.
+func kernelClock() access.ClockQuality {
+	var tx unix.Timex
+	state, err := unix.Adjtimex(&tx)
+	const unsynchronised = 5 // TIME_ERROR of adjtimex(2)
+	if err != nil || state == unsynchronised {
+		return access.ClockFloor // not trusted: local decisions wait for the server's time (D12)
+	}
+	return access.ClockNTP
+}
+
+func (a *App) openSim() error {
+	cfg := a.opt.Config
+	s := sim.Config{
+		Anchor: a.anchor.start, Trace: first(a.opt.Trace, cfg.Sim.Trace), Log: a.opt.Log,
+		SetLink: func(up bool) { a.uplink.Cut(!up) }, Quit: func() { a.quit() },
+	}
+	if path := first(a.opt.Cards, cfg.Sim.Cards); path != "" {
+		cards, err := sim.LoadCards(path)
+		if err != nil {
+			return err
+		}
+		s.Cards = cards
+	}
+	for _, d := range cfg.Doors {
+		sd := sim.DoorConfig{ID: d.ID, Lock: d.Kind == "controlled", Request: d.Exit == "button" || d.Exit == "handle"}
+		for _, r := range d.Readers {
+			keypad, err := wiegand.ParseKeypad(r.Keypad)
+			if err != nil {
+				return fmt.Errorf("door %s: %w", d.ID, err)
+			}
+			rc := &sim.ReaderConfig{Keypad: keypad}
+			if r.Side == "exit" {
+				sd.Exit = rc
+			} else {
+				sd.Enter = rc
+			}
+		}
+		s.Doors = append(s.Doors, sd)
+	}
+	var err error
+	if a.sim, err = sim.New(s); err != nil {
+		return err
+	}
+	if addr := first(a.opt.Panel, cfg.Sim.Panel); addr != "" {
+		a.panel, err = newPanel(a.sim, addr, cfg.Gateway, a.opt.Log)
+	}
+	return err
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// addDoor builds one door's loop and readers.
+func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
+	devices, err := a.sim.Door(d.ID)
+	if err != nil {
+		return err
+	}
+	dc := door.DefaultConfig(access.DoorID(d.ID), door.KindObserve, door.ExitNone)
+	if d.Kind == "controlled" {
+		dc.Kind = door.KindControlled
+	}
+	switch d.Exit {
+	case "reader":
+		dc.Exit = door.ExitReader
+	case "button":
+		dc.Exit = door.ExitButton
+	case "handle":
+		dc.Exit = door.ExitHandle
+	}
+	dc.ReleaseTime, dc.OpenTime, dc.Debounce = d.ReleaseTime.Std(), d.OpenTime.Std(), d.Debounce.Std()
+	dc.DurableWait, dc.PINWait = d.DurableWait.Std(), d.PINWait.Std()
+
+	reads := make(chan reader.Read, 64)
+	for _, r := range d.Readers {
+		keypad, err := wiegand.ParseKeypad(r.Keypad)
+		if err != nil {
+			return fmt.Errorf("door %s: %w", d.ID, err)
+		}
+		rc := reader.Config{
+			Door: dc.Door, Side: access.SideEnter, Reader: devices.Enter, Keypad: keypad,
+			Keys:    reader.Keys{Card: a.id.Keys.CardKey, PIN: a.id.Keys.PINKey, Gateway: a.id.Keys.GatewayKey, Ask: ask},
+			PINWait: dc.PINWait, Now: a.anchor.now, Reads: reads, Log: a.opt.Log,
+		}
+		if r.Side == "exit" {
+			rc.Side, rc.Reader = access.SideExit, devices.Exit
+		}
+		for _, f := range r.Formats {
+			rc.Formats = append(rc.Formats, card.Format(f))
+		}
+		built, err := reader.New(rc)
+		if err != nil {
+			return fmt.Errorf("door %s: %w", d.ID, err)
+		}
+		a.readers = append(a.readers, built)
+	}
+	l, err := controller.New(controller.Config{
+		Gateway: access.GatewayID(a.opt.Config.Gateway), Door: dc, HAL: devices, Reads: reads,
+		Recorder: a.records, Asker: a.uplink, Now: a.anchor.moment, Stamp: a.anchor.stamp, AskKey: ask,
+		Rand: rand.Reader, Log: a.opt.Log, OnStatus: a.uplink.SetDoor,
+	})
+	if err != nil {
+		return err
+	}
+	a.doors = append(a.doors, l)
+	return nil
+}
+
+// applyPolicy gives every door the policy; nil denies every entry.
+func (a *App) applyPolicy(p *access.Policy, rules uint64, since int64) {
+	for _, d := range a.doors {
+		d.SetPolicy(p, rules, since)
+	}
+	if p != nil {
+		a.note(door.EventPolicyApplied, fmt.Sprintf("rules-%d", rules))
+	}
+}
+
+// note records an event of the gateway itself.
+func (a *App) note(e door.Event, detail string) {
+	a.outbox.Append(outbox.Entry{
+		Record: wire.Record{Event: e, Detail: detail, Stamp: a.anchor.stamp(a.anchor.moment())},
+		Done: func(r outbox.Result) {
+			if r.Err != nil {
+				a.opt.Log.LogAttrs(context.Background(), slog.LevelError, "event not recorded", slog.String("event", string(e)), slog.Any("err", r.Err))
+			}
+		},
+	})
+}
+
+// notice passes on what the outbox has to say. It runs on the outbox's goroutine.
+func (a *App) notice(n outbox.Notice) {
+	level := slog.LevelWarn
+	if n.Err != nil {
+		level = slog.LevelError
+	}
+	a.opt.Log.LogAttrs(context.Background(), level, "outbox", slog.Int("kind", int(n.Kind)), slog.String("level", n.Level.String()), slog.Any("err", n.Err))
+}
+
+// Run serves until ctx ends, and returns when every goroutine has ended.
+func (a *App) Run(ctx context.Context) error {
+	ctx, a.quit = context.WithCancel(ctx)
+	defer a.quit()
+	// The outbox and the link outlive the doors: what the doors record last must become durable.
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+
+	var back, front sync.WaitGroup
+	back.Go(func() { a.outbox.Run(late) })
+	back.Go(func() { a.uplink.Run(late) })
+	a.note(door.EventBoot, "")
+	errs := make(chan error, len(a.doors)+2)
+	for _, d := range a.doors {
+		front.Go(func() { errs <- d.Run(ctx) })
+	}
+	for _, r := range a.readers {
+		front.Go(func() { r.Run(ctx) })
+	}
+	front.Go(func() { a.saveAges(ctx) })
+	if a.panel != nil {
+		front.Go(func() { errs <- a.panel.Run(ctx) })
+		_, _ = fmt.Fprintf(a.opt.Out, "Panel of %s: %s\n", a.opt.Config.Gateway, a.panel.URL())
+	}
+	if path := first(a.opt.Control, a.opt.Config.Sim.Control); path != "" {
+		front.Go(func() { errs <- a.sim.ServeControl(ctx, path) })
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-errs: // a part that ends by itself ends the process; systemd starts it again
+		a.quit()
+	}
+	front.Wait()
+	a.note(door.EventShutdown, "")
+	a.policies.saveAge()
+	end()
+	back.Wait()
+	close(errs)
+	for e := range errs {
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, a.close())
+}
+
+// saveAges keeps the policy's age and the last trusted time durable, so that a restart makes no
+// policy young again (D12).
+func (a *App) saveAges(ctx context.Context) {
+	t := time.NewTicker(ageEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			a.policies.saveAge()
+			if a.anchor.clock() >= access.ClockRTC {
+				a.outbox.SaveTrusted(a.anchor.wall(a.anchor.now()), func(err error) {
+					if err != nil {
+						a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "trusted time not saved", slog.Any("err", err))
+					}
+				})
+			}
+		}
+	}
+}
+
+// close gives back what New opened; locks are secured by the simulator's Close.
+func (a *App) close() error {
+	var errs []error
+	if a.sim != nil {
+		errs = append(errs, a.sim.Close())
+	}
+	if a.outbox != nil {
+		errs = append(errs, a.outbox.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// recorder adapts the outbox to the doors.
+type recorder struct{ o *outbox.Outbox }
+
+// Append implements controller.Recorder.
+func (r recorder) Append(rec wire.Record, private []byte, pin *controller.PINFailures, done func(error)) {
+	e := outbox.Entry{Record: rec, Private: private, Done: func(res outbox.Result) { done(res.Err) }}
+	if pin != nil {
+		e.PIN = outbox.PINUpdate{Set: true, Key: pin.Key, Failed: pin.Failed}
+	}
+	r.o.Append(e)
+}
+
+// PINFailed implements controller.Recorder.
+func (r recorder) PINFailed(k access.Key) uint8 { return r.o.PINFailed(k) }
+
+// queue adapts the outbox to the link.
+type queue struct{ o *outbox.Outbox }
+
+// State implements uplink.Outbox.
+func (q queue) State() link.OutboxState {
+	s := q.o.Stat()
+	return link.OutboxState{Epoch: s.Epoch, Tail: s.Tail, Head: s.Head, HeadHash: s.HeadHash, Acked: s.Acked, Pending: s.Pending}
+}
+
+// Changed implements uplink.Outbox.
+func (q queue) Changed() <-chan struct{} { return q.o.Changed() }
+
+// Load implements uplink.Outbox.
+func (q queue) Load(epoch wire.Epoch, first uint64, most int) (wire.Events, error) {
+	return q.o.Load(epoch, first, most)
+}
+
+// Acked implements uplink.Outbox.
+func (q queue) Acked(a link.Acked) { q.o.Acked(a.Epoch, a.Seq, a.Hash, func(error) {}) }
+
+// NewEpoch implements uplink.Outbox.
+func (q queue) NewEpoch(why string) { q.o.NewEpoch(why, func(error) {}) }

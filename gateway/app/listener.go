@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strconv"
+
+	"monban/firmware/door"
+	"monban/firmware/link"
+	"monban/gateway/controller"
+)
+
+// clockStepMS is how far the server's time may move the gateway's idea of the time without an event.
+const clockStepMS = 2000
+
+// listener passes what the link found out to the doors. It runs on the uplink's goroutine.
+type listener struct{ a *App }
+
+// Leased implements uplink.Listener.
+func (l listener) Leased(lease link.Lease) {
+	held := l.a.policies.Held().Parts[0].Version
+	for _, d := range l.a.doors {
+		d.SetLease(controller.Lease{Until: lease.Until, Rules: lease.Rules})
+		if held == lease.Rules {
+			d.Confirm(l.a.policies.wall()) // the server says that what we hold is in force now
+		}
+	}
+	if held == lease.Rules {
+		l.a.policies.confirmed()
+	}
+}
+
+// LinkUp implements uplink.Listener.
+func (l listener) LinkUp() { l.a.note(door.EventLinkUp, "") }
+
+// LinkLost implements uplink.Listener. No door moves (I6).
+func (l listener) LinkLost() {
+	for _, d := range l.a.doors {
+		d.SetLease(controller.Lease{})
+	}
+	l.a.note(door.EventLinkLost, "")
+}
+
+// ServerTime implements uplink.Listener.
+func (l listener) ServerTime(t link.ServerTime) {
+	before := l.a.anchor.clock()
+	step := l.a.anchor.serverTime(t.ServerMS, t.Sent, t.At)
+	if step > clockStepMS || step < -clockStepMS {
+		l.a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "clock moved to the server's", slog.Int64("step_ms", step), slog.String("was", before.String()))
+		l.a.note(door.EventClockStep, "ms."+strconv.FormatInt(step, 10))
+	}
+}
+
+// KeysChanged implements uplink.Listener: the newer list replaces the one in the identity directory.
+func (l listener) KeysChanged(note string) {
+	path := l.a.opt.Config.IdentityDir + "/keys.note"
+	tmp := path + ".new"
+	err := os.WriteFile(tmp, []byte(note), 0o600)
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil { // the machine uses the new keys already; after a restart it learns them again
+		l.a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "new list of role keys not saved", slog.Any("err", err))
+	}
+}

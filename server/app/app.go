@@ -1,0 +1,353 @@
+// Package app wires the server process: site, broker, link, authority, ingest and pages. It decides
+// nothing and is the only place that knows all of them.
+//
+// It cannot present a card to a reader and does not import server/world (D30): the only way to an
+// unlock goes through a gateway's signed question.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // a server without the system's table still counts days in the site's zone
+
+	"golang.org/x/mod/sumdb/note"
+
+	"monban/firmware/access"
+	"monban/firmware/link"
+	"monban/firmware/wire"
+	"monban/server/authority"
+	"monban/server/broker"
+	"monban/server/ca"
+	"monban/server/config"
+	"monban/server/directory"
+	"monban/server/downlink"
+	"monban/server/ingest"
+	"monban/server/policypub"
+	"monban/server/signer"
+	"monban/server/store"
+	"monban/server/web"
+)
+
+// App is one running server.
+type App struct {
+	site     *Site
+	log      *slog.Logger
+	out      io.Writer
+	pub      *policypub.Publisher
+	broker   *broker.Broker // nil with an external one
+	downlink *downlink.Downlink
+	health   *health
+	pages    *web.Handler
+	http     *http.Server
+	listener net.Listener
+}
+
+// New opens the site and takes its ports; it serves after Run. Errors are one line each; on an error
+// nothing stays open.
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (a *App, err error) {
+	a = &App{log: log, out: out, health: newHealth()}
+	// The pages' port first: it is the one that is most likely taken, and nothing has been touched yet.
+	if a.listener, err = listen(ctx, cfg.HTTP.Listen); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if a.site, err = OpenSite(cfg, time.Now(), log); err != nil {
+		return nil, err
+	}
+	if a.pub, err = a.site.publisher(); err != nil {
+		return nil, err
+	}
+	if err := a.pub.Reload(ctx); err != nil {
+		return nil, fmt.Errorf("publish policy: %w", err)
+	}
+	address := cfg.MQTT.BrokerURL
+	if address == "" {
+		if a.broker, err = a.newBroker(cfg); err != nil {
+			return nil, err
+		}
+		address = "tls://" + a.broker.Addr()
+	}
+	if a.downlink, err = a.newDownlink(cfg, address); err != nil {
+		return nil, err
+	}
+	if err := a.newPages(cfg); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// listen takes a TCP port; an error names it.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("pages cannot listen on %s: %w (is another server running? set [http] listen to a free port)", address, unwrapped(err))
+	}
+	return l, nil
+}
+
+func unwrapped(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+func (a *App) newBroker(cfg *config.Config) (*broker.Broker, error) {
+	dir := cfg.MQTT.RuntimeDir
+	if dir == "" {
+		dir = cfg.Path("run")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("broker's directory: %w", err)
+	}
+	return broker.New(broker.Config{
+		Listen: cfg.MQTT.Listen, Site: cfg.Site, Server: ca.ServerName, TLS: a.site.CA.ServerTLS(), RuntimeDir: dir,
+		MaxGateways: cfg.MQTT.MaxGateways, Denied: a.site.CA.Denied, Log: a.log,
+		Finding: func(kind broker.Finding, name string) {
+			a.log.LogAttrs(context.Background(), slog.LevelWarn, "broker finding", slog.String("kind", string(kind)), slog.String("name", name))
+		},
+	})
+}
+
+func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlink, error) {
+	sign, err := a.site.Signer.NoteSigner(signer.RoleLink)
+	if err != nil {
+		return nil, err
+	}
+	return downlink.New(downlink.Config{
+		Site: cfg.Site, Broker: address, TLS: a.site.CA.ClientTLS(""), Name: ca.ServerName,
+		Signer: sign, Keys: string(a.site.keysNote),
+		Authority: &answers{store: a.site.Store, authority: authority.New(a.pub)},
+		Ingest:    &batches{store: a.site.Store, pipeline: ingest.New(a.pub, cfg.Location())},
+		Health:    listening{a}, Policies: policies{a.pub}, Gateways: newVerifiers(a.site),
+		AskTimeout: cfg.Ask.Timeout.Std(), AskWorkers: cfg.Ask.Workers, MaxGateways: cfg.MQTT.MaxGateways, Log: a.log,
+	})
+}
+
+func (a *App) newPages(cfg *config.Config) error {
+	people := accounts{a.site.Store}
+	p := &pages{
+		store: a.site.Store, health: a.health, now: time.Now, log: a.log,
+		directory: func() directory.Snapshot { return *a.pub.Site().Directory() },
+		versions: func(gw access.GatewayID) web.Versions {
+			v, _ := a.pub.Versions(gw) // a gateway without a policy has version 0 of all
+			return web.Versions(v)
+		},
+	}
+	var err error
+	a.pages, err = web.New(web.Config{
+		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
+		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Log: a.log,
+	}, web.Sources{
+		Setup: people, Accounts: people, Sessions: people, Audit: people,
+		Overviews: p, Log: p, Findings: p, Machines: p, Live: p,
+	})
+	if err != nil {
+		return err
+	}
+	a.http = web.NewServer(a.pages, a.log)
+	if cfg.HTTP.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.HTTP.TLSCert, cfg.HTTP.TLSKey)
+		if err != nil {
+			return fmt.Errorf("%s: is not a certificate with its key %s: %w", cfg.HTTP.TLSCert, cfg.HTTP.TLSKey, err)
+		}
+		a.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	}
+	return nil
+}
+
+// Run serves until ctx ends, or until a part ends by itself, which is an error.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.offerSetup(ctx); err != nil {
+		return errors.Join(err, a.close())
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	run := func(name string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	if a.broker != nil {
+		run("broker", func() error { return a.broker.Run(ctx) })
+	}
+	run("link", func() error { return a.downlink.Run(ctx) })
+	run("pages", func() error {
+		err := a.serveHTTP()
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return err
+	})
+	run("live pages", func() error { a.followLog(ctx); return nil })
+	run("sweep", func() error { a.sweep(ctx); return nil })
+	run("database", func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.site.Store.Failed():
+			return errors.New("the database can no longer be trusted after an input/output error: run verify, then start again")
+		}
+	})
+	<-ctx.Done()
+	a.pages.Close()
+	stop, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer end()
+	_ = a.http.Shutdown(stop) // what is still open after 5 s is cut below
+	_ = a.http.Close()
+	wg.Wait()
+	err := context.Cause(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, a.close())
+}
+
+func (a *App) serveHTTP() error {
+	if a.http.TLSConfig != nil {
+		return a.http.ServeTLS(a.listener, "", "")
+	}
+	return a.http.Serve(a.listener)
+}
+
+// offerSetup prints a fresh set-up code while there is no account (RA-3).
+func (a *App) offerSetup(ctx context.Context) error {
+	needed, err := accounts{a.site.Store}.SetupNeeded(ctx)
+	if err != nil || !needed {
+		return err
+	}
+	code, hash := web.NewSetupCode()
+	err = a.site.Store.Write(ctx, func(tx *store.Tx) error {
+		return tx.InsertSetupCode(hash, time.Now().Add(web.SetupCodeLife))
+	})
+	if err != nil {
+		return fmt.Errorf("set-up code: %w", err)
+	}
+	scheme, host := "http", strings.Replace(a.listener.Addr().String(), "127.0.0.1", "localhost", 1)
+	if a.http.TLSConfig != nil {
+		scheme = "https"
+	}
+	_, _ = fmt.Fprintf(a.out, "Set-up code for the first administrator (%d minutes): %s\n  %s://%s/setup\n", int(web.SetupCodeLife.Minutes()), code, scheme, host)
+	return nil
+}
+
+// sweep looks once a minute for decisions that no record has followed, and ends expired sessions.
+func (a *App) sweep(ctx context.Context) {
+	pipeline := ingest.New(a.pub, a.site.Config.Location())
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			err := a.site.Store.Write(ctx, func(tx *store.Tx) error {
+				now := time.Now().UnixMilli()
+				return errors.Join(pipeline.Sweep(tx, now), tx.DeleteExpiredSessions(now))
+			})
+			if err != nil && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "sweep", slog.Any("err", err))
+			}
+		}
+	}
+}
+
+// followLog wakes the live pages when the log has grown.
+func (a *App) followLog(ctx context.Context) {
+	const every = 200 * time.Millisecond // a person does not notice, and an idle server does nothing else
+	t := time.NewTicker(every)
+	defer t.Stop()
+	size := a.site.Store.Size()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if now := a.site.Store.Size(); now != size {
+				size = now
+				a.pages.Notify()
+			}
+		}
+	}
+}
+
+// close gives everything back, in the order of dependence.
+func (a *App) close() error {
+	var errs []error
+	if a.broker != nil {
+		errs = append(errs, a.broker.Close())
+	}
+	if a.listener != nil {
+		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.site != nil {
+		errs = append(errs, a.site.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// policies adapts the publisher to the link.
+type policies struct{ pub *policypub.Publisher }
+
+// Versions implements downlink.Policies.
+func (p policies) Versions(gw access.GatewayID) (link.Versions, bool) {
+	v, ok := p.pub.Versions(gw)
+	return link.Versions(v), ok
+}
+
+// Manifest implements downlink.Policies.
+func (p policies) Manifest(gw access.GatewayID) ([]byte, bool) {
+	m, err := p.pub.Manifest(gw)
+	return m, err == nil
+}
+
+// Chunk implements downlink.Policies.
+func (p policies) Chunk(gw access.GatewayID, hash wire.Hash) ([]byte, bool) {
+	return p.pub.Chunk(gw, hash)
+}
+
+// verifiers finds gateways' note keys, read once each.
+type verifiers struct {
+	site *Site
+	mu   sync.Mutex
+	keys map[access.GatewayID]note.Verifier
+}
+
+func newVerifiers(s *Site) *verifiers {
+	return &verifiers{site: s, keys: map[access.GatewayID]note.Verifier{}}
+}
+
+// Verifier implements downlink.Gateways.
+func (v *verifiers) Verifier(gw access.GatewayID) (note.Verifier, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if k, ok := v.keys[gw]; ok {
+		return k, true
+	}
+	k, err := v.site.Verifier(gw)
+	if err != nil {
+		return nil, false // an unknown gateway is not believed in anything
+	}
+	v.keys[gw] = k
+	return k, true
+}

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"monban/server/config"
+	"monban/server/store"
+)
+
+// Check is one line of the doctor's report.
+type Check struct {
+	Name string
+	Note string // begins with a space or ": "
+	Err  error
+}
+
+// Doctor checks an installation that is not running, from the configuration on; it stops at the first
+// fault that makes the rest meaningless.
+func Doctor(ctx context.Context, path string, now time.Time) []Check {
+	cfg, err := config.Load(path)
+	checks := []Check{{Name: "configuration " + path, Err: err}}
+	if err != nil {
+		return checks
+	}
+	s, err := OpenSite(cfg, now, slog.New(slog.DiscardHandler))
+	checks = append(checks, Check{Name: "keys, certificates, database in " + cfg.DataDir, Err: err})
+	if err != nil {
+		return checks
+	}
+	defer func() { _ = s.Close() }() // everything was only read
+	left := s.CA.Expires().Sub(now)
+	c := Check{Name: "server certificate", Note: fmt.Sprintf(": %d days left", int(left.Hours()/24))}
+	if left < 30*24*time.Hour {
+		c.Err = fmt.Errorf("ends on %s: renew it", s.CA.Expires().Format(time.DateOnly))
+	}
+	checks = append(checks, c, Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)})
+	checks = append(checks, Check{Name: "signing of checkpoints", Err: s.Store.SignErr()})
+	dir, err := s.Directory(ctx)
+	checks = append(checks, Check{Name: "directory", Err: err, Note: fmt.Sprintf(": %d people, %d cards, %d doors, %d gateways",
+		len(dir.People), len(dir.Credentials), len(dir.Doors), len(dir.Gateways))})
+	for _, g := range dir.Gateways {
+		_, err := s.Verifier(g.ID)
+		if err != nil {
+			err = fmt.Errorf("has no identity yet: run `monban-server gateway add %s`", g.ID)
+		}
+		checks = append(checks, Check{Name: "gateway " + string(g.ID), Err: err})
+	}
+	var accountsErr error
+	err = s.Store.Read(ctx, func(r *store.ReadTx) error {
+		n, err := r.AccountCount()
+		if err == nil && n == 0 {
+			accountsErr = fmt.Errorf("nobody can sign in yet: serve prints a set-up code")
+		}
+		return err
+	})
+	if err == nil {
+		err = accountsErr
+	}
+	checks = append(checks, Check{Name: "accounts", Err: err})
+	holidays := Check{Name: "holiday table covers the next fiscal year"}
+	if now.Year()+2 > 2050 {
+		holidays.Err = fmt.Errorf("the built-in table ends in 2050: import a newer one")
+	}
+	return append(checks, holidays)
+}

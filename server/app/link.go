@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/link"
+	"monban/firmware/wire"
+	"monban/server/attempt"
+	"monban/server/authority"
+	"monban/server/downlink"
+	"monban/server/ingest"
+	"monban/server/review"
+	"monban/server/store"
+)
+
+// answers runs the authority inside the store's transactions.
+type answers struct {
+	store     *store.Store
+	authority *authority.Authority
+}
+
+// Answer implements downlink.Authority. It returns after the decision is on the disk (I1).
+func (a *answers) Answer(ctx context.Context, _ access.GatewayID, ask wire.Ask, at time.Time) (answer wire.Answer, err error) {
+	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		answer, err = a.authority.Answer(tx, &ask, at.UnixMilli())
+		return err
+	})
+	return answer, err
+}
+
+// batches runs the ingest pipeline inside the store's transactions.
+type batches struct {
+	store    *store.Store
+	pipeline *ingest.Pipeline
+}
+
+// Handle implements downlink.Ingest. What it returns is on the disk (I4).
+func (b *batches) Handle(ctx context.Context, gw access.GatewayID, events wire.Events, at time.Time) (downlink.Committed, error) {
+	var done ingest.Result
+	err := b.store.Write(ctx, func(tx *store.Tx) error {
+		var err error
+		done, err = b.pipeline.Handle(tx, gw, &events, at.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return downlink.Committed{}, err
+	}
+	return downlink.Committed{
+		Epoch: done.Epoch, Seq: done.Seq, Hash: done.Hash, Checkpoint: b.store.Checkpoint(), Fork: done.Forked,
+	}, nil
+}
+
+// Watermark implements downlink.Ingest.
+func (b *batches) Watermark(ctx context.Context, gw access.GatewayID, epoch wire.Epoch) (out downlink.Committed, err error) {
+	err = b.store.Read(ctx, func(r *store.ReadTx) error {
+		seq, hash, err := r.Chain(string(gw), epoch)
+		out = downlink.Committed{Epoch: epoch, Seq: seq, Hash: wire.Hash(hash), Checkpoint: b.store.Checkpoint()}
+		return err
+	})
+	return out, err
+}
+
+// listening passes on what gateways say of themselves.
+type listening struct{ a *App }
+
+// Heartbeat implements downlink.Health.
+func (l listening) Heartbeat(gw access.GatewayID, hb wire.Heartbeat, at time.Time) {
+	l.a.health.heard(gw, hb, at)
+}
+
+// Finding implements downlink.Health: what is odd about a gateway becomes an item for a person. The
+// link must not wait for the disk, so it is written on a goroutine of its own, which ends with the write.
+func (l listening) Finding(gw access.GatewayID, f link.Finding, at time.Time) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		err := l.a.site.Store.Write(ctx, func(tx *store.Tx) error { return find(tx, gw, f, at.UnixMilli()) })
+		if err != nil && !errors.Is(err, store.ErrClosed) {
+			l.a.log.LogAttrs(ctx, slog.LevelError, "finding not logged", slog.String("kind", string(f.Kind)), slog.String("gateway", string(gw)), slog.Any("err", err))
+		}
+	}()
+}
+
+// find logs a finding of the protocol, unless an open one says the same.
+func find(tx *store.Tx, gw access.GatewayID, f link.Finding, atMS int64) error {
+	kind := review.GatewayRolledBack // two running gateways with one key look like a card put back, too
+	if f.Kind == link.FindingFork {
+		kind = review.ChainFork
+	}
+	detail := review.Place(f.Epoch, f.Seq)
+	if f.Kind == link.FindingClone {
+		detail = "clone"
+	}
+	open, err := tx.OpenFinding(string(kind), string(gw), "", detail)
+	if err != nil || open {
+		return err
+	}
+	r := review.New(kind, attempt.NoIndex)
+	_, err = tx.AppendFinding(attempt.Finding{
+		Kind: string(kind), Severity: r.Severity.String(), Gateway: string(gw), Cause: attempt.NoIndex, Detail: detail, AtMS: atMS,
+	}, nil)
+	return err
+}

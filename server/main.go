@@ -1,0 +1,276 @@
+// Command monban-server decides who may enter, keeps the entry log, and serves the pages.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"monban/firmware/access"
+	"monban/server/app"
+	"monban/server/config"
+	"monban/server/world"
+)
+
+var version = "unknown" // set by the linker
+
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server until it is told to stop."`
+	Setup   setupCommand   `cmd:"" help:"Prepare a new site: keys, certificate authority, database."`
+	Import  importCommand  `cmd:"" help:"Read people, cards, doors, zones, grants and schedules from a folder of CSV files: all or nothing."`
+	Gateway gatewayCommand `cmd:"" help:"Gateways' identities."`
+	Card    cardCommand    `cmd:"" help:"Suspend, report lost, revoke or re-activate a card."`
+	Verify  verifyCommand  `cmd:"" help:"Walk the log from its first leaf and name whatever does not fit. Exit 0 clean, 1 findings, 2 could not check."`
+	Log     logCommand     `cmd:"" help:"List the log's leaves."`
+	Demo    demoCommand    `cmd:"" help:"Write the demo's configuration, keys and sample city hall; starts nothing."`
+	Bench   benchCommand   `cmd:"" help:"Measure the goals as same-run ratios."`
+	Doctor  doctorCommand  `cmd:"" help:"Check configuration, keys, certificates, database and clock, and say what to mend."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// onSite is the part that commands working on a stopped site share.
+type onSite struct {
+	Config string `required:"" type:"existingfile" help:"The server's TOML file."`
+}
+
+// open opens the site for one command. The server must not be running.
+func (o onSite) open() (*app.Site, error) {
+	cfg, err := config.Load(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	return app.OpenSite(cfg, time.Now(), logger(cfg))
+}
+
+func logger(cfg *config.Config) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: cfg.Level()}
+	if cfg.Log.Format == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, opt))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, opt))
+}
+
+type serveCommand struct{ onSite }
+
+func (c *serveCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	a, err := app.New(ctx, cfg, logger(cfg), os.Stdout)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+type setupCommand struct{ onSite }
+
+func (c *setupCommand) Run() error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	if err := app.CreateSite(cfg, time.Now(), logger(cfg)); err != nil {
+		return err
+	}
+	fmt.Printf("Site %s is prepared in %s.\nKeep safe, apart from the server and twice: %s and %s. Then: monban-server import, gateway add, serve.\n",
+		cfg.Site, cfg.DataDir, cfg.Path("master.key"), cfg.Path("keys", "root.key"))
+	return nil
+}
+
+type importCommand struct {
+	onSite
+	Dir    string `arg:"" type:"existingdir" help:"Folder with people.csv, cards.csv, doors.csv …"`
+	DryRun bool   `help:"Only say what would change."`
+	Reason string `default:"import from the command line" help:"Why; goes into the log."`
+}
+
+func (c *importCommand) Run(ctx context.Context) error {
+	files, err := app.ReadImport(c.Dir)
+	if err != nil {
+		return err
+	}
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	changes, err := s.Import(ctx, files, app.ImportOptions{Reason: c.Reason, Now: time.Now(), DryRun: c.DryRun})
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	for i := range changes {
+		fmt.Println(changes[i].String())
+	}
+	if c.DryRun {
+		fmt.Printf("%d rows would change; nothing was changed\n", len(changes))
+		return nil
+	}
+	fmt.Printf("%d rows changed\n", len(changes))
+	return nil
+}
+
+type gatewayCommand struct {
+	Add gatewayAddCommand `cmd:"" help:"Make a gateway's identity: certificate, keys, what it has to trust."`
+}
+
+type gatewayAddCommand struct {
+	onSite
+	ID  string `arg:"" help:"The gateway's id in the directory."`
+	Out string `required:"" help:"New folder for the identity; carry it to the gateway and delete it here."`
+}
+
+func (c *gatewayAddCommand) Run() error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.AddGateway(access.GatewayID(c.ID), c.Out, time.Now()), s.Close()); err != nil {
+		return err
+	}
+	fmt.Printf("Identity of %s is in %s; set identity_dir to its place on the gateway.\n", c.ID, c.Out)
+	return nil
+}
+
+type cardCommand struct {
+	onSite
+	Card   string `arg:"" help:"The card's inventory id."`
+	Status string `arg:"" enum:"active,suspended,lost,revoked" help:"active, suspended, lost or revoked (for good)."`
+	Reason string `required:"" help:"Why; goes into the log."`
+}
+
+func (c *cardCommand) Run(ctx context.Context) error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.SetCardStatus(ctx, c.Card, c.Status, c.Reason), s.Close())
+}
+
+type verifyCommand struct {
+	Database string `arg:"" type:"existingfile" help:"monban.db of a stopped server, or a copy."`
+	Openings bool   `help:"Decrypt the openings too and compare them with their commitments."`
+	Keys     string `type:"existingdir" help:"The data directory with keys; default: where the database lies."`
+}
+
+// exitCode ends the process with a code of its own.
+type exitCode struct {
+	code int
+	err  error
+}
+
+func (e exitCode) Error() string { return e.err.Error() }
+
+func (c *verifyCommand) Run(ctx context.Context) error {
+	findings, err := app.Verify(ctx, app.VerifyOptions{Database: c.Database, Keys: c.Keys, Openings: c.Openings, Out: os.Stdout})
+	switch {
+	case err != nil:
+		return exitCode{2, fmt.Errorf("could not check: %w", err)}
+	case findings > 0:
+		return exitCode{1, fmt.Errorf("%s: %d findings", c.Database, findings)}
+	}
+	return nil
+}
+
+type logCommand struct {
+	onSite
+	JSON     bool `help:"One JSON object a line."`
+	Openings bool `help:"With what the leaves commit to: names of people. This is itself an entry of the log."`
+}
+
+func (c *logCommand) Run(ctx context.Context) error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.PrintLog(ctx, os.Stdout, c.JSON, c.Openings), s.Close())
+}
+
+type demoCommand struct {
+	Dir  string `default:"demo" help:"Folder of the demo."`
+	HTTP string `default:"127.0.0.1:8080" help:"Address of the pages."`
+	MQTT string `default:"127.0.0.1:8883" help:"Address of the broker."`
+}
+
+func (c *demoCommand) Run(ctx context.Context) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return app.WriteDemo(ctx, app.DemoOptions{Dir: c.Dir, HTTP: c.HTTP, MQTT: c.MQTT, Now: time.Now(), Log: log, Out: os.Stdout})
+}
+
+type benchCommand struct {
+	Out   string `default:"bench.json" help:"Where the result goes."`
+	Quick bool   `help:"The short form (≤ 60 s of measuring)."`
+	Dir   string `help:"Folder on the disk to measure; default: a new one here."`
+	Arm   string `hidden:"" help:"Run one arm's server process (used by bench itself)."`
+}
+
+func (c *benchCommand) Run(ctx context.Context) error {
+	return world.Bench(ctx, world.BenchOptions{Out: c.Out, Quick: c.Quick, Dir: c.Dir, Arm: c.Arm, Version: version, Table: os.Stdout, In: os.Stdin})
+}
+
+type doctorCommand struct{ onSite }
+
+func (c *doctorCommand) Run(ctx context.Context) error {
+	bad := 0
+	checks := app.Doctor(ctx, c.Config, time.Now())
+	for _, k := range checks {
+		if k.Err != nil {
+			bad++
+			fmt.Printf("BAD  %s: %v\n", k.Name, k.Err)
+			continue
+		}
+		fmt.Printf("ok   %s%s\n", k.Name, k.Note)
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d checks failed", bad, len(checks))
+	}
+	return nil
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run() error {
+	fmt.Printf("monban-server %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+
+func run(args []string, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("monban-server"),
+		kong.Description("The server of monban, access control and entry log for server rooms."),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "BUG:", err)
+		return 1
+	}
+	k, err := parser.Parse(args)
+	parser.FatalIfErrorf(err)
+	err = k.Run()
+	var code exitCode
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+		return 0
+	case errors.As(err, &code):
+		_, _ = fmt.Fprintln(stderr, "monban-server:", err)
+		return code.code
+	default:
+		_, _ = fmt.Fprintln(stderr, "monban-server:", err)
+		return 1
+	}
+}
