@@ -422,7 +422,7 @@ func TestExit(t *testing.T) {
 		{"lockdown", func(r *Rules, _ *View, _ *Request) { r.Doors[0].Mode = ModeLockdown }, Granted, ReasonGranted, ""},
 		{"behind", func(_ *Rules, _ *View, q *Request) { q.Behind = true }, Granted, ReasonGranted, ""},
 		{"too old", func(_ *Rules, _ *View, q *Request) { q.AgeMS = 1 << 50 }, Granted, ReasonGranted, ""},
-		{"no clock", func(_ *Rules, _ *View, q *Request) { q.Clock, q.WallMS = ClockNone, 0 }, Granted, ReasonGranted, ""},
+		{"no clock", func(_ *Rules, _ *View, q *Request) { q.Clock, q.WallMS = ClockNone, at(t, "2031-01-01 03:00:00") }, Granted, ReasonGranted, ""},
 		{"no clock, revoked", func(r *Rules, _ *View, q *Request) {
 			q.Clock, q.WallMS = ClockNone, 0
 			r.Credentials[1].Status = CredentialRevoked
@@ -507,7 +507,7 @@ func TestPolicyIsImmutable(t *testing.T) {
 	r.Credentials[1].Status = CredentialRevoked
 	r.Grants[0].UntilMS = 1
 	r.Doors[0].Sides[0] = SideExit
-	r.Schedules[0].Windows[0].From = 80000
+	r.Schedules[0].Windows[0].To = r.Schedules[0].Windows[0].From + 1
 	for i := range r.Calendar.Closed {
 		r.Calendar.Closed[i].Date.Day = 24
 	}

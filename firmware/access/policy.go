@@ -125,10 +125,7 @@ func compileGrants(in []Grant, persons int, zones map[ZoneID]uint32) ([]compiled
 		out[i] = compiledGrant{g.Person, zones[g.Zone], g.Schedule, g.FromMS, g.UntilMS}
 	}
 	slices.SortStableFunc(out, func(a, b compiledGrant) int {
-		if a.person != b.person {
-			return int(int64(a.person) - int64(b.person))
-		}
-		return int(int64(a.zone) - int64(b.zone))
+		return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.zone, b.zone))
 	})
 	first := make([]uint32, persons+1)
 	for i := range out {

@@ -329,6 +329,34 @@ func TestBarrier(t *testing.T) {
 	}
 }
 
+// Two records in the air: each grant has its own deadline.
+func TestEachGrantLapsesAtItsOwnTime(t *testing.T) {
+	r := newRig(t, controlled())
+	for n := byte(1); n <= 2; n++ {
+		r.in(Input{Kind: InGranted, At: mono.Time(n) * second, Attempt: attempt(n), Side: access.SideEnter, By: access.ByGateway})
+	}
+	r.until(3*second + 1)
+	r.want("granted #1", "granted #2", "lapsed #1")
+	r.in(Input{Kind: InDurable, At: 3*second + 2, Barrier: 2})
+	if count(r.actions, ActUnlock) != 1 {
+		t.Error("the second grant went with the first")
+	}
+}
+
+// The same answer, delivered again after it was acted on, moves the lock no second time.
+func TestRepeatedAnswerActsOnce(t *testing.T) {
+	r := newRig(t, controlled())
+	r.grant(second, 1, access.SideEnter)
+	r.in(Input{Kind: InContactOpen, At: 2 * second})
+	r.grant(3*second, 1, access.SideEnter) // the door stands open on it
+	r.grant(4*second, 2, access.SideEnter)
+	r.grant(5*second, 2, access.SideEnter) // used already, its release still runs
+	if n := count(r.all, ActUnlock); n != 2 {
+		t.Errorf("%d unlock edges, want 2", n)
+	}
+	r.want("granted #1", "entry #1", "granted #2", "entry #2")
+}
+
 // I9: "durable" counts only in the mouth of the server, which committed before it answered.
 func TestGatewayCannotClaimDurable(t *testing.T) {
 	r := newRig(t, controlled())
