@@ -10,6 +10,7 @@ import (
 	"monban/firmware/card"
 	"monban/firmware/wire"
 	"monban/server/directory"
+	"monban/server/entrylog"
 )
 
 // Current is the policy in force and what the server looks up beside it. It never changes; readers
@@ -29,6 +30,22 @@ type Current struct {
 type Holder struct {
 	Person *directory.Person
 	Card   *directory.Credential
+}
+
+// Opening begins an opening with the person and card as they are now: the name at that time. That of
+// the zero Holder is empty.
+func (h Holder) Opening() entrylog.Opening {
+	if h.Person == nil || h.Card == nil {
+		return entrylog.Opening{}
+	}
+	o := entrylog.Opening{
+		Person: string(h.Person.ID), Name: h.Person.Name, Section: h.Person.Section, Category: string(h.Person.Category),
+		Masked: h.Card.Masked,
+	}
+	if h.Person.Company != "" {
+		o.Section = h.Person.Company
+	}
+	return o
 }
 
 func newCurrent(policy *access.Policy, v Versions, dir *directory.Snapshot, keys *Keys) *Current {

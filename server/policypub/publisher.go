@@ -1,7 +1,6 @@
 package policypub
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -317,24 +316,27 @@ func (r *publication) manifest(gw access.GatewayID, v Versions, b parts) (*publi
 			out.chunks[part.Chunks[n]] = chunk
 		}
 	}
-	stored, err := r.tx.Manifest(string(gw))
-	if err != nil {
+	stored, err := r.tx.Setting(manifestKey(gw))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	if stored != nil {
-		old, err := wire.ParseManifest(stored)
+	if stored != "" {
+		old, err := wire.ParseManifest([]byte(stored))
 		if err != nil {
 			return nil, fmt.Errorf("manifest of %s in the store: %w", gw, err)
 		}
 		if old.Version == m.Version && slices.EqualFunc(old.Parts, m.Parts, samePart) {
-			out.body = bytes.Clone(stored)
+			out.body = []byte(stored)
 			return out, nil
 		}
 		m.Prev = wire.ManifestHash(&old)
 	}
 	out.body = wire.AppendManifest(nil, &m)
-	return out, r.tx.PutManifest(string(gw), out.body)
+	return out, r.tx.SetSetting(manifestKey(gw), string(out.body))
 }
+
+// manifestKey is the setting that holds the unsigned manifest in force for a gateway.
+func manifestKey(gw access.GatewayID) string { return "policy_manifest/" + string(gw) }
 
 func samePart(a, b wire.Part) bool {
 	return a.Name == b.Name && a.Version == b.Version && a.Sum == b.Sum

@@ -1,4 +1,4 @@
-package policypub
+package policypub_test
 
 import (
 	"context"
@@ -9,106 +9,33 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"monban/firmware/access"
 	"monban/firmware/card"
 	"monban/firmware/wire"
 	"monban/server/directory"
 	"monban/server/entrylog"
-	"monban/server/keystore"
+	"monban/server/policypub"
+	"monban/server/policypub/sitetest"
 	"monban/server/store"
 )
 
-var now = time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC) // 10:00 in Tokyo
+var now = sitetest.Now()
 
-type site struct {
-	*Publisher
-	store  *store.Store
-	keys   Keys
-	policy note.Verifier
-	path   string
-}
-
-// newSite is the sample site in a fresh database, with keys for both gateways.
-func newSite(t *testing.T) *site {
-	t.Helper()
-	dir := t.TempDir()
-	keyPath, master := filepath.Join(dir, "keystore.json"), filepath.Join(dir, "master.key")
-	if err := keystore.Create(keyPath, master, rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	ks, err := keystore.Open(keyPath, master, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	zone, err := time.LoadLocation("Asia/Tokyo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &site{path: filepath.Join(dir, "monban.db")}
-	if s.store, err = store.Open(s.path, store.Options{Zone: zone, Keys: ks}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if s.keys, err = NewKeys(rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	for _, gw := range []access.GatewayID{"gw-1", "gw-2"} {
-		if s.keys, err = s.keys.With(gw, rand.Reader); err != nil {
-			t.Fatal(err)
-		}
-	}
-	skey, vkey, err := note.GenerateKey(rand.Reader, wire.KeyName("tagajo-demo", wire.RolePolicy))
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := note.NewSigner(skey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.policy, err = note.NewVerifier(vkey); err != nil {
-		t.Fatal(err)
-	}
-	s.Publisher = New(Config{Store: s.store, Signer: signer, Site: "tagajo-demo", Keys: s.keys, Now: func() time.Time { return now }})
-	files, err := directory.SampleFiles()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.Change(t.Context(), func(tx *store.Tx) ([]directory.Change, error) {
-		return directory.ImportFiles(tx, directory.Actor{From: "cli"}, "sample site", files,
-			directory.ImportConfig{Now: now, Zone: zone, Cards: s.keys, Relative: true})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (s *site) request(t *testing.T, door access.DoorID, number uint64, at time.Time) access.Request {
-	t.Helper()
-	ref, _, err := s.keys.Card("H10301", 123, number)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return access.Request{Door: door, Side: access.SideEnter, Key: access.Key(ref), HasCard: true, Assurance: card.UIDOnly,
+func request(s *sitetest.Site, door access.DoorID, number uint64, at time.Time) access.Request {
+	return access.Request{Door: door, Side: access.SideEnter, Key: access.Key(s.Ref(number)), HasCard: true, Assurance: card.UIDOnly,
 		PIN: access.PINOK, WallMS: at.UnixMilli(), Clock: access.ClockServer, Link: access.LinkServer}
 }
 
 // The sample site keeps what the demo promises: five people enter everywhere at any hour, the others
 // are refused each for their own reason.
 func TestSamplePolicy(t *testing.T) {
-	s := newSite(t)
+	s := sitetest.New(t)
 	view := access.View{PIN: access.PINView{Known: true}}
 	for hour := range 48 { // a Tuesday and a Wednesday
 		at := now.Add(time.Duration(hour) * time.Hour)
 		for number := uint64(4567); number <= 4571; number++ {
 			for _, door := range []access.DoorID{"server-room-1", "media-store-1", "media-store-2"} {
-				if d := access.Decide(s.Site().Policy, view, s.request(t, door, number, at)); d.Outcome != access.Granted {
+				if d := access.Decide(s.Site().Policy, view, request(s, door, number, at)); d.Outcome != access.Granted {
 					t.Errorf("card %d at %s, %v: %v", number%100, door, at, d.Failed)
 				}
 			}
@@ -133,7 +60,7 @@ func TestSamplePolicy(t *testing.T) {
 		{"server-room-1", 4567, time.Date(2027, 3, 31, 15, 0, 0, 0, time.UTC), access.ReasonGrantExpired}, // AD-6: 2027-04-01 00:00 in Tokyo
 		{"server-room-1", 9999, now, access.ReasonUnknownCredential},
 	} {
-		d := access.Decide(s.Site().Policy, view, s.request(t, c.door, c.number, c.at))
+		d := access.Decide(s.Site().Policy, view, request(s, c.door, c.number, c.at))
 		if d.Primary != c.want {
 			t.Errorf("card %d at %s, %v: %v, want %v", c.number, c.door, c.at, d.Primary, c.want)
 		}
@@ -142,8 +69,8 @@ func TestSamplePolicy(t *testing.T) {
 
 // The published vector of the sample: facility code 123, card number 4567.
 func TestSampleCard(t *testing.T) {
-	s := newSite(t)
-	ref, masked, err := s.keys.Card("H10301", 123, 4567)
+	s := sitetest.New(t)
+	ref, masked, err := s.Keys.Card("H10301", 123, 4567)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +82,7 @@ func TestSampleCard(t *testing.T) {
 
 // I5: after one call the card is refused, and every version named from then on is the new one.
 func TestSuspendIsANewVersionAtOnce(t *testing.T) {
-	s := newSite(t)
+	s := sitetest.New(t)
 	before, _ := s.Versions("gw-1")
 	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "reported by phone", "C-001", access.CredentialSuspended); err != nil {
 		t.Fatal(err)
@@ -165,19 +92,19 @@ func TestSuspendIsANewVersionAtOnce(t *testing.T) {
 		t.Errorf("versions %+v → %+v, want rules one higher", before, after)
 	}
 	view := access.View{PIN: access.PINView{Known: true}}
-	if d := access.Decide(s.Site().Policy, view, s.request(t, "server-room-1", 4567, now)); d.Primary != access.ReasonCredentialSuspended {
+	if d := access.Decide(s.Site().Policy, view, request(s, "server-room-1", 4567, now)); d.Primary != access.ReasonCredentialSuspended {
 		t.Errorf("server: %v", d.Primary)
 	}
 	for _, gw := range []access.GatewayID{"gw-1", "gw-2"} {
-		m, rules := s.pull(t, gw)
+		m, rules := pull(t, s, gw)
 		if m.Parts[0].Version != after.Rules || rules.Version != after.Rules || m.Version <= before.Rules+before.Modes+before.State {
 			t.Errorf("%s: manifest %d with rules %d, want rules %d", gw, m.Version, rules.Version, after.Rules)
 		}
-		ref, _, err := s.keys.Card("H10301", 123, 4567)
+		ref, _, err := s.Keys.Card("H10301", 123, 4567)
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := s.keys.Gateways[gw]
+		keys := s.Keys.Gateways[gw]
 		found := false
 		for _, c := range rules.Credentials {
 			if c.Key == access.Key(ref) {
@@ -195,7 +122,7 @@ func TestSuspendIsANewVersionAtOnce(t *testing.T) {
 		}
 	}
 	// EV-1, D16: the change and each new version are leaves; the bytes are kept.
-	s.read(t, func(r *store.ReadTx) error {
+	s.Read(func(r *store.ReadTx) error {
 		size, err := r.LogSize()
 		if err != nil {
 			return err
@@ -217,8 +144,8 @@ func TestSuspendIsANewVersionAtOnce(t *testing.T) {
 			if err != nil || y.Name != entrylog.SystemPolicy || y.Value("gateway") != gw {
 				return fmt.Errorf("leaf %d: %+v, err %w", i, y, err)
 			}
-			b, err := r.PolicyPart(gw, wire.PartRules, after.Rules)
-			if sum := sha256.Sum256(b); err != nil || y.Value("sum") != entrylog.HexText(sum[:]) {
+			p, err := r.Policy(gw, wire.PartRules, after.Rules)
+			if sum := sha256.Sum256(p.Bytes); err != nil || y.Value("sum") != entrylog.HexText(sum[:]) {
 				return fmt.Errorf("kept bytes of %q: err %w", gw, err)
 			}
 		}
@@ -227,13 +154,13 @@ func TestSuspendIsANewVersionAtOnce(t *testing.T) {
 }
 
 // pull does what a gateway does: verifies the manifest and puts the chunks together.
-func (s *site) pull(t *testing.T, gw access.GatewayID) (wire.Manifest, *access.Rules) {
+func pull(t *testing.T, s *sitetest.Site, gw access.GatewayID) (wire.Manifest, *access.Rules) {
 	t.Helper()
 	msg, err := s.Manifest(gw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := wire.Open(wire.Verifiers{}.With(wire.RolePolicy, s.policy), "tagajo-demo", gw, wire.KindPolicy, msg)
+	body, err := wire.Open(wire.Verifiers{}.With(wire.RolePolicy, s.Policy), sitetest.Name, gw, wire.KindPolicy, msg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,17 +195,10 @@ func (s *site) pull(t *testing.T, gw access.GatewayID) (wire.Manifest, *access.R
 	return m, rules
 }
 
-func (s *site) read(t *testing.T, fn func(*store.ReadTx) error) {
-	t.Helper()
-	if err := s.store.Read(t.Context(), fn); err != nil {
-		t.Error(err)
-	}
-}
-
 // A mode moves the modes part alone (D13), a second publisher on the same database finds everything
 // as it was, and with nothing new nothing is written.
 func TestReload(t *testing.T) {
-	s := newSite(t)
+	s := sitetest.New(t)
 	_, err := s.Change(t.Context(), func(tx *store.Tx) ([]directory.Change, error) {
 		return directory.SetDoorMode(tx, directory.Actor{From: "cli"}, "drill", now.UnixMilli(), "server-room-1", access.ModeLockdown)
 	})
@@ -286,19 +206,19 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, _ := s.Versions("gw-1")
-	if (v != Versions{Rules: 1, Modes: 2, State: 1}) {
+	if v != (policypub.Versions{Rules: 1, Modes: 2, State: 1}) {
 		t.Errorf("versions %+v", v)
 	}
 	view := access.View{PIN: access.PINView{Known: true}}
-	if d := access.Decide(s.Site().Policy, view, s.request(t, "server-room-1", 4567, now)); d.Primary != access.ReasonLockdown {
+	if d := access.Decide(s.Site().Policy, view, request(s, "server-room-1", 4567, now)); d.Primary != access.ReasonLockdown {
 		t.Errorf("server: %v", d.Primary)
 	}
 	first, err := s.Manifest("gw-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := s.store.Size()
-	again := New(s.cfg)
+	size := s.Store.Size()
+	again := policypub.New(s.Config)
 	if _, ok := again.Versions("gw-1"); ok || again.Site() != nil {
 		t.Error("a publisher that has loaded nothing names a version") // I9
 	}
@@ -309,11 +229,11 @@ func TestReload(t *testing.T) {
 	if err != nil || string(first) != string(second) {
 		t.Errorf("the manifest changed over a restart, err %v", err)
 	}
-	if got, _ := again.Versions("gw-1"); got != v || s.store.Size() != size {
-		t.Errorf("versions %+v → %+v, %d new leaves", v, got, s.store.Size()-size)
+	if got, _ := again.Versions("gw-1"); got != v || s.Store.Size() != size {
+		t.Errorf("versions %+v → %+v, %d new leaves", v, got, s.Store.Size()-size)
 	}
 	// A gateway that gets keys later joins at the versions in force.
-	keys, err := s.keys.With("gw-3", rand.Reader)
+	keys, err := s.Keys.With("gw-3", rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,8 +254,8 @@ func TestReload(t *testing.T) {
 
 // A change that fails leaves the policy in force, and no leaf.
 func TestFailedChange(t *testing.T) {
-	s := newSite(t)
-	size, v := s.store.Size(), s.Site()
+	s := sitetest.New(t)
+	size, v := s.Store.Size(), s.Site()
 	for _, id := range []directory.CardID{"C-999"} {
 		if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "x", id, access.CredentialLost); err == nil {
 			t.Error("no error")
@@ -344,13 +264,13 @@ func TestFailedChange(t *testing.T) {
 	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "", "C-001", access.CredentialLost); err == nil {
 		t.Error("changed without a reason")
 	}
-	if s.store.Size() != size || s.Site() != v {
+	if s.Store.Size() != size || s.Site() != v {
 		t.Error("something changed")
 	}
 }
 
 func TestKeysFile(t *testing.T) {
-	k, err := NewKeys(rand.Reader)
+	k, err := policypub.NewKeys(rand.Reader)
 	if err == nil {
 		k, err = k.With("gw-1", rand.Reader)
 	}
@@ -361,7 +281,7 @@ func TestKeysFile(t *testing.T) {
 	if err := k.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	got, err := LoadKeys(path)
+	got, err := policypub.LoadKeys(path)
 	if err != nil || got.CardKey != k.CardKey || got.PINKey != k.PINKey || got.Gateways["gw-1"] != k.Gateways["gw-1"] || got.Version() != 1 {
 		t.Errorf("read back differently, err %v", err)
 	}

@@ -25,6 +25,7 @@ const (
 	SequenceGap           Kind = "sequence_gap"
 	EpochChanged          Kind = "epoch_changed"
 	GatewayRolledBack     Kind = "gateway_rolled_back"
+	GatewayCloned         Kind = "gateway_cloned"
 	PrivateUnreadable     Kind = "private_unreadable"
 )
 
@@ -72,6 +73,7 @@ var catalogue = [...]Entry{
 	{SequenceGap, High, Repudiation, 1, "finding.sequence_gap"},
 	{EpochChanged, Medium, Repudiation, 1, "finding.epoch_changed"},
 	{GatewayRolledBack, High, Repudiation, 1, "finding.gateway_rolled_back"},
+	{GatewayCloned, High, Spoofing, 1, "finding.gateway_cloned"},
 	{PrivateUnreadable, Medium, Tampering, 1, "finding.private_unreadable"},
 }
 

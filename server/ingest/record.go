@@ -1,0 +1,192 @@
+package ingest
+
+import (
+	"errors"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/door"
+	"monban/firmware/wire"
+	"monban/server/entrylog"
+	"monban/server/policypub"
+	"monban/server/review"
+	"monban/server/store"
+)
+
+// add logs one record and what follows from it.
+func (b *batch) add(r *parsed) error {
+	secret := b.unseal(r)
+	in := store.RecordIn{Body: &r.body, Leaf: entrylog.Record{AtMS: b.nowMS, Body: r.wired.Body}}
+	last := b.records[len(b.records)-1].body.Stamp
+	in.Leaf.FromMS, in.Leaf.ToMS = occurred(r.body.Stamp, last, b.nowMS)
+	in.Leaf.Late = b.nowMS-in.Leaf.ToMS > lateAfter
+	fact := b.fact(r, in.Leaf.FromMS, in.Leaf.ToMS)
+	if fact.Outcome == access.Granted && r.body.By == access.ByGateway {
+		fact.Rejudged, fact.Judged = true, b.judge(r, &secret, fact.AtMS)
+		in.Leaf.Judged = fact.Judged.Primary.String()
+		in.Leaf.Mismatch = fact.Judged.Outcome != access.Granted
+	}
+	idx, hash, err := b.tx.AppendRecord(in, secret.opening)
+	if err != nil {
+		return err
+	}
+	if wire.Hash(hash) != r.hash {
+		return errors.New("BUG: the record's place in the chain moved")
+	}
+	fact.Leaf = idx
+	if err := b.judgeFact(fact); err != nil {
+		return err
+	}
+	return b.oddities(r, &secret, idx)
+}
+
+// secret is what a record's private part says, and the opening made of it.
+type secret struct {
+	opening *entrylog.Opening // nil: the record concerns nobody
+	private wire.Private
+	key     access.Key // card_ref
+	hasCard bool
+	faulty  bool // there is a private part and it does not open
+}
+
+// unseal opens the private part and looks up whose card it was. What does not open is kept as it
+// came: it may be readable with a key that is found later, and verify needs it for gcommit.
+func (b *batch) unseal(r *parsed) secret {
+	if len(r.wired.Private) == 0 {
+		return secret{faulty: r.body.GCommit != wire.Hash{}}
+	}
+	if !r.wired.Committed(r.body.GCommit) {
+		return secret{faulty: true} // not what the chain commits to: worth nothing as evidence
+	}
+	s := secret{opening: &entrylog.Opening{}, faulty: true}
+	defer func() { s.opening.Private, s.opening.PrivateSalt = r.wired.Private, r.wired.Salt }()
+	keys, ok := b.site.Keys.Gateways[b.key.gateway]
+	if !ok {
+		return s
+	}
+	var err error
+	if s.private, err = wire.OpenPrivate(keys.Ask, r.wired.Private); err != nil {
+		return s
+	}
+	if len(s.private.Card) > 0 {
+		ref, err := wire.OpenCard(keys.Ask, s.private.Card)
+		if err != nil {
+			return s
+		}
+		s.key, s.hasCard = access.Key(ref), true
+		holder, _ := b.site.Holder(ref) // an unknown card has the zero holder: nobody
+		*s.opening = holder.Opening()
+	}
+	s.opening.Inputs = s.private.Inputs
+	s.faulty = false
+	return s
+}
+
+// judge decides again, with the rules of now, what a gateway decided alone: at the time it happened,
+// with the card and PIN it had, as the server would have decided had it been asked (D8).
+func (b *batch) judge(r *parsed, s *secret, atMS int64) access.Decision {
+	view, request, err := access.ParseInputs(s.private.Inputs)
+	if err != nil { // without inputs: what the record itself says
+		view = access.View{PIN: access.PINView{Known: true}}
+		request = access.Request{PIN: s.private.PIN}
+		if a, err := card.ParseAssurance(r.body.Assurance); err == nil {
+			request.Assurance = a
+		}
+	}
+	request.Door, request.Side = b.ownDoor(r.body.Door), r.body.Side
+	request.Key, request.HasCard = s.key, s.hasCard
+	request.WallMS, request.Clock, request.Link, request.Behind, request.AgeMS = atMS, access.ClockServer, access.LinkServer, false, 0
+	return access.Decide(b.site.Policy, view, request)
+}
+
+// ownDoor gives the name of a door of this gateway, "" (which no policy knows) for any other.
+func (b *batch) ownDoor(id access.DoorID) access.DoorID {
+	if x := b.site.Door(id); x != nil && x.Gateway == b.key.gateway {
+		return id
+	}
+	return ""
+}
+
+// fact is the record as rules see it.
+func (b *batch) fact(r *parsed, from, to int64) review.Fact {
+	f := review.Fact{
+		AtMS: from + (to-from)/2, Gateway: b.key.gateway, Door: r.body.Door, Side: r.body.Side, Event: r.body.Event,
+		Attempt: r.body.Attempt, By: r.body.By, Reason: r.body.Reason, Failed: r.body.Failed, Detail: r.body.Detail,
+	}
+	if r.body.Event == door.EventGranted {
+		f.Outcome = access.Granted
+	}
+	if x := b.site.Door(r.body.Door); x != nil {
+		f.Observed = x.Kind == door.KindObserve
+	}
+	return f
+}
+
+// judgeFact runs the rules and logs what they find.
+func (b *batch) judgeFact(f review.Fact) error {
+	var before []review.Fact
+	if review.NeedsBefore(f) {
+		var err error
+		if before, err = b.before(f); err != nil {
+			return err
+		}
+	}
+	for _, found := range review.Judge(f, before) {
+		if err := appendFinding(b.tx, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// before gives the refusals of the same kind at the same door in the rules' window before f.
+func (b *batch) before(f review.Fact) ([]review.Fact, error) {
+	from := f.AtMS - review.Window
+	days := [2]string{entrylog.Day(from, b.p.zone), entrylog.Day(f.AtMS, b.p.zone)}
+	rows, err := b.tx.RefusedAt(string(f.Door), f.Reason.String(), days, from, f.AtMS)
+	if err != nil {
+		return nil, err
+	}
+	var before []review.Fact
+	for i := range rows {
+		if rows[i].ID == f.Attempt {
+			continue // f itself
+		}
+		before = append(before, review.Fact{
+			AtMS: rows[i].FromMS + (rows[i].ToMS-rows[i].FromMS)/2, Door: f.Door, Event: f.Event, Reason: f.Reason,
+			Gateway: access.GatewayID(rows[i].Gateway), Attempt: rows[i].ID,
+		})
+	}
+	return before, nil
+}
+
+// oddities finds what a record shows beside its event: a door that is not the gateway's, a private
+// part that does not open, the first record of a new outbox.
+func (b *batch) oddities(r *parsed, s *secret, idx int64) error {
+	if r.body.Door != "" && b.ownDoor(r.body.Door) == "" {
+		if err := b.odd(review.UnknownDoor, r.body.Door, idx); err != nil {
+			return err
+		}
+	}
+	if s.faulty {
+		if err := b.odd(review.PrivateUnreadable, r.body.Door, idx); err != nil {
+			return err
+		}
+	}
+	if r.body.Seq != 1 {
+		return nil
+	}
+	other, err := b.tx.OtherEpoch(b.gw, b.key.epoch)
+	if err != nil || !other {
+		return err
+	}
+	return b.find(review.EpochChanged, idx, 1)
+}
+
+func (b *batch) odd(kind review.Kind, d access.DoorID, idx int64) error {
+	f := review.New(kind, idx)
+	f.Door = d
+	return findOnce(b.tx, f, b.key.gateway, "", b.nowMS)
+}
+
+var _ Policies = (*policypub.Publisher)(nil)
