@@ -98,7 +98,7 @@ func (f Fold) Decision(r *Row, fresh bool, idx int64, d *entrylog.Decision, o Re
 	}
 	r.touch(idx, o)
 	switch {
-	case r.Decision != NoIndex:
+	case r.Decision != NoIndex && !waiting(r.Outcome):
 		r.Flags |= FlagTwice
 		return
 	case r.DecidedBy == access.ByGateway.String(): // the gateway's own record came first
@@ -111,6 +111,12 @@ func (f Fold) Decision(r *Row, fresh bool, idx int64, d *entrylog.Decision, o Re
 	r.Decision = idx
 	r.Outcome, r.Reason, r.Failed = d.Outcome, d.Reason, join(d.Failed)
 	r.DecidedBy, r.Policy = access.ByServer.String(), d.Policy
+}
+
+// waiting reports whether a decision only asked for more: the card and the PIN given after it are two
+// questions of one attempt, and the second decision is the attempt's.
+func waiting(outcome string) bool {
+	return outcome == access.NeedPIN.String() || outcome == access.NeedSecond.String() || outcome == access.NeedEscort.String()
 }
 
 func join(names []string) string {
