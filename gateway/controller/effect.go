@@ -104,12 +104,9 @@ func (m *Machine) translate(effects []Effect, actions []door.Action, at Moment) 
 func (m *Machine) record(a door.Action, at Moment) Record {
 	r := Record{
 		Draft: wire.Record{
-			Door: m.cfg.Door, Side: a.Side, Event: a.Event, Attempt: a.Attempt, By: a.By, Reason: a.Reason,
+			Door: m.cfg.Door, Side: a.Side, Event: a.Event, Attempt: a.Attempt, By: a.By, Reason: a.Reason, Detail: a.Detail,
 		},
 		Barrier: a.Barrier, At: at,
-	}
-	if a.Event == door.EventModeChanged {
-		r.Draft.Detail = m.mode().String()
 	}
 	f, known := m.flights[a.Attempt]
 	if !known || a.Attempt == (door.Attempt{}) {
@@ -125,7 +122,9 @@ func (m *Machine) record(a door.Action, at Moment) Record {
 	switch a.Event {
 	case door.EventGranted, door.EventDenied, door.EventReadError, door.EventExitUnattributed, door.EventLapsed, door.EventPINLocked:
 		r.Draft.Failed = f.decision.Failed
-		r.Draft.Detail = f.read.Fault
+		if f.read.Fault != "" {
+			r.Draft.Detail = f.read.Fault
+		}
 		if !f.recorded && f.read.HasCard {
 			// The private part travels once per decision: later records of the attempt are joined by its id.
 			f.recorded = true

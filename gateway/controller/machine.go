@@ -192,7 +192,8 @@ func (m *Machine) decideLocally(r Read, link access.Link, at Moment) []Effect {
 	d := access.Decide(m.policy, view, req)
 	m.remember(r, d, access.ByGateway, req, &view)
 	effects := m.countPIN(nil, req, d)
-	return m.outcome(effects, r, d, access.ByGateway, false, at)
+	effects = m.outcome(effects, r, d, access.ByGateway, false, at)
+	return m.pinLocked(effects, r, req, at)
 }
 
 // OnAnswer takes the server's verified answer. late means that its deadline had passed: it is
@@ -214,7 +215,8 @@ func (m *Machine) OnAnswer(a wire.Answer, late bool, at Moment) []Effect {
 	req := q.req
 	req.PIN = pinOf(q.read, a)
 	effects = m.countPIN(effects, req, d)
-	return m.outcome(effects, q.read, d, access.ByServer, a.Outcome == access.Granted, at)
+	effects = m.outcome(effects, q.read, d, access.ByServer, a.Outcome == access.Granted, at)
+	return m.pinLocked(effects, q.read, req, at)
 }
 
 // pinOf is what the server's answer says of the PIN. It does not tell duress from ok.
@@ -253,10 +255,23 @@ func (m *Machine) countPIN(effects []Effect, req access.Request, d access.Decisi
 	}
 	before := m.pins.PINFailed(req.Key)
 	access.Apply(m.pins, e)
-	if after := m.pins.PINFailed(req.Key); after != before {
-		return append(effects, PINFailures{Key: req.Key, Failed: after})
+	after := m.pins.PINFailed(req.Key)
+	if after == before {
+		return effects
 	}
-	return effects
+	return append(effects, PINFailures{Key: req.Key, Failed: after})
+}
+
+// pinLocked records the wrong PIN that locked the card: an item for a person.
+func (m *Machine) pinLocked(effects []Effect, r Read, req access.Request, at Moment) []Effect {
+	d, known := m.policy.Door(m.cfg.Door)
+	if !known || req.PIN != access.PINBad || m.pins.PINFailed(r.Key) != d.PINLimit {
+		return effects
+	}
+	return append(effects, Record{At: at, Draft: wire.Record{
+		Door: m.cfg.Door, Side: r.Side, Event: door.EventPINLocked, Attempt: r.Attempt, By: access.ByGateway,
+		Reason: access.ReasonPINLocked, Policy: m.rules, Assurance: r.Grade.String(), Link: r.Link,
+	}})
 }
 
 // outcome hands a decision to the door.

@@ -246,7 +246,7 @@ func TestExit(t *testing.T) {
 // with the record, and a right PIN afterwards does not help.
 func TestPINLockout(t *testing.T) {
 	m := machine(t, policy(t, access.OfflineCached, true, nil))
-	stored := uint8(0)
+	stored, locks := uint8(0), 0
 	try := func(n byte, pin [32]byte) []Effect {
 		r := read(n, access.SideEnter, goodKey)
 		r.HasPIN, r.PIN, r.PINFailed = true, pin, stored
@@ -257,12 +257,20 @@ func TestPINLockout(t *testing.T) {
 				stored = p.Failed
 			}
 		}
+		for _, r := range records(effects) {
+			if r.Draft.Event == door.EventPINLocked {
+				locks++
+			}
+		}
 		return effects
 	}
 	for n := byte(1); n <= 5; n++ {
 		if count[Release](try(n, [32]byte{99})) != 0 || stored != n {
 			t.Fatalf("wrong PIN %d: stored count %d", n, stored)
 		}
+	}
+	if got := locks; got != 1 {
+		t.Errorf("%d pin_locked records, want one (AD-13)", got)
 	}
 	if count[Release](try(6, thePIN)) != 0 || stored != 5 {
 		t.Fatalf("the right PIN opened a locked card (count %d)", stored)
