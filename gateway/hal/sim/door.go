@@ -9,6 +9,12 @@ import (
 	"monban/gateway/hal"
 )
 
+// passTime is how long a person takes to walk through a door that closes by itself.
+const passTime = 2 * time.Second
+
+// ErrLocked: the door was pushed and did not move.
+var ErrLocked = errors.New("is locked")
+
 // Door is one simulated door: what stands in the wall, and its devices.
 type Door struct {
 	hal     *HAL
@@ -89,7 +95,7 @@ func (d *Door) reader(side string) (*Reader, error) {
 // the fire panel has cut the lock's supply.
 func (d *Door) Open() error {
 	if d.lock != nil && !d.lock.Released() && !d.fire.active() {
-		return fmt.Errorf("door %s is locked", d.cfg.ID)
+		return fmt.Errorf("door %s %w", d.cfg.ID, ErrLocked)
 	}
 	d.contact.set(hal.LevelActive)
 	return nil
@@ -100,6 +106,17 @@ func (d *Door) Open() error {
 func (d *Door) OpenInside() {
 	d.Request()
 	d.contact.set(hal.LevelActive)
+}
+
+// Pass walks through: the door is opened, from inside or outside, and falls shut after a while.
+func (d *Door) Pass(inside bool) error {
+	if inside {
+		d.OpenInside()
+	} else if err := d.Open(); err != nil {
+		return err
+	}
+	time.AfterFunc(passTime, d.Shut) // on a closed HAL it does nothing
+	return nil
 }
 
 // Force opens the door whatever the lock does.

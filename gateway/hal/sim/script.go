@@ -24,6 +24,7 @@ bits DOOR SIDE 0101…                        put bits on the lines
 keys DOOR SIDE digits                       key in digits, * and #
 open DOOR                                   push from outside (fails when locked)
 leave DOOR                                  open from inside: always possible
+pass DOOR | return DOOR                     open from outside | inside, closed again after 2 s
 close DOOR | force DOOR | hold DOOR         hold = open and leave it standing
 rex DOOR                                    press the exit button
 tamper DOOR on|off | fire DOOR on|off
@@ -31,6 +32,7 @@ strike DOOR fail|ok                         the lock output stops obeying
 reader DOOR SIDE lost|back
 link down|up
 state DOOR                                  answers with what one sees
+status                                      answers link=up|down pending=RECORDS
 quit`
 
 // Do carries out one line. The reply is empty but for `state`. An error never repeats a number or
@@ -51,6 +53,11 @@ func (h *HAL) Do(line string) (reply string, err error) {
 			return "", err
 		}
 		return "", h.SetLink(up)
+	case "status":
+		if h.cfg.Status == nil {
+			return "", errors.New("no status here")
+		}
+		return h.cfg.Status(), nil
 	case "quit":
 		if h.cfg.Quit == nil {
 			return "", errors.New("quit is not possible here")
@@ -143,7 +150,7 @@ func (h *HAL) doCable(args []string) error {
 
 func (h *HAL) doDoor(verb string, args []string) (string, error) {
 	switch verb {
-	case "open", "hold", "leave", "close", "force", "rex", "tamper", "fire", "strike", "state":
+	case "open", "hold", "leave", "pass", "return", "close", "force", "rex", "tamper", "fire", "strike", "state":
 	default:
 		return "", errors.New("unknown command")
 	}
@@ -182,6 +189,8 @@ func (h *HAL) doDoor(verb string, args []string) (string, error) {
 	switch verb {
 	case "open", "hold":
 		return "", d.Open()
+	case "pass", "return":
+		return "", d.Pass(verb == "return")
 	case "leave":
 		d.OpenInside()
 	case "close":

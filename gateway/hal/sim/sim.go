@@ -32,6 +32,8 @@ type Config struct {
 	Trace string
 	// SetLink cuts (false) or restores (true) the connection to the server; nil = there is none to cut.
 	SetLink func(up bool)
+	// Status says in one line how the gateway stands towards the server; nil = nothing to say.
+	Status func() string
 	// Quit ends the process; nil = the command is refused.
 	Quit func()
 	Log  *slog.Logger // nil = none
