@@ -74,7 +74,8 @@ type Ask struct {
 	// Timeout is how long an ask may wait for its decision at the server; 50 ms – 2 s. An answer
 	// later than the gateway's own budget is ignored there, so working on it longer is waste.
 	Timeout Duration `toml:"timeout"`
-	// Workers is how many asks are opened and decided at the same time; 0 = twice the CPUs.
+	// Workers is how many asks are opened and decided at the same time; 0 = 256: nearly all of
+	// them wait for the same commit.
 	Workers int `toml:"workers"`
 }
 

@@ -29,7 +29,7 @@ const site = "tagajo-demo"
 
 // bench is a real broker on loopback, a downlink on it, and fakes behind the downlink.
 type bench struct {
-	t    *testing.T
+	t    testing.TB
 	ca   *ca.CA
 	addr string
 	cfg  broker.Config
@@ -44,7 +44,7 @@ type bench struct {
 	gwKeys map[access.GatewayID]note.Signer
 }
 
-func newBench(t *testing.T, change func(*downlink.Config)) *bench {
+func newBench(t testing.TB, change func(*downlink.Config)) *bench {
 	t.Helper()
 	authority, err := ca.Create(filepath.Join(t.TempDir(), "ca"), ca.Options{Site: site, Now: time.Now()})
 	if err != nil {
@@ -113,7 +113,7 @@ func (b *bench) startBroker() {
 	})
 }
 
-func newKey(t *testing.T, name string) (note.Signer, note.Verifier) {
+func newKey(t testing.TB, name string) (note.Signer, note.Verifier) {
 	t.Helper()
 	skey, vkey, err := note.GenerateKey(rand.Reader, name)
 	if err != nil {
@@ -460,7 +460,7 @@ var errStore = errors.New("store is away")
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // run starts d and returns what stops it and waits.
-func run(t *testing.T, d *downlink.Downlink) func() {
+func run(t testing.TB, d *downlink.Downlink) func() {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
