@@ -18,7 +18,7 @@ const (
 type Edge struct {
 	Line  uint8  // 0 = D0, a bit 0; 1 = D1, a bit 1
 	At    int64  // the kernel's monotonic stamp in ns
-	Seqno uint32 // running number over both lines; it wraps round
+	Seqno uint32 // running number over both lines, the first one 0 or 1; it wraps round
 }
 
 // Format never prints the line: it is a bit of a card number.
@@ -74,13 +74,17 @@ type Assembler struct {
 }
 
 // NewAssembler makes an assembler that listens since now (monotonic ns): an edge less than 25 ms
-// later may belong to a train whose beginning was missed, so that train is dropped.
+// later may belong to a train whose beginning was missed, so that train is dropped. So is the first
+// one when its number tells that others were before it.
 func NewAssembler(now int64) *Assembler { return &Assembler{last: now} }
 
 // Add takes the next edge in the order of the kernel's buffer. It returns an event when the edge
 // ended a train or spoiled one.
 func (a *Assembler) Add(e Edge) (Event, bool) {
-	lost := a.numbered && e.Seqno != a.seqno+1
+	lost := e.Seqno > 1
+	if a.numbered {
+		lost = e.Seqno != a.seqno+1
+	}
 	since := e.At - a.last
 	disorder := e.At < a.last || since < 0
 	running := a.frame.n > 0 || a.bad
@@ -152,13 +156,14 @@ func (a *Assembler) finish(end int64) (Event, bool) {
 // drop throws the train away, and says so once a train. With same the edge belongs to a train whose
 // loss may have been told already; otherwise it begins one, which is bad from its first edge.
 func (a *Assembler) drop(why DropReason, e Edge, same bool) (Event, bool) {
-	told := a.bad && same
+	if a.bad && same {
+		return Event{}, false
+	}
 	if a.frame.n == 0 {
 		a.start = e.At
 	}
-	ev := Event{Drop: why, Start: a.start, End: e.At}
 	a.frame, a.bad = Frame{}, true
-	return ev, !told
+	return Event{Drop: why, Start: a.start, End: e.At}, true
 }
 
 // lastLine is the line of the last edge, for a frame that has one.
