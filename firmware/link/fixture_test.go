@@ -164,8 +164,14 @@ type chunkMap map[wire.Hash][]byte
 
 func (m chunkMap) Chunk(h wire.Hash) ([]byte, bool) { b, ok := m[h]; return b, ok }
 
+// failer is a *testing.T or a *rapid.T.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // policyOf makes a signed manifest; the content of each part depends on its version.
-func policyOf(t testing.TB, version uint64, parts [3]uint64, size int) (Policy, [3][]byte) {
+func policyOf(t failer, version uint64, parts [3]uint64, size int) (Policy, [3][]byte) {
 	t.Helper()
 	chunks := chunkMap{}
 	m := wire.Manifest{Gateway: testGW, Version: version}
@@ -174,7 +180,7 @@ func policyOf(t testing.TB, version uint64, parts [3]uint64, size int) (Policy, 
 		data[i] = partData(i, parts[i], size)
 		p, list, err := wire.PartOf(name, parts[i], data[i])
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		}
 		for _, c := range list {
 			chunks[sha256.Sum256(c)] = c
@@ -183,7 +189,7 @@ func policyOf(t testing.TB, version uint64, parts [3]uint64, size int) (Policy, 
 	}
 	msg, err := wire.Seal(roleKey(wire.RolePolicy), testSite, testGW, wire.KindPolicy, wire.AppendManifest(nil, &m))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	return Policy{Note: msg, Chunks: chunks}, data
 }

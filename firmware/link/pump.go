@@ -81,7 +81,7 @@ func (g *Gateway) adopt(seq uint64, hash wire.Hash, checkpoint string, welcome b
 			p.resend.start(g.now, sendFirst, g.dice)
 		}
 	}
-	if known && seq > 0 && (moved || seq > p.box.Acked) {
+	if known && seq > 0 && (moved || welcome && seq > p.box.Acked) {
 		g.do(Acked{Epoch: p.box.Epoch, Seq: seq, Hash: hash, Checkpoint: checkpoint})
 	}
 }

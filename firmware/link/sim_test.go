@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/firmware/mono"
@@ -43,7 +45,7 @@ type askState struct {
 
 // sim joins the two machines by slices. One seed decides everything.
 type sim struct {
-	t      *testing.T
+	t      failer
 	seed   uint64
 	rng    *rand.Rand
 	faults bool
@@ -78,7 +80,7 @@ type sim struct {
 	counts  map[string]int
 }
 
-func newSim(t *testing.T, seed uint64) *sim {
+func newSim(t failer, seed uint64) *sim {
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), faults: true, now: mono.Time(time.Second),
 		box: &outbox{epoch: wire.Epoch{1}}, db: newStore(), asks: map[uint64]*askState{},
@@ -438,7 +440,17 @@ func (s *sim) step() {
 }
 
 func (s *sim) fault() {
-	switch s.rng.IntN(1500) {
+	s.do(s.rng.IntN(1500))
+	if s.half && s.rng.IntN(200) == 0 {
+		s.disconnect()
+	}
+}
+
+// faultKinds is how many numbers do knows.
+const faultKinds = 10
+
+func (s *sim) do(kind int) {
+	switch kind {
 	case 0, 1:
 		if s.connected {
 			s.disconnect()
@@ -467,9 +479,22 @@ func (s *sim) fault() {
 			s.counts["restored"]++
 		}
 	}
-	if s.half && s.rng.IntN(200) == 0 {
-		s.disconnect()
-	}
+}
+
+// The same, with the faults drawn so that a failure shrinks to the few that matter.
+func TestSimulationShrinks(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(t, rapid.Uint64Range(1, 1<<20).Draw(t, "seed"))
+		s.connect()
+		for range rapid.IntRange(0, 12).Draw(t, "faults") {
+			for range rapid.IntRange(1, 60).Draw(t, "steps") {
+				s.step()
+			}
+			s.do(rapid.IntRange(0, faultKinds-1).Draw(t, "fault"))
+		}
+		s.settle()
+	})
 }
 
 // check holds after every step.
