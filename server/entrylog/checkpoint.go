@@ -64,6 +64,26 @@ func OpenCheckpoint(signed []byte, log note.Verifier) (Checkpoint, error) {
 	return c, nil
 }
 
+// OwnSignature checks that a note carries exactly one signature line, strictly encoded: the form in
+// which this log stores its checkpoints. OpenCheckpoint alone accepts further lines, which would be
+// bytes that nobody vouches for.
+func OwnSignature(signed []byte) error {
+	_, sigs, ok := bytes.Cut(signed, []byte("\n\n"))
+	if !ok {
+		return errors.New("checkpoint: not a signed note")
+	}
+	line, rest, ok := bytes.Cut(sigs, []byte("\n"))
+	if !ok || len(rest) != 0 {
+		return errors.New("checkpoint: more than one signature line")
+	}
+	if i := bytes.LastIndexByte(line, ' '); i < 0 {
+		return errors.New("checkpoint: malformed signature line")
+	} else if _, err := base64.StdEncoding.Strict().DecodeString(string(line[i+1:])); err != nil {
+		return errors.New("checkpoint: the signature is not canonical base64")
+	}
+	return nil
+}
+
 // SignedText gives the text part of a signed note without verifying anything.
 func SignedText(signed []byte) (string, error) {
 	i := bytes.Index(signed, []byte("\n\n"))

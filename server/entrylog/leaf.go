@@ -337,24 +337,3 @@ func ParseAction(b []byte) (a Action, err error) {
 	}
 	return a, nil
 }
-
-// CommitOf reads the commitment out of a leaf of any kind, the zero hash when it has none.
-func CommitOf(body []byte) (Hash, error) {
-	kind, err := KindOf(body)
-	if err != nil {
-		return Hash{}, err
-	}
-	switch kind {
-	case KindRecord:
-		r, err := ParseRecord(body)
-		return r.Commit, err
-	case KindDecision:
-		d, err := ParseDecision(body)
-		return d.Commit, err
-	case KindAction:
-		a, err := ParseAction(body)
-		return a.Commit, err
-	}
-	y, err := ParseSystem(body)
-	return y.Commit, err
-}

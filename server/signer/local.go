@@ -48,7 +48,7 @@ const (
 )
 
 // Create makes a new site's keys in dir: the root and one per role. It refuses a directory that
-// already holds any. Sign the keys note with CreateKeysNote; then root.key belongs offline.
+// already holds any. root.key signs the keys note (wire.SealKeys) and then belongs offline.
 func Create(dir, site string, rand io.Reader) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create keys: %w", err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"monban/firmware/door"
@@ -63,6 +64,9 @@ func refOf(sealed *keystore.Sealed) attempt.Ref {
 // AppendDecision writes the server's decision: the leaf, its opening, and the attempt's line. d.Commit
 // is set here. The answer may be sent when Write has returned nil, not before (I1).
 func (tx *Tx) AppendDecision(d entrylog.Decision, o *entrylog.Opening) (int64, error) {
+	if d.Attempt == [16]byte{} {
+		return 0, errors.New("append decision: no attempt id")
+	}
 	commit, sealed, err := tx.seal(entrylog.KindDecision, "", d.AtMS, o)
 	if err != nil {
 		return 0, err

@@ -107,6 +107,11 @@ func scanAttempt(scan func(...any) error) (attempt.Row, error) {
 	if err != nil {
 		return attempt.Row{}, err
 	}
+	// Absence has one form, NULL; a row that writes it otherwise was not written by this package.
+	if decision.Valid && decision.Int64 < 0 || opening.Valid && opening.Int64 < 0 || passed.Valid && passed.Int64 == 0 ||
+		closed.Valid && closed.Int64 == 0 || len(id) != len(r.ID) || r.PersonRef != nil && len(r.PersonRef) == 0 {
+		return attempt.Row{}, fmt.Errorf("attempt row %d is malformed", r.First)
+	}
 	copy(r.ID[:], id)
 	r.Decision, r.Opening = attempt.NoIndex, attempt.NoIndex
 	if decision.Valid {

@@ -52,8 +52,8 @@ CREATE TABLE attempt (
   first_idx    INTEGER PRIMARY KEY,          -- first leaf
   attempt      BLOB NOT NULL UNIQUE CHECK (length(attempt) = 16),
   last_idx     INTEGER NOT NULL,             -- last leaf
-  decision_idx INTEGER,                      -- the server's decision
-  opening_idx  INTEGER,                      -- leaf whose opening says who
+  decision_idx INTEGER CHECK (decision_idx >= 0), -- the server's decision
+  opening_idx  INTEGER CHECK (opening_idx >= 0), -- leaf whose opening says who
   day          TEXT NOT NULL CHECK (length(day) = 10), -- frozen when the first leaf came (D21)
   gateway      TEXT NOT NULL,
   door         TEXT NOT NULL,
@@ -67,8 +67,8 @@ CREATE TABLE attempt (
   to_ms        INTEGER NOT NULL,
   received_ms  INTEGER NOT NULL,
   passage      TEXT NOT NULL,                -- '', entry, exit, no_entry, lapsed, forced_open, …
-  passed_ms    INTEGER,
-  closed_ms    INTEGER,
+  passed_ms    INTEGER CHECK (passed_ms <> 0),
+  closed_ms    INTEGER CHECK (closed_ms <> 0),
   person_ref   BLOB CHECK (length(person_ref) = 16),
   flags        INTEGER NOT NULL
 ) STRICT;
@@ -90,7 +90,7 @@ CREATE TABLE finding (
   gateway    TEXT NOT NULL,
   door       TEXT NOT NULL,
   attempt    BLOB CHECK (length(attempt) = 16),
-  cause      INTEGER,                        -- leaf that shows it
+  cause      INTEGER CHECK (cause >= 0),     -- leaf that shows it
   detail     TEXT NOT NULL,                  -- machine word
   at_ms      INTEGER NOT NULL,
   day        TEXT NOT NULL CHECK (length(day) = 10),

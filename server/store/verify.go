@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+	"golang.org/x/mod/sumdb/note"
+
+	"monban/server/entrylog"
+	"monban/server/keystore"
+)
+
+// VerifyOptions of a verification.
+type VerifyOptions struct {
+	Log note.Verifier // public half of the log key; required
+	// Keys, when given, has every opening decrypted and compared with its leaf's commitment, as far as
+	// its key is still there. Without it, openings are checked for presence, year and class only.
+	Keys *keystore.KeyStore
+}
+
+// VerifyFile checks a database file that no server needs to run on. An error means that the check
+// could not be carried out (exit 2); what was found is in the result.
+func VerifyFile(ctx context.Context, path string, opt VerifyOptions) (entrylog.Result, error) {
+	db := openPool(path, true, 1)
+	defer db.Close() // read-only: nothing is lost by an error here
+	res, err := verifyDB(ctx, db, opt)
+	if err != nil {
+		return res, fmt.Errorf("verify %s: %w", path, oneLine(err))
+	}
+	return res, nil
+}
+
+// Verify checks the open database as it was committed when the check began.
+func (s *Store) Verify(ctx context.Context, opt VerifyOptions) (entrylog.Result, error) {
+	res, err := verifyDB(ctx, s.read, opt)
+	if err != nil {
+		return res, fmt.Errorf("verify %s: %w", s.path, oneLine(err))
+	}
+	return res, nil
+}
+
+func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (res entrylog.Result, err error) {
+	if opt.Log == nil {
+		return res, errors.New("no public log key given")
+	}
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return res, err
+	}
+	defer tx.Rollback() // a read has nothing to commit
+	if err := verifySchema(ctx, tx, &res); err != nil {
+		return res, err
+	}
+	zone, err := logZone(ctx, tx, opt.Log)
+	if err != nil {
+		return res, err
+	}
+	c, err := newCheck(ctx, tx, opt, zone, &res)
+	if err != nil {
+		return res, err
+	}
+	defer c.close()
+	if err := c.run(); err != nil {
+		return res, err
+	}
+	return res, nil
+}
+
+// logZone reads the time zone out of the genesis leaf, which the tree covers like every other.
+func logZone(ctx context.Context, tx *sql.Tx, log note.Verifier) (*time.Location, error) {
+	var body []byte
+	if err := tx.QueryRowContext(ctx, `SELECT body FROM log_leaf WHERE idx = 0`).Scan(&body); err != nil {
+		return nil, fmt.Errorf("genesis leaf: %w", found(err))
+	}
+	g, err := entrylog.ParseSystem(body)
+	if err != nil || g.Name != entrylog.SystemGenesis {
+		return nil, errors.New("the log does not begin with a genesis leaf")
+	}
+	if o := g.Value("origin"); o != log.Name() {
+		return nil, fmt.Errorf("the log is %q, the given key is that of %q", o, log.Name())
+	}
+	zone, err := time.LoadLocation(g.Value("zone"))
+	if err != nil {
+		return nil, fmt.Errorf("genesis leaf: %w", err)
+	}
+	return zone, nil
+}
+
+type schemaObject struct{ kind, name, text string }
+
+func readSchema(ctx context.Context, q interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}) (map[string]schemaObject, error) {
+	rows, err := q.QueryContext(ctx, `SELECT type, name, coalesce(sql, '') FROM sqlite_master`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]schemaObject{}
+	for rows.Next() {
+		var o schemaObject
+		if err := rows.Scan(&o.kind, &o.name, &o.text); err != nil {
+			return nil, err
+		}
+		out[o.name] = o
+	}
+	return out, rows.Err()
+}
+
+// verifySchema compares tables, indexes and triggers with those this program makes: a missing
+// trigger is how somebody with the file begins.
+func verifySchema(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error {
+	var appID, version int64
+	if err := tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&appID); err != nil {
+		return err
+	}
+	if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	if appID != applicationID || version != int64(len(names)) {
+		return fmt.Errorf("has schema %d of application %#x, this program checks schema %d of %#x", version, appID, len(names), applicationID)
+	}
+	mem := sql.OpenDB(connector{dsn: "file::memory:", drv: &sqlite3.SQLiteDriver{}})
+	defer mem.Close() // in memory
+	mem.SetMaxOpenConns(1)
+	fresh, err := mem.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	if err := migrate(ctx, fresh, migrations); err != nil {
+		return err
+	}
+	want, err := readSchema(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	got, err := readSchema(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for name, w := range want {
+		g, ok := got[name]
+		switch {
+		case !ok:
+			res.Add("sqlite_master", name, "the %s is missing", w.kind)
+		case g != w:
+			res.Add("sqlite_master", name, "the %s is not the one this program makes", w.kind)
+		}
+	}
+	for name, g := range got {
+		if _, ok := want[name]; !ok {
+			res.Add("sqlite_master", name, "the %s is not one this program makes", g.kind)
+		}
+	}
+	return nil
+}

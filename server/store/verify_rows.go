@@ -1,0 +1,587 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"monban/firmware/door"
+	"monban/firmware/wire"
+	"monban/server/attempt"
+	"monban/server/entrylog"
+	"monban/server/keystore"
+)
+
+// cursor walks the rows of one table in the order of an index into the log.
+type cursor[T any] struct {
+	rows *sql.Rows
+	scan func(*sql.Rows) (int64, T, error)
+	ok   bool // idx and row hold the row the cursor stands on
+	idx  int64
+	row  T
+}
+
+func openCursor[T any](ctx context.Context, tx *sql.Tx, query string, scan func(*sql.Rows) (int64, T, error)) (*cursor[T], error) {
+	rows, err := tx.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	c := &cursor[T]{rows: rows, scan: scan}
+	return c, c.advance()
+}
+
+func (c *cursor[T]) advance() (err error) {
+	if c.ok = c.rows.Next(); !c.ok {
+		return c.rows.Err()
+	}
+	c.idx, c.row, err = c.scan(c.rows)
+	return err
+}
+
+// take moves to idx. Rows before it belong to no leaf and go to stray. found says that there is a
+// row at idx; it is then passed over.
+func (c *cursor[T]) take(idx int64, stray func(int64, T)) (row T, found bool, err error) {
+	for c.ok && c.idx < idx {
+		stray(c.idx, c.row)
+		if err := c.advance(); err != nil {
+			return row, false, err
+		}
+	}
+	if !c.ok || c.idx != idx {
+		return row, false, nil
+	}
+	row = c.row
+	return row, true, c.advance()
+}
+
+// drain gives everything that is left to stray.
+func (c *cursor[T]) drain(stray func(int64, T)) error {
+	for c.ok {
+		stray(c.idx, c.row)
+		if err := c.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line is an attempt while its leaves are being read.
+type line struct {
+	want   attempt.Row // folded so far
+	stored attempt.Row
+	has    bool    // stored is there
+	leaves []int64 // stored rows of attempt_leaf not yet met
+}
+
+type quarantined struct {
+	gateway string
+	epoch   []byte
+	seq     int64
+	body    []byte
+}
+
+type policyRow struct {
+	gateway, part string
+	version       int64
+	sum, bytes    []byte
+}
+
+type findingState struct {
+	status          string
+	idx             int64
+	rowStatus       string
+	rowIdx          int64
+	rowSeen, reject bool
+}
+
+// check is one run of verify: it reads the leaves once, in order, folds them and compares what they
+// give with the rows that pages and reports read. Memory holds only what is open: attempts that go
+// on, a page of records per chain, findings' statuses.
+type check struct {
+	ctx  context.Context
+	tx   *sql.Tx
+	keys *keystore.KeyStore
+	zone *time.Location
+	res  *entrylog.Result
+	fold attempt.Fold
+	tree *entrylog.Verifier
+
+	leaves      *sql.Rows
+	checkpoints *cursor[string]
+	attempts    *cursor[attempt.Row]
+	following   *cursor[int64]
+	findings    *cursor[attempt.Finding]
+	quarantine  *cursor[quarantined]
+	coverage    *cursor[attempt.Coverage]
+	policies    *cursor[policyRow]
+
+	open     map[[16]byte]*line
+	chains   map[chainKey]*chainCheck
+	status   map[int64]*findingState
+	openings int64
+	years    yearCache
+	parsed   entrylog.Parsed
+	body     wire.Record
+}
+
+// yearCache spares the fiscal year of each leaf: they come in order of time.
+type yearCache struct {
+	from, to int64
+	year     int
+}
+
+func (y *yearCache) of(ms int64, zone *time.Location) int {
+	if ms < y.from || ms >= y.to {
+		y.year = entrylog.FiscalYear(ms, zone)
+		day := time.UnixMilli(ms).In(zone)
+		y.from = time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone).UnixMilli()
+		y.to = time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone).UnixMilli()
+	}
+	return y.year
+}
+
+func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Location, res *entrylog.Result) (*check, error) {
+	c := &check{
+		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, fold: attempt.Fold{Zone: zone},
+		tree: entrylog.NewVerifier(opt.Log, res),
+		open: map[[16]byte]*line{}, chains: map[chainKey]*chainCheck{}, status: map[int64]*findingState{},
+	}
+	return c, c.openCursors()
+}
+
+func (c *check) openCursors() (err error) {
+	rowKey := "NULL, NULL"
+	if c.keys != nil {
+		rowKey = "o.row_key, o.ciphertext"
+	}
+	if c.leaves, err = c.tx.QueryContext(c.ctx, `SELECT l.idx, l.kind, l.body, l.hashes, o.idx, o.fiscal_year, o.class, o.person_ref, `+rowKey+`
+		FROM log_leaf l LEFT JOIN opening o ON o.idx = l.idx ORDER BY l.idx`); err != nil {
+		return err
+	}
+	if c.checkpoints, err = openCursor(c.ctx, c.tx, `SELECT size, note FROM checkpoint ORDER BY size`,
+		func(r *sql.Rows) (size int64, n string, err error) { err = r.Scan(&size, &n); return }); err != nil {
+		return err
+	}
+	if c.attempts, err = openCursor(c.ctx, c.tx, `SELECT `+attemptColumns+` FROM attempt ORDER BY first_idx`,
+		func(r *sql.Rows) (int64, attempt.Row, error) {
+			row, err := scanAttempt(r.Scan)
+			return row.First, row, err
+		}); err != nil {
+		return err
+	}
+	if c.following, err = openCursor(c.ctx, c.tx, `SELECT first_idx, idx FROM attempt_leaf ORDER BY first_idx, idx`,
+		func(r *sql.Rows) (first, idx int64, err error) { err = r.Scan(&first, &idx); return }); err != nil {
+		return err
+	}
+	if c.findings, err = openCursor(c.ctx, c.tx, `SELECT idx, kind, severity, gateway, door, attempt, cause, detail, at_ms, day, status, status_idx
+		FROM finding ORDER BY idx`, scanFinding); err != nil {
+		return err
+	}
+	if c.quarantine, err = openCursor(c.ctx, c.tx, `SELECT idx, gateway, epoch, seq, body FROM quarantine ORDER BY idx`,
+		func(r *sql.Rows) (idx int64, q quarantined, err error) {
+			err = r.Scan(&idx, &q.gateway, &q.epoch, &q.seq, &q.body)
+			return
+		}); err != nil {
+		return err
+	}
+	if c.coverage, err = openCursor(c.ctx, c.tx, `SELECT idx, gateway, from_ms, to_ms, state, heard FROM coverage ORDER BY idx`,
+		func(r *sql.Rows) (idx int64, v attempt.Coverage, err error) {
+			var heard int64
+			err = r.Scan(&idx, &v.Gateway, &v.FromMS, &v.ToMS, &v.State, &heard)
+			v.Idx, v.Heard = idx, uint64(heard)
+			return
+		}); err != nil {
+		return err
+	}
+	c.policies, err = openCursor(c.ctx, c.tx, `SELECT idx, gateway, part, version, sum, bytes FROM policy_version ORDER BY idx`,
+		func(r *sql.Rows) (idx int64, p policyRow, err error) {
+			err = r.Scan(&idx, &p.gateway, &p.part, &p.version, &p.sum, &p.bytes)
+			return
+		})
+	return err
+}
+
+func scanFinding(r *sql.Rows) (int64, attempt.Finding, error) {
+	var f attempt.Finding
+	var id []byte
+	var cause sql.NullInt64
+	err := r.Scan(&f.Idx, &f.Kind, &f.Severity, &f.Gateway, &f.Door, &id, &cause, &f.Detail, &f.AtMS, &f.Day, &f.Status, &f.StatusIdx)
+	if err != nil {
+		return 0, f, err
+	}
+	if id != nil && len(id) != len(f.Attempt) || cause.Valid && cause.Int64 < 0 {
+		return f.Idx, f, fmt.Errorf("finding row %d is malformed", f.Idx)
+	}
+	copy(f.Attempt[:], id)
+	if id != nil && f.Attempt == [16]byte{} {
+		return f.Idx, f, fmt.Errorf("finding row %d is malformed", f.Idx)
+	}
+	f.Cause = attempt.NoIndex
+	if cause.Valid {
+		f.Cause = cause.Int64
+	}
+	return f.Idx, f, nil
+}
+
+func (c *check) close() {
+	for _, r := range []*sql.Rows{c.leaves, rowsOf(c.checkpoints), rowsOf(c.attempts), rowsOf(c.following), rowsOf(c.findings),
+		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies)} {
+		if r != nil {
+			r.Close() // every error has shown in Err
+		}
+	}
+}
+
+func rowsOf[T any](c *cursor[T]) *sql.Rows {
+	if c == nil {
+		return nil
+	}
+	return c.rows
+}
+
+func key(idx int64) string { return fmt.Sprint(idx) }
+
+func attemptKey(id [16]byte) string { return fmt.Sprintf("%x", id) }
+
+func (c *check) run() error {
+	var kind, body, hashes, class, ref, rowKey, ciphertext sql.RawBytes
+	var openIdx, year sql.NullInt64
+	var idx int64
+	for c.leaves.Next() {
+		if err := c.leaves.Scan(&idx, &kind, &body, &hashes, &openIdx, &year, &class, &ref, &rowKey, &ciphertext); err != nil {
+			return err
+		}
+		if err := c.takeCheckpoints(idx); err != nil {
+			return err
+		}
+		c.tree.Leaf(idx, entrylog.Kind(kind), body, hashes)
+		var err error
+		if c.parsed, err = entrylog.Parse(body); err != nil {
+			c.res.Add("log_leaf", key(idx), "%v", err)
+			continue
+		}
+		var o attempt.Ref
+		if openIdx.Valid {
+			c.openings++
+			if ref != nil {
+				o.Person = append([]byte{}, ref...)
+			}
+			o.Has = true
+		}
+		c.opening(idx, o, year.Int64, class, rowKey, ciphertext)
+		if err := c.leaf(idx, o); err != nil {
+			return err
+		}
+	}
+	if err := c.leaves.Err(); err != nil {
+		return err
+	}
+	return c.finish()
+}
+
+// takeCheckpoints checks the checkpoints of at most idx leaves.
+func (c *check) takeCheckpoints(idx int64) error {
+	for c.checkpoints.ok && c.checkpoints.idx <= idx {
+		c.tree.Checkpoint(c.checkpoints.idx, c.checkpoints.row)
+		if err := c.checkpoints.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// opening checks a leaf's opening row against the leaf, and with keys against its commitment.
+func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, ciphertext []byte) {
+	commit := c.parsed.Commit()
+	switch has := commit != (entrylog.Hash{}); {
+	case has && !o.Has:
+		c.res.Add("opening", key(idx), "is missing: the leaf commits to one")
+	case !has && o.Has:
+		c.res.Add("opening", key(idx), "the leaf commits to none")
+	}
+	if !o.Has {
+		return
+	}
+	if want := c.years.of(c.parsed.AtMS(), c.zone); int64(want) != year {
+		c.res.Add("opening", key(idx), "fiscal_year is %d, the leaf gives %d", year, want)
+	}
+	if want := c.parsed.Class(); string(class) != string(want) {
+		c.res.Add("opening", key(idx), "class is %q, the leaf gives %q", class, want)
+	}
+	if c.keys == nil || commit == (entrylog.Hash{}) {
+		return
+	}
+	_, _, _, err := c.keys.Open(commit, keystore.Sealed{
+		Period: keystore.Period{FiscalYear: int(year), Class: entrylog.Class(class)}, RowKey: rowKey, Ciphertext: ciphertext, PersonRef: o.Person,
+	})
+	switch {
+	case errors.Is(err, keystore.ErrNoKey):
+		c.res.Erased++
+	case err != nil:
+		c.res.Add("opening", key(idx), "%v", err)
+	default:
+		c.res.Openings++
+	}
+}
+
+// leaf folds one leaf and compares the rows that follow from it.
+func (c *check) leaf(idx int64, o attempt.Ref) error {
+	p := &c.parsed
+	switch p.Kind {
+	case entrylog.KindDecision:
+		l, fresh, err := c.line(idx, p.Decision.Attempt)
+		if err != nil {
+			return err
+		}
+		c.fold.Decision(&l.want, fresh, idx, &p.Decision, o)
+		c.folded(l, fresh, idx)
+	case entrylog.KindRecord:
+		return c.record(idx, o)
+	case entrylog.KindAction:
+		if f, status, ok := attempt.FindingStatus(&p.Action); ok {
+			if st := c.status[f]; st != nil {
+				st.status, st.idx = status, idx
+			} else {
+				c.res.Add("log_leaf", key(idx), "moves finding %d, which does not exist", f)
+			}
+		}
+	case entrylog.KindSystem:
+		return c.system(idx)
+	}
+	return nil
+}
+
+func (c *check) record(idx int64, o attempt.Ref) (err error) {
+	r := &c.parsed.Record
+	if c.body, err = wire.ParseRecord(r.Body); err != nil {
+		c.res.Add("log_leaf", key(idx), "record body: %v", err)
+		return nil
+	}
+	if err := c.chainRecord(idx, r, &c.body); err != nil {
+		return err
+	}
+	if c.body.Attempt == (door.Attempt{}) {
+		return nil
+	}
+	l, fresh, err := c.line(idx, c.body.Attempt)
+	if err != nil {
+		return err
+	}
+	c.fold.Record(&l.want, fresh, idx, r, &c.body, o)
+	c.folded(l, fresh, idx)
+	return nil
+}
+
+// line finds the attempt a leaf belongs to; fresh says that the leaf is its first.
+func (c *check) line(idx int64, id [16]byte) (l *line, fresh bool, err error) {
+	if l := c.open[id]; l != nil {
+		return l, false, nil
+	}
+	l = &line{}
+	c.open[id] = l
+	if l.stored, l.has, err = c.attempts.take(idx, c.strayAttempt); err != nil {
+		return nil, false, err
+	}
+	if l.has && l.stored.ID != id {
+		c.strayAttempt(idx, l.stored)
+		l.has = false
+	}
+	if !l.has {
+		c.res.Add("attempt", attemptKey(id), "no row with first_idx %d", idx)
+	}
+	for { // its leaves
+		n, ok, err := c.following.take(idx, c.strayFollowing)
+		if err != nil {
+			return nil, false, err
+		}
+		if !ok {
+			return l, true, nil
+		}
+		l.leaves = append(l.leaves, n)
+	}
+}
+
+func (c *check) strayAttempt(first int64, r attempt.Row) {
+	c.res.Add("attempt", attemptKey(r.ID), "first_idx is %d, where no leaf begins this attempt", first)
+}
+
+func (c *check) strayFollowing(first, idx int64) {
+	c.res.Add("attempt_leaf", fmt.Sprintf("%d/%d", first, idx), "belongs to no attempt")
+}
+
+// folded compares the attempt's rows once its last leaf was met.
+func (c *check) folded(l *line, fresh bool, idx int64) {
+	if !fresh {
+		k := fmt.Sprintf("%d/%d", l.want.First, idx)
+		for len(l.leaves) > 0 && l.leaves[0] < idx {
+			c.strayFollowing(l.want.First, l.leaves[0])
+			l.leaves = l.leaves[1:]
+		}
+		if len(l.leaves) > 0 && l.leaves[0] == idx {
+			l.leaves = l.leaves[1:]
+		} else if l.has {
+			c.res.Add("attempt_leaf", k, "is missing")
+		}
+	}
+	if l.has && l.stored.Last == idx {
+		c.compareLine(l)
+		delete(c.open, l.want.ID)
+	}
+}
+
+func (c *check) compareLine(l *line) {
+	for _, d := range attempt.Diff(&l.stored, &l.want) {
+		c.res.Add("attempt", attemptKey(l.want.ID), "%s", d)
+	}
+	for _, n := range l.leaves {
+		c.strayFollowing(l.want.First, n)
+	}
+}
+
+func (c *check) system(idx int64) error {
+	y := &c.parsed.System
+	switch y.Name {
+	case entrylog.SystemFinding:
+		return c.finding(idx, y)
+	case entrylog.SystemGap:
+		c.chainGap(idx, y)
+	case entrylog.SystemCoverage:
+		want, ok := attempt.ParseCoverage(idx, y)
+		row, found, err := c.coverage.take(idx, c.strayCoverage)
+		if err != nil {
+			return err
+		}
+		if !ok || !found || row != want {
+			c.res.Add("coverage", key(idx), "is not what the leaf says")
+		}
+	case entrylog.SystemQuarantine:
+		q, found, err := c.quarantine.take(idx, c.strayQuarantine)
+		if err != nil {
+			return err
+		}
+		var epoch [16]byte
+		copy(epoch[:], q.epoch)
+		want := attempt.QuarantineLeaf(q.gateway, epoch, uint64(q.seq), q.body, y.AtMS)
+		if !found || len(q.epoch) != 16 || !sameValues(want.Values, y.Values) {
+			c.res.Add("quarantine", key(idx), "is not what the leaf says")
+		}
+	case entrylog.SystemPolicy:
+		p, found, err := c.policies.take(idx, c.strayPolicy)
+		if err != nil {
+			return err
+		}
+		want, sum := attempt.PolicyLeaf(p.gateway, p.part, uint64(p.version), p.bytes, y.AtMS)
+		if !found || string(sum[:]) != string(p.sum) || !sameValues(want.Values, y.Values) {
+			c.res.Add("policy_version", key(idx), "is not what the leaf says")
+		}
+	}
+	return nil
+}
+
+func sameValues(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *check) strayCoverage(idx int64, _ attempt.Coverage) {
+	c.res.Add("coverage", key(idx), "follows from no leaf")
+}
+func (c *check) strayQuarantine(idx int64, _ quarantined) {
+	c.res.Add("quarantine", key(idx), "follows from no leaf")
+}
+func (c *check) strayPolicy(idx int64, _ policyRow) {
+	c.res.Add("policy_version", key(idx), "follows from no leaf")
+}
+func (c *check) strayFinding(idx int64, _ attempt.Finding) {
+	c.res.Add("finding", key(idx), "follows from no leaf")
+}
+
+func (c *check) finding(idx int64, y *entrylog.System) error {
+	want, ok := c.fold.ParseFinding(idx, y)
+	if !ok {
+		c.res.Add("log_leaf", key(idx), "the finding is malformed")
+		return nil
+	}
+	row, found, err := c.findings.take(idx, c.strayFinding)
+	if err != nil {
+		return err
+	}
+	st := &findingState{status: want.Status, idx: idx}
+	c.status[idx] = st
+	if !found {
+		c.res.Add("finding", key(idx), "is missing")
+	} else {
+		st.rowSeen, st.rowStatus, st.rowIdx = true, row.Status, row.StatusIdx
+		want.Status, want.StatusIdx = row.Status, row.StatusIdx // compared when all actions are known
+		if row != want {
+			c.res.Add("finding", key(idx), "is not what the leaf says")
+		}
+	}
+	if l := c.open[want.Attempt]; l != nil && want.Attempt != [16]byte{} {
+		c.fold.Finding(&l.want, idx)
+		c.folded(l, false, idx)
+	}
+	return nil
+}
+
+// finish compares everything that is only known at the end.
+func (c *check) finish() error {
+	if err := c.takeCheckpoints(math.MaxInt64); err != nil {
+		return err
+	}
+	for id, l := range c.open {
+		if l.has {
+			c.compareLine(l)
+		} else {
+			for _, n := range l.leaves {
+				c.strayFollowing(l.want.First, n)
+			}
+		}
+		delete(c.open, id)
+	}
+	for idx, st := range c.status {
+		if st.rowSeen && (st.status != st.rowStatus || st.idx != st.rowIdx) {
+			c.res.Add("finding", key(idx), "status is %q by leaf %d, the leaves give %q by %d", st.rowStatus, st.rowIdx, st.status, st.idx)
+		}
+	}
+	err := errors.Join(c.attempts.drain(c.strayAttempt), c.following.drain(c.strayFollowing), c.findings.drain(c.strayFinding),
+		c.quarantine.drain(c.strayQuarantine), c.coverage.drain(c.strayCoverage), c.policies.drain(c.strayPolicy))
+	if err != nil {
+		return err
+	}
+	if err := c.finishChains(); err != nil {
+		return err
+	}
+	return c.strayOpenings()
+}
+
+// strayOpenings names openings without a leaf.
+func (c *check) strayOpenings() error {
+	var n int64
+	if err := c.tx.QueryRowContext(c.ctx, `SELECT count(*) FROM opening`).Scan(&n); err != nil || n == c.openings {
+		return err
+	}
+	rows, err := c.tx.QueryContext(c.ctx, `SELECT idx FROM opening WHERE idx NOT IN (SELECT idx FROM log_leaf)`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var idx int64
+		if err := rows.Scan(&idx); err != nil {
+			return err
+		}
+		c.res.Add("opening", key(idx), "follows from no leaf")
+	}
+	return rows.Err()
+}
