@@ -18,7 +18,7 @@ const (
 type Edge struct {
 	Line  uint8  // 0 = D0, a bit 0; 1 = D1, a bit 1
 	At    int64  // the kernel's monotonic stamp in ns
-	Seqno uint32 // running number over both lines, the first one 0 or 1; it wraps round
+	Seqno uint32 // running number over both lines, from 1 as Linux counts (0 is taken too); it wraps round
 }
 
 // Format never prints the line: it is a bit of a card number.
