@@ -30,7 +30,7 @@ type runCommand struct {
 	Config  string `required:"" type:"existingfile" help:"The gateway's TOML file."`
 	Sim     bool   `help:"Doors and readers in software instead of hardware."`
 	Panel   string `placeholder:"HOST:PORT" help:"With --sim: serve the panel that badges and moves doors, on loopback."`
-	Cards   string `type:"existingfile" help:"With --sim: the named cards of the panel (CSV: label,format,facility_code,card_number,pin)."`
+	Cards   string `type:"existingfile" help:"With --sim: the named cards of the panel (TOML, [[card]] tables)."`
 	Control string `placeholder:"SOCKET" help:"With --sim: take script lines on this Unix socket."`
 	Trace   string `placeholder:"FILE" help:"With --sim: append what locks and readers did to this file."`
 	Debug   bool   `help:"Log more."`

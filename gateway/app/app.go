@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 	_ "time/tzdata" // schedules are read in the site's zone; a gateway's image need not have the table
 
@@ -62,9 +63,10 @@ type App struct {
 	readers  []*reader.Reader
 	uplink   *uplink.Uplink
 	sim      *sim.HAL
-	panel    page // nil = none
+	panel    *demoPanel // nil = none
 	records  recorder
 	quit     context.CancelFunc
+	linked   atomic.Bool
 }
 
 // New builds everything and drives every lock to its secure level; nothing is decided before Run. On
@@ -152,7 +154,7 @@ func (a *App) openSim() error {
 	cfg := a.opt.Config
 	s := sim.Config{
 		Anchor: a.anchor.start, Trace: first(a.opt.Trace, cfg.Sim.Trace), Log: a.opt.Log,
-		SetLink: func(up bool) { a.uplink.Cut(!up) }, Quit: func() { a.quit() },
+		SetLink: func(up bool) { a.uplink.Cut(!up) }, Quit: func() { a.quit() }, Status: a.status,
 	}
 	if path := first(a.opt.Cards, cfg.Sim.Cards); path != "" {
 		cards, err := sim.LoadCards(path)
@@ -182,7 +184,7 @@ func (a *App) openSim() error {
 		return err
 	}
 	if addr := first(a.opt.Panel, cfg.Sim.Panel); addr != "" {
-		a.panel, err = newPanel(a.sim, addr, cfg.Gateway, a.opt.Log)
+		a.panel, err = newPanel(a.sim, addr, a.opt.Log)
 	}
 	return err
 }
@@ -192,6 +194,16 @@ func first(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// status is the simulator's answer to "how do you stand towards the server": linked and in possession of
+// a policy, and how many records wait for an ack.
+func (a *App) status() string {
+	link := "down"
+	if a.linked.Load() && a.policies.Held().Manifest > 0 {
+		link = "up"
+	}
+	return fmt.Sprintf("link=%s pending=%d", link, a.outbox.Stat().Pending)
 }
 
 // addDoor builds one door's loop and readers.
@@ -302,8 +314,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	front.Go(func() { a.saveAges(ctx) })
 	if a.panel != nil {
-		front.Go(func() { errs <- a.panel.Run(ctx) })
-		_, _ = fmt.Fprintf(a.opt.Out, "Panel of %s: %s\n", a.opt.Config.Gateway, a.panel.URL())
+		front.Go(func() { errs <- a.panel.run(ctx) })
+		_, _ = fmt.Fprintf(a.opt.Out, "Panel of %s: %s\n", a.opt.Config.Gateway, a.panel.url())
 	}
 	if path := first(a.opt.Control, a.opt.Config.Sim.Control); path != "" {
 		front.Go(func() { errs <- a.sim.ServeControl(ctx, path) })
