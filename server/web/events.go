@@ -67,11 +67,11 @@ func (h *hub) streams() int {
 
 func (h *hub) close() { h.once.Do(func() { close(h.closed) }) }
 
-// getEvents streams the log's growth as server-sent events. The id of an event is its index in the
+// events streams the log's growth as server-sent events. The id of an event is its index in the
 // log. A client that comes back with Last-Event-ID n gets n+1, n+2, … with none missing and none
 // twice. Between events a `tick` says that the line is alive; `end` that the login is over. A client
 // that does not take a write within Config.EventWrite is dropped.
-func (h *Handler) getEvents(w http.ResponseWriter, rq *request) error {
+func (h *Handler) events(w http.ResponseWriter, rq *request) error {
 	if rq.Method != http.MethodGet {
 		return errBadInput
 	}

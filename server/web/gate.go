@@ -16,7 +16,7 @@ import (
 // maxBody bounds a request's body: the largest form here is a few hundred bytes.
 const maxBody = 64 << 10
 
-// contentPolicy is ui.md §1's. No inline script or style can run, and no other site can be loaded,
+// contentPolicy goes out with every answer. No inline script or style can run, and no other site can be loaded,
 // framed by or posted to.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -166,10 +166,13 @@ func (h *Handler) admit(w http.ResponseWriter, rq *request, rt route) error {
 		}
 		return redirect(w, rq, to)
 	}
+	if rt.account {
+		return nil
+	}
 	if rq.roles&rt.roles == 0 {
 		return errForbidden
 	}
-	if rq.account.MustChange && !strings.HasPrefix(rq.URL.Path, "/me") && rq.URL.Path != "/logout" {
+	if rq.account.MustChange && !strings.HasPrefix(rq.URL.Path, "/me") {
 		if rq.Method != http.MethodGet || rt.passive {
 			return errForbidden
 		}

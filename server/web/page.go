@@ -44,18 +44,18 @@ func loadPages(fsys fs.FS) (map[string]*page, error) {
 
 // Base is what every page's view begins with.
 type Base struct {
-	Lang     Lang
-	Title    string
-	Site     string
-	Nav      []navItem
-	User     *userView // nil = nobody signed in
-	Masked   bool      // names are replaced by tokens on this page
-	Here     string    // path and query of this page, for forms that come back to it
-	ZoneName string
-	Made     string // when this page was made
-	Assets   string
-	Notice   string // a sentence about what was just done
-	Others   []langChoice
+	Lang      Lang
+	Title     string
+	Site      string
+	Nav       []navItem
+	User      *userView // nil = nobody signed in
+	Masked    bool      // names are replaced by tokens on this page
+	Here      string    // path and query of this page, for forms that come back to it
+	ZoneName  string
+	Made      string // when this page was made
+	Assets    string
+	Notice    string // a sentence about what was just done
+	Languages []langChoice
 
 	words catalogue
 	zone  *time.Location
@@ -103,7 +103,7 @@ func (h *Handler) base(rq *request, titleKey string) Base {
 		b.Here = rq.URL.RequestURI()
 	}
 	for _, l := range []Lang{Japanese, English} {
-		b.Others = append(b.Others, langChoice{l, words.say("lang." + string(l)), l == rq.lang})
+		b.Languages = append(b.Languages, langChoice{l, words.say("lang." + string(l)), l == rq.lang})
 	}
 	if key := rq.URL.Query().Get("done"); key != "" && words.has("done."+key) {
 		b.Notice = words.say("done." + key)

@@ -2,7 +2,7 @@ package web
 
 import "net/http"
 
-// Groups of roles by ui.md §4's letters (D26).
+// Groups of roles by the letters of their screens (D26).
 const (
 	groupF = RoleSet(1<<RoleZoneManager | 1<<RoleSectionManager | 1<<RoleReviewer)
 	groupS = RoleSet(1 << RoleCSIRT)
@@ -14,10 +14,11 @@ const (
 	all    = desk | 1<<RoleApplicant | 1<<RoleFacilitySection
 )
 
-// route is one line of the table. Without roles and without public nobody gets in.
+// route is one line of the table. Without roles, account and public nobody gets in.
 type route struct {
 	pattern string // "METHOD /path" of http.ServeMux
 	public  bool   // no login needed
+	account bool   // any account that is signed in, even without a role in force
 	roles   RoleSet
 	// passive routes are fetched by the page itself: they do not count as activity of a person,
 	// and without a session they answer 401 instead of showing the login page.
@@ -34,12 +35,12 @@ func routes() []route {
 		{pattern: "GET /login", public: true, serve: (*Handler).getLogin},
 		{pattern: "POST /login", public: true, serve: (*Handler).postLogin},
 		{pattern: "POST /language", public: true, serve: (*Handler).postLanguage},
-		{pattern: "POST /logout", roles: all, serve: (*Handler).postLogout},
+		{pattern: "POST /logout", account: true, serve: (*Handler).postLogout},
 
 		{pattern: "GET /{$}", roles: all, serve: (*Handler).getHome},
 		{pattern: "GET /live", roles: desk, serve: (*Handler).getLive},
 		{pattern: "GET /live/fragment", roles: desk, passive: true, serve: (*Handler).getLiveFragment},
-		{pattern: "GET /events", roles: desk, passive: true, serve: (*Handler).getEvents},
+		{pattern: "GET /events", roles: desk, passive: true, serve: (*Handler).events},
 		{pattern: "GET /log", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getLog},
 		{pattern: "GET /log/{attempt}", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getAttempt},
 		{pattern: "GET /findings", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getFindings},
@@ -54,4 +55,13 @@ func routes() []route {
 		{pattern: "POST /me/password", roles: all, serve: (*Handler).postPassword},
 		{pattern: "POST /me/sessions/revoke", roles: all, serve: (*Handler).postRevoke},
 	}
+}
+
+// Patterns lists the patterns of the route table, for the test that tries them all.
+func Patterns() []string {
+	var out []string
+	for _, rt := range routes() {
+		out = append(out, rt.pattern)
+	}
+	return out
 }

@@ -25,7 +25,7 @@ import (
 //go:embed templates/*.html catalogue/*.toml static
 var files embed.FS
 
-// Limits of a login session (ui.md §2); both are settings.
+// Limits of a login session; both are settings.
 const (
 	// DefaultIdle ends a session on which nobody acted: long enough for a phone call at the
 	// counter, short enough for a desk left at lunch.

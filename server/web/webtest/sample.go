@@ -83,7 +83,7 @@ func Sample(m *Memory, now time.Time) {
 		{ID: "f-3", Kind: "held_open", Severity: web.SeverityHigh, At: ago(80 * time.Second), Door: back, DoorName: "サーバ室 裏口", Gateway: "gw-1", Open: true, Count: 1, Leaf: 10430},
 		{ID: "f-2", Kind: "decision_mismatch", Severity: web.SeverityMedium, At: ago(8 * time.Minute), Door: media, DoorName: "媒体保管庫", Gateway: "gw-2",
 			Who: Yoshida, Attempt: AttemptID(7), Open: true, Count: 1, Leaf: 10402},
-		{ID: "f-1", Kind: "exit_irregular", Severity: web.SeverityLow, At: ago(28 * time.Minute), Door: room, DoorName: "サーバ室 正面", Gateway: "gw-1",
+		{ID: "f-1", Kind: "exit_invalid_card", Severity: web.SeverityLow, At: ago(28 * time.Minute), Door: room, DoorName: "サーバ室 正面", Gateway: "gw-1",
 			Who: Hokke, Attempt: AttemptID(4), Open: true, Count: 3, Leaf: 10381},
 		{ID: "f-0", Kind: "some_future_kind", At: ago(26 * time.Hour), Gateway: "gw-2", Count: 1, Leaf: 9021},
 	}

@@ -1,0 +1,236 @@
+package web_test
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"monban/server/web"
+	"monban/server/web/webtest"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// probe is how one line of the route table is tried.
+type probe struct {
+	pattern, path string
+	form          url.Values
+}
+
+var probes = []probe{
+	{"GET /static/{file...}", "/static/app.css", nil},
+	{"GET /setup", "/setup", nil},
+	{"POST /setup", "/setup", url.Values{}},
+	{"GET /login", "/login", nil},
+	{"POST /login", "/login", url.Values{"name": {"x"}, "password": {"x"}}},
+	{"POST /language", "/language", url.Values{"language": {"ja"}}},
+	{"POST /logout", "/logout", url.Values{}},
+	{"GET /{$}", "/", nil},
+	{"GET /live", "/live", nil},
+	{"GET /live/fragment", "/live/fragment", nil},
+	{"GET /events", "/events?from=bad", nil}, // 400 for those who may: a stream would not end
+	{"GET /log", "/log", nil},
+	{"GET /log/{attempt}", "/log/" + webtest.AttemptID(9), nil},
+	{"GET /findings", "/findings", nil},
+	{"GET /doors", "/doors", nil},
+	{"GET /accounts", "/accounts", nil},
+	{"POST /accounts", "/accounts", url.Values{}},
+	{"POST /accounts/{id}/suspend", "/accounts/" + accountID(web.RoleApplicant) + "/suspend", url.Values{}},
+	{"POST /accounts/{id}/resume", "/accounts/" + accountID(web.RoleApplicant) + "/resume", url.Values{}},
+	{"GET /me", "/me", nil},
+	{"POST /me/password", "/me/password", url.Values{}},
+	{"POST /me/sessions/revoke", "/me/sessions/revoke", url.Values{"session": {"none"}}},
+	{"(unlisted)", "/admin", nil},
+	{"(unlisted)", "/api/doors/server-room-1/unlock", url.Values{}},
+	{"(other method)", "/live", url.Values{}},
+}
+
+// RA-1: every route × {nobody, expired session, no role, suspended, each of the eleven roles}
+// against a golden table. What is not in the table is 403 for everybody.
+func TestRouteMatrix(t *testing.T) {
+	s := newSite(t, func(c *web.Config) {
+		c.Throttle = web.Throttle{AccountBurst: 1e6, AccountEvery: time.Second, AddressBurst: 1e6, AddressEvery: time.Second}
+	})
+	phc, _ := web.HashPassword(goodPassword, cheap)
+	s.mem.PutAccount(web.Account{ID: "NOROLE", Name: "norole", FullName: "x", PasswordHash: phc})
+	s.mem.PutAccount(web.Account{ID: "OLD", Name: "old", FullName: "x", PasswordHash: phc,
+		Roles: []web.Assignment{{Role: web.RoleCSIRT, Until: time.Now().Add(-time.Minute)}, {Role: web.RoleAuditor, From: time.Now().Add(time.Hour)}}})
+	type column struct {
+		name  string
+		login string // "" = nobody
+	}
+	columns := []column{{"nobody", ""}, {"expired", "expired"}, {"no role", "norole"}, {"role not in force", "old"}}
+	for _, r := range web.Roles() {
+		columns = append(columns, column{r.String(), r.String()})
+	}
+	var got strings.Builder
+	for _, p := range probes {
+		method := http.MethodGet
+		if p.form != nil {
+			method = http.MethodPost
+		}
+		fmt.Fprintf(&got, "%s %s\n", method, p.path)
+		for _, c := range columns {
+			cookie := ""
+			switch c.login {
+			case "":
+			case "expired":
+				cookie = "monban_session=" + strings.Repeat("A", 43)
+			default:
+				cookie = s.login(c.login)
+			}
+			res := s.ask(request(method, p.path, cookie, p.form))
+			to := ""
+			if at := res.Header.Get("Location"); at != "" {
+				to = " → " + at
+			}
+			fmt.Fprintf(&got, "\t%-24s %d%s\n", c.name, res.StatusCode, to)
+		}
+	}
+	const golden = "testdata/routes.golden"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		for i, line := range strings.Split(got.String(), "\n") {
+			if w := strings.Split(string(want), "\n"); i >= len(w) || w[i] != line {
+				t.Errorf("line %d: %q differs from the golden table; look, then run with -update", i+1, line)
+				break
+			}
+		}
+	}
+}
+
+// RA-1: a route without a probe fails the build, so the golden table is whole.
+func TestEveryRouteIsProbed(t *testing.T) {
+	probed := map[string]bool{}
+	for _, p := range probes {
+		probed[p.pattern] = true
+	}
+	for _, pattern := range web.Patterns() {
+		if !probed[pattern] {
+			t.Errorf("route %q has no line in the matrix", pattern)
+		}
+		delete(probed, pattern)
+	}
+	for p := range probed {
+		if !strings.HasPrefix(p, "(") {
+			t.Errorf("probe of %q, which is no route", p)
+		}
+	}
+}
+
+// Cross-site requests: what a browser says about where a request came from decides.
+func TestCrossSite(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login("csirt")
+	for _, c := range []struct {
+		site, origin string
+		want         int
+	}{
+		{"cross-site", "https://evil.example", 403},
+		{"same-site", "http://other." + host, 403},
+		{"", "https://evil.example", 403},
+		{"", "null", 403},
+		{"same-origin", "http://" + host, 303},
+		{"none", "", 303},
+		{"", "http://" + host, 303},
+		{"", "", 303}, // no browser: no cookie of somebody else either
+	} {
+		r := request(http.MethodPost, "/language", cookie, url.Values{"language": {"en"}})
+		r.Header.Del("Sec-Fetch-Site")
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		res := s.ask(r)
+		s.status(fmt.Sprintf("site %q origin %q", c.site, c.origin), res, c.want)
+	}
+}
+
+// Security headers stand on every answer, refusals and static files too.
+func TestHeaders(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login("zone_manager")
+	want := map[string]string{
+		"Content-Security-Policy":    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"X-Content-Type-Options":     "nosniff",
+		"Referrer-Policy":            "no-referrer",
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Cache-Control":              "no-store",
+	}
+	for _, path := range []string{"/live", "/log", "/login", "/nowhere", "/log/zzz", "/static/app.css", "/static/none.css", "/live/../live", "/"} {
+		for _, c := range []string{"", cookie} {
+			res := s.get(path, c)
+			for k, v := range want {
+				if k == "Cache-Control" && path == "/static/app.css" {
+					v = "no-cache"
+				}
+				if got := strings.Join(res.Header.Values(k), "|"); got != v {
+					t.Errorf("%s (%s): %s = %q, want %q", path, res.Status, k, got, v)
+				}
+			}
+		}
+	}
+	res := s.post("/login", "", url.Values{"name": {"csirt"}, "password": {goodPassword}})
+	for _, c := range res.Cookies() {
+		if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.MaxAge != 0 || !c.Expires.IsZero() {
+			t.Errorf("session cookie %v", c)
+		}
+	}
+	tls := newSite(t, func(c *web.Config) { c.TLS = true })
+	res = tls.post("/login", "", url.Values{"name": {"csirt"}, "password": {goodPassword}})
+	if c := res.Cookies(); len(c) != 1 || !c[0].Secure || c[0].Name != "__Host-monban_session" {
+		t.Errorf("over TLS: cookies %v", c)
+	}
+}
+
+// A body larger than the limit is refused before anything is done with it.
+func TestBodyLimit(t *testing.T) {
+	s := newSite(t, nil)
+	res := s.post("/login", "", url.Values{"name": {"csirt"}, "password": {strings.Repeat("x", 1<<20)}})
+	s.status("1 MiB", res, http.StatusRequestEntityTooLarge)
+	if len(s.mem.Actions()) != 0 {
+		t.Error("something was done")
+	}
+}
+
+// GET changes nothing but adding leaves about views.
+func TestGetChangesNothing(t *testing.T) {
+	s := newSite(t, nil)
+	cookies := map[string]string{}
+	for _, r := range web.Roles() {
+		cookies[r.String()] = s.login(r.String())
+	}
+	accounts, _ := s.mem.ListAccounts(t.Context())
+	before, sessions, leaves := fmt.Sprint(accounts), fmt.Sprint(s.mem.SessionHashes()), len(s.mem.Actions())
+	for _, p := range probes {
+		if p.form == nil {
+			for _, c := range cookies {
+				s.get(p.path, c)
+			}
+		}
+	}
+	accounts, _ = s.mem.ListAccounts(t.Context())
+	if fmt.Sprint(accounts) != before || fmt.Sprint(s.mem.SessionHashes()) != sessions {
+		t.Error("a GET changed accounts or sessions")
+	}
+	for _, k := range s.kinds(leaves) {
+		if !strings.HasPrefix(string(k), "view_") {
+			t.Errorf("a GET wrote a leaf %q", k)
+		}
+	}
+}
