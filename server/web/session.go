@@ -30,11 +30,9 @@ const touchEvery = time.Minute
 // newSessions sets scs up: hashed tokens in our own table, a cookie that no script reads and no
 // other site sends.
 func newSessions(cfg Config, src Sessions) *scs.SessionManager {
-	m := scs.New()
-	m.IdleTimeout, m.Lifetime = cfg.Idle, cfg.Absolute
-	m.HashTokenInStore = true
-	m.Codec = sessionCodec{}
-	m.Store = sessionStore{src}
+	// Not scs.New: it starts a goroutine for a store in memory that would never be used or stopped.
+	m := &scs.SessionManager{IdleTimeout: cfg.Idle, Lifetime: cfg.Absolute, HashTokenInStore: true,
+		Codec: sessionCodec{}, Store: sessionStore{src}}
 	m.Cookie.Name = "monban_session"
 	m.Cookie.Secure = cfg.TLS
 	if cfg.TLS {

@@ -156,3 +156,6 @@ func (h *Handler) Notify() { h.hub.notify() }
 
 // Close ends all live streams, so that http.Server.Shutdown does not wait for them.
 func (h *Handler) Close() { h.hub.close() }
+
+// Streams is the number of live clients connected now.
+func (h *Handler) Streams() int { return h.hub.streams() }
