@@ -105,6 +105,7 @@ func TestPull(t *testing.T) {
 	}{
 		"older manifest":             {first, WhyWayBack},
 		"newer manifest, older part": {mustPolicy(t, 3, [3]uint64{1, 1, 0}), WhyWayBack},
+		"older manifest, newer part": {mustPolicy(t, 1, [3]uint64{1, 3, 0}), WhyWayBack},
 		"the same again":             {second, WhyStale},
 	} {
 		if out := r.policy(c.p); why(out) != c.want || len(r.wants(out)) != 0 {
