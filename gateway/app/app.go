@@ -67,6 +67,7 @@ type App struct {
 	records  recorder
 	quit     context.CancelFunc
 	linked   atomic.Bool
+	current  atomic.Pointer[access.Policy] // what the readers ask: is this a card of the site?
 }
 
 // New builds everything and drives every lock to its secure level; nothing is decided before Run. On
@@ -236,7 +237,7 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 		rc := reader.Config{
 			Door: dc.Door, Side: access.SideEnter, Reader: devices.Enter, Keypad: keypad,
 			Keys:    reader.Keys{Card: a.id.Keys.CardKey, PIN: a.id.Keys.PINKey, Gateway: a.id.Keys.GatewayKey, Ask: ask},
-			PINWait: dc.PINWait, Now: a.anchor.now, Reads: reads, Log: a.opt.Log,
+			PINWait: dc.PINWait, Now: a.anchor.now, Reads: reads, Known: a.known, Log: a.opt.Log,
 		}
 		if r.Side == "exit" {
 			rc.Side, rc.Reader = access.SideExit, devices.Exit
@@ -264,12 +265,19 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 
 // applyPolicy gives every door the policy; nil denies every entry.
 func (a *App) applyPolicy(p *access.Policy, rules uint64, since int64) {
+	a.current.Store(p)
 	for _, d := range a.doors {
 		d.SetPolicy(p, rules, since)
 	}
 	if p != nil {
 		a.note(door.EventPolicyApplied, fmt.Sprintf("rules-%d", rules))
 	}
+}
+
+// known reports whether the policy held names a card.
+func (a *App) known(k access.Key) bool {
+	_, ok := a.current.Load().Credential(k)
+	return ok
 }
 
 // note records an event of the gateway itself.

@@ -6,7 +6,7 @@ import (
 	"monban/firmware/mono"
 )
 
-// The limit of one reader: at most 60 reads in any minute (a door that people queue at sees 20). A
+// The limit of one reader for reads that are no card known to the policy: at most 60 in any minute. A
 // burst of limitBurst passes at once; after that one read each limitEvery, which trying all 65,536
 // numbers of one facility code would need 20 hours for.
 const (

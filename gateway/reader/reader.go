@@ -114,11 +114,14 @@ type Config struct {
 	// the reader has checked. A clear link is always capped to uid_only.
 	Cap     card.Assurance
 	Keys    Keys
-	PINWait time.Duration    // 0 = DefaultPINWait
-	Rand    io.Reader        // nil = crypto/rand
-	Now     func() mono.Time // on the scale of the signals' times
-	Reads   chan<- Read
-	Log     *slog.Logger // nil = none
+	PINWait time.Duration // 0 = DefaultPINWait
+	// Known reports whether the policy held names this card, granted or not; such cards are not
+	// limited. nil = none is known. It is called on the reader's goroutine and must not block.
+	Known func(access.Key) bool
+	Rand  io.Reader        // nil = crypto/rand
+	Now   func() mono.Time // on the scale of the signals' times
+	Reads chan<- Read
+	Log   *slog.Logger // nil = none
 }
 
 // Reader is one reader's goroutine.
@@ -318,17 +321,20 @@ func (r *Reader) train(ctx context.Context, s *session, ev wiegand.Event) error 
 func (r *Reader) card(ctx context.Context, s *session, c card.Credential, at mono.Time, a card.Assurance, repeat bool) error {
 	s.entry.Clear()
 	s.last = presented{}
-	if !r.allowed(ctx, at) {
+	ref := c.Ref(r.cfg.Keys.Card)
+	token := access.Key(ref.Token(r.cfg.Keys.Gateway))
+	// Only cards that nobody holds count as trying: a queue of staff, or a scan beside it, never keeps
+	// a valid card waiting.
+	if !(r.cfg.Known != nil && r.cfg.Known(token)) && !r.allowed(ctx, at) {
 		return nil
 	}
-	ref := c.Ref(r.cfg.Keys.Card)
 	var nonce wire.Nonce
 	if _, err := io.ReadFull(r.cfg.Rand, nonce[:]); err != nil {
 		return fmt.Errorf("nonce: %w", err)
 	}
 	read := Read{
 		Kind: KindCard, At: at, Masked: c.Masked(), Assurance: a, Repeated: repeat,
-		Token: access.Key(ref.Token(r.cfg.Keys.Gateway)), Sealed: wire.SealCard(r.cfg.Keys.Ask, nonce, ref),
+		Token: token, Sealed: wire.SealCard(r.cfg.Keys.Ask, nonce, ref),
 	}
 	if _, err := io.ReadFull(r.cfg.Rand, read.Attempt[:]); err != nil {
 		return fmt.Errorf("attempt id: %w", err)

@@ -36,6 +36,12 @@ type bench struct {
 // run starts a bench in a bubble; the readers listen for a while before anything is presented.
 func run(t *testing.T, keypad string, story func(b *bench)) {
 	t.Helper()
+	runKnown(t, keypad, nil, story)
+}
+
+// runKnown is run with a policy that names the cards of known.
+func runKnown(t *testing.T, keypad string, known func(access.Key) bool, story func(b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		k, err := wiegand.ParseKeypad(keypad)
 		if err != nil {
@@ -52,7 +58,7 @@ func run(t *testing.T, keypad string, story func(b *bench)) {
 		}
 		r, err := New(Config{
 			Door: "a", Side: access.SideEnter, Reader: d.Enter, Formats: []card.Format{"H10301", "H10306"}, Keypad: k,
-			Keys: keys, Now: b.sim.Now, Reads: b.reads, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
+			Keys: keys, Now: b.sim.Now, Reads: b.reads, Known: known, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -282,6 +288,23 @@ func TestScanIsLimited(t *testing.T) {
 		b.rest()
 		if got := b.after("badge a enter H10301 12 34567"); len(got) != 1 || got[0].Kind != KindCard {
 			b.t.Errorf("a valid card after the scan: %v", got)
+		}
+	})
+}
+
+// A queue of known cards is no scan, and a scan beside it keeps none of them waiting.
+func TestKnownCardsAreNotLimited(t *testing.T) {
+	t.Parallel()
+	mine := access.Key(credential(t, "H10301", 12, 34567).Ref(keys.Card).Token(keys.Gateway))
+	runKnown(t, "none", func(k access.Key) bool { return k == mine }, func(b *bench) {
+		for i := range 200 {
+			b.do(fmt.Sprintf("badge a enter H10301 9 %d", i)) // the scan
+			time.Sleep(300 * time.Millisecond)
+			b.rest()
+			if got := b.after("badge a enter H10301 12 34567"); len(got) != 1 || got[0].Kind != KindCard {
+				b.t.Fatalf("presentation %d of a known card during a scan: %v", i, got)
+			}
+			time.Sleep(300 * time.Millisecond)
 		}
 	})
 }

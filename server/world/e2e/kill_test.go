@@ -196,6 +196,11 @@ func (r *killRun) compare(t *testing.T) {
 			byPerson[a.person] = append(byPerson[a.person], a)
 		}
 	}
+	for id, a := range attempts {
+		if a.person == "" {
+			t.Logf("attempt %s names nobody: %+v %+v", id, a, a.decision)
+		}
+	}
 	edges, entered, disturbed := 0, 0, 0
 	for i, list := range r.list {
 		for _, b := range list {
