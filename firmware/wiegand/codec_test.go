@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 	"testing"
 
 	"monban/firmware/card"
@@ -340,5 +341,49 @@ func TestFrames(t *testing.T) {
 	f := mustParse(t, "101")
 	if f.Bit(-1) != 0 || f.Bit(3) != 0 || f.Bit(2) != 1 {
 		t.Error("bits outside the frame")
+	}
+}
+
+// The formats without published frames, held against their description in another way: ones counted
+// in the text of encoded frames.
+func TestDescribedFormats(t *testing.T) {
+	ones := func(s string) int { return strings.Count(s, "1") }
+	halves := func(n int) func(string) bool {
+		return func(s string) bool { return ones(s[:n])%2 == 0 && ones(s[n:])%2 == 1 }
+	}
+	for name, tt := range map[card.Format]struct {
+		fc, cn span
+		parity func(s string) bool
+	}{
+		"Ind26":   {span{1, 12}, span{13, 12}, halves(13)},
+		"ATSW30":  {span{1, 12}, span{13, 16}, halves(13)},
+		"H800002": {span{1, 14}, span{15, 30}, func(s string) bool { return ones(s[:45])%2 == 0 && s[0] != s[45] }},
+		"Avig56":  {span{1, 20}, span{21, 34}, halves(28)},
+		"P10004":  {span{1, 13}, span{14, 18}, nil},
+		"P10001":  {span{4, 12}, span{16, 16}, nil},
+		"Casi40":  {span{}, span{1, 38}, nil},
+		"uid34":   {span{}, span{1, 32}, halves(17)},
+		"uid58":   {span{}, span{1, 56}, halves(29)},
+		"uid66":   {span{}, span{1, 64}, halves(33)},
+		"uid32":   {span{}, span{0, 32}, nil},
+		"uid56":   {span{}, span{0, 56}, nil},
+		"uid64":   {span{}, span{0, 64}, nil},
+	} {
+		l := mustLookup(t, name)
+		if l.fc != tt.fc || l.cn != tt.cn {
+			t.Errorf("%s: fields %v %v", name, l.fc, l.cn)
+		}
+		if tt.parity == nil {
+			if len(l.rules) != 0 {
+				t.Errorf("%s has no parity bits", name)
+			}
+			continue
+		}
+		rapid.Check(t, func(t *rapid.T) {
+			f, err := Encode(l, drawFields(t, l))
+			if err != nil || !tt.parity(bitString(f)) {
+				t.Fatalf("%s: parity differs from the description, %v", name, err)
+			}
+		})
 	}
 }
