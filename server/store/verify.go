@@ -21,6 +21,9 @@ type VerifyOptions struct {
 	// Keys, when given, has every opening decrypted and compared with its leaf's commitment, as far as
 	// its key is still there. Without it, openings are checked for presence, year and class only.
 	Keys *keystore.KeyStore
+	// Structure adds SQLite's own integrity check: that every index holds what its table holds. Pages
+	// find rows through indexes, so a row can be hidden there and nowhere else.
+	Structure bool
 }
 
 // VerifyFile checks a database file that no server needs to run on. An error means that the check
@@ -68,7 +71,28 @@ func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (res entrylog.
 	if err := c.run(); err != nil {
 		return res, err
 	}
+	if opt.Structure {
+		return res, integrityCheck(ctx, tx, &res)
+	}
 	return res, nil
+}
+
+func integrityCheck(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error {
+	rows, err := tx.QueryContext(ctx, `PRAGMA integrity_check`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return err
+		}
+		if line != "ok" {
+			res.Add("sqlite", "integrity_check", "%s", line)
+		}
+	}
+	return rows.Err()
 }
 
 // logZone reads the time zone out of the genesis leaf, which the tree covers like every other.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 	"math"
 
@@ -108,17 +109,22 @@ func (c *check) recordRow(k chainKey, st *chainCheck, seq int64) (recordRow, boo
 }
 
 func (c *check) readPage(k chainKey, st *chainCheck) error {
-	rows, err := c.tx.QueryContext(c.ctx, `SELECT seq, idx, hash FROM record WHERE gateway = ? AND epoch = ? AND seq >= ? ORDER BY seq LIMIT ?`,
+	rows, err := c.tx.QueryContext(c.ctx, `SELECT gateway, epoch, seq, idx, hash FROM record WHERE gateway = ? AND epoch = ? AND seq >= ? ORDER BY seq LIMIT ?`,
 		k.gateway, k.epoch[:], st.from, recordPage)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	st.page = st.page[:0:0]
+	var gateway, epoch sql.RawBytes
 	for rows.Next() {
 		var r recordRow
-		if err := rows.Scan(&r.seq, &r.idx, &r.hash); err != nil {
+		if err := rows.Scan(&gateway, &epoch, &r.seq, &r.idx, &r.hash); err != nil {
 			return err
+		}
+		// A range scan does not look at the key of every row it gives: a damaged one stays in its place.
+		if string(gateway) != k.gateway || string(epoch) != string(k.epoch[:]) {
+			c.res.Add("record", fmt.Sprintf("%s/%x/%d", gateway, epoch, r.seq), "stands among the records of %s", chainName(k))
 		}
 		st.page = append(st.page, r)
 		st.from = r.seq + 1
