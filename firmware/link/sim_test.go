@@ -18,7 +18,7 @@ import (
 
 var (
 	simSeed  = flag.Uint64("seed", 0, "run the simulation with this seed alone")
-	simSeeds = flag.Uint64("seeds", 60, "number of simulated runs")
+	simSeeds = flag.Uint64("seeds", 40, "number of simulated runs")
 )
 
 // packet is a message under way.
