@@ -171,7 +171,7 @@ type exitCode struct {
 func (e exitCode) Error() string { return e.err.Error() }
 
 func (c *verifyCommand) Run(ctx context.Context) error {
-	findings, err := app.Verify(ctx, app.VerifyOptions{Database: c.Database, Keys: c.Keys, Openings: c.Openings, Out: os.Stdout})
+	findings, err := app.Verify(ctx, app.VerifyOptions{Database: c.Database, Keys: c.Keys, Openings: c.Openings, Out: os.Stdout, Progress: os.Stderr})
 	switch {
 	case err != nil:
 		return exitCode{2, fmt.Errorf("could not check: %w", err)}

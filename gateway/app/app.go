@@ -72,36 +72,39 @@ type App struct {
 
 // New builds everything and drives every lock to its secure level; nothing is decided before Run. On
 // an error nothing stays open.
-func New(opt Options) (a *App, err error) {
-	cfg := opt.Config
+func New(opt Options) (*App, error) {
 	if !opt.Sim {
 		return nil, errors.New("drivers for real hardware are not in this version: run with --sim")
 	}
-	a = &App{opt: opt, quit: func() {}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.close())
-		}
-	}()
+	a := &App{opt: opt, quit: func() {}}
+	if err := a.open(); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// open takes everything that Run needs. What it has taken when it fails is given back by close.
+func (a *App) open() (err error) {
+	opt, cfg := a.opt, a.opt.Config
 	if a.id, err = LoadIdentity(cfg.IdentityDir); err != nil {
-		return nil, err
+		return err
 	}
 	if a.anchor, err = newAnchor(kernelClock()); err != nil {
-		return nil, err
+		return err
 	}
 	keys, err := wire.OpenKeys(a.id.Root, cfg.Site, string(a.id.KeysNote))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", cfg.IdentityDir, err)
+		return fmt.Errorf("%s: %w", cfg.IdentityDir, err)
 	}
 	verifiers, err := keys.Verifiers()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+		return fmt.Errorf("data directory: %w", err)
 	}
 	if err := a.openSim(); err != nil { // locks are secured here, before anything that may take time
-		return nil, err
+		return err
 	}
 	a.outbox, err = outbox.Open(outbox.Config{
 		Path: cfg.Path("outbox.db"), Gateway: access.GatewayID(cfg.Gateway),
@@ -109,14 +112,14 @@ func New(opt Options) (a *App, err error) {
 		MaxBytes: int64(cfg.Outbox.MaxMiB) << 20, Reserve: int64(cfg.Outbox.ReserveMiB) << 20,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.records = recorder{a.outbox}
 	cache, err := policycache.Open(policycache.Config{
 		Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: verifiers,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.policies = &policies{cache: cache, apply: a.applyPolicy, wall: func() int64 { return a.anchor.wall(a.anchor.now()) },
 		trusted: a.outbox.Trusted, log: opt.Log}
@@ -133,11 +136,11 @@ func New(opt Options) (a *App, err error) {
 	})
 	for _, d := range cfg.Doors {
 		if err := a.addDoor(d, ask); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	a.policies.load()
-	return a, nil
+	return nil
 }
 
 // kernelClock is how good the kernel says its wall clock is.

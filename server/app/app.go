@@ -46,6 +46,7 @@ type App struct {
 	pub      *policypub.Publisher
 	broker   *broker.Broker // nil with an external one
 	downlink *downlink.Downlink
+	ingest   *ingest.Pipeline
 	health   *health
 	pages    *web.Handler
 	http     *http.Server
@@ -54,40 +55,41 @@ type App struct {
 
 // New opens the site and takes its ports; it serves after Run. Errors are one line each; on an error
 // nothing stays open.
-func New(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (a *App, err error) {
-	a = &App{log: log, out: out, health: newHealth()}
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*App, error) {
+	a := &App{log: log, out: out, health: newHealth()}
+	if err := a.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// open takes everything that Run needs. What it has taken when it fails is given back by close.
+func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	// The pages' port first: it is the one that is most likely taken, and nothing has been touched yet.
 	if a.listener, err = listen(ctx, cfg.HTTP.Listen); err != nil {
-		return nil, err
+		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.close())
-		}
-	}()
-	if a.site, err = OpenSite(cfg, time.Now(), log); err != nil {
-		return nil, err
+	if a.site, err = OpenSite(cfg, time.Now(), a.log); err != nil {
+		return err
 	}
 	if a.pub, err = a.site.publisher(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.pub.Reload(ctx); err != nil {
-		return nil, fmt.Errorf("publish policy: %w", err)
+		return fmt.Errorf("publish policy: %w", err)
 	}
+	a.ingest = ingest.New(a.pub, cfg.Location())
 	address := cfg.MQTT.BrokerURL
 	if address == "" {
 		if a.broker, err = a.newBroker(cfg); err != nil {
-			return nil, err
+			return err
 		}
 		address = "tls://" + a.broker.Addr()
 	}
 	if a.downlink, err = a.newDownlink(cfg, address); err != nil {
-		return nil, err
+		return err
 	}
-	if err := a.newPages(cfg); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return a.newPages(cfg)
 }
 
 // listen takes a TCP port; an error names it.
@@ -133,7 +135,7 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 		Site: cfg.Site, Broker: address, TLS: a.site.CA.ClientTLS(""), Name: ca.ServerName,
 		Signer: sign, Keys: string(a.site.keysNote),
 		Authority: &answers{store: a.site.Store, authority: authority.New(a.pub)},
-		Ingest:    &batches{store: a.site.Store, pipeline: ingest.New(a.pub, cfg.Location())},
+		Ingest:    &batches{a.site.Store, a.ingest, a.health},
 		Health:    listening{a}, Policies: policies{a.pub}, Gateways: newVerifiers(a.site),
 		AskTimeout: cfg.Ask.Timeout.Std(), AskWorkers: cfg.Ask.Workers, MaxGateways: cfg.MQTT.MaxGateways, Log: a.log,
 	})
@@ -251,7 +253,6 @@ func (a *App) offerSetup(ctx context.Context) error {
 
 // sweep looks once a minute for decisions that no record has followed, and ends expired sessions.
 func (a *App) sweep(ctx context.Context) {
-	pipeline := ingest.New(a.pub, a.site.Config.Location())
 	t := time.NewTicker(time.Minute)
 	defer t.Stop()
 	for {
@@ -261,7 +262,7 @@ func (a *App) sweep(ctx context.Context) {
 		case <-t.C:
 			err := a.site.Store.Write(ctx, func(tx *store.Tx) error {
 				now := time.Now().UnixMilli()
-				return errors.Join(pipeline.Sweep(tx, now), tx.DeleteExpiredSessions(now))
+				return errors.Join(a.ingest.Sweep(tx, now), tx.DeleteExpiredSessions(now))
 			})
 			if err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep", slog.Any("err", err))

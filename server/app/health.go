@@ -44,7 +44,7 @@ func (h *health) heard(gw access.GatewayID, hb wire.Heartbeat, at time.Time) {
 }
 
 // said takes a verified hello.
-func (h *health) said(gw access.GatewayID, hello wire.Hello, at time.Time) {
+func (h *health) said(gw access.GatewayID, hello wire.Hello) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b := h.beats[gw]

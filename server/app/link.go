@@ -9,11 +9,9 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/link"
 	"monban/firmware/wire"
-	"monban/server/attempt"
 	"monban/server/authority"
 	"monban/server/downlink"
 	"monban/server/ingest"
-	"monban/server/review"
 	"monban/server/store"
 )
 
@@ -36,6 +34,7 @@ func (a *answers) Answer(ctx context.Context, _ access.GatewayID, ask wire.Ask, 
 type batches struct {
 	store    *store.Store
 	pipeline *ingest.Pipeline
+	health   *health
 }
 
 // Handle implements downlink.Ingest. What it returns is on the disk (I4).
@@ -54,11 +53,12 @@ func (b *batches) Handle(ctx context.Context, gw access.GatewayID, events wire.E
 	}, nil
 }
 
-// Watermark implements downlink.Ingest.
-func (b *batches) Watermark(ctx context.Context, gw access.GatewayID, epoch wire.Epoch) (out downlink.Committed, err error) {
+// Watermark implements downlink.Ingest: how far the rows of the hello's epoch reach.
+func (b *batches) Watermark(ctx context.Context, gw access.GatewayID, hello wire.Hello) (out downlink.Committed, err error) {
+	b.health.said(gw, hello)
 	err = b.store.Read(ctx, func(r *store.ReadTx) error {
-		seq, hash, err := r.Chain(string(gw), epoch)
-		out = downlink.Committed{Epoch: epoch, Seq: seq, Hash: wire.Hash(hash), Checkpoint: b.store.Checkpoint()}
+		done, err := b.pipeline.Greet(r, &hello)
+		out = downlink.Committed{Epoch: done.Epoch, Seq: done.Seq, Hash: done.Hash, Checkpoint: b.store.Checkpoint(), Fork: done.Forked}
 		return err
 	})
 	return out, err
@@ -78,30 +78,11 @@ func (l listening) Finding(gw access.GatewayID, f link.Finding, at time.Time) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		err := l.a.site.Store.Write(ctx, func(tx *store.Tx) error { return find(tx, gw, f, at.UnixMilli()) })
+		err := l.a.site.Store.Write(ctx, func(tx *store.Tx) error {
+			return l.a.ingest.Report(tx, gw, f.Kind, f.Epoch, f.Seq, at.UnixMilli())
+		})
 		if err != nil && !errors.Is(err, store.ErrClosed) {
 			l.a.log.LogAttrs(ctx, slog.LevelError, "finding not logged", slog.String("kind", string(f.Kind)), slog.String("gateway", string(gw)), slog.Any("err", err))
 		}
 	}()
-}
-
-// find logs a finding of the protocol, unless an open one says the same.
-func find(tx *store.Tx, gw access.GatewayID, f link.Finding, atMS int64) error {
-	kind := review.GatewayRolledBack // two running gateways with one key look like a card put back, too
-	if f.Kind == link.FindingFork {
-		kind = review.ChainFork
-	}
-	detail := review.Place(f.Epoch, f.Seq)
-	if f.Kind == link.FindingClone {
-		detail = "clone"
-	}
-	open, err := tx.OpenFinding(string(kind), string(gw), "", detail)
-	if err != nil || open {
-		return err
-	}
-	r := review.New(kind, attempt.NoIndex)
-	_, err = tx.AppendFinding(attempt.Finding{
-		Kind: string(kind), Severity: r.Severity.String(), Gateway: string(gw), Cause: attempt.NoIndex, Detail: detail, AtMS: atMS,
-	}, nil)
-	return err
 }

@@ -226,7 +226,8 @@ func (f *backend) Handle(ctx context.Context, _ access.GatewayID, e wire.Events,
 	return m, nil
 }
 
-func (f *backend) Watermark(_ context.Context, _ access.GatewayID, e wire.Epoch) (downlink.Committed, error) {
+func (f *backend) Watermark(_ context.Context, _ access.GatewayID, hello wire.Hello) (downlink.Committed, error) {
+	e := hello.Epoch
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.mark[e], f.fail

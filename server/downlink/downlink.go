@@ -40,8 +40,8 @@ type Ingest interface {
 	// Handle commits what it can of a batch and returns how far this epoch's rows now reach; only
 	// then is anything acknowledged. It may be called again with the same records.
 	Handle(ctx context.Context, gw access.GatewayID, events wire.Events, receivedAt time.Time) (Committed, error)
-	// Watermark returns how far the rows of an epoch reach; a zero Committed when there is none.
-	Watermark(ctx context.Context, gw access.GatewayID, epoch wire.Epoch) (Committed, error)
+	// Watermark returns how far the rows of the hello's epoch reach; a zero Committed when there are none.
+	Watermark(ctx context.Context, gw access.GatewayID, hello wire.Hello) (Committed, error)
 }
 
 // Committed is how far the committed rows of one epoch reach.

@@ -74,7 +74,7 @@ func (d *Downlink) onSmall(ctx context.Context, gw *gateway, m message) {
 func (d *Downlink) lookup(ctx context.Context, gw *gateway, at time.Time, l link.Lookup) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	c, err := d.cfg.Ingest.Watermark(ctx, gw.id, l.Hello.Epoch)
+	c, err := d.cfg.Ingest.Watermark(ctx, gw.id, l.Hello)
 	if err != nil {
 		d.count.ingestErrors.Add(1)
 		d.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "watermark not read", slog.String("gateway", string(gw.id)), slog.Any("error", err))

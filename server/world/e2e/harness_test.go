@@ -344,8 +344,8 @@ func (l *lockedBuffer) Bytes() []byte {
 	return bytes.Clone(l.b.Bytes())
 }
 
-// heard gives the gateway's line of the machines page's JSON twin… there is none without signing in,
-// so the tests ask the gateway's own metrics: its link and its backlog.
+// status asks a simulated gateway how it stands: whether it holds a lease and a policy, and how many records
+// wait for an ack (−1 = no answer).
 func (s *site) status(gateway string) (linked bool, pending int) {
 	reply, err := s.tell(gateway, "status")
 	if err != nil {
@@ -374,4 +374,10 @@ func (s *site) drained(gateway string) {
 		up, pending := s.status(gateway)
 		return up && pending == 0
 	})
+}
+
+// pause lets a real reader come to rest between two presentations.
+func pause(t *testing.T) {
+	t.Helper()
+	time.Sleep(500 * time.Millisecond)
 }
