@@ -197,10 +197,6 @@ func TestSoleImporters(t *testing.T) {
 				if !match || slices.Contains(list, s.pkg) {
 					continue
 				}
-				// The conformance suite is test code that other packages' tests import.
-				if im == "testing" && s.pkg == "gateway/hal/haltest" {
-					continue
-				}
 				t.Errorf("%s imports %s, which only %s may", s.path, im, row[1])
 			}
 		}
@@ -344,6 +340,23 @@ func TestGatewayBuilds(t *testing.T) {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
+	}
+}
+
+// Neither program links the testing package or a package made for tests.
+func TestProgramsHoldNoTests(t *testing.T) {
+	for _, program := range []string{"./server", "./gateway"} {
+		cmd := exec.Command("go", "list", "-deps", program)
+		cmd.Dir = root
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for dep := range strings.FieldsSeq(string(out)) {
+			if dep == "testing" || strings.HasPrefix(dep, module+"/") && strings.HasSuffix(dep, "test") {
+				t.Errorf("%s links %s", program, dep)
+			}
+		}
 	}
 }
 
