@@ -174,9 +174,9 @@ func TestSlowClientIsDropped(t *testing.T) {
 	}
 	fmt.Fprintf(conn, "GET /events?from=0 HTTP/1.1\r\nHost: x\r\nCookie: %s\r\n\r\n", cookie)
 	fast := s.watch(base, cookie, "?from=0", "")
-	s.mem.Grow(400_000, "record") // 15 MB of events, more than the kernel keeps
+	s.mem.Grow(200_000, "record") // 7 MB of events, more than the kernel keeps
 	s.h.Notify()
-	wantRun(t, fast.ids(t, 400_010), 0)
+	wantRun(t, fast.ids(t, 200_010), 0)
 	fast.body.Close()
 	deadline := time.Now().Add(5 * time.Second)
 	for s.h.Streams() > 0 {

@@ -256,6 +256,9 @@ func (b Base) doorCard(d DoorState) doorCard {
 	default:
 		c.Reader = Tag{b.T("reader.unknown"), ToneLost, "unknown"}
 	}
+	if !d.Linked { // what was told last, not what is
+		c.Contact.Tone, c.Reader.Tone = ToneLost, ToneLost
+	}
 	switch d.Mode {
 	case access.ModeNormal:
 	case access.ModeLocked:

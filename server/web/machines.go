@@ -84,7 +84,9 @@ func (b Base) gatewayCard(g Gateway) gatewayCard {
 	case g.OffsetMS > offsetWarn || g.OffsetMS < -offsetWarn:
 		c.Clock.Tone = ToneWarn
 	}
-	c.Offset = fmt.Sprintf("%+.1f", float64(g.OffsetMS)/1000)
+	if c.Offset = fmt.Sprintf("%+.1f", float64(g.OffsetMS)/1000); c.Offset == "-0.0" || c.Offset == "+0.0" {
+		c.Offset = "0.0"
+	}
 	for _, d := range g.Doors {
 		c.Doors = append(c.Doors, b.doorCard(d))
 	}

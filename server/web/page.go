@@ -190,7 +190,7 @@ func (b Base) person(w Who) Person {
 	case w.Ref == "":
 		return Person{Name: b.T("person.unknown"), Token: true}
 	case b.Masked:
-		return Person{Name: b.T("person.token", "token", b.token(w.Ref)), Section: b.T("person.masked"), Token: true}
+		return Person{Name: b.T("person.token", "token", b.token(w.Ref)), Token: true}
 	case w.Name == "":
 		return Person{Name: b.T("person.erased"), Token: true}
 	}

@@ -62,7 +62,7 @@ function open() {
   stream = new EventSource("/events?from=" + live.dataset.next);
   stream.onmessage = refresh;
   stream.addEventListener("tick", refresh);
-  stream.addEventListener("reset", () => location.reload());
+  stream.addEventListener("reset", refresh); // the log is another one now
   stream.addEventListener("end", () => { stream.close(); location.reload(); });
   stream.onerror = () => {
     if (stream.readyState === EventSource.CLOSED) { setTimeout(open, 5000); }

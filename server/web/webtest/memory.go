@@ -269,7 +269,9 @@ func (m *Memory) RecordAction(_ context.Context, act web.Action) error {
 func (m *Memory) Overview(context.Context, bool) (web.Overview, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.View, nil
+	v := m.View
+	v.Size = uint64(len(m.leaves))
+	return v, nil
 }
 
 // DayLog implements web.Log.
