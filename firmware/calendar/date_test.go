@@ -129,6 +129,9 @@ func TestStart(t *testing.T) {
 		{"America/Sao_Paulo", "2018-02-18", "2018-02-18 03:00:00"}, // 24:00 was 23:00 again
 		{"America/Havana", "2026-11-01", "2026-11-01 04:00:00"},    // 00:00 comes twice
 		{"America/Havana", "2026-11-02", "2026-11-02 05:00:00"},
+		{"Asia/Amman", "2021-10-29", "2021-10-28 21:00:00"},      // 00:00 comes twice, east of Greenwich
+		{"Atlantic/Azores", "2026-10-25", "2026-10-25 00:00:00"}, // 00:00 comes twice
+		{"Asia/Amman", "2021-03-26", "2021-03-25 22:00:00"},      // 00:00 is skipped
 		{"Europe/Berlin", "2026-03-29", "2026-03-28 23:00:00"},
 		{"Europe/Berlin", "2026-03-30", "2026-03-29 22:00:00"},
 		{"Europe/Berlin", "2026-10-25", "2026-10-24 22:00:00"},

@@ -108,7 +108,7 @@ func ContainsMS(spans []Interval, ms int64) bool {
 }
 
 // NextChange is the first instant after t at which the schedule begins or ceases to hold. ok is
-// false when nothing changes within the next 10 years.
+// false when nothing changes for ten years and more.
 func (s *Schedule) NextChange(c *Calendar, t time.Time, loc *time.Location) (at time.Time, ok bool) {
 	if loc == nil || len(s.Windows) == 0 && len(s.Exceptions) == 0 {
 		return time.Time{}, false
@@ -122,7 +122,7 @@ func (s *Schedule) NextChange(c *Calendar, t time.Time, loc *time.Location) (at 
 		}
 		for _, i := range spans {
 			for _, ms := range [...]int64{i.StartMS, i.EndMS} {
-				if at := time.UnixMilli(ms).In(loc); at.After(t) && s.Contains(c, at, loc) != now {
+				if at := time.UnixMilli(ms).In(loc); s.Contains(c, at, loc) != now {
 					return at, true
 				}
 			}
