@@ -156,6 +156,10 @@ func (s *scan) readChain(p *pages, bucket element, e *epochRow, keepRow keep) er
 		if !bytes.Equal(key, seqKey(r.seq)) {
 			return errRow
 		}
+		// A last record that was chained anew continues the chain, but not to the head that was written.
+		if known && (r.seq > e.head || r.seq == e.head && r.hash != e.headHash || r.seq == e.acked && r.hash != e.ackedHash) {
+			return errRow
+		}
 		if err := c.accept(r); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ var japanese = words{
 	"cut": "通信を切る", "restore": "通信を戻す",
 	"lock": "錠", "released": "解錠", "secured": "施錠", "none": "錠なし(記録のみ)",
 	"contact": "扉", "open": "開いています", "closed": "閉まっています",
-	"tamper": "こじ開け検知", "fire": "火災信号", "strike": "錠の故障", "alarm": "あり",
+	"tamper": "いたずら検知", "fire": "火災信号", "strike": "錠の故障", "alarm": "あり",
 	"enter": "入口リーダ", "exit": "出口リーダ", "lost": "応答なし",
 	"card": "カード", "show": "かざす", "pin": "暗証番号", "key": "入力する",
 	"doorGroup": "扉の操作", "pass": "開けて入る", "return": "内側から出る", "hold": "開けたままにする",
