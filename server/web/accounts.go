@@ -140,7 +140,7 @@ func (h *Handler) postAccount(w http.ResponseWriter, rq *request) error {
 }
 
 // postSuspend ends an account's sessions at once. Nobody suspends the own account: the last one
-// would be gone for good.
+// would be gone for good. (RA-4: each of these acts is one leaf.)
 func (h *Handler) postSuspend(w http.ResponseWriter, rq *request) error {
 	return h.setSuspended(w, rq, true, ActionAccountSuspended, "suspended")
 }
@@ -149,24 +149,71 @@ func (h *Handler) postResume(w http.ResponseWriter, rq *request) error {
 	return h.setSuspended(w, rq, false, ActionAccountResumed, "resumed")
 }
 
-func (h *Handler) setSuspended(w http.ResponseWriter, rq *request, on bool, kind ActionKind, done string) error {
-	if err := rq.form(); err != nil {
+// postReset gives out a new password for somebody who forgot theirs: shown once, to be changed at
+// the next login. It ends the account's sessions. Who did it is a leaf, and the owner notices: the
+// old password no longer works.
+func (h *Handler) postReset(w http.ResponseWriter, rq *request) error {
+	id, why, err := h.reasonFor(w, rq)
+	if err != nil {
 		return err
 	}
-	id, why := rq.PathValue("id"), strings.TrimSpace(rq.post("reason"))
-	refuse := func(key string) error {
-		v, err := h.accountsView(rq)
-		if err != nil {
-			return err
-		}
-		v.Fault = v.T(key)
-		return h.renderStatus(w, rq, "accounts", v, http.StatusUnprocessableEntity)
+	a, err := h.src.Accounts.AccountByID(rq.Context(), id)
+	if err != nil {
+		return fmt.Errorf("account: %w", err)
 	}
+	given := givenPassword()
+	phc, err := h.hash(rq.Context(), given)
+	if err != nil {
+		return err
+	}
+	must, act := true, rq.action(ActionPasswordReset, id)
+	act.Reason = why
+	if err := h.src.Accounts.ChangeAccount(rq.Context(), id, AccountChange{PasswordHash: &phc, MustChange: &must}, act); err != nil {
+		return fmt.Errorf("reset password: %w", err)
+	}
+	if err := h.src.Sessions.DeleteAccountSessions(rq.Context(), id, ""); err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	h.account.forget(strings.ToLower(a.Name))
+	v, err := h.accountsView(rq)
+	if err != nil {
+		return err
+	}
+	v.Given, v.GivenT = given, v.T("account.given", "name", a.Name)
+	return h.render(w, rq, "accounts", v)
+}
+
+// reasonFor reads whom an act is for and why. It refuses, with the page, an act without a reason
+// and one on the own account.
+func (h *Handler) reasonFor(w http.ResponseWriter, rq *request) (id, why string, err error) {
+	if err := rq.form(); err != nil {
+		return "", "", err
+	}
+	id, why = rq.PathValue("id"), strings.TrimSpace(rq.post("reason"))
+	key := ""
 	switch {
 	case id == rq.account.ID:
-		return refuse("account.not_self")
+		key = "account.not_self"
 	case why == "" || len(why) > 1000 || !utf8.ValidString(why):
-		return refuse("account.reason_missing")
+		key = "account.reason_missing"
+	default:
+		return id, why, nil
+	}
+	v, err := h.accountsView(rq)
+	if err != nil {
+		return "", "", err
+	}
+	v.Fault = v.T(key)
+	if err := h.renderStatus(w, rq, "accounts", v, http.StatusUnprocessableEntity); err != nil {
+		return "", "", err
+	}
+	return "", "", errAnswered
+}
+
+func (h *Handler) setSuspended(w http.ResponseWriter, rq *request, on bool, kind ActionKind, done string) error {
+	id, why, err := h.reasonFor(w, rq)
+	if err != nil {
+		return err
 	}
 	act := rq.action(kind, id)
 	act.Reason = why

@@ -50,6 +50,7 @@ func routes() []route {
 		{pattern: "POST /accounts", roles: groupC | groupD, serve: (*Handler).postAccount},
 		{pattern: "POST /accounts/{id}/suspend", roles: groupC | groupD, serve: (*Handler).postSuspend},
 		{pattern: "POST /accounts/{id}/resume", roles: groupC | groupD, serve: (*Handler).postResume},
+		{pattern: "POST /accounts/{id}/reset", roles: groupC | groupD, serve: (*Handler).postReset},
 
 		{pattern: "GET /me", roles: all, serve: (*Handler).getMe},
 		{pattern: "POST /me/password", roles: all, serve: (*Handler).postPassword},

@@ -42,6 +42,7 @@ var probes = []probe{
 	{"POST /accounts", "/accounts", url.Values{}},
 	{"POST /accounts/{id}/suspend", "/accounts/" + accountID(web.RoleApplicant) + "/suspend", url.Values{}},
 	{"POST /accounts/{id}/resume", "/accounts/" + accountID(web.RoleApplicant) + "/resume", url.Values{}},
+	{"POST /accounts/{id}/reset", "/accounts/" + accountID(web.RoleApplicant) + "/reset", url.Values{}},
 	{"GET /me", "/me", nil},
 	{"POST /me/password", "/me/password", url.Values{}},
 	{"POST /me/sessions/revoke", "/me/sessions/revoke", url.Values{"session": {"none"}}},

@@ -230,6 +230,19 @@ func TestSessionDiesWithAccount(t *testing.T) {
 	s.status("resume", s.post(path+"/resume", boss, url.Values{"reason": {"復職"}}), 303)
 	s.status("the old session stays dead", s.get("/log", victim), 303)
 	s.status("login of the resumed", s.post("/login", "", url.Values{"name": {"auditor"}, "password": {goodPassword}}), 303)
+	// A forgotten password: a new one, shown once, to be changed; the sessions end.
+	victim, n = s.login("auditor"), len(s.mem.Actions())
+	s.status("reset without a reason", s.post(path+"/reset", boss, nil), 422)
+	s.status("reset of the own", s.post("/accounts/"+accountID(web.RoleCISO)+"/reset", boss, url.Values{"reason": {"x"}}), 422)
+	s.status("reset of nobody", s.post("/accounts/NOBODY/reset", boss, url.Values{"reason": {"x"}}), 404)
+	res := s.post(path+"/reset", boss, url.Values{"reason": {"本人の申出"}})
+	m := regexp.MustCompile(`password-once mono">([a-z2-7-]{19})<`).FindStringSubmatch(text(t, res))
+	if a := s.mem.Actions()[n:]; m == nil || len(a) != 1 || a[0].Kind != web.ActionPasswordReset || a[0].Reason != "本人の申出" {
+		t.Fatalf("password %v, leaves %+v", m, a)
+	}
+	s.status("session after the reset", s.get("/log", victim), 303)
+	s.status("old password", s.post("/login", "", url.Values{"name": {"auditor"}, "password": {goodPassword}}), 422)
+	s.status("new password", s.post("/login", "", url.Values{"name": {"auditor"}, "password": {m[1]}}), 303)
 	// Suspended behind the pages' back (another process): the next request sees it.
 	victim = s.login("reviewer")
 	on := true

@@ -146,6 +146,7 @@ const (
 	ActionAccountCreated   ActionKind = "account_created"   //
 	ActionAccountSuspended ActionKind = "account_suspended" //
 	ActionAccountResumed   ActionKind = "account_resumed"   //
+	ActionPasswordReset    ActionKind = "password_reset"    // somebody else gave out a new one
 	ActionViewLive         ActionKind = "view_live"         // names were shown on the live page
 	ActionViewLog          ActionKind = "view_log"          // Target = the day
 	ActionViewAttempt      ActionKind = "view_attempt"      // Target = the attempt
