@@ -93,11 +93,23 @@ func (m *Machine) translate(effects []Effect, actions []door.Action, at Moment) 
 		case door.ActStopTimer:
 			effects = append(effects, StopTimer{Timer: Timer(a.Timer)})
 		case door.ActIndicate:
-			effects = append(effects, Show{Side: a.Side, What: a.Show})
+			effects = append(effects, Show{Side: m.shownAt(a.Show), What: a.Show})
 		default: // an action this program does not know does nothing: the door stays as it is
 		}
 	}
 	return effects
+}
+
+// shownAt is the side of the door that an indication is meant for: an answer for whoever badged last,
+// the door's own state for both.
+func (m *Machine) shownAt(i door.Indication) access.Side {
+	switch i {
+	case door.IndGranted, door.IndGrantedOffline, door.IndDenied, door.IndDeniedOffline, door.IndPIN, door.IndKey,
+		door.IndWaitSecond, door.IndWaitEscort, door.IndDeciding:
+		return m.side
+	default:
+		return access.SideUnknown
+	}
 }
 
 // record drafts the record of one emitted event.

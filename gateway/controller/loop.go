@@ -216,6 +216,8 @@ func (l *Loop) onRead(r reader.Read) {
 			in.PINFailed = l.cfg.Recorder.PINFailed(r.Token)
 		}
 		l.apply(l.m.OnRead(in, at))
+	case reader.KindKey:
+		l.show(Show{Side: r.Side, What: door.IndKey}) // a click for every key, the same for each
 	case reader.KindFault:
 		l.lost[r.Side] = r.On
 		l.apply(l.m.On(door.Input{Kind: door.InReaderLost, At: at.At, On: r.On, Side: r.Side}, at))

@@ -67,6 +67,7 @@ type Machine struct {
 	rules   uint64
 	fetched int64 // wall ms at which the policy was last known to be in force
 	inside  int   // entries minus exits seen here since start; only ever sharpens an alarm (DS-10)
+	side    access.Side // of the latest read; SideUnknown before the first
 	pending map[door.Attempt]*question
 	flights map[door.Attempt]*flight
 	order   []door.Attempt // of flights, oldest first
@@ -158,6 +159,7 @@ func (m *Machine) request(r Read, link access.Link, at Moment) access.Request {
 // OnRead takes one read. Linked, it asks the server and keeps the local decision for the case that no
 // answer comes; without a lease it decides at once (D8).
 func (m *Machine) OnRead(r Read, at Moment) []Effect {
+	m.side = r.Side
 	if !r.HasCard {
 		return m.readError(r, at)
 	}

@@ -310,3 +310,19 @@ func TestFlightsAreBounded(t *testing.T) {
 		t.Errorf("%d flights, %d in order; at most %d", len(m.flights), len(m.order), maxFlights)
 	}
 }
+
+// Whoever stands at the other side is not shown the answer; the door's own state is shown to both.
+func TestAnswerIsShownAtItsSide(t *testing.T) {
+	m := machine(t, policy(t, access.OfflineCached, false, nil))
+	at := moment(time.Second)
+	for _, e := range settle(m, m.OnRead(read(1, access.SideExit, goodKey), at), at) {
+		if s, ok := e.(Show); ok && s.Side != access.SideExit {
+			t.Errorf("indication %d shown at side %v", s.What, s.Side)
+		}
+	}
+	for _, e := range m.On(door.Input{Kind: door.InMode, Mode: access.ModeLockdown, At: at.At}, at) {
+		if s, ok := e.(Show); ok && s.Side != access.SideUnknown {
+			t.Errorf("lockdown shown at side %v only", s.Side)
+		}
+	}
+}
