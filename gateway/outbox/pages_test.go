@@ -35,7 +35,9 @@ func build(id uint64, kind uint16, keys []string, children []uint64) []byte {
 func TestWalkerRefuses(t *testing.T) {
 	t.Parallel()
 	leaf := func(id uint64, keys ...string) []byte { return build(id, flagLeaf, keys, nil) }
-	branch := func(id uint64, keys []string, children ...uint64) []byte { return build(id, flagBranch, keys, children) }
+	branch := func(id uint64, keys []string, children ...uint64) []byte {
+		return build(id, flagBranch, keys, children)
+	}
 	outside := leaf(2, "a")
 	binary.LittleEndian.PutUint32(outside[pageHead+12:], 4096)
 	overlong := leaf(2, "a")
