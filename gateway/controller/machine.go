@@ -65,8 +65,8 @@ type Machine struct {
 	lease   Lease
 	policy  *access.Policy
 	rules   uint64
-	fetched int64 // wall ms at which the policy was last known to be in force
-	inside  int   // entries minus exits seen here since start; only ever sharpens an alarm (DS-10)
+	fetched int64       // wall ms at which the policy was last known to be in force
+	inside  int         // entries minus exits seen here since start; only ever sharpens an alarm (DS-10)
 	side    access.Side // of the latest read; SideUnknown before the first
 	pending map[door.Attempt]*question
 	flights map[door.Attempt]*flight
