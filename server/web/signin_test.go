@@ -351,3 +351,30 @@ func TestLanguage(t *testing.T) {
 		t.Errorf("goes to %s", res.Header.Get("Location"))
 	}
 }
+
+// An account that does not exist costs as much time as one whose password is wrong. A factor of five
+// is far from what a check saved would make, and far from this machine's moods.
+func TestUnknownAccountTakesAsLong(t *testing.T) {
+	costly := web.Cost{Time: 1, Memory: 32 << 10, Threads: 1}
+	s := newSite(t, func(c *web.Config) {
+		c.Cost, c.Throttle = costly, web.Throttle{AccountBurst: 100, AccountEvery: time.Second, AddressBurst: 100, AddressEvery: time.Second}
+	})
+	phc, err := web.HashPassword(goodPassword, costly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mem.PutAccount(web.Account{ID: "K", Name: "known", PasswordHash: phc})
+	median := func(name string) time.Duration {
+		var took []time.Duration
+		for range 7 {
+			began := time.Now()
+			s.post("/login", "", url.Values{"name": {name}, "password": {"wrong"}})
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		return took[3]
+	}
+	if known, unknown := median("known"), median("nobody"); unknown < known/5 || known < unknown/5 {
+		t.Errorf("known %v, unknown %v", known, unknown)
+	}
+}
