@@ -204,9 +204,6 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 	for name, path := range paths {
-		if only := os.Getenv("ONLY"); only != "" && only != name {
-			continue
-		}
 		look(name, path, 1280, 390, 360)
 	}
 
