@@ -31,6 +31,8 @@ type chainCheck struct {
 
 func chainName(k chainKey) string { return fmt.Sprintf("%s/%x", k.gateway, k.epoch) }
 
+func recordName(k chainKey, seq int64) string { return fmt.Sprintf("%s/%d", chainName(k), seq) }
+
 func (c *check) chainOf(k chainKey) *chainCheck {
 	st := c.chains[k]
 	if st == nil {
@@ -56,14 +58,13 @@ func (c *check) chainRecord(idx int64, r *entrylog.Record, b *wire.Record) error
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%s/%d", chainName(k), seq)
 	switch {
 	case !found:
-		c.res.Add("record", name, "is missing")
+		c.res.Add("record", recordName(k, seq), "is missing")
 	case row.idx != idx:
-		c.res.Add("record", name, "idx is %d, the record is leaf %d", row.idx, idx)
+		c.res.Add("record", recordName(k, seq), "idx is %d, the record is leaf %d", row.idx, idx)
 	case string(row.hash) != string(r.Chain[:]):
-		c.res.Add("record", name, "hash is not the one of leaf %d", idx)
+		c.res.Add("record", recordName(k, seq), "hash is not the one of leaf %d", idx)
 	}
 	return nil
 }
@@ -88,7 +89,7 @@ func (c *check) chainGap(idx int64, y *entrylog.System) {
 func (c *check) recordRow(k chainKey, st *chainCheck, seq int64) (recordRow, bool, error) {
 	for {
 		for len(st.page) > 0 && st.page[0].seq < seq {
-			c.res.Add("record", fmt.Sprintf("%s/%d", chainName(k), st.page[0].seq), "follows from no leaf")
+			c.res.Add("record", recordName(k, st.page[0].seq), "follows from no leaf")
 			st.page = st.page[1:]
 		}
 		if len(st.page) > 0 {

@@ -415,7 +415,6 @@ func (c *check) strayFollowing(first, idx int64) {
 // folded compares the attempt's rows once its last leaf was met.
 func (c *check) folded(l *line, fresh bool, idx int64) {
 	if !fresh {
-		k := fmt.Sprintf("%d/%d", l.want.First, idx)
 		for len(l.leaves) > 0 && l.leaves[0] < idx {
 			c.strayFollowing(l.want.First, l.leaves[0])
 			l.leaves = l.leaves[1:]
@@ -423,7 +422,7 @@ func (c *check) folded(l *line, fresh bool, idx int64) {
 		if len(l.leaves) > 0 && l.leaves[0] == idx {
 			l.leaves = l.leaves[1:]
 		} else if l.has {
-			c.res.Add("attempt_leaf", k, "is missing")
+			c.res.Add("attempt_leaf", fmt.Sprintf("%d/%d", l.want.First, idx), "is missing")
 		}
 	}
 	if l.has && l.stored.Last == idx {
