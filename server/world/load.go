@@ -1,0 +1,181 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/firmware/wire"
+	gatewayapp "monban/gateway/app"
+	"monban/server/config"
+)
+
+// asker is one gateway of the load of (d): one question at a time, signed with its own key.
+type asker struct {
+	site      string
+	id        access.GatewayID
+	door      access.DoorID
+	identity  gatewayapp.Identity
+	key       wire.AskKey
+	card      card.Ref
+	verifiers wire.Verifiers
+	topic     []byte
+	boot      wire.BootID
+	n         uint64
+}
+
+// loadAskers reads the identities of all gateways.
+func loadAskers(dir, name string, cfg *config.Config, n int, cards []card.Ref) ([]*asker, error) {
+	var out []*asker
+	for i := range n {
+		id, err := gatewayapp.LoadIdentity(identityDir(dir, name, i))
+		if err != nil {
+			return nil, err
+		}
+		keys, err := wire.OpenKeys(id.Root, cfg.Site, string(id.KeysNote))
+		if err != nil {
+			return nil, err
+		}
+		a := &asker{site: cfg.Site, id: gatewayName(i), door: doorName(i), identity: id, card: cards[i%len(cards)]}
+		if a.verifiers, err = keys.Verifiers(); err != nil {
+			return nil, err
+		}
+		copy(a.key[:], id.Keys.AskKey)
+		_, _ = rand.Read(a.boot[:]) // crypto/rand never fails
+		a.topic = appendText(nil, wire.Topic(cfg.Site, a.id, wire.KindAsk))
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// crowd is all gateways on one server.
+type crowd struct {
+	askers []*asker
+	conns  []*packets
+	done   atomic.Uint64 // answers
+	lost   atomic.Uint64 // questions without an answer in time
+}
+
+// gather connects every gateway to the server at addr, a few at a time.
+func gather(ctx context.Context, addr string, askers []*asker) (*crowd, error) {
+	c := &crowd{askers: askers, conns: make([]*packets, len(askers))}
+	errs := make([]error, len(askers))
+	room := make(chan struct{}, 16)
+	var all sync.WaitGroup
+	for i, a := range askers {
+		room <- struct{}{}
+		all.Go(func() {
+			defer func() { <-room }()
+			c.conns[i], errs[i] = dialMQTT(ctx, addr, string(a.id), wire.Topic(a.site, a.id, wire.KindAnswer), a.identity.TLS)
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *crowd) close() {
+	for _, p := range c.conns {
+		if p != nil {
+			_ = p.conn.Close() // nothing of it is needed any more
+		}
+	}
+}
+
+// window is what one arm did in one measured window.
+type window struct {
+	answers uint64
+	cpu     time.Duration // of the server
+	took    time.Duration
+}
+
+func (w window) perSecond() float64 { return float64(w.answers) / w.took.Seconds() }
+func (w window) cpuEach() float64   { return float64(w.cpu) / float64(w.answers) }
+
+// run has every gateway ask, one question at a time each, and measures the server after a warm-up.
+func (c *crowd) run(server *child, warm, measured time.Duration) (window, error) {
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	errs := make([]error, len(c.askers))
+	for i, a := range c.askers {
+		all.Go(func() { errs[i] = c.ask(a, c.conns[i], &stop) })
+	}
+	time.Sleep(warm)
+	n0, start := c.done.Load(), time.Now()
+	cpu0, err0 := server.cpu()
+	time.Sleep(measured)
+	cpu1, err1 := server.cpu()
+	w := window{answers: c.done.Load() - n0, cpu: cpu1 - cpu0, took: time.Since(start)}
+	stop.Store(true)
+	all.Wait()
+	err := errors.Join(append(errs, err0, err1)...)
+	if err == nil && w.answers == 0 {
+		err = errors.New("load: no answers at all")
+	}
+	return w, err
+}
+
+// verifyEvery: the load's own work is not what is measured, so it opens the first and then every 64th
+// answer; the rest is compared by the id of its question.
+const verifyEvery = 64
+
+// ask is one gateway's closed loop until stop.
+func (c *crowd) ask(a *asker, p *packets, stop *atomic.Bool) error {
+	for !stop.Load() {
+		body, want := a.next()
+		msg, err := wire.Seal(a.identity.Note, a.site, a.id, wire.KindAsk, body)
+		if err != nil {
+			return err
+		}
+		if err := p.publish(a.topic, msg); err != nil {
+			return fmt.Errorf("%s: %w", a.id, err)
+		}
+		if err := p.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return err
+		}
+		for {
+			got, err := p.message()
+			if err != nil {
+				return fmt.Errorf("%s: no answer: %w", a.id, err)
+			}
+			if !bytes.Contains(got, want) {
+				continue // an answer to an earlier question
+			}
+			if !bytes.Contains(got, []byte(`"outcome":"granted"`)) {
+				return fmt.Errorf("%s: not granted: %s", a.id, got)
+			}
+			if a.n%verifyEvery == 1 {
+				if _, err := wire.Open(a.verifiers, a.site, a.id, wire.KindAnswer, got); err != nil {
+					return fmt.Errorf("%s: answer: %w", a.id, err)
+				}
+			}
+			break
+		}
+		c.done.Add(1)
+	}
+	return nil
+}
+
+// next is the next question and the text by which its answer is known.
+func (a *asker) next() (body, answer []byte) {
+	var nonce wire.Nonce
+	ask := wire.Ask{Gateway: a.id, Door: a.door, Side: access.SideEnter, Assurance: card.UIDOnly.String(), Rules: 1}
+	_, _ = rand.Read(nonce[:]) // crypto/rand never fails
+	_, _ = rand.Read(ask.ID[:])
+	_, _ = rand.Read(ask.Attempt[:])
+	ask.Card = wire.SealCard(a.key, nonce, a.card)
+	a.n++
+	ask.Stamp = wire.Stamp{Boot: a.boot, BoottimeNS: int64(a.n) * 1e6, WallMS: time.Now().UnixMilli(), Quality: access.ClockNTP}
+	return wire.AppendAsk(nil, &ask), fmt.Appendf(nil, `"id":"%s"`, hex.EncodeToString(ask.ID[:]))
+}
