@@ -391,3 +391,14 @@ func TestAccountsSessionsSettings(t *testing.T) {
 		t.Errorf("set-up code used twice: %v", err)
 	}
 }
+
+// entrylog has its own two hash functions, because it imports nothing of ours; they are wire's.
+func TestSameHashes(t *testing.T) {
+	body := []byte(`{"opening":1}`)
+	if entrylog.Commit([32]byte{3}, body) != entrylog.Hash(wire.Commit([32]byte{3}, body)) {
+		t.Error("Commit differs from wire.Commit")
+	}
+	if entrylog.Link(entrylog.Hash{4}, body) != entrylog.Hash(wire.ChainHash(wire.Hash{4}, body)) {
+		t.Error("Link differs from wire.ChainHash")
+	}
+}
