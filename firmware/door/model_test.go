@@ -20,11 +20,8 @@ type model struct {
 
 	barriers map[Barrier]Action // emitted records that wait
 	durable  map[Attempt]bool   // attempts with a durable decision record
-	pending  map[Attempt]Input  // grants given
 	released bool               // by the lock actions alone
 	until    mono.Time          // latest end of the release
-	open     bool               // raw contact
-	closedAt mono.Time
 }
 
 func newModel(t rapid.TB, cfg Config) *model {

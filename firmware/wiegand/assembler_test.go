@@ -264,7 +264,6 @@ func TestNoiseIsNoCard(t *testing.T) {
 	layout := mustLookup(t, "H10301")
 	cards := 0
 	rapid.Check(t, func(t *rapid.T) {
-		var trains []sent
 		var edges []Edge
 		shown := map[card.Credential]bool{}
 		at := 30 * ms
@@ -278,7 +277,6 @@ func TestNoiseIsNoCard(t *testing.T) {
 				t.Fatal(err)
 			}
 			shown[c] = true
-			trains = append(trains, sent{frame: f, start: at})
 			for i := range f.Len() {
 				edges = append(edges, Edge{Line: f.Bit(i), At: at})
 				at += 2 * ms

@@ -174,9 +174,7 @@ func families() map[string][]string {
 	for _, e := range review.Catalogue() {
 		f["finding"] = append(f["finding"], string(e.Kind))
 	}
-	for _, k := range f["finding"][2:] {
-		f["finding_help"] = append(f["finding_help"], k)
-	}
+	f["finding_help"] = append(f["finding_help"], f["finding"][2:]...)
 	for _, e := range []string{"sign_in", "forbidden", "cross_site", "not_found", "bad_input", "too_large", "throttled", "busy", "internal"} {
 		f["error"] = append(f["error"], e+"_title", e+"_text")
 	}
