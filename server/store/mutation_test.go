@@ -80,7 +80,7 @@ func template(t *testing.T) (*site, []byte) {
 // rawDB opens a copy of the database without any of the store's protection.
 func rawDB(t *testing.T, path string) *sql.DB {
 	t.Helper()
-	db := sql.OpenDB(connector{dsn: "file:" + path + "?_foreign_keys=off", drv: &sqlite3.SQLiteDriver{}})
+	db := sql.OpenDB(connector{dsn: "file:" + path + "?_foreign_keys=off&_synchronous=OFF", drv: &sqlite3.SQLiteDriver{}})
 	db.SetMaxOpenConns(1)
 	rows, err := db.Query(`SELECT name FROM sqlite_master WHERE type = 'trigger'`)
 	must(t, err)

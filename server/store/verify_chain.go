@@ -15,7 +15,7 @@ const recordPage = 512
 type recordRow struct {
 	seq  int64
 	idx  int64
-	hash []byte
+	hash entrylog.Hash // zero when the stored one has not 32 bytes
 }
 
 // chainCheck follows the chain of one outbox through the leaves and through table record.
@@ -25,6 +25,7 @@ type chainCheck struct {
 	idx       int64
 
 	page []recordRow // rows not yet met
+	buf  []recordRow // what page is a part of
 	done bool        // no rows after page
 	from int64       // first seq not yet read
 }
@@ -63,7 +64,7 @@ func (c *check) chainRecord(idx int64, r *entrylog.Record, b *wire.Record) error
 		c.res.Add("record", recordName(k, seq), "is missing")
 	case row.idx != idx:
 		c.res.Add("record", recordName(k, seq), "idx is %d, the record is leaf %d", row.idx, idx)
-	case string(row.hash) != string(r.Chain[:]):
+	case row.hash != r.Chain:
 		c.res.Add("record", recordName(k, seq), "hash is not the one of leaf %d", idx)
 	}
 	return nil
@@ -116,20 +117,24 @@ func (c *check) readPage(k chainKey, st *chainCheck) error {
 		return err
 	}
 	defer rows.Close()
-	st.page = st.page[:0:0]
-	var gateway, epoch sql.RawBytes
+	st.buf = st.buf[:0] // the page is used up
+	var gateway, epoch, hash sql.RawBytes
 	for rows.Next() {
 		var r recordRow
-		if err := rows.Scan(&gateway, &epoch, &r.seq, &r.idx, &r.hash); err != nil {
+		if err := rows.Scan(&gateway, &epoch, &r.seq, &r.idx, &hash); err != nil {
 			return err
 		}
 		// A range scan does not look at the key of every row it gives: a damaged one stays in its place.
 		if string(gateway) != k.gateway || string(epoch) != string(k.epoch[:]) {
 			c.res.Add("record", fmt.Sprintf("%s/%x/%d", gateway, epoch, r.seq), "stands among the records of %s", chainName(k))
 		}
-		st.page = append(st.page, r)
+		if len(hash) == len(r.hash) {
+			copy(r.hash[:], hash)
+		}
+		st.buf = append(st.buf, r)
 		st.from = r.seq + 1
 	}
+	st.page = st.buf
 	st.done = len(st.page) < recordPage
 	return rows.Err()
 }

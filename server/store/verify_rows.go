@@ -153,11 +153,11 @@ func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Loc
 }
 
 func (c *check) openCursors() (err error) {
-	rowKey := "NULL, NULL"
+	rowKey := ""
 	if c.keys != nil {
-		rowKey = "o.row_key, o.ciphertext"
+		rowKey = ", o.row_key, o.ciphertext"
 	}
-	if c.leaves, err = c.tx.QueryContext(c.ctx, `SELECT l.idx, l.kind, l.body, l.hashes, o.idx, o.fiscal_year, o.class, o.person_ref, `+rowKey+`
+	if c.leaves, err = c.tx.QueryContext(c.ctx, `SELECT l.idx, l.kind, l.body, l.hashes, o.idx, o.fiscal_year, o.class, o.person_ref`+rowKey+`
 		FROM log_leaf l LEFT JOIN opening o ON o.idx = l.idx ORDER BY l.idx`); err != nil {
 		return err
 	}
@@ -250,8 +250,12 @@ func (c *check) run() error {
 	var kind, body, hashes, class, ref, rowKey, ciphertext sql.RawBytes
 	var openIdx, year sql.NullInt64
 	var idx int64
+	columns := []any{&idx, &kind, &body, &hashes, &openIdx, &year, &class, &ref}
+	if c.keys != nil {
+		columns = append(columns, &rowKey, &ciphertext)
+	}
 	for c.leaves.Next() {
-		if err := c.leaves.Scan(&idx, &kind, &body, &hashes, &openIdx, &year, &class, &ref, &rowKey, &ciphertext); err != nil {
+		if err := c.leaves.Scan(columns...); err != nil {
 			return err
 		}
 		if err := c.takeCheckpoints(idx); err != nil {
