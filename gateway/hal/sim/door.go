@@ -31,10 +31,10 @@ type Door struct {
 func newDoor(h *HAL, cfg DoorConfig) *Door {
 	d := &Door{hal: h, cfg: cfg, contact: newInput(h), tamper: newInput(h), fire: newInput(h)}
 	if cfg.Enter != nil {
-		d.enter = newReader(h, *cfg.Enter)
+		d.enter = newReader(h, cfg.ID+" enter", *cfg.Enter)
 	}
 	if cfg.Exit != nil {
-		d.exit = newReader(h, *cfg.Exit)
+		d.exit = newReader(h, cfg.ID+" exit", *cfg.Exit)
 	}
 	if cfg.Request {
 		d.request = newInput(h)

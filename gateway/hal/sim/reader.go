@@ -19,6 +19,7 @@ const (
 // Reader is one simulated Wiegand reader.
 type Reader struct {
 	hal    *HAL
+	place  string // "DOOR SIDE", for the trace
 	keypad wiegand.Keypad
 	out    chan hal.Signal
 	queue  chan hal.Signal // trains without times (see pump), faults
@@ -31,9 +32,9 @@ type Reader struct {
 	closed bool
 }
 
-func newReader(h *HAL, cfg ReaderConfig) *Reader {
+func newReader(h *HAL, place string, cfg ReaderConfig) *Reader {
 	r := &Reader{
-		hal: h, keypad: cfg.Keypad,
+		hal: h, place: place, keypad: cfg.Keypad,
 		out: make(chan hal.Signal, 16), queue: make(chan hal.Signal, queueLimit),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -55,6 +56,7 @@ func (r *Reader) Indicate(i hal.Indication) error {
 		return errors.New("reader does not answer")
 	}
 	r.shows = i
+	r.hal.showed(r.place, i)
 	return nil
 }
 

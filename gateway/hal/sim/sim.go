@@ -28,7 +28,8 @@ type Config struct {
 	Anchor time.Time // zero of the times in signals, changes and the trace; the process's anchor (D4)
 	Doors  []DoorConfig
 	Cards  []Card // named demo cards
-	// Trace is a file to which each lock edge and each presented card is appended; "" = none.
+	// Trace is a file to which each lock edge, each presented card and each indication of a reader is
+	// appended; "" = none.
 	Trace string
 	// SetLink cuts (false) or restores (true) the connection to the server; nil = there is none to cut.
 	SetLink func(up bool)
@@ -184,6 +185,13 @@ func (h *HAL) note(door, side string) {
 	defer h.mu.Unlock()
 	h.presented++
 	h.write("badge %s %s %d", door, side, h.presented)
+}
+
+// showed writes down what a reader shows its person.
+func (h *HAL) showed(place string, i hal.Indication) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.write("show %s %s,%s,%s", place, i.Light, i.Blink, i.Tone)
 }
 
 // write appends one line to the trace: wall time in Unix ns, monotonic ns, then the text. One write
