@@ -90,11 +90,11 @@ type policyRow struct {
 }
 
 type findingState struct {
-	status          string
-	idx             int64
-	rowStatus       string
-	rowIdx          int64
-	rowSeen, reject bool
+	status    string
+	idx       int64
+	rowStatus string
+	rowIdx    int64
+	rowSeen   bool
 }
 
 // check is one run of verify: it reads the leaves once, in order, folds them and compares what they
