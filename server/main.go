@@ -129,12 +129,17 @@ type gatewayAddCommand struct {
 	Out string `required:"" help:"New folder for the identity; carry it to the gateway and delete it here."`
 }
 
-func (c *gatewayAddCommand) Run() error {
+func (c *gatewayAddCommand) Run(ctx context.Context) error {
 	s, err := c.open()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.AddGateway(access.GatewayID(c.ID), c.Out, time.Now()), s.Close()); err != nil {
+	id := access.GatewayID(c.ID)
+	err = s.KnowsGateway(ctx, id)
+	if err == nil {
+		err = s.AddGateway(id, c.Out, time.Now())
+	}
+	if err := errors.Join(err, s.Close()); err != nil {
 		return err
 	}
 	fmt.Printf("Identity of %s is in %s; set identity_dir to its place on the gateway.\n", c.ID, c.Out)
@@ -252,7 +257,6 @@ func run(args []string, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("monban-server"),
 		kong.Description("The server of monban, access control and entry log for server rooms."),
-		kong.UsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
@@ -260,7 +264,10 @@ func run(args []string, stderr io.Writer) int {
 		return 1
 	}
 	k, err := parser.Parse(args)
-	parser.FatalIfErrorf(err)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "monban-server: %v (see monban-server --help)\n", err)
+		return 2
+	}
 	err = k.Run()
 	var code exitCode
 	switch {

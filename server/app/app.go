@@ -17,6 +17,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	_ "time/tzdata" // a server without the system's table still counts days in the site's zone
 
@@ -51,6 +52,8 @@ type App struct {
 	pages    *web.Handler
 	http     *http.Server
 	listener net.Listener
+	findings sync.WaitGroup // writers of the link's findings
+	writing  atomic.Int32   // how many there are
 }
 
 // New opens the site and takes its ports; it serves after Run. Errors are one line each; on an error
@@ -65,6 +68,9 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Write
 
 // open takes everything that Run needs. What it has taken when it fails is given back by close.
 func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
+	if cfg.Metrics.Listen != "" {
+		return errors.New("metrics.listen: this version has no metrics page; take the key out of the configuration")
+	}
 	// The pages' port first: it is the one that is most likely taken, and nothing has been touched yet.
 	if a.listener, err = listen(ctx, cfg.HTTP.Listen); err != nil {
 		return err
@@ -154,7 +160,7 @@ func (a *App) newPages(cfg *config.Config) error {
 	var err error
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
-		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Log: a.log,
+		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
 	}, web.Sources{
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p,
@@ -173,6 +179,16 @@ func (a *App) newPages(cfg *config.Config) error {
 	return nil
 }
 
+// throttle is the configuration's limit as token buckets: an account has Tries, and gets them back over
+// the longer of Window and Lockout. An address gets four times that, as several people share one
+// behind a counter.
+func throttle(l config.Login) web.Throttle {
+	t := web.DefaultThrottle
+	t.AccountBurst, t.AddressBurst = l.Tries, 4*l.Tries
+	t.AccountEvery = max(l.Window.Std(), l.Lockout.Std()) / time.Duration(l.Tries)
+	return t
+}
+
 // Run serves until ctx ends, or until a part ends by itself, which is an error.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.offerSetup(ctx); err != nil {
@@ -183,9 +199,14 @@ func (a *App) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	run := func(name string, f func() error) {
 		wg.Go(func() {
-			if err := f(); err != nil && ctx.Err() == nil {
-				cancel(fmt.Errorf("%s: %w", name, err))
+			err := f()
+			if ctx.Err() != nil {
+				return // it was told to end
 			}
+			if err == nil {
+				err = errors.New("ended by itself")
+			}
+			cancel(fmt.Errorf("%s: %w", name, err))
 		})
 	}
 	if a.broker != nil {
@@ -216,6 +237,7 @@ func (a *App) Run(ctx context.Context) error {
 	_ = a.http.Shutdown(stop) // what is still open after 5 s is cut below
 	_ = a.http.Close()
 	wg.Wait()
+	a.findings.Wait() // each ends within findingTime; the database is closed after them
 	err := context.Cause(ctx)
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -29,15 +29,21 @@ type DemoOptions struct {
 	Out  io.Writer // progress for a person
 }
 
-// demoFile marks a complete demo, so that a broken-off preparation is not taken for one.
-const demoFile = "demo.complete"
+// Marks in the demo's folder. begunFile says that all in it is the demo's and may be made anew;
+// demoFile that the demo is complete.
+const (
+	begunFile = "demo.begun"
+	demoFile  = "demo.complete"
+)
 
 // WriteDemo prepares the sample city hall: configuration, keys, directory, and an identity and a
 // configuration for each simulated gateway. It starts nothing (D30). An earlier demo in the same folder
-// is kept, with its log; only the configuration files are written anew.
+// is kept, with its log; only the configuration files are written anew. A folder that holds anything
+// else is refused: it could be a real site's.
 func WriteDemo(ctx context.Context, o DemoOptions) error {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return fmt.Errorf("demo: %w", err)
+	complete, err := beginDemo(o.Dir)
+	if err != nil {
+		return err
 	}
 	text := fmt.Sprintf(`# The demo's server. A real site has its own data directory, real addresses and TLS for the pages.
 site = "demo-city"
@@ -65,8 +71,7 @@ device_validity = "8760h" # a demo may lie for months; real gateways renew every
 	if err != nil {
 		return err
 	}
-	done := filepath.Join(o.Dir, demoFile)
-	if _, err := os.Stat(done); errors.Is(err, fs.ErrNotExist) {
+	if !complete {
 		if err := makeDemo(ctx, o, cfg, files); err != nil {
 			return err
 		}
@@ -76,15 +81,43 @@ device_validity = "8760h" # a demo may lie for months; real gateways renew every
 	if err := writeDemoGateways(ctx, o, cfg); err != nil {
 		return err
 	}
-	return os.WriteFile(done, []byte("prepared\n"), 0o600)
+	return writeFile(filepath.Join(o.Dir, demoFile), []byte("prepared\n"))
 }
 
-// makeDemo creates the site. A preparation that broke off is thrown away first: nothing is in it.
+// beginDemo makes the folder, or finds a demo in it. What a broken-off preparation has left is thrown
+// away, identities too: they would belong to a site that is no more.
+func beginDemo(dir string) (complete bool, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return false, fmt.Errorf("demo: %w", err)
+	}
+	if complete, err = exists(filepath.Join(dir, demoFile)); err != nil || complete {
+		return complete, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, fmt.Errorf("demo: %w", err)
+	}
+	begun, err := exists(filepath.Join(dir, begunFile))
+	if err != nil {
+		return false, err
+	}
+	if len(entries) > 0 && !begun {
+		return false, fmt.Errorf("demo: %s holds files that are not a demo's; name a new folder with --dir", dir)
+	}
+	for _, e := range entries {
+		if e.Name() == begunFile {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return false, fmt.Errorf("demo: %w", err)
+		}
+	}
+	return false, writeFile(filepath.Join(dir, begunFile), []byte("this folder is monban's demo\n"))
+}
+
+// makeDemo creates the site.
 func makeDemo(ctx context.Context, o DemoOptions, cfg *config.Config, files []directory.File) error {
 	_, _ = fmt.Fprintf(o.Out, "demo: preparing a sample city hall in %s\n", o.Dir)
-	if err := os.RemoveAll(cfg.DataDir); err != nil {
-		return fmt.Errorf("demo: %w", err)
-	}
 	if err := CreateSite(cfg, o.Now, o.Log); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"monban/server/config"
+	"monban/server/entrylog"
 	"monban/server/store"
 )
 
@@ -31,10 +32,11 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 		return checks
 	}
 	defer func() { _ = s.Close() }() // everything was only read
+	checks = append(checks, clock(ctx, s, now))
 	left := s.CA.Expires().Sub(now)
 	c := Check{Name: "server certificate", Note: fmt.Sprintf(": %d days left", int(left.Hours()/24))}
 	if left < 30*24*time.Hour {
-		c.Err = fmt.Errorf("ends on %s: renew it", s.CA.Expires().Format(time.DateOnly))
+		c.Err = fmt.Errorf("ends on %s, and then no gateway connects: see docs/operations.md on certificates", s.CA.Expires().Format(time.DateOnly))
 	}
 	checks = append(checks, c, Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)})
 	checks = append(checks, Check{Name: "signing of checkpoints", Err: s.Store.SignErr()})
@@ -65,4 +67,29 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 		holidays.Err = fmt.Errorf("the built-in table ends in 2050: import a newer one")
 	}
 	return append(checks, holidays)
+}
+
+// clock holds this machine's clock against the newest leaf: a clock that has gone back would date the
+// next entries before the last ones.
+func clock(ctx context.Context, s *Site, now time.Time) Check {
+	c := Check{Name: "clock"}
+	c.Err = s.Store.Read(ctx, func(r *store.ReadTx) error {
+		size, err := r.LogSize()
+		if err != nil || size == 0 {
+			return err
+		}
+		leaf, err := r.Leaf(size - 1)
+		if err != nil {
+			return err
+		}
+		parsed, err := entrylog.Parse(leaf.Body)
+		if err != nil {
+			return err
+		}
+		if at := time.UnixMilli(parsed.AtMS()); at.After(now.Add(time.Minute)) {
+			return fmt.Errorf("stands at %s, but the newest entry is of %s: set it before serve", now.In(s.Config.Location()).Format(time.DateTime), at.In(s.Config.Location()).Format(time.DateTime))
+		}
+		return nil
+	})
+	return c
 }

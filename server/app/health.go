@@ -1,8 +1,6 @@
 package app
 
 import (
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,15 +60,3 @@ func (h *health) last(gw access.GatewayID) (b beat, ok bool) {
 
 // linked reports whether the gateway was heard within the life of a lease.
 func (b beat) linked(now time.Time) bool { return !b.at.IsZero() && now.Sub(b.at) <= linkedFor }
-
-// gateways lists those heard, by id.
-func (h *health) gateways() []access.GatewayID {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := make([]access.GatewayID, 0, len(h.beats))
-	for id := range h.beats {
-		out = append(out, id)
-	}
-	slices.SortFunc(out, func(a, b access.GatewayID) int { return strings.Compare(string(a), string(b)) })
-	return out
-}

@@ -72,17 +72,36 @@ func (l listening) Heartbeat(gw access.GatewayID, hb wire.Heartbeat, at time.Tim
 	l.a.health.heard(gw, hb, at)
 }
 
+const (
+	// findingTime bounds the writing of one finding.
+	findingTime = 10 * time.Second
+	// findingsMost may wait for the disk at a time. A gateway that makes more in 10 s repeats itself;
+	// what is dropped is told in the machine's log.
+	findingsMost = 64
+)
+
 // Finding implements downlink.Health: what is odd about a gateway becomes an item for a person. The
-// link must not wait for the disk, so it is written on a goroutine of its own, which ends with the write.
+// link must not wait for the disk, so it is written on a goroutine of its own, which ends with the
+// write; Run waits for them before the database is closed.
 func (l listening) Finding(gw access.GatewayID, f link.Finding, at time.Time) {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	failed := func(err error) {
+		l.a.log.LogAttrs(context.Background(), slog.LevelError, "finding not logged",
+			slog.String("kind", string(f.Kind)), slog.String("gateway", string(gw)), slog.Any("err", err))
+	}
+	if l.a.writing.Add(1) > findingsMost {
+		l.a.writing.Add(-1)
+		failed(errors.New("too many at once"))
+		return
+	}
+	l.a.findings.Go(func() {
+		defer l.a.writing.Add(-1)
+		ctx, cancel := context.WithTimeout(context.Background(), findingTime)
 		defer cancel()
 		err := l.a.site.Store.Write(ctx, func(tx *store.Tx) error {
 			return l.a.ingest.Report(tx, gw, f.Kind, f.Epoch, f.Seq, at.UnixMilli())
 		})
-		if err != nil && !errors.Is(err, store.ErrClosed) {
-			l.a.log.LogAttrs(ctx, slog.LevelError, "finding not logged", slog.String("kind", string(f.Kind)), slog.String("gateway", string(gw)), slog.Any("err", err))
+		if err != nil {
+			failed(err)
 		}
-	}()
+	})
 }

@@ -134,6 +134,9 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 	out := web.DayLog{UpTo: p.now()}
 	n := p.names()
 	text := strings.ToLower(q.Text)
+	if !q.Names {
+		text = "" // a search would tell what the mask hides
+	}
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		rows, err := r.AttemptsOfDay(q.Day, day.AddDate(0, 0, -1).Format(time.DateOnly))
 		if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"monban/firmware/wire"
 	"monban/server/ca"
 	"monban/server/config"
+	"monban/server/directory"
 	"monban/server/keystore"
 	"monban/server/policypub"
 	"monban/server/signer"
@@ -34,6 +37,9 @@ const (
 	masterFile   = "master.key"
 	siteKeysFile = "site-keys.json"
 	lockFile     = "lock"
+	// unfinishedFile exists while a site is being created. Whatever lies beside it was made by that
+	// set-up and has never been used.
+	unfinishedFile = "setup.unfinished"
 )
 
 // Site is an opened data directory: keys, certificate authority and database, held by this process
@@ -50,16 +56,60 @@ type Site struct {
 }
 
 // CreateSite prepares a new data directory: certificate authority, role keys and the note that lists
-// them, year keys, site keys, an empty database. It refuses one that is already there.
+// them, year keys, site keys, an empty database. It refuses one that is already there. One that broke
+// off (a crash, a full disk) is begun anew: nothing of it has been used.
 func CreateSite(cfg *config.Config, now time.Time, log *slog.Logger) error {
-	if _, err := os.Stat(cfg.Path(databaseFile)); err == nil {
-		return fmt.Errorf("%s: there is a site in it already; nothing was changed", cfg.DataDir)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("data directory: %w", err)
-	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
+	l, err := lock(cfg.Path(lockFile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(createSite(cfg, now, log), l.Close())
+}
+
+func createSite(cfg *config.Config, now time.Time, log *slog.Logger) error {
+	mark := cfg.Path(unfinishedFile)
+	again, err := exists(mark)
+	if err != nil {
+		return err
+	}
+	for _, part := range siteParts(cfg) {
+		there, err := exists(part)
+		switch {
+		case err != nil:
+			return err
+		case there && again:
+			if err := os.RemoveAll(part); err != nil {
+				return fmt.Errorf("begin set-up anew: %w", err)
+			}
+		case there:
+			return fmt.Errorf("%s: there is a site in it already (%s exists); nothing was changed", cfg.DataDir, part)
+		}
+	}
+	if err := writeFile(mark, []byte("monban-server setup is at work, or broke off: run it again\n")); err != nil {
+		return err
+	}
+	if err := makeSite(cfg, now, log); err != nil {
+		return err
+	}
+	if err := os.Remove(mark); err != nil {
+		return fmt.Errorf("finish set-up: %w", err)
+	}
+	return syncDir(cfg.DataDir)
+}
+
+// siteParts is all that makeSite makes, the database first.
+func siteParts(cfg *config.Config) []string {
+	db := cfg.Path(databaseFile)
+	return []string{
+		db, db + "-wal", db + "-shm", cfg.Path(anchorFile), cfg.CA.Dir, cfg.Path(keysDir), cfg.Path(keyStoreFile),
+		cfg.Path(masterFile), cfg.Path(siteKeysFile),
+	}
+}
+
+func makeSite(cfg *config.Config, now time.Time, log *slog.Logger) error {
 	if _, err := ca.Create(cfg.CA.Dir, ca.Options{Site: cfg.Site, Names: cfg.CA.Names, Now: now}); err != nil {
 		return err
 	}
@@ -80,11 +130,46 @@ func CreateSite(cfg *config.Config, now time.Time, log *slog.Logger) error {
 	if err := keys.Save(cfg.Path(siteKeysFile)); err != nil {
 		return err
 	}
-	s, err := OpenSite(cfg, now, log) // the database last: its presence says that the rest is whole
-	if err != nil {
-		return err
+	s := &Site{Config: cfg}
+	return errors.Join(s.open(now, log), s.Close()) // makes the database and its first leaf
+}
+
+// exists reports whether something is at path; an error means that it cannot be known.
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	return s.Close()
+	if err != nil {
+		return false, fmt.Errorf("data directory: %w", err)
+	}
+	return true, nil
+}
+
+// writeFile puts data at path, 0600, durably and in one step: a crash leaves the old file or the new.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // made 0600
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // writeKeysNote has the root sign the list of role keys.
@@ -111,10 +196,7 @@ func writeKeysNote(dir, site string) error {
 	if err != nil {
 		return fmt.Errorf("sign the list of role keys: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, keysNoteFile), []byte(signed), 0o600); err != nil {
-		return fmt.Errorf("sign the list of role keys: %w", err)
-	}
-	return nil
+	return writeFile(filepath.Join(dir, keysNoteFile), []byte(signed))
 }
 
 func firstLine(b []byte) string {
@@ -130,12 +212,18 @@ func firstLine(b []byte) string {
 // where the log ends.
 func OpenSite(cfg *config.Config, now time.Time, log *slog.Logger) (*Site, error) {
 	s := &Site{Config: cfg}
-	if _, err := os.Stat(cfg.Path(siteKeysFile)); errors.Is(err, fs.ErrNotExist) {
+	there, err := exists(cfg.Path(siteKeysFile))
+	if err != nil {
+		return nil, err
+	}
+	if !there {
 		return nil, fmt.Errorf("%s: no site here yet: run `monban-server setup --config FILE` first", cfg.DataDir)
 	}
-	var err error
 	if s.lock, err = lock(cfg.Path(lockFile)); err != nil {
 		return nil, err
+	}
+	if err := s.whole(); err != nil {
+		return nil, errors.Join(err, s.lock.Close())
 	}
 	if err := s.open(now, log); err != nil {
 		return nil, errors.Join(err, s.lock.Close())
@@ -143,11 +231,35 @@ func OpenSite(cfg *config.Config, now time.Time, log *slog.Logger) (*Site, error
 	return s, nil
 }
 
+// whole refuses what is no complete site. A lost database must not be replaced by an empty one: it
+// would be a log without its past, and the doors would go on as if nothing had happened.
+func (s *Site) whole() error {
+	cfg := s.Config
+	broken, err := exists(cfg.Path(unfinishedFile))
+	if err != nil {
+		return err
+	}
+	if broken {
+		return fmt.Errorf("%s: setup broke off here: run `monban-server setup --config FILE` again", cfg.DataDir)
+	}
+	there, err := exists(cfg.Path(databaseFile))
+	if err != nil {
+		return err
+	}
+	if !there {
+		return fmt.Errorf("%s: is missing, though the site's keys are there: put the newest backup in its place", cfg.Path(databaseFile))
+	}
+	return nil
+}
+
 func (s *Site) open(now time.Time, log *slog.Logger) error {
 	cfg := s.Config
 	var err error
 	if s.CA, err = ca.Open(cfg.CA.Dir, now); err != nil {
 		return err
+	}
+	if name := s.CA.Site(); name != cfg.Site {
+		return fmt.Errorf("site: the configuration says %q, the certificates in %s are those of %q", cfg.Site, cfg.CA.Dir, name)
 	}
 	if s.Signer, err = signer.Open(cfg.Path(keysDir), manifestVersion); err != nil {
 		return err
@@ -193,24 +305,54 @@ func lock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: another monban-server is using this data directory: stop it first", path), f.Close())
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil:
+		return f, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = fmt.Errorf("%s: another monban-server is using this data directory: stop it first", path)
+	default:
+		err = fmt.Errorf("%s: cannot be locked: %w", path, err)
 	}
-	return f, nil
+	return nil, errors.Join(err, f.Close())
 }
 
 // Close signs what is not signed yet and gives everything back.
 func (s *Site) Close() error {
-	var err error
+	var errs []error
 	if s.Store != nil {
-		err = s.Store.Close()
+		errs = append(errs, s.Store.Close())
 	}
-	return errors.Join(err, s.lock.Close())
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
 }
 
-// AddGateway makes the identity bundle of a gateway in the directory out. The gateway must be in the
-// directory of doors. A gateway that had keys keeps them.
+// KnowsGateway is an error unless the gateway is in the directory: an identity for a mistyped name
+// would be carried to a gateway that is then given no policy.
+func (s *Site) KnowsGateway(ctx context.Context, id access.GatewayID) error {
+	dir, err := s.Directory(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(dir.Gateways, func(g directory.Gateway) bool { return g.ID == id }) {
+		return fmt.Errorf("gateway %q is not in the directory: import gateways.csv and doors.csv first", id)
+	}
+	return nil
+}
+
+// AddGateway makes the identity bundle of a gateway in the new folder out; see KnowsGateway. One that
+// had symmetric keys keeps them; its note key is a new one, and what the old one signs is not believed
+// any more.
 func (s *Site) AddGateway(id access.GatewayID, out string, now time.Time) error {
+	there, err := exists(out)
+	if err != nil {
+		return err
+	}
+	if there {
+		return fmt.Errorf("%s exists already and is not overwritten: name a new folder", out)
+	}
 	keys, err := s.Keys.With(id, rand.Reader)
 	if err != nil {
 		return err
@@ -232,18 +374,23 @@ func (s *Site) AddGateway(id access.GatewayID, out string, now time.Time) error 
 		return err
 	}
 	// Keys first: a bundle whose keys the server does not know would be worthless; known keys
-	// without a bundle harm nobody.
+	// without a bundle harm nobody. The verifier last: until then a gateway that had an identity
+	// goes on with it, whatever breaks here.
 	if err := keys.Save(s.Config.Path(siteKeysFile)); err != nil {
 		return err
 	}
-	if err := s.saveVerifier(id, vkey); err != nil {
-		return err
-	}
 	s.Keys = keys
-	return ca.WriteBundle(out, ca.Bundle{
+	err = ca.WriteBundle(out, ca.Bundle{
 		TLSCert: issued.CertPEM, TLSKey: issued.KeyPEM, CACert: s.CA.RootPEM(),
 		NoteKey: []byte(skey + "\n"), KeysNote: s.keysNote, RootVKey: root, Symmetric: sym,
 	})
+	if err != nil {
+		return err
+	}
+	if err := s.saveVerifier(id, vkey); err != nil {
+		return errors.Join(err, os.RemoveAll(out)) // nobody would believe what it signs
+	}
+	return nil
 }
 
 func (s *Site) verifierPath(id access.GatewayID) string {
@@ -254,10 +401,7 @@ func (s *Site) saveVerifier(id access.GatewayID, vkey string) error {
 	if err := os.MkdirAll(s.Config.Path("gateways"), 0o700); err != nil {
 		return fmt.Errorf("gateway's verifier: %w", err)
 	}
-	if err := os.WriteFile(s.verifierPath(id), []byte(vkey+"\n"), 0o600); err != nil {
-		return fmt.Errorf("gateway's verifier: %w", err)
-	}
-	return nil
+	return writeFile(s.verifierPath(id), []byte(vkey+"\n"))
 }
 
 // Verifier is the public half of a gateway's note key. An unknown gateway has none, and nothing it
