@@ -233,6 +233,14 @@ func (b Base) stateTag(s door.StateName) Tag {
 func (b Base) doorCard(d DoorState) doorCard {
 	c := doorCard{Name: d.Name, ZoneName: d.ZoneName, Since: d.Since, Gateway: string(d.Gateway), Observe: d.Kind == door.KindObserve}
 	c.Tag = b.stateTag(d.State)
+	if c.Observe { // there is no lock: saying "locked" would be a promise that nobody keeps
+		switch d.State {
+		case door.Secured, door.InLockdown:
+			c.Tag = Tag{b.T("state.watched"), ToneGood, "closed"}
+		case door.Unlocked:
+			c.Tag = Tag{b.T("state.watched_granted"), ToneNote, "closed"}
+		}
+	}
 	if !d.Known || !d.Linked {
 		if d.Known {
 			c.Last = b.T("door.last", "state", c.Word, "time", b.Brief(d.Since))

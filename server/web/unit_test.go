@@ -68,7 +68,7 @@ func TestBanner(t *testing.T) {
 func TestDoorCardWithoutLink(t *testing.T) {
 	b := base(t, Japanese)
 	for s := door.Secured; s <= door.Faulted; s++ {
-		c := b.doorCard(DoorState{Known: true, State: s, Linked: false, Since: b.now})
+		c := b.doorCard(DoorState{Kind: door.KindControlled, Known: true, State: s, Linked: false, Since: b.now})
 		if c.Tone != ToneLost || c.Word != b.T("state.unknown") || !strings.Contains(c.Last, b.stateTag(s).Word) {
 			t.Errorf("state %d: %+v", s, c)
 		}
@@ -268,5 +268,16 @@ func TestConfig(t *testing.T) {
 	}
 	if _, err := New(Config{Zone: time.UTC, Idle: time.Hour, Absolute: time.Minute}, Sources{}); err == nil || !strings.Contains(err.Error(), "idle") {
 		t.Errorf("idle above absolute: %v", err)
+	}
+}
+
+// DS-11: an observed door has no lock, and no page says that it is locked.
+func TestObservedDoorIsNeverLocked(t *testing.T) {
+	b := base(t, Japanese)
+	for _, s := range []door.StateName{door.Secured, door.Unlocked, door.InLockdown} {
+		c := b.doorCard(DoorState{Kind: door.KindObserve, Known: true, Linked: true, State: s})
+		if c.Word == b.T("state.secured") || c.Word == b.T("state.unlocked") || c.Word == b.T("state.lockdown") {
+			t.Errorf("state %v of an observed door reads %q", s, c.Word)
+		}
 	}
 }
