@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"time"
 
+	"monban/firmware/calendar"
 	"monban/server/config"
+	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/store"
 )
@@ -62,11 +64,24 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 		err = accountsErr
 	}
 	checks = append(checks, Check{Name: "accounts", Err: err})
-	holidays := Check{Name: "holiday table covers the next fiscal year"}
-	if now.Year()+2 > 2050 {
-		holidays.Err = fmt.Errorf("the built-in table ends in 2050: import a newer one")
+	return append(checks, closedDays(dir.ClosedDays, calendar.DateOf(now.In(cfg.Location())).FiscalYear()))
+}
+
+// closedDays counts the closed days of this fiscal year and the next (AD-5). None is a note and no
+// fault: a site without schedules that tell holidays apart needs none.
+func closedDays(days []directory.ClosedDay, year calendar.FiscalYear) Check {
+	var count [2]int
+	for _, d := range days {
+		y := calendar.Date{Year: d.Day.Year, Month: d.Day.Month, Day: d.Day.Day}.FiscalYear()
+		if y == year || y == year+1 {
+			count[y-year]++
+		}
 	}
-	return append(checks, holidays)
+	c := Check{Name: "closed days", Note: fmt.Sprintf(": %d in %s, %d in %s", count[0], year.English(), count[1], (year + 1).English())}
+	if count[0] == 0 || count[1] == 0 {
+		c.Note += " (without closed_days.csv schedules take national holidays for working days)"
+	}
+	return c
 }
 
 // clock holds this machine's clock against the newest leaf: a clock that has gone back would date the
