@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -133,38 +134,66 @@ const verifyEvery = 64
 // ask is one gateway's closed loop until stop.
 func (c *crowd) ask(a *asker, p *packets, stop *atomic.Bool) error {
 	for !stop.Load() {
-		body, want := a.next()
-		msg, err := wire.Seal(a.identity.Note, a.site, a.id, wire.KindAsk, body)
+		answered, err := a.once(p, 3*time.Second)
 		if err != nil {
 			return err
 		}
-		if err := p.publish(a.topic, msg); err != nil {
-			return fmt.Errorf("%s: %w", a.id, err)
+		if answered {
+			c.done.Add(1)
+		} else {
+			c.lost.Add(1)
 		}
-		if err := p.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			return err
-		}
-		for {
-			got, err := p.message()
-			if err != nil {
-				return fmt.Errorf("%s: no answer: %w", a.id, err)
-			}
-			if !bytes.Contains(got, want) {
-				continue // an answer to an earlier question
-			}
-			if !bytes.Contains(got, []byte(`"outcome":"granted"`)) {
-				return fmt.Errorf("%s: not granted: %s", a.id, got)
-			}
-			if a.n%verifyEvery == 1 {
-				if _, err := wire.Open(a.verifiers, a.site, a.id, wire.KindAnswer, got); err != nil {
-					return fmt.Errorf("%s: answer: %w", a.id, err)
-				}
-			}
-			break
-		}
-		c.done.Add(1)
 	}
 	return nil
+}
+
+// await asks until the server answers: its broker takes connections before its link subscribes, and at
+// QoS 0 what nobody has subscribed is gone.
+func (c *crowd) await(ctx context.Context) error {
+	for range 120 {
+		answered, err := c.askers[0].once(c.conns[0], 250*time.Millisecond)
+		if err != nil || answered {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return errors.New("load: the server does not answer")
+}
+
+// once asks one question; false when no answer came in time.
+func (a *asker) once(p *packets, limit time.Duration) (answered bool, err error) {
+	body, want := a.next()
+	msg, err := wire.Seal(a.identity.Note, a.site, a.id, wire.KindAsk, body)
+	if err != nil {
+		return false, err
+	}
+	if err := p.publish(a.topic, msg); err != nil {
+		return false, fmt.Errorf("%s: %w", a.id, err)
+	}
+	if err := p.conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return false, err
+	}
+	for {
+		got, err := p.message()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("%s: no answer: %w", a.id, err)
+		case !bytes.Contains(got, want):
+			continue // an answer to an earlier question
+		case !bytes.Contains(got, []byte(`"outcome":"granted"`)):
+			return false, fmt.Errorf("%s: not granted: %s", a.id, got)
+		}
+		if a.n%verifyEvery == 1 {
+			if _, err := wire.Open(a.verifiers, a.site, a.id, wire.KindAnswer, got); err != nil {
+				return false, fmt.Errorf("%s: answer: %w", a.id, err)
+			}
+		}
+		return true, nil
+	}
 }
 
 // next is the next question and the text by which its answer is known.
