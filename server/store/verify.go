@@ -59,9 +59,13 @@ func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (res entrylog.
 	if err := verifySchema(ctx, tx, &res); err != nil {
 		return res, err
 	}
-	zone, err := logZone(ctx, tx, opt.Log)
+	zone, fault, err := logZone(ctx, tx, opt.Log)
 	if err != nil {
 		return res, err
+	}
+	if fault != "" {
+		res.Findings = append(res.Findings, entrylog.Finding{Table: "log_leaf", Key: "0", What: fault + "; nothing after it could be judged"})
+		return res, nil
 	}
 	c, err := newCheck(ctx, tx, opt, zone, &res)
 	if err != nil {
@@ -95,24 +99,32 @@ func integrityCheck(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error
 	return rows.Err()
 }
 
-// logZone reads the time zone out of the genesis leaf, which the tree covers like every other.
-func logZone(ctx context.Context, tx *sql.Tx, log note.Verifier) (*time.Location, error) {
-	var body []byte
-	if err := tx.QueryRowContext(ctx, `SELECT body FROM log_leaf WHERE idx = 0`).Scan(&body); err != nil {
-		return nil, fmt.Errorf("genesis leaf: %w", found(err))
+// logZone reads the time zone out of the genesis leaf, which the tree covers like every other. A genesis
+// leaf that is gone or is not what was hashed is a finding, and nothing else can be judged without it:
+// then fault says so and zone is nil. A log of another key is an error: it could not be checked.
+func logZone(ctx context.Context, tx *sql.Tx, log note.Verifier) (zone *time.Location, fault string, err error) {
+	var body, hashes []byte
+	err = tx.QueryRowContext(ctx, `SELECT body, hashes FROM log_leaf WHERE idx = 0`).Scan(&body, &hashes)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, "the genesis leaf is missing", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("genesis leaf: %w", err)
+	}
+	if h := entrylog.LeafHash(body); len(hashes) < len(h) || string(hashes[:len(h)]) != string(h[:]) {
+		return nil, "the genesis leaf is not the one that was hashed", nil
 	}
 	g, err := entrylog.ParseSystem(body)
 	if err != nil || g.Name != entrylog.SystemGenesis {
-		return nil, errors.New("the log does not begin with a genesis leaf")
+		return nil, "the log does not begin with a genesis leaf", nil
 	}
 	if o := g.Value("origin"); o != log.Name() {
-		return nil, fmt.Errorf("the log is %q, the given key is that of %q", o, log.Name())
+		return nil, "", fmt.Errorf("the log is %q, the given key is that of %q", o, log.Name())
 	}
-	zone, err := time.LoadLocation(g.Value("zone"))
-	if err != nil {
-		return nil, fmt.Errorf("genesis leaf: %w", err)
+	if zone, err = time.LoadLocation(g.Value("zone")); err != nil {
+		return nil, "", fmt.Errorf("genesis leaf: %w", err)
 	}
-	return zone, nil
+	return zone, "", nil
 }
 
 type schemaObject struct{ kind, name, text string }
