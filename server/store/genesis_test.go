@@ -13,7 +13,7 @@ func TestChangedGenesisIsNamed(t *testing.T) {
 	for name, change := range map[string]string{
 		"deleted": `PRAGMA foreign_keys = off; DELETE FROM log_leaf WHERE idx = 0`,
 		"moved":   `PRAGMA foreign_keys = off; UPDATE log_leaf SET idx = 1000000 WHERE idx = 0`,
-		"origin":  `UPDATE log_leaf SET body = replace(CAST(body AS TEXT), 'monban/', 'monbam/') WHERE idx = 0`,
+		"origin":  `UPDATE log_leaf SET body = CAST(replace(CAST(body AS TEXT), '"zone"', '"zonf"') AS BLOB) WHERE idx = 0`,
 		"garbage": `UPDATE log_leaf SET body = x'7b7d' WHERE idx = 0`,
 		"hash":    `UPDATE log_leaf SET hashes = zeroblob(32) WHERE idx = 0`,
 	} {
