@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -133,9 +132,9 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 	}
 	out := web.DayLog{UpTo: p.now()}
 	n := p.names()
-	text := strings.ToLower(q.Text)
-	if !q.Names {
-		text = "" // a search would tell what the mask hides
+	var find *search
+	if q.Text != "" && q.Names { // without names a search would tell what the mask hides
+		find = p.search(q.Text)
 	}
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		rows, err := r.AttemptsOfDay(q.Day, day.AddDate(0, 0, -1).Format(time.DateOnly))
@@ -146,16 +145,11 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 			if q.Door != "" && access.DoorID(row.Door) != q.Door || q.Result != web.ResultUnknown && result(row) != q.Result {
 				continue
 			}
-			var a web.Attempt
-			shown := out.Total >= q.Skip && len(out.Attempts) < q.Limit
-			if shown || text != "" {
-				a = p.line(r.Reader, row, n, q.Names)
-			}
-			if text != "" && !strings.Contains(strings.ToLower(a.Who.Name+"\n"+a.Who.Section+"\n"+a.DoorName), text) {
+			if find != nil && !find.hits(r.Reader, row, n) {
 				continue
 			}
-			if shown {
-				out.Attempts = append(out.Attempts, a)
+			if out.Total >= q.Skip && len(out.Attempts) < q.Limit {
+				out.Attempts = append(out.Attempts, p.line(r.Reader, row, n, q.Names))
 			}
 			out.Total++
 		}
@@ -171,7 +165,10 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 // Attempt implements web.Log.
 func (p *pages) Attempt(ctx context.Context, id string, show bool) (web.AttemptDetail, error) {
 	var key [16]byte
-	if n, err := hex.Decode(key[:], []byte(id)); err != nil || n != 16 || len(id) != 32 {
+	if len(id) != 2*len(key) {
+		return web.AttemptDetail{}, web.ErrNotFound
+	}
+	if _, err := hex.Decode(key[:], []byte(id)); err != nil {
 		return web.AttemptDetail{}, web.ErrNotFound
 	}
 	var out web.AttemptDetail
