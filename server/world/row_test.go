@@ -25,6 +25,7 @@ func TestRowStatus(t *testing.T) {
 		{Row{Value: 2.51, Goal: 2.5}, "SHORT", false},
 		{Row{Value: 3.25, Goal: 2.5}, "SHORT", false},
 		{Row{Value: 3.26, Goal: 2.5}, "SHORT", true},
+		{Row{Value: 9, Goal: 2.5, Loose: true}, "SHORT", false},
 		{Row{Value: 0.65, Goal: 0.65, Least: true}, "ok", false},
 		{Row{Value: 0.64, Goal: 0.65, Least: true}, "SHORT", false},
 		{Row{Value: 0.45, Goal: 0.65, Least: true}, "SHORT", true},
