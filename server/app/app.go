@@ -192,6 +192,9 @@ func throttle(l config.Login) web.Throttle {
 // Run serves until ctx ends, or until a part ends by itself, which is an error.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.offerSetup(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = nil // told to end before it began
+		}
 		return errors.Join(err, a.close())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
