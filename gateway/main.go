@@ -27,10 +27,10 @@ type commands struct {
 }
 
 type runCommand struct {
-	Config  string `required:"" type:"existingfile" help:"The gateway's TOML file."`
+	Config  string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
 	Sim     bool   `help:"Doors and readers in software instead of hardware."`
 	Panel   string `placeholder:"HOST:PORT" help:"With --sim: serve the panel that badges and moves doors, on loopback."`
-	Cards   string `type:"existingfile" help:"With --sim: the named cards of the panel (TOML, [[card]] tables)."`
+	Cards   string `placeholder:"FILE" type:"existingfile" help:"With --sim: the named cards of the panel (TOML, [[card]] tables)."`
 	Control string `placeholder:"SOCKET" help:"With --sim: take script lines on this Unix socket."`
 	Trace   string `placeholder:"FILE" help:"With --sim: append what locks and readers did to this file."`
 	Debug   bool   `help:"Log more."`
@@ -60,7 +60,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 }
 
 type doctorCommand struct {
-	Config string `required:"" type:"existingfile" help:"The gateway's TOML file."`
+	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
 }
 
 func (c *doctorCommand) Run() error {
@@ -92,12 +92,22 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c commands
-	k := kong.Parse(&c,
+	parser, err := kong.New(&c,
 		kong.Name("monban-gateway"),
 		kong.Description("The gateway of monban, access control for server rooms: reads cards, watches doors, drives locks."),
-		kong.UsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "BUG:", err)
+		stop()
+		os.Exit(1)
+	}
+	k, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "monban-gateway: %v (see monban-gateway --help)\n", err)
+		stop()
+		os.Exit(2)
+	}
 	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "monban-gateway:", err)
 		stop()

@@ -26,20 +26,20 @@ var version = "unknown" // set by the linker
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server until it is told to stop."`
 	Setup   setupCommand   `cmd:"" help:"Prepare a new site: keys, certificate authority, database."`
-	Import  importCommand  `cmd:"" help:"Read people, cards, doors, zones, grants and schedules from a folder of CSV files: all or nothing."`
+	Import  importCommand  `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
 	Gateway gatewayCommand `cmd:"" help:"Gateways' identities."`
-	Card    cardCommand    `cmd:"" help:"Suspend, report lost, revoke or re-activate a card."`
+	Card    cardCommand    `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. The server must be stopped."`
 	Verify  verifyCommand  `cmd:"" help:"Walk the log from its first leaf and name whatever does not fit. Exit 0 clean, 1 findings, 2 could not check."`
-	Log     logCommand     `cmd:"" help:"List the log's leaves."`
+	Log     logCommand     `cmd:"" help:"List the log's leaves. The server must be stopped."`
 	Demo    demoCommand    `cmd:"" help:"Write the demo's configuration, keys and sample city hall; starts nothing."`
 	Bench   benchCommand   `cmd:"" help:"Measure the goals as same-run ratios."`
-	Doctor  doctorCommand  `cmd:"" help:"Check configuration, keys, certificates, database and clock, and say what to mend."`
+	Doctor  doctorCommand  `cmd:"" help:"Check configuration, keys, certificates, database and clock, and say what to mend. The server must be stopped."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
 // onSite is the part that commands working on a stopped site share.
 type onSite struct {
-	Config string `required:"" type:"existingfile" help:"The server's TOML file."`
+	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The server's TOML file."`
 }
 
 // open opens the site for one command. The server must not be running.
@@ -120,13 +120,13 @@ func (c *importCommand) Run(ctx context.Context) error {
 }
 
 type gatewayCommand struct {
-	Add gatewayAddCommand `cmd:"" help:"Make a gateway's identity: certificate, keys, what it has to trust."`
+	Add gatewayAddCommand `cmd:"" help:"Make a gateway's identity: certificate, keys, what it has to trust. The server must be stopped."`
 }
 
 type gatewayAddCommand struct {
 	onSite
 	ID  string `arg:"" help:"The gateway's id in the directory."`
-	Out string `required:"" help:"New folder for the identity; carry it to the gateway and delete it here."`
+	Out string `required:"" placeholder:"DIR" help:"New folder for the identity; carry it to the gateway and delete it here."`
 }
 
 func (c *gatewayAddCommand) Run(ctx context.Context) error {
@@ -150,7 +150,7 @@ type cardCommand struct {
 	onSite
 	Card   string `arg:"" help:"The card's inventory id."`
 	Status string `arg:"" enum:"active,suspended,lost,revoked" help:"active, suspended, lost or revoked (for good)."`
-	Reason string `required:"" help:"Why; goes into the log."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
 }
 
 func (c *cardCommand) Run(ctx context.Context) error {
@@ -164,7 +164,7 @@ func (c *cardCommand) Run(ctx context.Context) error {
 type verifyCommand struct {
 	Database string `arg:"" type:"existingfile" help:"monban.db of a stopped server, or a copy."`
 	Openings bool   `help:"Decrypt the openings too and compare them with their commitments."`
-	Keys     string `type:"existingdir" help:"The data directory with keys; default: where the database lies."`
+	Keys     string `placeholder:"DIR" type:"existingdir" help:"The data directory with keys; default: where the database lies."`
 }
 
 // exitCode ends the process with a code of its own.
@@ -214,7 +214,7 @@ func (c *demoCommand) Run(ctx context.Context) error {
 type benchCommand struct {
 	Out   string `default:"bench.json" help:"Where the result goes."`
 	Quick bool   `help:"The short form (≤ 60 s of measuring)."`
-	Dir   string `help:"Folder on the disk to measure; default: a new one here."`
+	Dir   string `placeholder:"DIR" help:"Folder on the disk to measure; default: a new one here."`
 	Arm   string `hidden:"" help:"Run one arm's server process (used by bench itself)."`
 }
 
