@@ -44,11 +44,18 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelInfo
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
+		return fmt.Errorf("log.level: %w", err)
+	}
 	if c.Debug {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	opt := &slog.HandlerOptions{Level: level}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, opt))
+	if cfg.Log.Format == "text" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, opt))
+	}
 	a, err := app.New(app.Options{
 		Config: cfg, Sim: c.Sim, Panel: c.Panel, Cards: c.Cards, Control: c.Control, Trace: c.Trace,
 		Version: version, Log: log, Out: os.Stdout,
