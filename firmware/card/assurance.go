@@ -2,7 +2,7 @@ package card
 
 import "fmt"
 
-// Assurance is what a read proves about the card (AD-4, D25; hardware.md §4's table). The order is
+// Assurance is what a read proves about the card (AD-4, D25). The order is
 // the order of strength. The zero value proves nothing and satisfies no demand.
 type Assurance uint8
 

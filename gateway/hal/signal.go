@@ -37,7 +37,7 @@ type Edge struct {
 // another spelling, so it prints masked.
 type Edges []Edge
 
-// Proof says what a reader that authenticates cards says it has checked (hardware.md §4). The link
+// Proof says what a reader that authenticates cards says it has checked. The link
 // caps it. The zero Proof is nothing but a number.
 type Proof uint8
 

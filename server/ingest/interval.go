@@ -32,7 +32,7 @@ func spread(q access.ClockQuality) (ms int64, known bool) {
 // occurred estimates when a record's event happened, in server time, UTC ms, from ≤ to. last is the
 // stamp of the newest record of the batch: nothing of the batch is younger than the batch, and
 // records of one boot keep their distance whatever the wall clock did. The stamp itself is kept in
-// the record, untouched (reliability.md: the server adds an interval and rewrites nothing).
+// the record, untouched (the server adds an interval and rewrites nothing).
 func occurred(s, last wire.Stamp, nowMS int64) (from, to int64) {
 	latest := nowMS
 	if s.Boot == last.Boot && s.BoottimeNS <= last.BoottimeNS {

@@ -12,7 +12,7 @@ import (
 )
 
 // insider is somebody with the database file, the program and time. Each class of change must be
-// found (reliability.md §6.5), the last one only with a checkpoint that somebody else kept.
+// found, the last one only with a checkpoint that somebody else kept.
 func TestInsider(t *testing.T) { // I8, EV-1
 	s, data := template(t)
 	type row struct {

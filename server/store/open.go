@@ -35,7 +35,7 @@ const (
 	applicationID = 0x6d6f6e62
 	// minSQLite: older ones can lose a WAL reset race between connections.
 	minSQLite = 3051003
-	// checkpointEvery is half the promised second from a leaf to its checkpoint (evidence.md §3), so
+	// checkpointEvery is half the promised second from a leaf to its checkpoint (a page shows what is signed), so
 	// that signing and two fsyncs fit into the other half.
 	checkpointEvery = 500 * time.Millisecond
 )
