@@ -102,7 +102,7 @@ func beginDemo(dir string) (complete bool, err error) {
 		return false, err
 	}
 	if len(entries) > 0 && !begun {
-		return false, fmt.Errorf("demo: %s holds files that are not a demo's; name a new folder with --dir", dir)
+		return false, fmt.Errorf("demo: %s holds files that are not a demo's: name a new folder with --dir", dir)
 	}
 	for _, e := range entries {
 		if e.Name() == begunFile {

@@ -35,7 +35,7 @@ const MaxLeafBytes = 16 << 10
 // Record is a `record` leaf: one gateway record, verbatim, and what the server adds to it.
 type Record struct {
 	AtMS     int64  // server's clock when the batch was received, UTC ms
-	FromMS   int64  // occurred interval in server time, UTC ms, FromMS ≤ ToMS (docs/decisions.md, D21: the server
+	FromMS   int64  // occurred interval in server time, UTC ms, FromMS ≤ ToMS (D21: the server
 	ToMS     int64  // adds an interval and rewrites nothing)
 	Chain    Hash   // h of this record: SHA-256(0x00 ‖ previous h ‖ Body)
 	Judged   string // the server's own reason when it re-judged a decision made by the gateway, else ""
