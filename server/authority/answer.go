@@ -28,6 +28,7 @@ type Tx interface {
 	AttemptRow(id [16]byte) (attempt.Row, error)
 	AttemptLeaves(first int64) ([]int64, error)
 	Leaf(idx int64) (entrylog.Leaf, error)
+	AppendFirstDecision(d entrylog.Decision, o *entrylog.Opening) (idx int64, ok bool, err error)
 	AppendDecision(d entrylog.Decision, o *entrylog.Opening) (int64, error)
 	AppendFinding(f attempt.Finding, o *entrylog.Opening) (int64, error)
 	OpenFinding(kind, gateway, door, detail string) (bool, error)
@@ -58,9 +59,6 @@ var ErrForeignAttempt = errors.New("the attempt belongs to another gateway")
 // server's clock, UTC ms. With an error there is no answer: the caller rolls back, the gateway's time
 // runs out and its own decision counts (D8). Answer may be run again from the start (group commit).
 func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, error) {
-	if old, found, err := given(tx, ask); err != nil || found {
-		return old, err
-	}
 	q := question{ask: ask, policy: a.policies.Site(), nowMS: nowMS}
 	q.prepare(a.failedPINs)
 	var policy *access.Policy // nil denies no_policy
@@ -73,7 +71,16 @@ func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, erro
 		Outcome: d.Outcome.String(), Reason: d.Primary.String(), Failed: d.Failed.Names(), Policy: policy.Version(),
 		AtMS: nowMS, Assurance: q.assurance(),
 	}
-	idx, err := tx.AppendDecision(leaf, q.opening())
+	idx, first, err := tx.AppendFirstDecision(leaf, q.opening())
+	if err == nil && !first { // the attempt is known: asked before, or a PIN was asked for
+		old, found, err := given(tx, ask)
+		if err != nil || found {
+			return old, err
+		}
+		if idx, err = tx.AppendDecision(leaf, q.opening()); err != nil {
+			return wire.Answer{}, fmt.Errorf("log decision: %w", err)
+		}
+	}
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("log decision: %w", err)
 	}

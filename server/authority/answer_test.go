@@ -282,6 +282,13 @@ type faulty struct {
 
 var errFault = errors.New("the disk is full")
 
+func (f faulty) AppendFirstDecision(d entrylog.Decision, o *entrylog.Opening) (int64, bool, error) {
+	if f.decision {
+		return 0, false, errFault
+	}
+	return f.Tx.AppendFirstDecision(d, o)
+}
+
 func (f faulty) AppendDecision(d entrylog.Decision, o *entrylog.Opening) (int64, error) {
 	if f.decision {
 		return 0, errFault
@@ -348,7 +355,10 @@ type blank struct{ authority.Tx }
 
 func (blank) AttemptRow([16]byte) (attempt.Row, error)                           { return attempt.Row{}, store.ErrNotFound }
 func (blank) AppendDecision(entrylog.Decision, *entrylog.Opening) (int64, error) { return 1, nil }
-func (blank) AfterCommit(func())                                                 {}
+func (blank) AppendFirstDecision(entrylog.Decision, *entrylog.Opening) (int64, bool, error) {
+	return 1, true, nil
+}
+func (blank) AfterCommit(func()) {}
 
 // The server's own work for one answer, without the store.
 func BenchmarkAnswer(b *testing.B) {

@@ -64,34 +64,62 @@ func refOf(sealed *keystore.Sealed) attempt.Ref {
 // AppendDecision writes the server's decision: the leaf, its opening, and the attempt's line. d.Commit
 // is set here. The answer may be sent when Write has returned nil, not before (I1).
 func (tx *Tx) AppendDecision(d entrylog.Decision, o *entrylog.Opening) (int64, error) {
-	if d.Attempt == [16]byte{} {
-		return 0, errors.New("append decision: no attempt id")
-	}
-	commit, sealed, err := tx.seal(entrylog.KindDecision, "", d.AtMS, o)
+	sealed, err := tx.sealDecision(&d, o)
 	if err != nil {
 		return 0, err
 	}
-	d.Commit = commit
-	if tx.buf, err = d.Append(tx.buf[:0]); err != nil {
-		return 0, err
-	}
-	idx, err := tx.append(entrylog.KindDecision, tx.buf, sealed)
-	if err != nil {
-		return 0, err
-	}
-	ref := refOf(sealed)
-	// Nearly every decision is the first leaf of its attempt: insert first, look only if that collides.
-	row := attempt.Row{}
-	tx.s.fold.Decision(&row, true, idx, &d, ref)
-	inserted, err := tx.insertAttempt(&row)
+	idx, inserted, err := tx.firstDecision(&d, sealed)
 	if err != nil || inserted {
 		return idx, err
 	}
-	if row, err = tx.AttemptRow(d.Attempt); err != nil {
+	row, err := tx.AttemptRow(d.Attempt)
+	if err != nil {
 		return 0, err
 	}
-	tx.s.fold.Decision(&row, false, idx, &d, ref)
+	if idx, err = tx.append(entrylog.KindDecision, tx.buf, sealed); err != nil {
+		return 0, err
+	}
+	tx.s.fold.Decision(&row, false, idx, &d, refOf(sealed))
 	return idx, tx.updateAttempt(&row, idx)
+}
+
+// AppendFirstDecision is AppendDecision for an attempt that the log does not know yet, which nearly
+// every decision begins. When the log knows it, nothing is written and ok is false: the caller looks
+// what is there. So the ordinary decision costs no look.
+func (tx *Tx) AppendFirstDecision(d entrylog.Decision, o *entrylog.Opening) (idx int64, ok bool, err error) {
+	sealed, err := tx.sealDecision(&d, o)
+	if err != nil {
+		return 0, false, err
+	}
+	return tx.firstDecision(&d, sealed)
+}
+
+// sealDecision encrypts the opening, sets d.Commit and leaves the leaf's bytes in tx.buf.
+func (tx *Tx) sealDecision(d *entrylog.Decision, o *entrylog.Opening) (*keystore.Sealed, error) {
+	if d.Attempt == [16]byte{} {
+		return nil, errors.New("append decision: no attempt id")
+	}
+	commit, sealed, err := tx.seal(entrylog.KindDecision, "", d.AtMS, o)
+	if err != nil {
+		return nil, err
+	}
+	d.Commit = commit
+	tx.buf, err = d.Append(tx.buf[:0])
+	return sealed, err
+}
+
+// firstDecision writes the attempt's line before the leaf: a line that is there already says so, and
+// then nothing has been written.
+func (tx *Tx) firstDecision(d *entrylog.Decision, sealed *keystore.Sealed) (idx int64, inserted bool, err error) {
+	row := attempt.Row{}
+	tx.s.fold.Decision(&row, true, tx.tree.Size(), d, refOf(sealed))
+	if inserted, err = tx.insertAttempt(&row); err != nil || !inserted {
+		return 0, false, err
+	}
+	if idx, err = tx.append(entrylog.KindDecision, tx.buf, sealed); err == nil && idx != row.First {
+		err = fmt.Errorf("BUG: leaf %d was announced as %d", idx, row.First)
+	}
+	return idx, true, err
 }
 
 // RecordIn is one gateway record to be logged. Leaf's Chain and Commit are set by AppendRecord.

@@ -158,6 +158,9 @@ func (noLog) AttemptLeaves(int64) ([]int64, error)        { return nil, store.Er
 func (noLog) Leaf(int64) (entrylog.Leaf, error)           { return entrylog.Leaf{}, store.ErrNotFound }
 func (noLog) OpenFinding(_, _, _, _ string) (bool, error) { return true, nil }
 func (noLog) AfterCommit(f func())                        { f() }
+func (noLog) AppendFirstDecision(entrylog.Decision, *entrylog.Opening) (int64, bool, error) {
+	return 1, true, nil
+}
 func (noLog) AppendDecision(entrylog.Decision, *entrylog.Opening) (int64, error) {
 	return 1, nil
 }

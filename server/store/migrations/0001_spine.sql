@@ -73,7 +73,6 @@ CREATE TABLE attempt (
   flags        INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX attempt_day ON attempt (day);
-CREATE INDEX attempt_person ON attempt (person_ref) WHERE person_ref IS NOT NULL;
 
 -- The leaves of an attempt after its first one.
 CREATE TABLE attempt_leaf (
