@@ -1,7 +1,9 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"monban/firmware/calendar"
 	"monban/server/directory"
 	"monban/server/policypub"
 	"monban/server/signer"
@@ -77,6 +80,41 @@ func (s *Site) Import(ctx context.Context, files []directory.File, o ImportOptio
 		return planned, nil
 	}
 	return changes, err
+}
+
+// holidayYears is how many fiscal years of national holidays a new site knows, from its first on. Later
+// years come by closed_days.csv, since a law may have changed by then; the doctor counts the days.
+const holidayYears = 5
+
+// ImportHolidays puts Japan's national holidays into the directory of a new site, so that no schedule
+// takes them for working days because a file was forgotten (AD-5). Other countries' sites get none; a
+// site's own days, such as 12/29–1/3, are its own to import.
+func (s *Site) ImportHolidays(ctx context.Context, now time.Time) (days int, err error) {
+	if s.Config.TimeZone != "Asia/Tokyo" {
+		return 0, nil
+	}
+	table, err := calendar.BuiltIn()
+	if err != nil {
+		return 0, err
+	}
+	first := calendar.DateOf(now.In(s.Config.Location())).FiscalYear()
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	rows := [][]string{{"date", "name"}}
+	for _, d := range table.Days {
+		if y := d.Date.FiscalYear(); y >= first && y < first+holidayYears {
+			rows = append(rows, []string{d.Date.String(), d.Name})
+		}
+	}
+	if err := w.WriteAll(rows); err != nil {
+		return 0, fmt.Errorf("national holidays: %w", err)
+	}
+	files := []directory.File{{Name: "built-in holidays", Kind: directory.KindClosedDays, Data: b.Bytes()}}
+	changes, err := s.Import(ctx, files, ImportOptions{Reason: "national holidays, built in", Now: now})
+	if err != nil {
+		return 0, fmt.Errorf("national holidays: %w", err)
+	}
+	return len(changes), nil
 }
 
 // publisher makes the publisher of this site's policies.
