@@ -91,7 +91,7 @@ func (c *setupCommand) Run(ctx context.Context) error {
 	if err := errors.Join(err, s.Close()); err != nil {
 		return fmt.Errorf("the site is prepared, but without national holidays; import closed_days.csv: %w", err)
 	}
-	fmt.Printf("Site %s is prepared in %s, with %d national holidays.\nKeep safe, apart from the server and twice: %s and %s. Then: monban-server import, gateway add, serve.\n",
+	fmt.Printf("Site %s is prepared in %s, with %d closed days.\nKeep safe, apart from the server and twice: %s and %s. Then: monban-server import, gateway add, serve.\n",
 		cfg.Site, cfg.DataDir, days, cfg.Path("master.key"), cfg.Path("keys", "root.key"))
 	return nil
 }

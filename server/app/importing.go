@@ -82,13 +82,13 @@ func (s *Site) Import(ctx context.Context, files []directory.File, o ImportOptio
 	return changes, err
 }
 
-// holidayYears is how many fiscal years of national holidays a new site knows, from its first on. Later
+// holidayYears is how many fiscal years of closed days a new site knows, from its first on. Later
 // years come by closed_days.csv, since a law may have changed by then; the doctor counts the days.
 const holidayYears = 5
 
-// ImportHolidays puts Japan's national holidays into the directory of a new site, so that no schedule
-// takes them for working days because a file was forgotten (AD-5). Other countries' sites get none; a
-// site's own days, such as 12/29–1/3, are its own to import.
+// ImportHolidays puts Japan's national holidays and the year-end closure 12/29–1/3 into the directory
+// of a new site, so that no schedule takes them for working days because a file was forgotten (AD-5).
+// Other countries' sites get none.
 func (s *Site) ImportHolidays(ctx context.Context, now time.Time) (days int, err error) {
 	if s.Config.TimeZone != "Asia/Tokyo" {
 		return 0, nil
@@ -101,10 +101,8 @@ func (s *Site) ImportHolidays(ctx context.Context, now time.Time) (days int, err
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	rows := [][]string{{"date", "name"}}
-	for _, d := range table.Days {
-		if y := d.Date.FiscalYear(); y >= first && y < first+holidayYears {
-			rows = append(rows, []string{d.Date.String(), d.Name})
-		}
+	for _, d := range table.Calendar(first.Start(), (first + holidayYears - 1).End()).Closed {
+		rows = append(rows, []string{d.Date.String(), d.Name})
 	}
 	if err := w.WriteAll(rows); err != nil {
 		return 0, fmt.Errorf("national holidays: %w", err)

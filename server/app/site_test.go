@@ -399,7 +399,7 @@ func TestImport(t *testing.T) {
 }
 
 // AD-5: a new site in Japan knows the national holidays of the law without any file: 2026-09-22 (国民の休日),
-// 2026-11-23 and 2027-03-22 (振替休日) are closed, for five fiscal years. A second import changes nothing.
+// 2027-03-22 (振替休日) and 12/29–1/3 are closed, for five fiscal years. A second import changes nothing.
 func TestImportHolidays(t *testing.T) {
 	cfg := testConfig(t)
 	now := time.Date(2026, 4, 1, 0, 0, 0, 0, cfg.Location())
@@ -412,14 +412,14 @@ func TestImportHolidays(t *testing.T) {
 			t.Fatal(err)
 		}
 		dir, err := s.Directory(t.Context())
-		if err != nil || len(dir.ClosedDays) != n || n < 5*16 {
+		if err != nil || len(dir.ClosedDays) != n || n < 5*20 {
 			t.Fatalf("%d days, %d in the directory, %v", n, len(dir.ClosedDays), err)
 		}
 		closed := map[string]bool{}
 		for _, d := range dir.ClosedDays {
 			closed[d.Day.String()] = true
 		}
-		for day, want := range map[string]bool{"2026-09-22": true, "2026-11-23": true, "2027-03-22": true, "2026-11-24": false, "2026-03-20": false, "2031-03-21": true, "2031-04-29": false} {
+		for day, want := range map[string]bool{"2026-09-22": true, "2026-11-23": true, "2027-03-22": true, "2026-12-28": false, "2026-12-29": true, "2027-01-03": true, "2027-01-04": false, "2026-11-24": false, "2026-03-20": false, "2031-03-21": true, "2031-04-29": false} {
 			if closed[day] != want {
 				t.Errorf("%s: closed %v", day, closed[day])
 			}
