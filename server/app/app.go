@@ -59,7 +59,7 @@ type App struct {
 // New opens the site and takes its ports; it serves after Run. Errors are one line each; on an error
 // nothing stays open.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*App, error) {
-	a := &App{log: log, out: out, health: newHealth()}
+	a := &App{log: log, out: out}
 	if err := a.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -84,6 +84,11 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := a.pub.Reload(ctx); err != nil {
 		return fmt.Errorf("publish policy: %w", err)
 	}
+	since, err := a.site.newest(ctx)
+	if err != nil {
+		return err
+	}
+	a.health = newHealth(since)
 	a.ingest = ingest.New(a.pub, cfg.Location())
 	address := cfg.MQTT.BrokerURL
 	if address == "" {

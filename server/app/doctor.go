@@ -88,12 +88,23 @@ func closedDays(days []directory.ClosedDay, year calendar.FiscalYear) Check {
 // next entries before the last ones.
 func clock(ctx context.Context, s *Site, now time.Time) Check {
 	c := Check{Name: "clock"}
-	c.Err = s.Store.Read(ctx, func(r *store.ReadTx) error {
+	at, err := s.newest(ctx)
+	if err == nil && at.After(now.Add(time.Minute)) {
+		zone := s.Config.Location()
+		err = fmt.Errorf("stands at %s, but the newest entry is of %s: set it before serve", now.In(zone).Format(time.DateTime), at.In(zone).Format(time.DateTime))
+	}
+	c.Err = err
+	return c
+}
+
+// newest is the server time of the newest leaf.
+func (s *Site) newest(ctx context.Context) (at time.Time, err error) {
+	err = s.Store.Read(ctx, func(r *store.ReadTx) error {
 		size, err := r.LogSize()
-		if err != nil || size == 0 {
+		if err != nil {
 			return err
 		}
-		leaf, err := r.Leaf(size - 1)
+		leaf, err := r.Leaf(size - 1) // there is a genesis leaf at least
 		if err != nil {
 			return err
 		}
@@ -101,10 +112,8 @@ func clock(ctx context.Context, s *Site, now time.Time) Check {
 		if err != nil {
 			return err
 		}
-		if at := time.UnixMilli(parsed.AtMS()); at.After(now.Add(time.Minute)) {
-			return fmt.Errorf("stands at %s, but the newest entry is of %s: set it before serve", now.In(s.Config.Location()).Format(time.DateTime), at.In(s.Config.Location()).Format(time.DateTime))
-		}
+		at = time.UnixMilli(parsed.AtMS())
 		return nil
 	})
-	return c
+	return at, err
 }

@@ -9,6 +9,7 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/link"
 	"monban/firmware/wire"
+	"monban/server/attempt"
 	"monban/server/authority"
 	"monban/server/downlink"
 	"monban/server/ingest"
@@ -69,24 +70,38 @@ type listening struct{ a *App }
 
 // Heartbeat implements downlink.Health.
 func (l listening) Heartbeat(gw access.GatewayID, hb wire.Heartbeat, at time.Time) {
-	l.a.health.heard(gw, hb, at)
+	gap := l.a.health.heard(gw, hb, at)
+	if gap.Gateway == "" {
+		return
+	}
+	l.write(gw, "coverage", func(tx *store.Tx) error {
+		_, err := tx.AppendCoverage(attempt.Coverage{
+			Gateway: string(gw), FromMS: gap.From.UnixMilli(), ToMS: gap.To.UnixMilli(), State: "dead",
+		}, at.UnixMilli())
+		return err
+	})
 }
 
 const (
 	// findingTime bounds the writing of one finding.
 	findingTime = 10 * time.Second
-	// findingsMost may wait for the disk at a time. A gateway that makes more in 10 s repeats itself;
-	// what is dropped is told in the machine's log.
-	findingsMost = 64
+	// findingsMost may wait for the disk at a time; what is dropped is told in the machine's log.
+	findingsMost = 1000 // after an outage every gateway has one to tell
 )
 
-// Finding implements downlink.Health: what is odd about a gateway becomes an item for a person. The
-// link must not wait for the disk, so it is written on a goroutine of its own, which ends with the
-// write; Run waits for them before the database is closed.
+// Finding implements downlink.Health: what is odd about a gateway becomes an item for a person.
 func (l listening) Finding(gw access.GatewayID, f link.Finding, at time.Time) {
+	l.write(gw, string(f.Kind), func(tx *store.Tx) error {
+		return l.a.ingest.Report(tx, gw, f.Kind, f.Epoch, f.Seq, at.UnixMilli())
+	})
+}
+
+// write logs what the link has noticed. The link must not wait for the disk, so it is done on a
+// goroutine of its own, which ends with the write; Run waits for them before the database is closed.
+func (l listening) write(gw access.GatewayID, what string, f func(*store.Tx) error) {
 	failed := func(err error) {
 		l.a.log.LogAttrs(context.Background(), slog.LevelError, "finding not logged",
-			slog.String("kind", string(f.Kind)), slog.String("gateway", string(gw)), slog.Any("err", err))
+			slog.String("kind", what), slog.String("gateway", string(gw)), slog.Any("err", err))
 	}
 	if l.a.writing.Add(1) > findingsMost {
 		l.a.writing.Add(-1)
@@ -97,10 +112,7 @@ func (l listening) Finding(gw access.GatewayID, f link.Finding, at time.Time) {
 		defer l.a.writing.Add(-1)
 		ctx, cancel := context.WithTimeout(context.Background(), findingTime)
 		defer cancel()
-		err := l.a.site.Store.Write(ctx, func(tx *store.Tx) error {
-			return l.a.ingest.Report(tx, gw, f.Kind, f.Epoch, f.Seq, at.UnixMilli())
-		})
-		if err != nil {
+		if err := l.a.site.Store.Write(ctx, f); err != nil {
 			failed(err)
 		}
 	})

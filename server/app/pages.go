@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -153,10 +154,17 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 			}
 			out.Total++
 		}
-		gaps, err := r.CoverageOf(day.UnixMilli(), day.AddDate(0, 0, 1).UnixMilli())
+		end := day.AddDate(0, 0, 1)
+		for _, g := range p.directory().Gateways {
+			if gap, ok := p.health.silence(g.ID, p.now()); ok && gap.From.Before(end) {
+				out.Gaps = append(out.Gaps, gap) // still going on
+			}
+		}
+		gaps, err := r.CoverageOf(day.UnixMilli(), end.UnixMilli())
 		for _, g := range gaps {
 			out.Gaps = append(out.Gaps, web.Gap{Gateway: access.GatewayID(g.Gateway), From: time.UnixMilli(g.FromMS), To: time.UnixMilli(g.ToMS)})
 		}
+		slices.SortStableFunc(out.Gaps, func(a, b web.Gap) int { return b.From.Compare(a.From) })
 		return err
 	})
 	return out, err

@@ -33,7 +33,7 @@ type desk struct {
 func newDesk(t testing.TB) *desk {
 	s := sitetest.New(t)
 	return &desk{t: t, Site: s, pages: &pages{
-		store: s.Store, health: newHealth(), now: sitetest.Now, log: quiet,
+		store: s.Store, health: newHealth(sitetest.Now().Add(-gapLeast)), now: sitetest.Now, log: quiet,
 		directory: func() directory.Snapshot { return *s.Publisher.Site().Directory() },
 		versions: func(gw access.GatewayID) web.Versions {
 			v, _ := s.Publisher.Versions(gw)
@@ -367,5 +367,40 @@ func BenchmarkDayLog(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// I10: a quiet time is told from a dead logger. A silence of more than a minute is a gap of its day,
+// while it lasts without an end; nobody's silence before the server listened is claimed to be quiet.
+func TestGaps(t *testing.T) {
+	d := newDesk(t)
+	now := sitetest.Now()
+	d.health.since = now.Add(-10 * time.Minute)
+	if got := d.day(web.LogQuery{}).Gaps; len(got) != 2 || !got[0].To.IsZero() || !got[0].From.Equal(d.health.since) {
+		t.Errorf("never heard: %+v", got)
+	}
+	if got := d.day(web.LogQuery{Day: "2026-11-23"}).Gaps; len(got) != 0 {
+		t.Errorf("the day before: %+v", got)
+	}
+	a := &App{site: &Site{Store: d.Site.Store}, health: d.health, log: quiet}
+	beat := func(at time.Time) {
+		listening{a}.Heartbeat("gw-1", wire.Heartbeat{Gateway: "gw-1"}, at)
+		a.findings.Wait()
+	}
+	beat(now.Add(-8 * time.Minute))
+	beat(now.Add(-8*time.Minute + gapLeast)) // not more than a minute
+	beat(now.Add(-5 * time.Minute))
+	beat(now)
+	want := []string{"gw-1 5m0s 0s", "gw-1 7m0s 5m0s", "gw-2 10m0s going on", "gw-1 10m0s 8m0s"}
+	var got []string
+	for _, g := range d.day(web.LogQuery{}).Gaps {
+		to := "going on"
+		if !g.To.IsZero() {
+			to = now.Sub(g.To).String()
+		}
+		got = append(got, fmt.Sprint(g.Gateway, " ", now.Sub(g.From), " ", to))
+	}
+	if strings.Join(got, ", ") != strings.Join(want, ", ") {
+		t.Errorf("gaps %q, want %q", got, want)
 	}
 }
