@@ -171,10 +171,11 @@ func (g *Gateway) lease(l *wire.Lease) {
 	s.until, s.sent = until, sent
 	s.rules, s.modes, s.state = l.Rules, l.Modes, l.State
 	s.serverMS = max(s.serverMS, l.ServerMS)
+	// The clock first: whoever hears of the lease reckons the age of the policy by it (D12).
+	g.do(ServerTime{ServerMS: l.ServerMS, Sent: sent, At: g.now})
 	if !s.linked {
 		s.linked = true
 		g.do(LinkUp{})
 	}
 	g.do(Lease{Until: until, Rules: l.Rules, Modes: l.Modes, State: l.State})
-	g.do(ServerTime{ServerMS: l.ServerMS, Sent: sent, At: g.now})
 }

@@ -118,11 +118,14 @@ func (a *App) open() (err error) {
 	cache, err := policycache.Open(policycache.Config{
 		Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: verifiers,
 	})
-	if err != nil {
+	if cache == nil {
 		return err
 	}
+	if err != nil { // the cache is empty but usable: entries are denied and recorded until the server has sent a policy
+		opt.Log.LogAttrs(context.Background(), slog.LevelError, "policy on disk is not used", slog.Any("err", err))
+	}
 	a.policies = &policies{cache: cache, apply: a.applyPolicy, wall: func() int64 { return a.anchor.wall(a.anchor.now()) },
-		trusted: a.outbox.Trusted, log: opt.Log}
+		clock: a.anchor.clock, trusted: a.outbox.Trusted, log: opt.Log}
 	var ask wire.AskKey
 	copy(ask[:], a.id.Keys.AskKey)
 	a.uplink = uplink.New(uplink.Config{

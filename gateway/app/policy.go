@@ -18,6 +18,7 @@ type policies struct {
 	cache *policycache.Cache
 	apply func(p *access.Policy, rules uint64, since int64) // gives it to every door
 	wall  func() int64
+	clock func() access.ClockQuality
 	// trusted is the last trusted wall time that was saved, 0 when none was.
 	trusted func() int64
 	log     *slog.Logger
@@ -117,12 +118,16 @@ func (p *policies) Apply(r link.PolicyReady) link.PolicyHeld {
 func (p *policies) confirmed() {
 	now := p.wall()
 	p.mu.Lock()
-	p.since = max(p.since, now)
+	p.since = now // the server's time: a later one of ours was a wrong clock
 	p.mu.Unlock()
 }
 
-// saveAge makes the policy's age durable, so that a restart does not make it young again (D12).
+// saveAge makes the policy's age durable, so that a restart does not make it young again (D12). An age
+// by a clock that nobody trusts would overwrite a good one, so it is not saved.
 func (p *policies) saveAge() {
+	if p.clock() < access.ClockRTC {
+		return
+	}
 	p.mu.Lock()
 	v, since := p.held.Manifest, p.since
 	p.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 
 // apply carries out effects in their order. A lock that does not obey is itself an input.
 func (l *Loop) apply(effects []Effect) {
+	var failed error
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Record:
@@ -24,14 +25,14 @@ func (l *Loop) apply(effects []Effect) {
 				continue // an observed door has no lock to release (DS-11)
 			}
 			if err := l.cfg.HAL.Lock.Release(e.For); err != nil {
-				l.strikeFailed(err)
+				failed = err
 			}
 		case Secure:
 			if l.cfg.HAL.Lock == nil {
 				continue
 			}
 			if err := l.cfg.HAL.Lock.Secure(); err != nil {
-				l.strikeFailed(err)
+				failed = err
 			}
 		case Show:
 			l.show(e)
@@ -42,6 +43,9 @@ func (l *Loop) apply(effects []Effect) {
 		case PINFailures:
 			l.pin = &e
 		}
+	}
+	if failed != nil { // after the rest, so that what the person is shown last is that the door is out of order
+		l.strikeFailed(failed)
 	}
 }
 
@@ -57,7 +61,12 @@ func (l *Loop) strikeFailed(err error) {
 // appended and the waiting barrier hears "not durable": the door stays locked (I1).
 func (l *Loop) record(e Record) {
 	barrier := e.Barrier
+	pin := l.pin
+	l.pin = nil
 	done := func(err error) {
+		if pin != nil {
+			l.box.post(pinSaved{*pin})
+		}
 		if barrier != 0 {
 			l.box.post(durable{barrier, err})
 		}
@@ -73,19 +82,17 @@ func (l *Loop) record(e Record) {
 		}
 		private = wire.SealPrivate(l.cfg.AskKey, nonce, *e.Private)
 	}
-	pin := l.pin
-	l.pin = nil
 	l.cfg.Recorder.Append(r, private, pin, done)
 }
 
 func (l *Loop) ask(e Ask) {
-	attempt := e.Attempt
+	question := e.Question
 	l.cfg.Asker.Ask(wire.Ask{
 		Attempt: e.Attempt, Door: l.cfg.Door.Door, Side: e.Side, Card: e.Card, Assurance: e.Assurance,
 		PINGiven: e.PINGiven, PINFailed: e.PINFailed, Stamp: l.cfg.Stamp(l.cfg.Now()), Rules: e.Rules,
 	}, e.PIN,
-		func(a wire.Answer, late bool) { l.box.post(answer{a, late}) },
-		func() { l.box.post(noAnswer{attempt}) })
+		func(a wire.Answer, late bool) { l.box.post(answer{question, a, late}) },
+		func() { l.box.post(noAnswer{question}) })
 }
 
 // show drives the lights and sounders of one side, or of both.

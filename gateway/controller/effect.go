@@ -23,6 +23,7 @@ type Record struct {
 
 // Ask is a question to the server.
 type Ask struct {
+	Question  uint64 // comes back with the answer
 	Attempt   door.Attempt
 	Side      access.Side
 	Card      []byte

@@ -62,6 +62,7 @@ type Loop struct {
 	contact hal.Level
 	levels  map[hal.Input]hal.Level
 	lost    map[access.Side]bool
+	faulty  map[any]bool // lines in trouble: a hal.Input, or a reader's side
 	status  wire.DoorStatus
 }
 
@@ -80,17 +81,19 @@ func New(cfg Config) (*Loop, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Loop{
-		cfg: cfg, m: NewMachine(cfg.Gateway, cfg.Door), box: newMailbox(),
-		timers: map[Timer]mono.Time{}, levels: map[hal.Input]hal.Level{}, lost: map[access.Side]bool{},
+		cfg: cfg, m: NewMachine(cfg.Gateway, cfg.Door, cfg.Recorder.PINFailed), box: newMailbox(),
+		timers: map[Timer]mono.Time{}, levels: map[hal.Input]hal.Level{}, lost: map[access.Side]bool{}, faulty: map[any]bool{},
 	}, nil
 }
 
 type (
 	answer struct {
-		a    wire.Answer
-		late bool
+		question uint64
+		a        wire.Answer
+		late     bool
 	}
-	noAnswer struct{ attempt door.Attempt }
+	noAnswer struct{ question uint64 }
+	pinSaved struct{ p PINFailures }
 	durable  struct {
 		barrier door.Barrier
 		err     error
@@ -106,6 +109,7 @@ type (
 
 func (answer) isMessage()    {}
 func (noAnswer) isMessage()  {}
+func (pinSaved) isMessage()  {}
 func (durable) isMessage()   {}
 func (newLease) isMessage()  {}
 func (newPolicy) isMessage() {}
@@ -184,7 +188,9 @@ func (l *Loop) start() {
 	if l.cfg.HAL.Contact != nil {
 		if level, err := l.cfg.HAL.Contact.Level(); err == nil {
 			l.contact = level
-			l.levels[l.cfg.HAL.Contact] = level
+			if !level.Faulty() { // a line that is in trouble from the start is told at the first re-reading
+				l.levels[l.cfg.HAL.Contact] = level
+			}
 		}
 	}
 	at := l.cfg.Now()
@@ -212,15 +218,45 @@ func (l *Loop) onRead(r reader.Read) {
 			Sealed: r.Sealed, Grade: r.Assurance, HasPIN: r.HasPIN, PIN: r.PINToken, Link: r.Link.String(),
 			Fault: r.Fault, Flagged: r.Repeated,
 		}
-		if in.HasCard {
-			in.PINFailed = l.cfg.Recorder.PINFailed(r.Token)
-		}
 		l.apply(l.m.OnRead(in, at))
 	case reader.KindKey:
 		l.show(Show{Side: r.Side, What: door.IndKey}) // a click for every key, the same for each
 	case reader.KindFault:
+		l.onReaderFault(r, at)
+	}
+}
+
+// onReaderFault tells a reader that is gone from one that is being opened and from a broken cable.
+func (l *Loop) onReaderFault(r reader.Read, at Moment) {
+	switch r.Fault {
+	case hal.FaultLost.String():
+		before := l.lost[access.SideEnter] || l.lost[access.SideExit]
 		l.lost[r.Side] = r.On
-		l.apply(l.m.On(door.Input{Kind: door.InReaderLost, At: at.At, On: r.On, Side: r.Side}, at))
+		if now := l.lost[access.SideEnter] || l.lost[access.SideExit]; now != before {
+			l.apply(l.m.On(door.Input{Kind: door.InReaderLost, At: at.At, On: now, Side: r.Side}, at))
+		}
+	case hal.FaultTamper.String():
+		l.apply(l.m.On(door.Input{Kind: door.InTamper, At: at.At, On: r.On, Side: r.Side}, at))
+	case hal.FaultLine.String():
+		l.lineFault(r.Side, r.On, at)
+	default: // signals were lost or the goroutine was started again: a read that was no card
+		if r.On {
+			l.apply(l.m.OnRead(Read{Attempt: r.Attempt, Side: r.Side, Link: r.Link.String(), Fault: r.Fault}, at))
+		}
+	}
+}
+
+// lineFault keeps which lines are in trouble; the door hears of the first and of the last. what is a
+// hal.Input or the side of a reader.
+func (l *Loop) lineFault(what any, on bool, at Moment) {
+	before := len(l.faulty)
+	if on {
+		l.faulty[what] = true
+	} else {
+		delete(l.faulty, what)
+	}
+	if (before > 0) != (len(l.faulty) > 0) {
+		l.apply(l.m.On(door.Input{Kind: door.InLineFault, At: at.At, On: len(l.faulty) > 0}, at))
 	}
 }
 
@@ -228,9 +264,11 @@ func (l *Loop) onMessage(m message) {
 	at := l.cfg.Now()
 	switch m := m.(type) {
 	case answer:
-		l.apply(l.m.OnAnswer(m.a, m.late, at))
+		l.apply(l.m.OnAnswer(m.question, m.a, m.late, at))
 	case noAnswer:
-		l.apply(l.m.OnNoAnswer(m.attempt, at))
+		l.apply(l.m.OnNoAnswer(m.question, at))
+	case pinSaved:
+		l.m.PINSaved(m.p)
 	case durable:
 		kind := door.InDurable
 		if m.err != nil {
@@ -266,9 +304,7 @@ func (l *Loop) level(in hal.Input, level hal.Level, when mono.Time) {
 	if at.At == 0 {
 		at = l.cfg.Now()
 	}
-	if level.Faulty() != (known && old.Faulty()) {
-		l.apply(l.m.On(door.Input{Kind: door.InLineFault, At: at.At, On: level.Faulty()}, at))
-	}
+	l.lineFault(in, level.Faulty(), at)
 	if level.Faulty() {
 		return
 	}

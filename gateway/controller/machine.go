@@ -23,6 +23,10 @@ import (
 // being asked: below it the light would only flicker.
 const decidingAfter = 100 * time.Millisecond
 
+// maxAhead is how far the wall clock may fall behind the moment at which the policy was last known to be
+// in force: corrections by the server's time are smaller.
+const maxAhead = time.Minute
+
 // maxFlights bounds the attempts remembered for their later records. One opening can join several
 // badges; a hundred unanswered ones mean a defective reader.
 const maxFlights = 64
@@ -42,18 +46,17 @@ type Lease struct {
 
 // Read is one presentation of a card as the machine needs it: no card number, no digits.
 type Read struct {
-	Attempt   door.Attempt
-	Side      access.Side
-	Key       access.Key
-	HasCard   bool   // false: the train was no card
-	Sealed    []byte // card_ref sealed under the ask key
-	Grade     card.Assurance
-	HasPIN    bool
-	PIN       [32]byte
-	PINFailed uint8  // the durable count of this card's wrong PINs in a row
-	Link      string // reader link: "clear", "secure"
-	Fault     string // why it was no card
-	Flagged   bool   // the identical train again within 200 ms
+	Attempt door.Attempt
+	Side    access.Side
+	Key     access.Key
+	HasCard bool   // false: the train was no card
+	Sealed  []byte // card_ref sealed under the ask key
+	Grade   card.Assurance
+	HasPIN  bool
+	PIN     [32]byte
+	Link    string // reader link: "clear", "secure"
+	Fault   string // why it was no card
+	Flagged bool   // the identical train again within 200 ms
 }
 
 // Machine decides for one door. Its zero value is of no use: NewMachine.
@@ -65,10 +68,13 @@ type Machine struct {
 	lease   Lease
 	policy  *access.Policy
 	rules   uint64
-	fetched int64       // wall ms at which the policy was last known to be in force
-	inside  int         // entries minus exits seen here since start; only ever sharpens an alarm (DS-10)
-	side    access.Side // of the latest read; SideUnknown before the first
-	pending map[door.Attempt]*question
+	fetched int64                // wall ms at which the policy was last known to be in force
+	inside  int                  // entries minus exits seen here since start; only ever sharpens an alarm (DS-10)
+	side    access.Side          // of the latest read; SideUnknown before the first
+	pending map[uint64]*question // by number
+	asked   uint64               // number of the latest question
+	stored  func(access.Key) uint8
+	unsaved map[access.Key]uint8 // counts of wrong PINs on their way to the disk
 	flights map[door.Attempt]*flight
 	order   []door.Attempt // of flights, oldest first
 }
@@ -93,11 +99,13 @@ type flight struct {
 
 // NewMachine makes the machine of a secured door. It holds no policy: every entry is denied until
 // one is set.
-func NewMachine(gateway access.GatewayID, cfg door.Config) *Machine {
+//
+// stored gives the durable count of a card's wrong PINs in a row.
+func NewMachine(gateway access.GatewayID, cfg door.Config, stored func(access.Key) uint8) *Machine {
 	return &Machine{
 		cfg: cfg, gateway: gateway,
 		pins:    access.NewState(access.KnowledgeSet(0).With(access.KnowPIN)),
-		pending: map[door.Attempt]*question{},
+		pending: map[uint64]*question{}, stored: stored, unsaved: map[access.Key]uint8{},
 		flights: map[door.Attempt]*flight{},
 	}
 }
@@ -125,16 +133,32 @@ func (m *Machine) SetPolicy(p *access.Policy, rules uint64, since int64, at Mome
 }
 
 // Confirmed says that the policy held was in force at the wall time ms: a lease named its version.
-func (m *Machine) Confirmed(ms int64) { m.fetched = max(m.fetched, ms) }
+// It is the server's time, so a later reading of a wrong clock does not stand against it.
+func (m *Machine) Confirmed(ms int64) { m.fetched = ms }
 
 // view is what this gateway knows around a request. The count of wrong PINs is the outbox's, which
 // all doors of the gateway share; the state is brought to it by the ordinary events.
 func (m *Machine) view(r Read, req access.Request) access.View {
 	access.Apply(m.pins, access.Event{Kind: access.EventPINReset, Key: r.Key})
-	for range r.PINFailed {
+	for range m.failed(r.Key) {
 		access.Apply(m.pins, access.Event{Kind: access.EventPINFailed, Key: r.Key})
 	}
 	return m.pins.View(m.policy, req)
+}
+
+// failed is the count of a card's wrong PINs as it will be once everything is on the disk.
+func (m *Machine) failed(k access.Key) uint8 {
+	if n, ok := m.unsaved[k]; ok {
+		return n
+	}
+	return m.stored(k)
+}
+
+// PINSaved says that a count of wrong PINs has reached the disk, or that it never will.
+func (m *Machine) PINSaved(p PINFailures) {
+	if m.unsaved[p.Key] == p.Failed {
+		delete(m.unsaved, p.Key)
+	}
 }
 
 // request makes the request of a read for the given link.
@@ -150,8 +174,10 @@ func (m *Machine) request(r Read, link access.Link, at Moment) access.Request {
 		req.Behind = m.rules < m.lease.Rules
 	}
 	req.AgeMS = max(0, at.WallMS-m.fetched)
-	if m.fetched <= 0 {
-		req.AgeMS = math.MaxInt64 // never known to be in force: too old for any door
+	if m.fetched <= 0 || m.fetched > at.WallMS+maxAhead.Milliseconds() {
+		// Never known to be in force, or known in a future that the clock has come back from: too old for
+		// any door.
+		req.AgeMS = math.MaxInt64
 	}
 	return req
 }
@@ -167,10 +193,22 @@ func (m *Machine) OnRead(r Read, at Moment) []Effect {
 		return m.decideLocally(r, access.LinkOffline, at)
 	}
 	req := m.request(r, access.LinkLeased, at)
-	m.pending[r.Attempt] = &question{read: r, req: req, at: at.At}
+	// A PIN that is still being judged counts as wrong until it is known: trying several at once gains
+	// nothing (D10). And the PIN's question takes the place of the card's own.
+	failed := m.failed(r.Key)
+	for n, q := range m.pending {
+		if q.read.HasPIN && q.read.Key == r.Key && failed < 255 {
+			failed++
+		}
+		if q.read.Attempt == r.Attempt {
+			delete(m.pending, n)
+		}
+	}
+	m.asked++
+	m.pending[m.asked] = &question{read: r, req: req, at: at.At}
 	ask := Ask{
-		Attempt: r.Attempt, Side: r.Side, Card: r.Sealed, Assurance: r.Grade.String(),
-		PINGiven: r.HasPIN, PIN: r.PIN, PINFailed: r.PINFailed, Rules: m.rules,
+		Question: m.asked, Attempt: r.Attempt, Side: r.Side, Card: r.Sealed, Assurance: r.Grade.String(),
+		PINGiven: r.HasPIN, PIN: r.PIN, PINFailed: failed, Rules: m.rules,
 	}
 	return []Effect{ask, SetTimer{Timer: TimerDeciding, At: at.At.Add(decidingAfter)}}
 }
@@ -198,17 +236,17 @@ func (m *Machine) decideLocally(r Read, link access.Link, at Moment) []Effect {
 	return m.pinLocked(effects, r, req, at)
 }
 
-// OnAnswer takes the server's verified answer. late means that its deadline had passed: it is
-// recorded and moves nothing (D8).
-func (m *Machine) OnAnswer(a wire.Answer, late bool, at Moment) []Effect {
-	q, open := m.pending[a.Attempt]
-	if late || !open {
+// OnAnswer takes the server's verified answer to a question. late means that its deadline had passed:
+// it is recorded and moves nothing (D8).
+func (m *Machine) OnAnswer(number uint64, a wire.Answer, late bool, at Moment) []Effect {
+	q, open := m.pending[number]
+	if late || !open || q.read.Attempt != a.Attempt {
 		return []Effect{Record{
 			Draft: wire.Record{Door: m.cfg.Door, Event: door.EventLateIgnored, Attempt: a.Attempt, By: access.ByServer, Reason: a.Reason, Failed: a.Failed, Policy: a.Rules},
 			At:    at,
 		}}
 	}
-	delete(m.pending, a.Attempt)
+	delete(m.pending, number)
 	view := m.view(q.read, q.req)
 	d := access.Decision{Outcome: a.Outcome, Primary: a.Reason, Failed: a.Failed}
 	m.remember(q.read, d, access.ByServer, q.req, &view)
@@ -235,12 +273,12 @@ func pinOf(r Read, a wire.Answer) access.PINState {
 
 // OnNoAnswer takes the failure of an ask: the deadline passed, or the link went away meanwhile. With
 // a lease the local decision counts if the snapshot is not behind; Decide says so (D8).
-func (m *Machine) OnNoAnswer(attempt door.Attempt, at Moment) []Effect {
-	q, open := m.pending[attempt]
+func (m *Machine) OnNoAnswer(number uint64, at Moment) []Effect {
+	q, open := m.pending[number]
 	if !open {
 		return nil
 	}
-	delete(m.pending, attempt)
+	delete(m.pending, number)
 	link := access.LinkOffline
 	if m.linked(at.At) {
 		link = access.LinkLeased
@@ -261,13 +299,14 @@ func (m *Machine) countPIN(effects []Effect, req access.Request, d access.Decisi
 	if after == before {
 		return effects
 	}
+	m.unsaved[req.Key] = after
 	return append(effects, PINFailures{Key: req.Key, Failed: after})
 }
 
 // pinLocked records the wrong PIN that locked the card: an item for a person.
 func (m *Machine) pinLocked(effects []Effect, r Read, req access.Request, at Moment) []Effect {
 	d, known := m.policy.Door(m.cfg.Door)
-	if !known || req.PIN != access.PINBad || m.pins.PINFailed(r.Key) != d.PINLimit {
+	if !known || !countsPIN(effects) || req.PIN != access.PINBad || m.pins.PINFailed(r.Key) != d.PINLimit {
 		return effects
 	}
 	return append(effects, Record{At: at, Draft: wire.Record{
@@ -343,3 +382,13 @@ func (m *Machine) forget(a door.Attempt) {
 
 // StateName is the door's state in one stable word.
 func (m *Machine) StateName() string { return m.state.Name().String() }
+
+// countsPIN reports whether the effects move a count of wrong PINs.
+func countsPIN(effects []Effect) bool {
+	for _, e := range effects {
+		if _, ok := e.(PINFailures); ok {
+			return true
+		}
+	}
+	return false
+}

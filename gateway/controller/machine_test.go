@@ -48,11 +48,13 @@ func policy(t *testing.T, mode access.OfflineMode, pin bool, edit func(*access.R
 
 func machine(t *testing.T, p *access.Policy) *Machine {
 	t.Helper()
-	m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader))
+	m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN)
 	m.Start(false, 0)
 	m.SetPolicy(p, 5, noon, moment(0))
 	return m
 }
+
+func noWrongPIN(access.Key) uint8 { return 0 }
 
 func moment(d time.Duration) Moment {
 	return Moment{At: mono.Time(d), WallMS: noon + d.Milliseconds(), Clock: access.ClockServer}
@@ -142,21 +144,21 @@ func TestWhoDecides(t *testing.T) {
 				later := moment(1400 * time.Millisecond)
 				switch c.answer {
 				case "grant":
-					effects = m.OnAnswer(wire.Answer{Attempt: door.Attempt{1}, Outcome: access.Granted, Reason: access.ReasonGranted, Rules: 6}, false, later)
+					effects = m.OnAnswer(1, wire.Answer{Attempt: door.Attempt{1}, Outcome: access.Granted, Reason: access.ReasonGranted, Rules: 6}, false, later)
 					if count[Release](effects) != 1 {
 						t.Error("the committed answer is the barrier; the strike must not wait again (D19)")
 					}
 				case "deny":
-					effects = m.OnAnswer(wire.Answer{Attempt: door.Attempt{1}, Reason: access.ReasonNoGrant, Failed: access.ReasonSet(0).With(access.ReasonNoGrant)}, false, later)
+					effects = m.OnAnswer(1, wire.Answer{Attempt: door.Attempt{1}, Reason: access.ReasonNoGrant, Failed: access.ReasonSet(0).With(access.ReasonNoGrant)}, false, later)
 				case "late":
-					effects = m.OnNoAnswer(door.Attempt{1}, later)
+					effects = m.OnNoAnswer(1, later)
 					effects = settle(m, effects, later)
-					extra := m.OnAnswer(wire.Answer{Attempt: door.Attempt{1}, Outcome: access.Granted, Reason: access.ReasonGranted}, true, later)
+					extra := m.OnAnswer(1, wire.Answer{Attempt: door.Attempt{1}, Outcome: access.Granted, Reason: access.ReasonGranted}, true, later)
 					if len(extra) != 1 || records(extra)[0].Draft.Event != door.EventLateIgnored {
 						t.Errorf("late answer: %v, want one late_ignored record and nothing else", extra)
 					}
 				default:
-					effects = m.OnNoAnswer(door.Attempt{1}, later)
+					effects = m.OnNoAnswer(1, later)
 				}
 				at = later
 			}
@@ -208,7 +210,7 @@ func TestLinkMovesNothing(t *testing.T) {
 		m.SetLease(Lease{Until: at.At.Add(time.Duration(i%3) * time.Second), Rules: uint64(i)})
 		all = append(all, m.SetPolicy(policy(t, access.OfflineCached, false, nil), uint64(i), at.WallMS, at)...)
 		all = append(all, m.SetPolicy(nil, 0, 0, at)...)
-		all = append(all, m.OnNoAnswer(door.Attempt{byte(i)}, at)...)
+		all = append(all, m.OnNoAnswer(uint64(i), at)...)
 	}
 	if n := count[Release](all); n != 0 {
 		t.Fatalf("%d unlock edges from the link alone", n)
@@ -247,14 +249,16 @@ func TestExit(t *testing.T) {
 func TestPINLockout(t *testing.T) {
 	m := machine(t, policy(t, access.OfflineCached, true, nil))
 	stored, locks := uint8(0), 0
+	m.stored = func(access.Key) uint8 { return stored }
 	try := func(n byte, pin [32]byte) []Effect {
 		r := read(n, access.SideEnter, goodKey)
-		r.HasPIN, r.PIN, r.PINFailed = true, pin, stored
+		r.HasPIN, r.PIN = true, pin
 		at := moment(time.Duration(n) * 20 * time.Second)
 		effects := settle(m, m.OnRead(r, at), at)
 		for _, e := range effects {
 			if p, ok := e.(PINFailures); ok {
 				stored = p.Failed
+				m.PINSaved(p)
 			}
 		}
 		for _, r := range records(effects) {
@@ -284,14 +288,14 @@ func TestPINLockout(t *testing.T) {
 // I9: with no policy nothing opens from outside, for any key and link.
 func TestNoPolicy(t *testing.T) {
 	for _, leased := range []bool{false, true} {
-		m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader))
+		m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN)
 		m.Start(false, 0)
 		if leased {
 			m.SetLease(Lease{Until: mono.Time(time.Hour)})
 		}
 		at := moment(time.Second)
 		effects := m.OnRead(read(1, access.SideEnter, goodKey), at)
-		effects = append(effects, m.OnNoAnswer(door.Attempt{1}, at)...)
+		effects = append(effects, m.OnNoAnswer(1, at)...)
 		if effects = settle(m, effects, at); count[Release](effects) != 0 {
 			t.Errorf("leased=%v: opened without a policy", leased)
 		}
@@ -323,6 +327,70 @@ func TestAnswerIsShownAtItsSide(t *testing.T) {
 	for _, e := range m.On(door.Input{Kind: door.InMode, Mode: access.ModeLockdown, At: at.At}, at) {
 		if s, ok := e.(Show); ok && s.Side != access.SideUnknown {
 			t.Errorf("lockdown shown at side %v only", s.Side)
+		}
+	}
+}
+
+// D10: PINs tried at once, before any of them is judged or on the disk, count each: 64 tries in flight
+// are not one.
+func TestPINsInFlightCount(t *testing.T) {
+	m := machine(t, policy(t, access.OfflineCached, true, nil))
+	m.SetLease(Lease{Until: mono.Time(time.Hour), Rules: 5})
+	at := moment(time.Second)
+	for n := byte(1); n <= 8; n++ {
+		r := read(n, access.SideEnter, goodKey)
+		r.HasPIN, r.PIN = true, [32]byte{99}
+		for _, e := range m.OnRead(r, at) {
+			if a, ok := e.(Ask); ok && a.PINFailed != n-1 {
+				t.Errorf("try %d is asked with %d wrong ones", n, a.PINFailed)
+			}
+		}
+	}
+	// No answer comes for any of them, and nothing has reached the disk yet: judged alone, in order.
+	for n := uint64(1); n <= 8; n++ {
+		settle(m, m.OnNoAnswer(n, at), at)
+	}
+	if got := m.failed(goodKey); got != 5 {
+		t.Errorf("count %d after eight wrong PINs in flight, want 5 (locked)", got)
+	}
+	r := read(9, access.SideEnter, goodKey)
+	r.HasPIN, r.PIN = true, thePIN
+	m.SetLease(Lease{})
+	if count[Release](settle(m, m.OnRead(r, at), at)) != 0 {
+		t.Error("the right PIN opened a locked card")
+	}
+}
+
+// A card's question that is still open when its PIN comes is superseded: its answer moves nothing and
+// is not taken for the PIN's.
+func TestPINSupersedesTheCardsQuestion(t *testing.T) {
+	m := machine(t, policy(t, access.OfflineCached, true, nil))
+	m.SetLease(Lease{Until: mono.Time(time.Hour), Rules: 5})
+	at := moment(time.Second)
+	m.OnRead(read(1, access.SideEnter, goodKey), at)
+	r := read(1, access.SideEnter, goodKey)
+	r.HasPIN, r.PIN = true, [32]byte{99}
+	m.OnRead(r, at)
+	granted := wire.Answer{Attempt: door.Attempt{1}, Outcome: access.Granted, Reason: access.ReasonGranted}
+	if got := settle(m, m.OnAnswer(1, granted, false, at), at); count[Release](got) != 0 {
+		t.Error("the answer to a superseded question moved the strike")
+	}
+	denied := wire.Answer{Attempt: door.Attempt{1}, Reason: access.ReasonPINBad, Failed: access.ReasonSet(0).With(access.ReasonPINBad)}
+	settle(m, m.OnAnswer(2, denied, false, at), at)
+	if got := m.failed(goodKey); got != 1 {
+		t.Errorf("count %d after one wrong PIN, want 1", got)
+	}
+}
+
+// D12: neither a clock that ran ahead and came back nor one that was never confirmed makes a policy young.
+func TestPolicyFromTheFutureIsTooOld(t *testing.T) {
+	for name, since := range map[string]int64{"future": noon + 365*dayMS, "never": 0} {
+		m := machine(t, policy(t, access.OfflineCached, false, nil))
+		m.Confirmed(since)
+		at := moment(time.Second)
+		effects := settle(m, m.OnRead(read(1, access.SideEnter, goodKey), at), at)
+		if count[Release](effects) != 0 || !records(effects)[0].Draft.Failed.Has(access.ReasonPolicyExpired) {
+			t.Errorf("%s: opened, or not for policy_expired", name)
 		}
 	}
 }

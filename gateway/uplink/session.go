@@ -71,7 +71,7 @@ func (u *Uplink) connectLoop(ctx context.Context) {
 			if err == nil {
 				wait = backoffFirst
 				u.until(ctx, ended)
-				u.post(link.Disconnected{})
+				u.tell(ctx, link.Disconnected{})
 				continue
 			}
 			u.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "no connection to the server", slog.String("server", u.cfg.Server), slog.Any("err", err))
@@ -150,6 +150,7 @@ func (u *Uplink) connect(ctx context.Context) (<-chan struct{}, error) {
 		SetConnectionLostHandler(func(mqtt.Client, error) { once.Do(func() { close(ended) }) })
 	c := mqtt.NewClient(o)
 	if err := wait(ctx, c.Connect()); err != nil {
+		c.Disconnect(0) // an attempt that comes through later must not live on
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	topics := map[string]byte{}
@@ -161,7 +162,11 @@ func (u *Uplink) connect(ctx context.Context) (<-chan struct{}, error) {
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}
 	u.session.set(c, ended)
-	u.post(link.Connected{})
+	u.mu.Lock()
+	cut := u.cut
+	u.mu.Unlock()
+	u.session.drop(cut) // the cable was pulled while we were connecting
+	u.tell(ctx, link.Connected{})
 	return ended, nil
 }
 

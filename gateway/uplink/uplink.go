@@ -90,6 +90,7 @@ type Uplink struct {
 	waiting  map[uint64]question
 	tag      uint64
 	applying bool
+	own      sync.WaitGroup
 
 	mu    sync.Mutex
 	doors []wire.DoorStatus // newest, by door
@@ -101,6 +102,7 @@ type Uplink struct {
 type question struct {
 	answered func(wire.Answer, bool)
 	failed   func()
+	over     bool // it has failed; only a late answer may still come
 }
 
 // askInput carries the callbacks beside the machine's input.
@@ -129,7 +131,7 @@ func New(cfg Config) *Uplink {
 // Ask sends one question. answered is called at most once with late=false; failed is called instead
 // when no answer will count. Both are called on the uplink's goroutine and must not block.
 func (u *Uplink) Ask(a wire.Ask, pin [32]byte, answered func(wire.Answer, bool), failed func()) {
-	in := askInput{link.Ask{Ask: a, PIN: pin}, question{answered, failed}}
+	in := askInput{link.Ask{Ask: a, PIN: pin}, question{answered: answered, failed: failed}}
 	select {
 	case u.asks <- in:
 	default:
@@ -167,9 +169,8 @@ func (u *Uplink) Cut(cut bool) {
 
 // Run serves the link until ctx ends. It returns when its goroutines have ended.
 func (u *Uplink) Run(ctx context.Context) {
-	var wg sync.WaitGroup
-	wg.Go(func() { u.connectLoop(ctx) })
-	defer wg.Wait()
+	u.own.Go(func() { u.connectLoop(ctx) })
+	defer u.own.Wait() // the connecting goroutine, and a policy that is being stored
 
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -179,9 +180,15 @@ func (u *Uplink) Run(ctx context.Context) {
 		now := u.cfg.Now()
 		timer.Reset(max(0, u.wake.Sub(now)))
 		select {
+		case a := <-u.asks: // before anything else that is there: a person waits
+			u.ask(a)
+			continue
+		default:
+		}
+		select {
 		case <-ctx.Done():
 			return
-		case a := <-u.asks: // first of all: a person waits
+		case a := <-u.asks:
 			u.ask(a)
 		case in := <-u.inbox:
 			u.step(in)
@@ -248,8 +255,11 @@ func (u *Uplink) do(a link.GatewayAction) {
 		if !open {
 			return
 		}
+		if q.over {
+			return
+		}
 		q.failed()
-		q.failed = func() {} // a late answer may still come, to be recorded
+		q.over = true // a late answer may still come, to be recorded
 		u.waiting[a.Tag] = q
 		u.forget()
 	case link.LinkUp:
@@ -273,8 +283,8 @@ func (u *Uplink) do(a link.GatewayAction) {
 
 // forget bounds the questions that failed and whose late answer never came.
 func (u *Uplink) forget() {
-	for tag := range u.waiting {
-		if tag+4*link.MaxAsks < u.tag {
+	for tag, q := range u.waiting {
+		if q.over && tag+4*link.MaxAsks < u.tag {
 			delete(u.waiting, tag)
 		}
 	}
@@ -286,7 +296,15 @@ func (u *Uplink) apply(p link.PolicyReady) {
 		return // the machine offers it again
 	}
 	u.applying = true
-	go func() { u.held <- u.cfg.Policies.Apply(p) }() // held has room for the one that is applying
+	u.own.Go(func() { u.held <- u.cfg.Policies.Apply(p) }) // held has room for the one that is applying
+}
+
+// tell hands over that the connection came or went, which nobody repeats: it waits for room.
+func (u *Uplink) tell(ctx context.Context, in link.GatewayInput) {
+	select {
+	case u.inbox <- in:
+	case <-ctx.Done():
+	}
 }
 
 // post hands an input to Run. When the queue is full the input is dropped: every message is repeated
