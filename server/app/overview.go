@@ -28,7 +28,7 @@ func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
 	for _, g := range gateways {
 		out.Doors = append(out.Doors, g.Doors...)
 	}
-	n := p.names()
+	n := p.names(ctx)
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		size, err := r.LogSize()
 		if err != nil {
@@ -39,10 +39,18 @@ func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
 		if err != nil {
 			return err
 		}
+		told := map[string]bool{}
 		for i := len(leaves) - 1; i >= 0 && len(out.Recent) < recentEvents; i-- {
 			e, ok := p.event(leaves[i].Idx, leaves[i].Leaf, n)
 			if !ok {
 				continue
+			}
+			if e.Attempt != "" && (e.Event == door.EventGranted || e.Event == door.EventDenied) {
+				// The server's decision and the gateway's record of it are one event: the later leaf tells it.
+				if told[e.Attempt] {
+					continue
+				}
+				told[e.Attempt] = true
 			}
 			if e.Attempt != "" {
 				if row, err := r.AttemptRow(attemptID(e.Attempt)); err == nil {
@@ -62,10 +70,10 @@ func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
 }
 
 // ListGateways implements web.Machines: every gateway of the directory, heard or not.
-func (p *pages) ListGateways(context.Context) ([]web.Gateway, error) {
+func (p *pages) ListGateways(ctx context.Context) ([]web.Gateway, error) {
 	now := p.now()
 	s := p.directory()
-	n := p.names()
+	n := p.names(ctx)
 	var out []web.Gateway
 	for _, g := range s.Gateways {
 		b, heard := p.health.last(g.ID)
@@ -86,7 +94,7 @@ func (p *pages) ListGateways(context.Context) ([]web.Gateway, error) {
 }
 
 func doorState(d directory.Door, b beat, heard bool, now time.Time, n names) web.DoorState {
-	w := web.DoorState{Door: d.ID, Name: d.Name, Gateway: d.Gateway, Kind: d.Kind, Mode: d.Mode}
+	w := web.DoorState{Door: d.ID, Name: n.door(d.ID), Gateway: d.Gateway, Kind: d.Kind, Mode: d.Mode}
 	w.ZoneName = string(d.Enter)
 	if z, ok := n.zones[d.Enter]; ok && z.Name != "" {
 		w.ZoneName = z.Name

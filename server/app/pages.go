@@ -36,13 +36,20 @@ type names struct {
 	zones map[access.ZoneID]directory.Zone
 }
 
-func (p *pages) names() names {
+func (p *pages) names(ctx context.Context) names {
 	s := p.directory()
 	n := names{make(map[access.DoorID]directory.Door, len(s.Doors)), make(map[access.ZoneID]directory.Zone, len(s.Zones))}
+	english := web.LanguageOf(ctx) == web.English
 	for _, d := range s.Doors {
+		if english && d.NameEN != "" {
+			d.Name = d.NameEN
+		}
 		n.doors[d.ID] = d
 	}
 	for _, z := range s.Zones {
+		if english && z.NameEN != "" {
+			z.Name = z.NameEN
+		}
 		n.zones[z.ID] = z
 	}
 	return n
@@ -132,7 +139,7 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 		return web.DayLog{}, fmt.Errorf("day %q: %w", q.Day, web.ErrNotFound)
 	}
 	out := web.DayLog{UpTo: p.now()}
-	n := p.names()
+	n := p.names(ctx)
 	var find *search
 	if q.Text != "" && q.Names { // without names a search would tell what the mask hides
 		find = p.search(q.Text)
@@ -180,7 +187,7 @@ func (p *pages) Attempt(ctx context.Context, id string, show bool) (web.AttemptD
 		return web.AttemptDetail{}, web.ErrNotFound
 	}
 	var out web.AttemptDetail
-	n := p.names()
+	n := p.names(ctx)
 	err := p.store.Read(ctx, func(r *store.ReadTx) error {
 		row, err := r.AttemptRow(key)
 		if err != nil {
@@ -240,8 +247,12 @@ func (p *pages) event(idx int64, leaf entrylog.Leaf, n names) (web.Event, bool) 
 			return e, false
 		}
 		e.At, e.Event = time.UnixMilli(d.AtMS), door.EventDenied
-		if d.Outcome == access.Granted.String() {
+		switch d.Outcome {
+		case access.Granted.String():
 			e.Event = door.EventGranted
+		case access.Denied.String():
+		default:
+			return e, false // a PIN or a second person was asked for: what comes of it is another leaf
 		}
 		e.Door, e.DoorName, e.Gateway = access.DoorID(d.Door), n.door(access.DoorID(d.Door)), access.GatewayID(d.Gateway)
 		e.Side, _ = access.ParseSide(d.Side)
@@ -270,11 +281,12 @@ func (p *pages) event(idx int64, leaf entrylog.Leaf, n names) (web.Event, bool) 
 }
 
 // DoorNames implements web.Log.
-func (p *pages) DoorNames(context.Context) ([]web.DoorName, error) {
+func (p *pages) DoorNames(ctx context.Context) ([]web.DoorName, error) {
 	s := p.directory()
+	n := p.names(ctx)
 	out := make([]web.DoorName, 0, len(s.Doors))
 	for _, d := range s.Doors {
-		out = append(out, web.DoorName{Door: d.ID, Name: d.Name})
+		out = append(out, web.DoorName{Door: d.ID, Name: n.door(d.ID)})
 	}
 	return out, nil
 }
@@ -306,7 +318,7 @@ func (p *pages) finding(r store.Reader, f attempt.Finding, n names, show bool) w
 
 // ListFindings implements web.Findings.
 func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []web.Finding, total int, err error) {
-	n := p.names()
+	n := p.names(ctx)
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		rows, all, err := r.Findings(q.All, q.Skip, q.Limit)
 		if err != nil {

@@ -133,6 +133,7 @@ func (h *Handler) identify(w http.ResponseWriter, rq *request, rt route) error {
 	rq.account, rq.roles, rq.token = &a, a.rolesAt(rq.now), token
 	rq.names = seesNames(rt.roles, rq.roles)
 	rq.lang = h.chooseLanguage(rq.Request, &a)
+	rq.Request = rq.WithContext(WithLanguage(rq.Context(), rq.lang))
 	if rt.passive || rq.Method == http.MethodGet && rq.URL.Query().Has("auto") {
 		return nil // the page asked by itself: nobody acted
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -97,3 +98,20 @@ func (c catalogue) say(key string, pairs ...string) string {
 
 // has tells whether the catalogue knows a key: for open lists such as kinds of findings.
 func (c catalogue) has(key string) bool { _, ok := c[key]; return ok }
+
+// languageKey is the context key of the language a page is made in.
+type languageKey struct{}
+
+// LanguageOf is the language in which the page that asks is made; Japanese when nobody said. Sources use
+// it to choose among the names that a door or zone has.
+func LanguageOf(ctx context.Context) Lang {
+	if l, ok := ctx.Value(languageKey{}).(Lang); ok {
+		return l
+	}
+	return Japanese
+}
+
+// WithLanguage gives a context in which LanguageOf is l.
+func WithLanguage(ctx context.Context, l Lang) context.Context {
+	return context.WithValue(ctx, languageKey{}, l)
+}
