@@ -282,7 +282,7 @@ func TestSerialNumbers(t *testing.T) {
 	}
 	// The bytes as the chip has them, whatever order the reader sends.
 	f, _ := Encode(mustLookup(t, "uid32-reversed"), Fields{CN: 0x04a1b2c3})
-	if got, want := bitString(f), fmt.Sprintf("%032b", 0xc3b2a104); got != want {
+	if got, want := bitString(f), fmt.Sprintf("%032b", uint64(0xc3b2a104)); got != want {
 		t.Errorf("reversed: %s, want %s", got, want)
 	}
 	for _, cn := range []uint64{0, 0xffffffff, 0x08123456, 0x88041122} {
