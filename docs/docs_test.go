@@ -360,6 +360,44 @@ func TestProgramsHoldNoTests(t *testing.T) {
 	}
 }
 
+// docs/deps lists the modules that each program links, so that a new one is seen in review and gets its
+// line in docs/adr/0012-dependencies.md.
+func TestLinkedModules(t *testing.T) {
+	adr, err := os.ReadFile("adr/0012-dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for program, cgo := range map[string]string{"gateway": "0", "server": "1"} {
+		cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{.Version}}{{end}}", "./"+program)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(string(out)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, module+" ") && line != module {
+				got = append(got, line)
+			}
+		}
+		slices.Sort(got)
+		got = slices.Compact(got)
+		want, err := os.ReadFile("deps/" + program + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(got, "\n") + "\n"; text != string(want) {
+			t.Errorf("docs/deps/%s.txt differs from what %s links (run make deps, and say why in ADR 0012):\n%s", program, program, text)
+		}
+	}
+	for _, direct := range []string{"paho.mqtt.golang", "nats-server", "go-sqlite3", "go.etcd.io/bbolt", "golang.org/x/mod"} {
+		if !strings.Contains(string(adr), direct) {
+			t.Errorf("ADR 0012 does not say why %s is used", direct)
+		}
+	}
+}
+
 // D30: serve cannot inject a read and cannot construct server/world.
 func TestServeCannotInject(t *testing.T) {
 	for _, s := range sources(t) {
