@@ -115,6 +115,10 @@ func (m *Machine) shownAt(i door.Indication) access.Side {
 
 // record drafts the record of one emitted event.
 func (m *Machine) record(a door.Action, at Moment) Record {
+	if a.At > 0 && a.At < at.At { // a contact counts from its edge, not from when it had settled
+		at.WallMS -= at.At.Sub(a.At).Milliseconds()
+		at.At = a.At
+	}
 	r := Record{
 		Draft: wire.Record{
 			Door: m.cfg.Door, Side: a.Side, Event: a.Event, Attempt: a.Attempt, By: a.By, Reason: a.Reason, Detail: a.Detail,

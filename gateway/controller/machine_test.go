@@ -394,3 +394,20 @@ func TestPolicyFromTheFutureIsTooOld(t *testing.T) {
 		}
 	}
 }
+
+// A passage is recorded at the time of the contact's edge, not when the contact had settled.
+func TestPassageIsStampedAtItsEdge(t *testing.T) {
+	m := machine(t, policy(t, access.OfflineCached, false, nil))
+	at := moment(time.Second)
+	settle(m, m.OnRead(read(1, access.SideEnter, goodKey), at), at)
+	edge := moment(1500 * time.Millisecond)
+	m.On(door.Input{Kind: door.InContactOpen, At: edge.At}, edge)
+	settled := moment(1550 * time.Millisecond)
+	recs := records(m.On(door.Input{Kind: door.InTimer, Timer: door.TimerDebounce, At: settled.At}, settled))
+	if len(recs) != 1 || recs[0].Draft.Event != door.EventEntry {
+		t.Fatalf("records %+v, want one entry", recs)
+	}
+	if got := recs[0].At; got.At != edge.At || got.WallMS != edge.WallMS {
+		t.Errorf("recorded at %v, %d; the edge was at %v, %d", got.At, got.WallMS, edge.At, edge.WallMS)
+	}
+}
