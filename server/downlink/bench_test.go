@@ -371,7 +371,9 @@ func (g *device) next(kind string) []byte {
 }
 
 // kinds drains what has come up to the lease of a new heartbeat and lists the kinds before it. The
-// downlink publishes on one connection, so what it published earlier has come.
+// downlink publishes on one connection, so what it published earlier has come. A welcome may be among
+// them or come after the lease: the first heartbeat makes the machine look up how far the rows reach,
+// and it greets when it knows.
 func (g *device) kinds() []string {
 	g.b.t.Helper()
 	hb := g.heartbeat()
