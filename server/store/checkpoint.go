@@ -240,22 +240,6 @@ func (s *Store) sign(ctx context.Context, tree *entrylog.Tree, old int64) ([]byt
 	return s.opt.Signer.SignCheckpoint(text, proof) // 2. signed
 }
 
-// submit is Write for the store's own use: it also works while Close waits for it.
-func (s *Store) submit(ctx context.Context, fn func(*Tx) error) error {
-	o := &op{ctx: ctx, fn: fn, done: make(chan error, 1)}
-	select {
-	case s.queue <- o:
-	case <-s.stopped:
-		return ErrClosed
-	}
-	select {
-	case err := <-o.done:
-		return err
-	case <-s.stopped:
-		return ErrClosed
-	}
-}
-
 // replaceFile writes data beside path, makes it durable and swaps it in.
 func replaceFile(path string, data []byte) error {
 	tmp := path + ".new"

@@ -1,7 +1,7 @@
 // Package store keeps the server's state in one SQLite file: the entry log, the rows folded from it,
 // the directory, accounts and sessions. It is the only package that knows SQL.
 //
-// Every write goes through one goroutine that commits whatever is queued in one transaction,
+// There is one writer at a time: whoever has the turn commits whatever waits in one transaction,
 // `synchronous=FULL`, and only then returns to the callers: a nil error from Write means that the
 // data is on the disk (I1, I4). The tree in memory moves only after the commit. After an I/O error
 // the writer latches: nothing more is written until the file has been closed, opened and verified.

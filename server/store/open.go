@@ -86,15 +86,14 @@ type Store struct {
 	read  *sql.DB
 	stmts sync.Map // query → *sql.Stmt of the read pool
 
-	queue   chan *op
-	quit    chan struct{} // closed by Close
-	stopped chan struct{} // closed by the writer goroutine when it has ended
-	dirty   chan struct{} // wakes the checkpointer
-	ended   chan struct{} // closed by the checkpointer goroutine when it has ended
-	failed  chan struct{} // closed when the writer latches
-	once    sync.Once
+	turns  turns
+	quit   chan struct{} // closed by Close
+	dirty  chan struct{} // wakes the checkpointer
+	ended  chan struct{} // closed by the checkpointer goroutine when it has ended
+	failed chan struct{} // closed when the store latches
+	once   sync.Once
 
-	// owned by the writer goroutine
+	// owned by whoever has the turn
 	tree    entrylog.Tree
 	chains  map[chainKey]chainState // committed
 	latched error
@@ -168,7 +167,7 @@ func pragma(c *sqlite3.SQLiteConn, name string) (string, error) {
 	return fmt.Sprint(row[0]), nil
 }
 
-// Open opens or creates the database at path, brings its schema up to date and starts the writer.
+// Open opens or creates the database at path, brings its schema up to date and starts the checkpointer.
 // Every error is one line that names path.
 func Open(path string, opt Options) (*Store, error) {
 	s, err := open(path, opt)
@@ -212,15 +211,13 @@ func open(path string, opt Options) (*Store, error) {
 	}
 	s := &Store{
 		path: path, opt: opt, fold: attempt.Fold{Zone: opt.Zone},
-		queue: make(chan *op, maxBatch), quit: make(chan struct{}), stopped: make(chan struct{}),
-		dirty: make(chan struct{}, 1), ended: make(chan struct{}), failed: make(chan struct{}),
+		quit: make(chan struct{}), dirty: make(chan struct{}, 1), ended: make(chan struct{}), failed: make(chan struct{}),
 		chains: map[chainKey]chainState{},
 	}
 	if err := s.start(); err != nil {
 		s.closePools()
 		return nil, err
 	}
-	go s.writer()       // ends in Close
 	go s.checkpointer() // ends in Close
 	return s, nil
 }
@@ -347,14 +344,12 @@ func (s *Store) genesis() error {
 	if s.opt.Log != nil {
 		origin = s.opt.Log.Name()
 	}
-	o := op{ctx: context.Background(), done: make(chan error, 1), fn: func(tx *Tx) error {
+	return s.submit(context.Background(), func(tx *Tx) error {
 		_, err := tx.AppendSystem(entrylog.System{
 			Name: entrylog.SystemGenesis, Values: []string{origin, s.opt.Zone.String()}, AtMS: time.Now().UnixMilli(),
 		}, nil)
 		return err
-	}}
-	s.runBatch([]*op{&o})
-	return <-o.done
+	})
 }
 
 // tailLeaves is how many of the newest leaves are re-hashed at start: the ones a torn write could
@@ -390,13 +385,18 @@ func (s *Store) closePools() {
 	}
 }
 
-// Close signs what is not yet signed, ends both goroutines and closes the file. Writes that are
+// Close signs what is not yet signed, ends the checkpointer and closes the file. Writes that are
 // queued are still committed; later ones get ErrClosed.
 func (s *Store) Close() error {
-	s.once.Do(func() { close(s.quit) })
-	<-s.ended
-	<-s.stopped
-	s.closePools()
+	s.once.Do(func() { // who calls while it is being closed waits until it is
+		s.turns.mu.Lock()
+		s.turns.closing = true
+		s.turns.mu.Unlock()
+		close(s.quit)
+		<-s.ended
+		s.shut()
+		s.closePools()
+	})
 	return nil
 }
 
@@ -412,7 +412,7 @@ func (s *Store) Zone() *time.Location { return s.opt.Zone }
 // Keys is the key store that openings are sealed in.
 func (s *Store) Keys() *keystore.KeyStore { return s.opt.Keys }
 
-// publishHead shows the committed tree to other goroutines. Called by the writer's owner only.
+// publishHead shows the committed tree to other goroutines. Called by who has the turn only.
 func (s *Store) publishHead() {
 	s.mu.Lock()
 	s.head = s.tree

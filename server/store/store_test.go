@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,7 +146,12 @@ func TestBatchWithFailure(t *testing.T) {
 			})
 		})
 	}
-	for len(st.queue) < len(results) { // all are queued, or the test times out
+	queued := func() int {
+		st.turns.mu.Lock()
+		defer st.turns.mu.Unlock()
+		return len(st.turns.waiting)
+	}
+	for queued() < len(results) { // all are queued, or the test times out
 		time.Sleep(time.Millisecond)
 	}
 	close(hold)
@@ -160,6 +167,74 @@ func TestBatchWithFailure(t *testing.T) {
 	must(t, st.SignNow(t.Context()))
 	must(t, st.Close())
 	wantClean(t, s.verify(t, true))
+}
+
+// A panic in one write is that write's error: those who share its transaction commit, and the turn goes on.
+func TestPanicInWrite(t *testing.T) {
+	s := newSite(t)
+	st := s.open(t)
+	err := st.Write(t.Context(), func(tx *Tx) error {
+		if _, err := tx.AppendDecision(decision(1, monday), person(1)); err != nil {
+			return err
+		}
+		panic("authority")
+	})
+	if err == nil || !strings.Contains(err.Error(), "panic") {
+		t.Errorf("a panicking write gave %v", err)
+	}
+	if got := st.Size(); got != 1 {
+		t.Errorf("%d leaves after a panic, want the genesis leaf alone", got)
+	}
+	s.fill(t, st, 3)
+	must(t, st.Close())
+	wantClean(t, s.verify(t, true))
+}
+
+// A write whose goroutine ends in its middle latches the store; nobody who waits is left waiting.
+func TestGoexitInWriteLatches(t *testing.T) {
+	st := newSite(t).open(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = st.Write(t.Context(), func(*Tx) error { runtime.Goexit(); return nil })
+	})
+	wg.Wait()
+	if err := st.Write(t.Context(), func(*Tx) error { return nil }); !errors.Is(err, ErrLatched) {
+		t.Errorf("after a write that ended in its middle: %v, want ErrLatched", err)
+	}
+}
+
+// Writers and two closers at once: every write either commits or gets ErrClosed, and all come back.
+func TestCloseWhileWriting(t *testing.T) {
+	s := newSite(t)
+	st := s.open(t)
+	var wg sync.WaitGroup
+	var committed atomic.Int64
+	for i := range 8 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				err := st.Write(context.Background(), func(tx *Tx) error {
+					_, err := tx.AppendDecision(decision(1+i*100_000+n, monday), person(i))
+					return err
+				})
+				if errors.Is(err, ErrClosed) {
+					return
+				}
+				must(t, err)
+				committed.Add(1)
+			}
+		})
+	}
+	for committed.Load() < 100 {
+		time.Sleep(time.Millisecond)
+	}
+	for range 2 {
+		wg.Go(func() { must(t, st.Close()) })
+	}
+	wg.Wait()
+	wantClean(t, s.verify(t, true))
+	if got := st.Size(); got != 1+committed.Load() {
+		t.Errorf("%d leaves for %d writes that reported success", got, committed.Load())
+	}
 }
 
 // A failed statement fails the operation also when its author forgets to look.

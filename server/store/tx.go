@@ -48,7 +48,7 @@ func (tx *Tx) exec(q string, args ...any) (sql.Result, error) {
 }
 
 // AfterCommit has f called once the transaction is on the disk, before Write returns. f runs on the
-// writer goroutine: it must be quick and must not call Write. Nothing is called after a rollback.
+// goroutine that commits: it must be quick and must not call Write. Nothing is called after a rollback.
 func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
 
 // ReadTx is a read transaction: one unchanging view of the database.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"sync"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -17,72 +19,119 @@ const maxBatch = 1000
 type op struct {
 	ctx  context.Context
 	fn   func(*Tx) error
-	done chan error // buffered
+	told chan verdict // capacity 1: each message is taken before the next can come
+}
+
+// verdict is what an op's goroutine waits for: how the op came out, or that it is its turn.
+type verdict struct {
+	err  error
+	turn bool
+}
+
+// turns is where ops wait for the connection. Whoever finds it free commits on its own goroutine, for
+// itself and all who came meanwhile, and then gives the turn to the first of those who came later: at
+// a quiet door nobody has to be woken for a commit, at a busy one the commits grow.
+type turns struct {
+	mu      sync.Mutex
+	waiting []*op
+	taken   bool          // somebody has the turn
+	closing bool          // Close has begun: only the last checkpoint may still come
+	closed  bool          // nothing may come
+	empty   chan struct{} // made by Close, closed when the turn comes back with nobody waiting
 }
 
 // Write runs fn in a transaction and returns nil only after the commit has reached the disk. fn may
-// share its transaction with others and may run more than once (doc.go). An error of fn rolls back
-// what fn did and is returned as it is.
+// share its transaction with others, may run more than once and on another caller's goroutine
+// (doc.go). An error of fn rolls back what fn did and is returned as it is.
 //
 // An error other than fn's own means "unknown" only when it is ErrLatched: then the door that waits
 // for this record gets no unlock, and the caller treats the write as not done.
 func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	o := &op{ctx: ctx, fn: fn, done: make(chan error, 1)}
-	select {
-	case <-s.quit:
-		return ErrClosed
-	default:
-	}
-	select {
-	case s.queue <- o:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.quit:
-		return ErrClosed
-	}
-	select {
-	case err := <-o.done:
-		return err
-	case <-s.stopped: // the writer has ended; it may have answered just before
-		select {
-		case err := <-o.done:
-			return err
-		default:
-			return ErrClosed
-		}
-	}
+	return s.enter(&op{ctx: ctx, fn: fn, told: make(chan verdict, 1)}, false)
 }
 
-// writer is the one goroutine that writes. It takes what is queued and never waits for more.
-func (s *Store) writer() {
-	defer close(s.stopped)
-	batch := make([]*op, 0, maxBatch)
-	for {
-		select {
-		case o := <-s.queue:
-			batch = append(batch[:0], o)
-		case <-s.ended: // the last checkpoint has been stored; nothing else may come
-			for {
+// submit is Write for the store's own use: it also works while Close waits for it.
+func (s *Store) submit(ctx context.Context, fn func(*Tx) error) error {
+	return s.enter(&op{ctx: ctx, fn: fn, told: make(chan verdict, 1)}, true)
+}
+
+// enter lines o up and returns its outcome.
+func (s *Store) enter(o *op, last bool) error {
+	l := &s.turns
+	l.mu.Lock()
+	if l.closed || l.closing && !last {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	l.waiting = append(l.waiting, o)
+	mine := !l.taken
+	l.taken = true
+	l.mu.Unlock()
+	if !mine {
+		if v := <-o.told; !v.turn {
+			return v.err
+		}
+	}
+	s.commitWaiting()
+	return (<-o.told).err
+}
+
+// commitWaiting is one turn: it commits what waits, the caller's op first, and gives the turn away.
+func (s *Store) commitWaiting() {
+	l := &s.turns
+	l.mu.Lock()
+	n := min(len(l.waiting), maxBatch)
+	batch := append([]*op(nil), l.waiting[:n]...)
+	rest := copy(l.waiting, l.waiting[n:])
+	clear(l.waiting[rest:])
+	l.waiting = l.waiting[:rest]
+	l.mu.Unlock()
+	ended := false
+	defer func() {
+		if !ended { // fn ended its goroutine: what the open transaction holds is unknown
+			s.latch(errors.New("a write ended in the middle of its transaction"))
+			for _, o := range batch {
 				select {
-				case o := <-s.queue:
-					s.runBatch([]*op{o})
-				default:
-					return
+				case o.told <- verdict{err: ErrLatched}:
+				default: // it had its answer
 				}
 			}
 		}
-	more:
-		for len(batch) < maxBatch {
-			select {
-			case o := <-s.queue:
-				batch = append(batch, o)
-			default:
-				break more
-			}
-		}
-		s.runBatch(batch)
-		clear(batch)
+		s.passTurn()
+	}()
+	s.runBatch(batch)
+	ended = true
+}
+
+// passTurn gives the turn to the first who waits.
+func (s *Store) passTurn() {
+	l := &s.turns
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) > 0 {
+		l.waiting[0].told <- verdict{turn: true}
+		return
 	}
+	l.taken = false
+	if l.empty != nil {
+		close(l.empty)
+		l.empty, l.closed = nil, true
+	}
+}
+
+// shut ends the queue: it returns when the last op that was let in has its outcome.
+func (s *Store) shut() {
+	l := &s.turns
+	l.mu.Lock()
+	if !l.taken {
+		l.closed = true
+		l.mu.Unlock()
+		return
+	}
+	empty := make(chan struct{})
+	l.empty = empty
+	l.mu.Unlock()
+	<-empty
 }
 
 // runBatch commits the operations together; when one fails they run again one by one, so that the
@@ -90,7 +139,7 @@ func (s *Store) writer() {
 func (s *Store) runBatch(batch []*op) {
 	if s.latched != nil {
 		for _, o := range batch {
-			o.done <- ErrLatched
+			o.told <- verdict{err: ErrLatched}
 		}
 		return
 	}
@@ -102,7 +151,7 @@ func (s *Store) runBatch(batch []*op) {
 		return
 	}
 	for _, o := range batch {
-		o.done <- err
+		o.told <- verdict{err: err}
 	}
 }
 
@@ -116,7 +165,7 @@ func (s *Store) runOnce(batch []*op) error {
 	}
 	tx := &Tx{Reader: Reader{q: s.conn, keys: s.opt.Keys}, s: s, tree: s.tree, chains: map[chainKey]chainState{}}
 	for _, o := range batch {
-		if err := o.fn(tx); err != nil {
+		if err := call(o.fn, tx); err != nil {
 			return s.rollback(err)
 		}
 		if tx.err != nil {
@@ -148,6 +197,16 @@ func (s *Store) runOnce(batch []*op) error {
 		f()
 	}
 	return nil
+}
+
+// call turns a panic of one op into its error, so that those who share its transaction go on.
+func call(fn func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("BUG: panic in a write: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(tx)
 }
 
 func (s *Store) failedBegin(err error) error {
