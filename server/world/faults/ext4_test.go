@@ -162,33 +162,3 @@ func (d *disk) close() {
 	}
 	_ = d.dev.Close()
 }
-
-// fill writes a file that takes all space but leave bytes, and gives its name.
-func (d *disk) fill(leave int64) string {
-	d.t.Helper()
-	name := filepath.Join(d.folder, "filler")
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer f.Close()
-	var st unix.Statfs_t
-	if err := unix.Statfs(d.folder, &st); err != nil {
-		d.t.Fatal(err)
-	}
-	at := int64(0)
-	for step := max(int64(st.Bavail)*st.Bsize-leave, 4096); step >= 4096; {
-		if err := unix.Fallocate(int(f.Fd()), 0, at, step); err != nil {
-			step /= 2
-			continue
-		}
-		at += step
-		if err := unix.Statfs(d.folder, &st); err != nil {
-			d.t.Fatal(err)
-		}
-		if int64(st.Bavail)*st.Bsize <= leave {
-			break
-		}
-	}
-	return name
-}
