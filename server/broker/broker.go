@@ -43,6 +43,10 @@ const (
 	writeDeadline = 3 * time.Second
 	// authTimeout ends a connection that has not finished TLS, and then CONNECT, by then.
 	authTimeout = 3 * time.Second
+	// handshakes are places beside those of gateways, for connections that have not shown a
+	// certificate yet: without them, whoever can reach the port could keep every gateway out with as
+	// many silent connections as there are places (tried). authTimeout ends each.
+	handshakes = 2048
 	// maxStore holds MQTT sessions and retained messages, none of which is of value here.
 	maxStore = 16 << 20
 	// maxPerName is how many connections one certificate may have: its newest, and the half-open
@@ -162,7 +166,7 @@ func (b *Broker) options(host string, port int) *server.Options {
 		NoSigs:                     true, // signals belong to our process
 		CustomClientAuthentication: b,
 		MaxPayload:                 maxPayload,
-		MaxConn:                    2*b.cfg.MaxGateways + maxPerName,
+		MaxConn:                    2*b.cfg.MaxGateways + maxPerName + handshakes,
 		MaxSubs:                    maxSubs,
 		MaxPending:                 min(max(int64(b.cfg.MaxGateways)*pendingPerGateway, pendingLeast), pendingMost),
 		WriteDeadline:              writeDeadline,

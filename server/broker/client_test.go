@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -25,9 +26,13 @@ const site = "tagajo-demo"
 // bench is a broker with its own authority.
 type bench struct {
 	ca     *ca.CA
-	broker *broker.Broker
-	cfg    broker.Config
-	stop   func() error
+	broker *broker.Broker // nil when the broker is Mosquitto
+	addr   string
+	// Of Mosquitto only.
+	process *os.Process
+	acl     string
+	cfg     broker.Config
+	stop    func() error
 }
 
 func newBench(t *testing.T, change func(*broker.Config)) *bench {
@@ -60,7 +65,7 @@ func (b *bench) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.broker = br
+	b.broker, b.addr = br, br.Addr()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- br.Run(ctx) }()
@@ -102,13 +107,14 @@ func (b *bench) tlsOf(t *testing.T, id string) *tls.Config {
 // client is a small MQTT 3.1.1 client that can also misbehave.
 type client struct {
 	t    *testing.T
+	raw  net.Conn // below TLS
 	conn net.Conn
 	in   *bufio.Reader
 }
 
 func (b *bench) dial(t *testing.T, cfg *tls.Config) (*client, error) {
 	t.Helper()
-	raw, err := net.DialTimeout("tcp", b.broker.Addr(), 5*time.Second)
+	raw, err := net.DialTimeout("tcp", b.addr, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +124,7 @@ func (b *bench) dial(t *testing.T, cfg *tls.Config) (*client, error) {
 	if err := conn.Handshake(); err != nil {
 		return nil, err
 	}
-	return &client{t: t, conn: conn, in: bufio.NewReader(conn)}, nil
+	return &client{t: t, raw: raw, conn: conn, in: bufio.NewReader(conn)}, nil
 }
 
 // connect dials and completes CONNECT as id.
@@ -142,13 +148,20 @@ func clientID(name string) string {
 
 // hello sends CONNECT (with a will when there is a topic) and reads CONNACK.
 func (c *client) hello(id, willTopic string, will []byte) error {
+	return c.helloRetain(id, willTopic, will, false)
+}
+
+func (c *client) helloRetain(id, willTopic string, will []byte, retain bool) error {
 	flags := byte(0x02) // clean session
+	if retain {
+		flags |= 0x20
+	}
 	body := append(str(id), []byte(nil)...)
 	if willTopic != "" {
 		flags |= 0x04
 		body = append(append(body, str(willTopic)...), str(string(will))...)
 	}
-	head := append(str("MQTT"), 4, flags, 0, 5)
+	head := append(str("MQTT"), 4, flags, 0, 60) // keep-alive: longer than a test
 	if err := c.send(0x10, append(head, body...)); err != nil {
 		return err
 	}
@@ -165,18 +178,27 @@ func (c *client) hello(id, willTopic string, will []byte) error {
 // subscribe returns the SUBACK code.
 func (c *client) subscribe(topic string) byte {
 	c.t.Helper()
+	code, open := c.trySubscribe(topic)
+	if !open {
+		c.t.Fatalf("subscribe %s: the broker ended the connection", topic)
+	}
+	return code
+}
+
+// trySubscribe returns the SUBACK code, and whether the connection still stands.
+func (c *client) trySubscribe(topic string) (code byte, open bool) {
+	c.t.Helper()
 	if err := c.send(0x82, append(append([]byte{0, 1}, str(topic)...), 0)); err != nil {
-		c.t.Fatal(err)
+		return 0, false
 	}
 	for {
 		kind, p, err := c.read()
-		if err != nil {
-			c.t.Fatalf("subscribe %s: %v", topic, err)
-		}
-		if kind == 0x90 {
-			return p[2]
-		}
-		if kind&0xf0 != 0x30 {
+		switch {
+		case err != nil:
+			return 0, false
+		case kind == 0x90:
+			return p[2], true
+		case kind&0xf0 != 0x30:
 			c.t.Fatalf("subscribe %s: packet %x", topic, kind)
 		}
 	}
@@ -294,6 +316,14 @@ func str(s string) []byte {
 // until polls a condition that another goroutine brings about.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
+	if !await(t, cond) {
+		t.Fatalf("not within 15 s: %s", what)
+	}
+}
+
+// await is until for a test that says more itself when it was in vain.
+func await(t *testing.T, cond func() bool) bool {
+	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(15 * time.Second)
@@ -301,9 +331,10 @@ func until(t *testing.T, what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not within 15 s: %s", what)
+			return false
 		}
 	}
+	return true
 }
 
 func topic(gateway, dir, kind string) string {
@@ -314,3 +345,6 @@ var (
 	ups   = []string{"hello", "heartbeat", "ask", "events", "want", "witness"}
 	downs = []string{"welcome", "lease", "answer", "ack", "policy", "chunk", "command"}
 )
+
+// extend gives a long test's connection more time.
+func (c *client) extend() { _ = c.raw.SetDeadline(time.Now().Add(20 * time.Second)) }
