@@ -59,6 +59,9 @@ bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
 power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store, policy cache (root and loop devices needed)
 	MONBAN_CUTS=$${MONBAN_CUTS:-600} $(GO) test -count=1 -v -timeout 40m -run 'TestPowerCuts' ./server/world/faults
 
+faults: need-cc ## 300 kills a side of outbox and store with their link, full disks, failing I/O, damaged files
+	MONBAN_KILLS=$${MONBAN_KILLS:-300} $(GO) test -count=1 -v -timeout 40m -skip 'TestPowerCuts' ./server/world/faults
+
 lint: need-cc ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
@@ -76,4 +79,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts
+.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults

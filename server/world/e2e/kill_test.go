@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,6 +48,13 @@ func TestKillNine(t *testing.T) {
 	badges, kills := 1000, 50 // kills of the server, and as many of gateways
 	if testing.Short() {
 		badges, kills = 120, 5
+	}
+	if v := os.Getenv("MONBAN_E2E_KILLS"); v != "" { // the large form: so many kills a side
+		var err error
+		if kills, err = strconv.Atoi(v); err != nil {
+			t.Fatal(err)
+		}
+		badges = 20 * kills
 	}
 	rnd := rand.New(rand.NewPCG(uint64(seed(t)), 1))
 	var doors []doorSpec

@@ -3,6 +3,7 @@ package faults
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -19,7 +20,6 @@ import (
 const (
 	writerEnv = "MONBAN_FAULTS_WRITER" // which writer to be
 	folderEnv = "MONBAN_FAULTS_FOLDER" // where it works
-	delayEnv  = "MONBAN_FAULTS_DELAY"  // milliseconds to wait before each commit; see the 50 ms form
 )
 
 // writers are the programs that a started binary can be. Each works until it is killed or an error ends it.
@@ -27,6 +27,8 @@ var writers = map[string]func(folder string) error{
 	"outbox":      writeOutbox,
 	"store":       writeStore,
 	"policycache": writePolicies,
+	"gateway":     writeGatewaySide,
+	"server":      writeServerSide,
 }
 
 func TestMain(m *testing.M) {
@@ -53,6 +55,8 @@ type process struct {
 	cmd    *exec.Cmd
 	stderr lockedBuilder
 	ended  chan struct{} // closed when its output has ended
+	carry  func(string)  // takes the lines that are messages; may be nil
+	input  chan string   // lines for it
 
 	mu    sync.Mutex
 	lines []string
@@ -60,13 +64,23 @@ type process struct {
 	cut   bool // what comes now does not count
 }
 
-func startWriter(t *testing.T, name, folder string, env ...string) *process {
+func startWriter(t *testing.T, name, folder string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0]), ended: make(chan struct{})}
-	p.cmd.Env = append(append(os.Environ(), writerEnv+"="+name, folderEnv+"="+folder), env...)
+	return startCarried(t, name, folder, nil)
+}
+
+// startCarried starts a writer that talks to another one: carry gets its messages and must not block.
+func startCarried(t *testing.T, name, folder string, carry func(string)) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0]), ended: make(chan struct{}), carry: carry, input: make(chan string, 256)}
+	p.cmd.Env = append(os.Environ(), writerEnv+"="+name, folderEnv+"="+folder)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := p.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,12 +88,27 @@ func startWriter(t *testing.T, name, folder string, env ...string) *process {
 		t.Fatal(err)
 	}
 	go func() { // ends with the writer's output
+		defer in.Close()
+		for {
+			select {
+			case line := <-p.input:
+				_, _ = io.WriteString(in, line+"\n") // one that was just killed loses it, like a cable
+			case <-p.ended:
+				return
+			}
+		}
+	}()
+	go func() { // ends with the writer's output
 		defer close(p.ended)
 		r := bufio.NewReader(out)
 		for {
 			line, err := r.ReadString('\n')
 			if err != nil {
 				return // a last line without its end was never said
+			}
+			if strings.HasPrefix(line, "m ") {
+				p.carry(strings.TrimSpace(line))
+				continue
 			}
 			p.mu.Lock()
 			switch {
@@ -128,6 +157,14 @@ func (p *process) waitReady(t *testing.T) {
 		}
 	}
 	t.Fatalf("the writer does not get ready: %s", p.stderr.String())
+}
+
+// say gives a line to the writer; when too many wait, it is lost, as on a network.
+func (p *process) say(line string) {
+	select {
+	case p.input <- line:
+	default:
+	}
 }
 
 // tell gives all lines to the ledger.
