@@ -16,13 +16,17 @@ func TestFire(t *testing.T) {
 	start := len(r.all)
 	r.in(Input{Kind: InFireRelease, On: true, At: 2 * second})
 	r.pulse(3*second, 90*time.Second)
-	r.in(Input{Kind: InCommand, Command: CommandRearm, Attempt: attempt(5), At: 100 * second}) // too early
+	r.in(Input{Kind: InCommand, Command: CommandRearm, Attempt: attempt(5), At: 100 * second, Until: 105 * second}) // too early
 	r.in(Input{Kind: InFireRelease, At: 110 * second})
 	r.until(1000 * second)
 	if n := count(r.all[start:], ActLock); n != 0 || r.s.Name() != Released {
 		t.Errorf("%d lock edges and state %s before a person re-armed", n, r.s.Name())
 	}
-	r.in(Input{Kind: InCommand, Command: CommandRearm, Attempt: attempt(6), At: 1001 * second})
+	r.in(Input{Kind: InCommand, Command: CommandRearm, Attempt: attempt(6), At: 1001 * second, Until: 1006 * second})
+	if count(r.actions, ActLock) != 0 || r.s.Name() != Released {
+		t.Errorf("re-armed before its record was durable: %s", describeAll(r.actions))
+	}
+	r.in(Input{Kind: InDurable, Barrier: r.s.barrier, At: 1001*second + 1})
 	if count(r.actions, ActLock) != 1 || r.s.Name() != Secured {
 		t.Errorf("re-arm: %s, state %s", describeAll(r.actions), r.s.Name())
 	}
@@ -59,7 +63,8 @@ func TestTamperIsLatched(t *testing.T) { // DS-5
 	if r.want("tamper", "tamper_end"); !r.s.Tampered() {
 		t.Error("forgotten before a person re-armed")
 	}
-	r.in(Input{Kind: InCommand, Command: CommandRearm, At: 4})
+	r.in(Input{Kind: InCommand, Command: CommandRearm, At: 4, Until: second})
+	r.in(Input{Kind: InDurable, Barrier: r.s.barrier, At: 5})
 	if r.s.Tampered() {
 		t.Error("still flagged after re-arming")
 	}

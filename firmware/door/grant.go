@@ -118,16 +118,20 @@ func (m *machine) makeRoom(side access.Side) bool {
 func (m *machine) act(g grant) {
 	s := &m.s
 	g.ready, g.barrier, g.deadline = true, 0, 0
+	until := s.now.Add(m.releaseFor(g))
+	if t := s.timers[TimerRelock]; s.release && t.on { // a short pulse does not cut off whoever was let in just before
+		until = max(until, t.at)
+	}
 	if m.cfg.Kind == KindControlled && !s.fire && !s.unarmed {
 		m.out = append(m.out, Action{
-			Kind: ActUnlock, Attempt: g.attempt, Side: g.side, By: g.by, For: m.cfg.ReleaseTime, At: s.now,
+			Kind: ActUnlock, Attempt: g.attempt, Side: g.side, By: g.by, For: until.Sub(s.now), At: s.now,
 		})
 	}
 	if g.command {
-		m.emit(EventCommandDone, g.attempt, g.side, g.by, access.ReasonGranted)
+		m.emit(EventCommandDone, g.attempt, g.side, g.by, access.ReasonGranted).Detail = CommandUnlock.String()
 	}
 	s.release, s.last, s.offline = true, g.attempt, g.offline
-	m.set(TimerRelock, s.now.Add(m.cfg.ReleaseTime))
+	m.set(TimerRelock, until)
 	if s.open {
 		event := EventEntry
 		if g.side == access.SideExit {
@@ -148,13 +152,28 @@ func (m *machine) act(g grant) {
 // onDurable: the record behind barrier b is on the disk. A barrier nobody waits for any more (the
 // grant lapsed, the mode changed) moves nothing.
 func (m *machine) onDurable(b Barrier) {
-	if i := m.waiting(b); i >= 0 {
-		m.act(m.remove(i))
+	if r := m.s.rearm; r.on && r.barrier == b && b != 0 {
+		m.rearmed()
+		return
 	}
+	i := m.waiting(b)
+	if i < 0 {
+		return
+	}
+	g := m.remove(i)
+	if g.command && (m.s.fire || m.s.unarmed) { // meanwhile the fire panel has released the door
+		m.refuseCommand(Input{Attempt: g.attempt, Side: g.side, By: g.by}, access.ReasonUndecided, DetailFireRelease)
+		return
+	}
+	m.act(g)
 }
 
 // onNotDurable: the record could not be kept, so the door stays locked (I1). Leaving is mechanical.
 func (m *machine) onNotDurable(b Barrier) {
+	if r := m.s.rearm; r.on && r.barrier == b && b != 0 { // the alarm stays
+		m.refuseCommand(m.takeRearm(), access.ReasonNotDurable, "")
+		return
+	}
 	i := m.waiting(b)
 	if i < 0 {
 		return
@@ -176,6 +195,10 @@ func (m *machine) waiting(b Barrier) int {
 
 // lapse ends the grants whose record took too long (D19): the door stays locked.
 func (m *machine) lapse() {
+	if r := m.s.rearm; r.on && r.deadline <= m.s.now {
+		in := m.takeRearm()
+		m.emit(EventLapsed, in.Attempt, in.Side, in.By, access.ReasonNotDurable)
+	}
 	for i := 0; i < m.s.count; {
 		if g := m.s.grants[i]; g.ready || g.deadline.After(m.s.now) {
 			i++
@@ -203,6 +226,9 @@ func (m *machine) timeDurable() {
 		if !g.ready && (!any || g.deadline < first) {
 			first, any = g.deadline, true
 		}
+	}
+	if r := m.s.rearm; r.on && (!any || r.deadline < first) {
+		first, any = r.deadline, true
 	}
 	if any {
 		m.set(TimerDurable, first)

@@ -46,6 +46,8 @@ func describe(a Action) string {
 		fmt.Fprintf(&b, "stop %s", a.Timer)
 	case ActIndicate:
 		fmt.Fprintf(&b, "show %s", a.Show)
+	case ActSelfTest:
+		fmt.Fprintf(&b, "self_test #%d", a.Attempt[0])
 	default:
 		fmt.Fprintf(&b, "action(%d)", a.Kind)
 	}

@@ -18,14 +18,15 @@ type model struct {
 	now  mono.Time
 	fire bool // on, or not yet re-armed
 
-	barriers map[Barrier]Action // emitted records that wait
-	durable  map[Attempt]bool   // attempts with a durable decision record
-	released bool               // by the lock actions alone
-	until    mono.Time          // latest end of the release
+	barriers map[Barrier]Action    // emitted records that wait
+	durable  map[Attempt]bool      // attempts with a durable decision record
+	ends     map[Attempt]mono.Time // when each command of the server ends
+	released bool                  // by the lock actions alone
+	until    mono.Time             // latest end of the release
 }
 
 func newModel(t rapid.TB, cfg Config) *model {
-	m := &model{t: t, cfg: cfg, barriers: map[Barrier]Action{}, durable: map[Attempt]bool{}}
+	m := &model{t: t, cfg: cfg, barriers: map[Barrier]Action{}, durable: map[Attempt]bool{}, ends: map[Attempt]mono.Time{}}
 	s, actions := Start(cfg, false, 0)
 	m.s = s
 	m.checkAll(Input{}, State{}, actions)
@@ -34,6 +35,9 @@ func newModel(t rapid.TB, cfg Config) *model {
 
 func (m *model) step(in Input) {
 	m.now = max(m.now, in.At)
+	if in.Kind == InCommand && in.By != access.ByGateway {
+		m.ends[in.Attempt] = max(m.ends[in.Attempt], in.Until)
+	}
 	before := m.s
 	next, actions := Step(m.cfg, before, in)
 	again, actionsAgain := Step(m.cfg, before, in)
@@ -55,6 +59,10 @@ func (m *model) step(in Input) {
 // checkAll proves every promise after every input.
 func (m *model) checkAll(in Input, before State, actions []Action) {
 	emitted := map[Event]int{}
+	rearmed := false
+	for _, a := range actions {
+		rearmed = rearmed || a.Kind == ActEmit && a.Event == EventRearmed && m.durable[a.Attempt]
+	}
 	for _, a := range actions {
 		switch a.Kind {
 		case ActEmit:
@@ -74,7 +82,7 @@ func (m *model) checkAll(in Input, before State, actions []Action) {
 			if m.cfg.Kind != KindControlled {
 				m.t.Fatal("DS-11: an observed door drove a lock")
 			}
-			if m.fire && !(in.Kind == InCommand && in.Command == CommandRearm && !before.fire) {
+			if m.fire && !(rearmed && !before.fire) {
 				m.t.Fatalf("DS-6: locked during a fire release, by %s", in.Kind)
 			}
 			m.released = false
@@ -100,10 +108,8 @@ func (m *model) checkAll(in Input, before State, actions []Action) {
 	switch in.Kind {
 	case InFireRelease:
 		m.fire = m.fire || in.On
-	case InCommand:
-		if in.Command == CommandRearm && !before.fire {
-			m.fire = false
-		}
+	case InDurable:
+		m.fire = m.fire && !rearmed
 	}
 }
 
@@ -115,6 +121,9 @@ func (m *model) checkUnlock(in Input, a Action) {
 	}
 	if in.Kind != InGranted && in.Kind != InDurable {
 		m.t.Fatalf("I6: unlock edge from input %s", in.Kind)
+	}
+	if end, command := m.ends[a.Attempt]; command && a.At >= end {
+		m.t.Fatalf("I7: a command that ended at %v acted at %v", end, a.At)
 	}
 	if !m.durable[a.Attempt] {
 		m.t.Fatalf("I1: unlock edge for attempt %v without a durable record", a.Attempt)
@@ -171,6 +180,7 @@ func input(kind, a, b byte, at mono.Time) Input {
 		Side: access.Side(a % 4), By: access.DecidedBy(a / 4 % 4), Reason: access.Reason(b % 40),
 		Waiting: access.Outcome(b % 6), Timer: TimerName(a % 8), Command: CommandKind(a % 5),
 		Mode: access.DoorMode(a % 4), Barrier: Barrier(b % 16), Durable: b&16 != 0, Offline: b&32 != 0,
+		Until: at + mono.Time(b%8-1)*500*ms, For: time.Duration(a) * 50 * time.Millisecond,
 	}
 }
 
@@ -198,7 +208,7 @@ func TestModel(t *testing.T) {
 			case 5: // normal again, so that the walk does not stay locked for ever
 				in = Input{Kind: InMode, At: at}
 			case 6:
-				in = Input{Kind: InCommand, Command: CommandRearm, At: at}
+				in = Input{Kind: InCommand, Command: CommandKind(rapid.IntRange(1, 2).Draw(t, "command")), At: at, Until: at + 5*second, Attempt: Attempt{0: 2, 1: byte(at / second), 2: byte(at)}}
 			default:
 				in = input(rapid.Byte().Draw(t, "kind"), rapid.Byte().Draw(t, "a"), rapid.Byte().Draw(t, "b"), at)
 			}
@@ -313,7 +323,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	last := map[string][]string{"timer": timerNames, "input": inputNames, "action": actionNames, "indication": indicationNames}
-	for what, want := range map[string]int{"timer": int(TimerPIN), "input": int(InOccupied), "action": int(ActIndicate), "indication": int(IndOutOfOrder)} {
+	for what, want := range map[string]int{"timer": int(TimerPIN), "input": int(InOccupied), "action": int(ActSelfTest), "indication": int(IndOutOfOrder)} {
 		if got := len(last[what]) - 1; got != want {
 			t.Errorf("%s: names up to %d, values up to %d", what, got, want)
 		}

@@ -10,14 +10,14 @@ var (
 	kindNames    = []string{"observe", "controlled"}
 	exitNames    = []string{"none", "reader", "button", "handle"}
 	stateNames   = []string{"secured", "unlocked", "open", "held_open", "forced", "lockdown", "released", "faulted"}
-	commandNames = []string{"none", "unlock", "rearm", "self_test"}
+	commandNames = []string{"none", "remote_unlock", "rearm", "self_test"}
 	timerNames   = []string{"none", "relock", "held", "debounce", "durable", "feedback", "pin"}
 	inputNames   = []string{
 		"none", "granted", "denied", "waiting", "contact_open", "contact_closed", "request_exit",
 		"tamper", "line_fault", "reader_lost", "read_error", "timer", "command", "mode",
 		"fire_release", "durable", "not_durable", "strike_failed", "occupied",
 	}
-	actionNames     = []string{"none", "emit", "unlock", "lock", "set_timer", "stop_timer", "indicate"}
+	actionNames     = []string{"none", "emit", "unlock", "lock", "set_timer", "stop_timer", "indicate", "self_test"}
 	indicationNames = []string{
 		"idle", "granted", "denied", "pin", "key", "wait_second", "wait_escort", "deciding",
 		"granted_offline", "denied_offline", "held_open", "lockdown", "out_of_order",

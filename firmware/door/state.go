@@ -1,6 +1,8 @@
 package door
 
 import (
+	"time"
+
 	"monban/firmware/access"
 	"monban/firmware/mono"
 )
@@ -45,6 +47,8 @@ type State struct {
 	// A PIN, second person or escort that is waited for.
 	wait wait
 
+	rearm rearming // waits for its record
+
 	occupied    bool // somebody is known to be inside (DS-10)
 	fire        bool // the fire panel's contact is on
 	unarmed     bool // after a fire release, until a person re-arms
@@ -63,8 +67,9 @@ type deadline struct {
 
 // grant is one permission that has not been used yet.
 type grant struct {
-	ready    bool // its record is durable; false: it waits behind barrier until deadline
-	command  bool // a remote unlock, not a card
+	ready    bool          // its record is durable; false: it waits behind barrier until deadline
+	command  bool          // a remote unlock, not a card
+	pulse    time.Duration // of a command: the release it asks for, 0 = the door's own
 	offline  bool
 	attempt  Attempt
 	side     access.Side
@@ -124,6 +129,10 @@ func (s State) Mode() access.DoorMode { return s.mode }
 
 // Tampered reports a tamper alarm since the last re-arm.
 func (s State) Tampered() bool { return s.tampered }
+
+// Unarmed reports that the fire panel has released the door and nobody has re-armed it since. It has to
+// outlive the process: see StartUnarmed.
+func (s State) Unarmed() bool { return s.unarmed }
 
 // ReaderLost reports that the reader does not answer.
 func (s State) ReaderLost() bool { return s.readerLost }

@@ -38,6 +38,21 @@ func Start(cfg Config, contactOpen bool, at mono.Time) (State, []Action) {
 	return m.s, m.out
 }
 
+// StartUnarmed is Start for a door that was released by the fire panel and not re-armed before the
+// process ended. The output is driven secure as at every start, which the panel's wires overrule; the door stays
+// Released, and no grant moves the strike, until a person re-arms (DS-6).
+func StartUnarmed(cfg Config, contactOpen bool, at mono.Time) (State, []Action) {
+	m := machine{cfg: cfg, s: State{now: at, open: contactOpen, raw: contactOpen, since: at, shown: IndIdle}}
+	m.lock()
+	m.s.unarmed = true
+	if contactOpen {
+		m.s.cause = causeRelease
+	}
+	m.show(m.base())
+	m.setTimers([timerCount]deadline{}, Input{})
+	return m.s, m.out
+}
+
 // machine is one run of Step.
 type machine struct {
 	cfg Config

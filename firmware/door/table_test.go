@@ -21,7 +21,7 @@ func tableInputs() []struct {
 	in   Input
 } {
 	enter, exit := access.SideEnter, access.SideExit
-	a := attempt(9)
+	a, until := attempt(9), 7*second
 	return []struct {
 		name string
 		in   Input
@@ -49,9 +49,15 @@ func tableInputs() []struct {
 		{"read_error", Input{Kind: InReadError, Attempt: a, Side: enter}},
 		{"timer relock early", Input{Kind: InTimer, Timer: TimerRelock}},
 		{"command none", Input{Kind: InCommand, Attempt: a}},
-		{"command unlock", Input{Kind: InCommand, Attempt: a, Command: CommandUnlock}},
-		{"command rearm", Input{Kind: InCommand, Attempt: a, Command: CommandRearm}},
-		{"command self_test", Input{Kind: InCommand, Attempt: a, Command: CommandSelfTest}},
+		{"command unlock", Input{Kind: InCommand, Attempt: a, Command: CommandUnlock, Until: until}},
+		{"command rearm", Input{Kind: InCommand, Attempt: a, Command: CommandRearm, Until: until}},
+		{"command self_test", Input{Kind: InCommand, Attempt: a, Command: CommandSelfTest, Until: until}},
+		{"command unlock ended", Input{Kind: InCommand, Attempt: a, Command: CommandUnlock, Until: 2 * second}},
+		{"command unlock without an end", Input{Kind: InCommand, Attempt: a, Command: CommandUnlock}},
+		{"command rearm ended", Input{Kind: InCommand, Attempt: a, Command: CommandRearm, Until: second}},
+		{"command self_test ended", Input{Kind: InCommand, Attempt: a, Command: CommandSelfTest, Until: second}},
+		{"command unknown", Input{Kind: InCommand, Attempt: a, Command: 99, Until: until}},
+		{"command rearm on the spot", Input{Kind: InCommand, Attempt: a, Command: CommandRearm, By: access.ByGateway}},
 		{"mode normal", Input{Kind: InMode, Mode: access.ModeNormal}},
 		{"mode locked", Input{Kind: InMode, Mode: access.ModeLocked}},
 		{"mode lockdown", Input{Kind: InMode, Mode: access.ModeLockdown}},

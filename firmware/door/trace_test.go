@@ -387,7 +387,7 @@ func TestExitWithoutRecord(t *testing.T) {
 // D13: a remote unlock is one pulse behind a durable record, refused where nobody may enter.
 func TestUnlockCommand(t *testing.T) {
 	r := newRig(t, controlled())
-	unlock := Input{Kind: InCommand, At: second, Attempt: attempt(7), Command: CommandUnlock}
+	unlock := Input{Kind: InCommand, At: second, Attempt: attempt(7), Command: CommandUnlock, Until: 6 * second}
 	r.in(unlock)
 	r.in(unlock) // repeated: the same command
 	r.in(Input{Kind: InDurable, At: second + 10*ms, Barrier: 1})

@@ -179,6 +179,10 @@ type Input struct {
 	// Durable: the record of this grant is already durable (the server committed it before it
 	// answered), so the strike need not wait for the gateway's own barrier (D19).
 	Durable bool
+	// Until is when a command from the server ends, exclusive (I7); zero has ended.
+	Until mono.Time
+	// For bounds the release of a remote unlock; 0 = the door's own release time, which bounds it too.
+	For time.Duration
 }
 
 // ActionKind says what the controller has to do.
@@ -193,6 +197,7 @@ const (
 	ActSetTimer             // Timer at At
 	ActStopTimer            // Timer
 	ActIndicate             // Indication to the person at the door
+	ActSelfTest             // look at the parts and record command_done: Attempt, Side, By
 )
 
 // Indication is what the person at the door sees and hears. docs/at-the-door.md describes each.
@@ -228,6 +233,7 @@ type Action struct {
 	Timer   TimerName
 	At      mono.Time // of a SetTimer: when it fires; of an Emit: when it happened
 	Show    Indication
-	// Detail of an Emit is a machine word: the new mode of mode_changed, else "".
+	// Detail of an Emit is a machine word: the new mode of mode_changed, what a command orders, why one
+	// was refused; else "".
 	Detail string
 }

@@ -54,13 +54,14 @@ func seedReader(seed uint64) io.Reader {
 func newTestGateway(boot byte, seed uint64) *Gateway {
 	return NewGateway(GatewayConfig{
 		Site: testSite, ID: testGW, Signer: gatewayKey(),
-		Verifiers: wire.Verifiers{}.With(wire.RoleLink, roleKey(wire.RoleLink)).With(wire.RolePolicy, roleKey(wire.RolePolicy)),
-		Rand:      seedReader(seed), Boot: wire.BootID{boot}, Software: "test",
+		Verifiers: wire.Verifiers{}.With(wire.RoleLink, roleKey(wire.RoleLink)).With(wire.RolePolicy, roleKey(wire.RolePolicy)).
+			With(wire.RoleCommand, roleKey(wire.RoleCommand)),
+		Rand: seedReader(seed), Boot: wire.BootID{boot}, Software: "test",
 	})
 }
 
 func newTestServer() *Server {
-	return NewServer(ServerConfig{Site: testSite, Gateway: testGW, Signer: roleKey(wire.RoleLink), Key: gatewayKey(), Keys: ""})
+	return NewServer(ServerConfig{Site: testSite, Gateway: testGW, Signer: roleKey(wire.RoleLink), Key: gatewayKey(), Keys: "", Command: roleKey(wire.RoleCommand)})
 }
 
 // outbox is the model of a gateway's durable queue.
@@ -225,7 +226,7 @@ func ofType[T, A any](actions []A) []T {
 func published[A any](t testing.TB, actions []A, kind string) [][]byte {
 	t.Helper()
 	v := wire.Verifiers{}.With(wire.RoleGateway, gatewayKey()).With(wire.RoleLink, roleKey(wire.RoleLink)).
-		With(wire.RolePolicy, roleKey(wire.RolePolicy))
+		With(wire.RolePolicy, roleKey(wire.RolePolicy)).With(wire.RoleCommand, roleKey(wire.RoleCommand))
 	var out [][]byte
 	for _, p := range ofType[Publish](actions) {
 		_, _, k, err := wire.ParseTopic(p.Topic)

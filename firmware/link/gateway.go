@@ -34,7 +34,7 @@ type GatewayConfig struct {
 type GatewayInput interface{ isGatewayInput() }
 
 // GatewayAction is one of Publish, Load, Acked, NewEpoch, Answered, AskFailed, LinkUp, LinkLost, Lease,
-// ServerTime, PolicyReady, KeysChanged, Rejected, Wake.
+// ServerTime, PolicyReady, KeysChanged, Commanded, Rejected, Wake.
 type GatewayAction interface{ isGatewayAction() }
 
 // Inputs of the gateway's machine.
@@ -199,6 +199,8 @@ type Gateway struct {
 	asks    asks
 	pump    pump
 	pull    pull
+
+	commands commands
 }
 
 // NewGateway makes the machine. It sends nothing before Connected and OutboxState.
@@ -311,13 +313,17 @@ func (g *Gateway) nextWake() (at mono.Time, ok bool) {
 
 // message opens a payload by its kind. Nothing of it is looked at before its signature.
 func (g *Gateway) message(m Message) {
+	if m.Retained {
+		g.do(Rejected{Kind: m.Kind, Why: WhyRetained})
+		return
+	}
 	switch m.Kind {
 	case wire.KindChunk:
 		g.chunk(m.Payload)
 		return
 	case wire.KindWelcome:
 		g.learnKeys(m.Payload)
-	case wire.KindLease, wire.KindAnswer, wire.KindAck, wire.KindPolicy:
+	case wire.KindLease, wire.KindAnswer, wire.KindAck, wire.KindPolicy, wire.KindCommand:
 	default:
 		g.do(Rejected{Kind: m.Kind, Why: WhyUnknownKind})
 		return
@@ -340,6 +346,8 @@ func (g *Gateway) message(m Message) {
 		handle(g, m.Kind, body, wire.ParseManifest, func(p *wire.Manifest) access.GatewayID { return p.Gateway }, func(p *wire.Manifest) {
 			g.manifest(m.Payload, p)
 		})
+	case wire.KindCommand:
+		handle(g, m.Kind, body, wire.ParseCommand, func(c *wire.Command) access.GatewayID { return c.Gateway }, g.command)
 	}
 }
 

@@ -195,7 +195,7 @@ func TestRolesAndTargets(t *testing.T) {
 	if out := r.from(wire.KindLease, other); why(out) != WhyOtherGateway {
 		t.Errorf("another gateway's lease: %+v", out)
 	}
-	if out := r.in(Message{Kind: wire.KindCommand, Payload: []byte("x")}); why(out) != WhyUnknownKind {
+	if out := r.in(Message{Kind: wire.KindWitness, Payload: []byte("x")}); why(out) != WhyUnknownKind {
 		t.Errorf("a reserved kind: %+v", out)
 	}
 	if r.g.Linked(r.now) {

@@ -50,11 +50,12 @@ const Window = 64
 const MaxAsks = 64
 
 // Message is a payload that arrived on a topic of this gateway; Kind is the topic's last element.
-// The shell has dropped retained messages and topics of other gateways. The payload then belongs to
-// the machine.
+// The shell has dropped topics of other gateways. The payload then belongs to the machine.
 type Message struct {
 	Kind    string
 	Payload []byte
+	// Retained: the broker had kept it. Whatever a broker kept is not what its sender says now: it is dropped.
+	Retained bool
 }
 
 // Tick says that time has passed.

@@ -15,13 +15,15 @@ type ServerConfig struct {
 	Signer  note.Signer   // role link
 	Key     note.Verifier // the gateway's note key
 	Keys    string        // the signed keys note, for welcomes
+	Command note.Signer   // role command; nil = this server sends no commands
 }
 
 // ServerInput is one of Message, Tick, Watermark, Decided, Undecided, Committed, Refused, Versions,
-// Policy, KeysNote.
+// Policy, KeysNote, Order.
 type ServerInput interface{ isServerInput() }
 
-// ServerAction is one of Publish, Lookup, Decide, Ingest, Heartbeat, Finding, Rejected.
+// ServerAction is one of Publish, Lookup, Decide, Ingest, Heartbeat, Finding, Ordered, NotOrdered,
+// Rejected.
 type ServerAction interface{ isServerAction() }
 
 // Inputs of the server's machine.
@@ -148,13 +150,14 @@ type Server struct {
 		seq   uint64
 	}
 
-	asks  answers
-	watch watch
+	orders orders
+	asks   answers
+	watch  watch
 }
 
 // NewServer makes the machine.
 func NewServer(cfg ServerConfig) *Server {
-	return &Server{cfg: cfg, verifiers: wire.Verifiers{}.With(wire.RoleGateway, cfg.Key)}
+	return &Server{cfg: cfg, orders: orders{signer: cfg.Command}, verifiers: wire.Verifiers{}.With(wire.RoleGateway, cfg.Key)}
 }
 
 // Step takes one input at now, which never falls, with the server's UTC time in ms, and gives what is
@@ -185,6 +188,8 @@ func (s *Server) Step(now mono.Time, wallMS int64, in ServerInput) []ServerActio
 		}
 	case KeysNote:
 		s.cfg.Keys = in.Note
+	case Order:
+		s.order(in)
 	case Tick:
 	}
 	out := s.out
@@ -209,6 +214,10 @@ func (s *Server) send(kind string, payload []byte) {
 }
 
 func (s *Server) message(m Message) {
+	if m.Retained {
+		s.do(Rejected{Kind: m.Kind, Why: WhyRetained})
+		return
+	}
 	switch m.Kind {
 	case wire.KindHello, wire.KindHeartbeat, wire.KindAsk, wire.KindEvents, wire.KindWant:
 	default:
@@ -272,6 +281,7 @@ func (s *Server) heartbeat(h *wire.Heartbeat) {
 		s.do(Rejected{Kind: wire.KindHeartbeat, Why: WhyStale})
 		return
 	}
+	s.orders.beat(s.now, h)
 	s.do(Heartbeat{Heartbeat: *h})
 	if !s.mark.known || s.mark.epoch != h.Epoch || s.mark.seq < h.Acked {
 		// We were restarted, perhaps from a backup, and the gateway has not noticed: greet unasked.

@@ -325,10 +325,10 @@ func TestServerRefuses(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	for what, m := range map[string]Message{
-		"a down kind":  {wire.KindAck, []byte("x")},
-		"reserved":     {wire.KindWitness, []byte("x")},
-		"not a note":   {wire.KindHello, []byte("x")},
-		"wrong signer": {wire.KindWant, sealAs(t, wire.RoleLink, wire.KindWant, wire.AppendWant(nil, &wire.Want{Gateway: testGW}))},
+		"a down kind":  {Kind: wire.KindAck, Payload: []byte("x")},
+		"reserved":     {Kind: wire.KindWitness, Payload: []byte("x")},
+		"not a note":   {Kind: wire.KindHello, Payload: []byte("x")},
+		"wrong signer": {Kind: wire.KindWant, Payload: sealAs(t, wire.RoleLink, wire.KindWant, wire.AppendWant(nil, &wire.Want{Gateway: testGW}))},
 	} {
 		if out := d.in(m); len(out) != 1 || count[Rejected](out) != 1 {
 			t.Errorf("%s: %+v", what, out)

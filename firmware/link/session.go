@@ -143,6 +143,7 @@ func (g *Gateway) dueHeartbeat() {
 	if _, ok := g.publish(wire.KindHeartbeat, wire.AppendHeartbeat(nil, &m)); !ok {
 		return
 	}
+	g.commands.issue(g.now, b)
 	s.beats = append(s.beats, b)
 	for len(s.beats) > 0 && !g.now.Before(s.beats[0].sent.Add(LeaseTime)) {
 		s.beats = s.beats[1:] // its lease would be over on arrival

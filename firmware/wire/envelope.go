@@ -26,7 +26,7 @@ const (
 	RoleGateway      // a gateway's own note key
 	RoleLink         // server: welcome, lease, answer, ack
 	RolePolicy       // server: manifest
-	RoleCommand      // server: commands (reserved)
+	RoleCommand      // server: commands
 	RoleLog          // server: checkpoints of the entry log
 	RoleRoot         // offline: the keys note
 	roleCount

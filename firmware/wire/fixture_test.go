@@ -210,6 +210,12 @@ func samples(t testing.TB) []sample {
 	manifest := testManifest()
 	want := Want{Gateway: testGW, Rules: 41, Modes: 3, State: 900, Chunks: manifest.Parts[0].Chunks}
 	wantManifest := Want{Gateway: testGW}
+	unlock := Command{
+		Gateway: testGW, ID: CommandID(id16("command")), Door: "server-room-1", Action: door.CommandUnlock, PulseMS: 5000,
+		TTLMS: MaxCommandMS, Order: 123_457, Boot: stamp.Boot, Challenge: heartbeat.Challenge, ServerMS: 1_769_990_400_400,
+	}
+	rearm := unlock
+	rearm.Action, rearm.PulseMS, rearm.TTLMS, rearm.Door = door.CommandRearm, 0, 1, "archive"
 	return []sample{
 		{KindHello, "ordinary", AppendHello(nil, &hello)},
 		{KindHello, "new-outbox", AppendHello(nil, &empty)},
@@ -227,6 +233,8 @@ func samples(t testing.TB) []sample {
 		{KindWant, "chunks", AppendWant(nil, &want)},
 		{KindWant, "manifest", AppendWant(nil, &wantManifest)},
 		{"record", "denied", AppendRecord(nil, &record)},
+		{KindCommand, "remote-unlock", AppendCommand(nil, &unlock)},
+		{KindCommand, "rearm", AppendCommand(nil, &rearm)},
 	}
 }
 
@@ -263,6 +271,9 @@ func reencode(kind string, body []byte) ([]byte, error) {
 	case KindWant:
 		m, err := ParseWant(body)
 		return AppendWant(nil, &m), err
+	case KindCommand:
+		m, err := ParseCommand(body)
+		return AppendCommand(nil, &m), err
 	default:
 		m, err := ParseRecord(body)
 		return AppendRecord(nil, &m), err

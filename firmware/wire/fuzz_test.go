@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"monban/firmware/access"
+	"monban/firmware/door"
 )
 
 // canonical fails when a body was accepted that is not what the encoder writes.
@@ -20,6 +21,7 @@ func canonical(t *testing.T, kind string, body []byte) {
 // bodyKinds are the kinds with a body; the fuzzers pick one by number.
 var bodyKinds = []string{
 	KindHello, KindWelcome, KindHeartbeat, KindLease, KindAsk, KindAnswer, KindEvents, KindAck, KindPolicy, KindWant, "record",
+	KindCommand,
 }
 
 func seedBodies(f *testing.F, kinds ...string) {
@@ -67,6 +69,22 @@ func FuzzParseEvents(f *testing.F) {
 				t.Fatalf("record %d: %v, seq %d", i, err, r.Seq)
 			}
 			m.Records[i].Committed(r.GCommit)
+		}
+	})
+}
+
+// I7: what parses is a command that can run out.
+func FuzzParseCommand(f *testing.F) {
+	seedBodies(f, KindCommand)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		canonical(t, KindCommand, body)
+		m, err := ParseCommand(body)
+		if err != nil {
+			return
+		}
+		if m.TTLMS < 1 || m.TTLMS > MaxCommandMS || m.PulseMS < 0 || m.PulseMS > MaxPulseMS || m.ID == (CommandID{}) ||
+			m.Action == door.CommandNone || m.Action > door.CommandSelfTest || m.Action != door.CommandUnlock && m.PulseMS != 0 {
+			t.Fatalf("accepted %+v", m)
 		}
 	})
 }

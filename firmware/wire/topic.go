@@ -44,7 +44,7 @@ func infoOf(kind string) (kindInfo, bool) {
 	case KindChunk:
 		return kindInfo{role: RoleNone}, true
 	case KindCommand:
-		return kindInfo{role: RoleCommand, reserved: true}, true
+		return kindInfo{role: RoleCommand}, true
 	}
 	return kindInfo{}, false
 }
