@@ -135,7 +135,7 @@ func (a *App) open() (err error) {
 		Now: a.anchor.now, Stamp: func(t mono.Time) wire.Stamp {
 			return a.anchor.stamp(controller.Moment{At: t, WallMS: a.anchor.wall(t), Clock: a.anchor.clock()})
 		},
-		Outbox: queue{a.outbox}, Policies: a.policies, Listener: listener{a}, Log: opt.Log,
+		Outbox: queue{a.outbox}, Policies: a.policies, Listener: listener{a}, Command: a.command, Log: opt.Log,
 	})
 	for _, d := range cfg.Doors {
 		if err := a.addDoor(d, ask); err != nil {
@@ -261,6 +261,7 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 		Gateway: access.GatewayID(a.opt.Config.Gateway), Door: dc, HAL: devices, Reads: reads,
 		Recorder: a.records, Asker: a.uplink, Now: a.anchor.moment, Stamp: a.anchor.stamp, AskKey: ask,
 		Rand: rand.Reader, Log: a.opt.Log, OnStatus: a.uplink.SetDoor,
+		Latch: latch{a.opt.Config.Path("released-" + d.ID)}, SelfTest: a.selfTest,
 	})
 	if err != nil {
 		return err

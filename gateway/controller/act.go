@@ -17,7 +17,14 @@ func (l *Loop) apply(effects []Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Record:
+			if failed != nil && e.Draft.Event == door.EventCommandDone {
+				continue // it was not done: strike_failed with the same attempt says what happened
+			}
 			l.record(e)
+		case SelfTest:
+			l.selfTest(e)
+		case Unarmed:
+			l.latch(e.On)
 		case Ask:
 			l.ask(e)
 		case Release:

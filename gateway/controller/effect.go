@@ -93,6 +93,8 @@ func (m *Machine) translate(effects []Effect, actions []door.Action, at Moment) 
 			effects = append(effects, SetTimer{Timer: Timer(a.Timer), At: a.At})
 		case door.ActStopTimer:
 			effects = append(effects, StopTimer{Timer: Timer(a.Timer)})
+		case door.ActSelfTest:
+			effects = append(effects, SelfTest{Attempt: a.Attempt, Side: a.Side, By: a.By, At: at})
 		case door.ActIndicate:
 			effects = append(effects, Show{Side: m.shownAt(a.Show), What: a.Show})
 		default: // an action this program does not know does nothing: the door stays as it is

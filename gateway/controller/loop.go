@@ -36,7 +36,7 @@ type Asker interface {
 	Ask(a wire.Ask, pin [32]byte, answered func(a wire.Answer, late bool), failed func())
 }
 
-// Config is what a Loop needs. All fields but Log and OnStatus are required.
+// Config is what a Loop needs. All fields but Log, Latch, SelfTest and OnStatus are required.
 type Config struct {
 	Gateway  access.GatewayID
 	Door     door.Config
@@ -49,6 +49,8 @@ type Config struct {
 	AskKey   wire.AskKey // seals private parts
 	Rand     io.Reader   // nonces
 	Log      *slog.Logger
+	Latch    Latch                 // keeps a fire release over restarts; nil = it is forgotten (tests)
+	SelfTest func() []string       // names what is wrong with the gateway itself, [a-z0-9_]; nil = nothing is looked at
 	OnStatus func(wire.DoorStatus) // called on the Loop's goroutine after each change; must not block
 }
 
@@ -194,6 +196,10 @@ func (l *Loop) start() {
 		}
 	}
 	at := l.cfg.Now()
+	if l.unarmed() {
+		l.apply(l.m.StartUnarmed(l.contact == hal.LevelActive, at.At))
+		return
+	}
 	l.apply(l.m.Start(l.contact == hal.LevelActive, at.At))
 }
 
@@ -281,6 +287,8 @@ func (l *Loop) onMessage(m message) {
 		l.apply(l.m.SetPolicy(m.p, m.rules, m.since, at))
 	case confirmed:
 		l.m.Confirmed(m.ms)
+	case ordered:
+		l.apply(l.m.OnCommand(m.c, m.until, at))
 	}
 }
 

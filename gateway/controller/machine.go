@@ -346,9 +346,14 @@ func (m *Machine) OnTimer(t Timer, at Moment) []Effect {
 }
 
 func (m *Machine) door(effects []Effect, in door.Input, at Moment) []Effect {
+	before := m.state.Unarmed()
 	state, actions := door.Step(m.cfg, m.state, in)
 	m.state = state
-	return m.translate(effects, actions, at)
+	effects = m.translate(effects, actions, at)
+	if now := m.state.Unarmed(); now != before { // last: a lock that has to be driven does not wait for a disk
+		effects = append(effects, Unarmed{On: now})
+	}
+	return effects
 }
 
 // remember keeps what later records of this attempt repeat.

@@ -182,15 +182,11 @@ func wait(ctx context.Context, t mqtt.Token) error {
 	}
 }
 
-// arrived is the client's callback: it hands over the bytes and returns. Retained messages are
-// dropped: whatever a broker kept is not what the server says now.
+// arrived is the client's callback: it hands over the bytes and returns.
 func (u *Uplink) arrived(_ mqtt.Client, m mqtt.Message) {
-	if m.Retained() {
-		return
-	}
 	kind := m.Topic()[strings.LastIndexByte(m.Topic(), '/')+1:]
 	if m.Topic() != wire.Topic(u.cfg.Site, u.cfg.Gateway, kind) {
 		return
 	}
-	u.post(link.Message{Kind: kind, Payload: m.Payload()})
+	u.post(link.Message{Kind: kind, Payload: m.Payload(), Retained: m.Retained()})
 }

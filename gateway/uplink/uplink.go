@@ -49,7 +49,7 @@ type Policies interface {
 	Apply(p link.PolicyReady) link.PolicyHeld
 }
 
-// Config is what New needs; all fields but Log are required.
+// Config is what New needs; all fields but Log and Command are required.
 type Config struct {
 	Server      string // tls://host:port
 	TLS         *tls.Config
@@ -69,7 +69,10 @@ type Config struct {
 	Outbox      Outbox
 	Policies    Policies
 	Listener    Listener
-	Log         *slog.Logger
+	// Command takes a verified command to its door; nil drops every command. It is called on the uplink's
+	// goroutine and must not block.
+	Command func(link.Commanded)
+	Log     *slog.Logger
 }
 
 // inboxLimit bounds the messages that wait for the machine. The protocol repeats what is dropped.
@@ -272,6 +275,10 @@ func (u *Uplink) do(a link.GatewayAction) {
 		u.cfg.Listener.ServerTime(a)
 	case link.PolicyReady:
 		u.apply(a)
+	case link.Commanded:
+		if u.cfg.Command != nil { // without a taker the doors stay as they are
+			u.cfg.Command(a)
+		}
 	case link.KeysChanged:
 		u.cfg.Listener.KeysChanged(a.Note)
 	case link.Rejected:
