@@ -27,6 +27,8 @@ type GatewayConfig struct {
 	Boot        wire.BootID   // random per process
 	Software    string        // ≤ 64 printable ASCII characters
 	AskTimeout  time.Duration // 0 = AskTimeout
+	// Deltas: the shell makes the parts by PolicyReady.Assemble. Without it every part is fetched whole.
+	Deltas bool
 }
 
 // GatewayInput is one of Connected, Disconnected, Message, Tick, Ask, OutboxState, Batch, PolicyHeld,
@@ -130,11 +132,14 @@ type (
 		Sent, At mono.Time
 	}
 	// PolicyReady is a whole policy: signature, versions and every hash are checked. The shell makes
-	// it durable, puts it in force and answers with PolicyHeld.
+	// it durable, puts it in force and answers with PolicyHeld. With GatewayConfig.Deltas a part may
+	// come as a delta: Assemble makes the whole of it.
 	PolicyReady struct {
 		Note     []byte // the signed manifest
 		Manifest wire.Manifest
-		Parts    [3][]byte // in the order of wire.PartNames
+		Parts    [3][]byte // in the order of wire.PartNames; nil when there is a delta
+		Bases    [3][]byte // what a delta starts from
+		Deltas   [3][]byte
 	}
 	// KeysChanged: the root signed a newer keys note; the shell keeps it. The machine uses it already.
 	KeysChanged struct {

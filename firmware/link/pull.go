@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 
+	"monban/firmware/access"
 	"monban/firmware/wire"
 )
 
@@ -28,6 +29,8 @@ type pull struct {
 	target wire.Manifest
 	have   map[wire.Hash][]byte // chunks of target that have come
 	asked  map[wire.Hash]bool   // chunks under way
+
+	whole uint64 // version of a target that came to nothing: it is fetched whole, without deltas
 }
 
 // pullReset gives up what was asked for on another connection; chunks that came are kept.
@@ -44,6 +47,9 @@ func (g *Gateway) pullReset() {
 func (g *Gateway) policyHeld(h PolicyHeld) {
 	p := &g.pull
 	failed := p.phase == pullStoring && h.Manifest < p.target.Version
+	if failed { // whatever it was: the next try does without deltas
+		p.whole = p.target.Version
+	}
 	p.held = h
 	if p.phase == pullStoring || p.target.Version <= h.Manifest {
 		g.pullDone()
@@ -56,7 +62,7 @@ func (g *Gateway) policyHeld(h PolicyHeld) {
 
 func (g *Gateway) pullDone() {
 	p := &g.pull
-	*p = pull{held: p.held, retry: p.retry}
+	*p = pull{held: p.held, retry: p.retry, whole: p.whole}
 }
 
 // behind reports whether the lease names a part that is newer than what is held.
@@ -89,6 +95,7 @@ func (g *Gateway) duePull() {
 		g.want(nil)
 	case p.phase == pullChunks:
 		p.asked = nil
+		p.whole = p.target.Version // chunks of a delta may not be had any more; those of a part can
 		p.retry.again(g.now, pullMost, g.dice)
 		g.wantChunks()
 	}
@@ -127,7 +134,7 @@ func (g *Gateway) manifest(noteBytes []byte, m *wire.Manifest) {
 		if p.reuse(i) != nil {
 			continue
 		}
-		for _, h := range m.Parts[i].Chunks {
+		for _, h := range g.needs(i) {
 			if b, ok := before[h]; ok {
 				p.have[h] = b
 			}
@@ -149,6 +156,25 @@ func (p *pull) reuse(i int) []byte {
 	return h.Data
 }
 
+// base gives the held bytes of part i when the new manifest has a delta from them; nil when it has
+// none, or when deltas of this manifest led nowhere before.
+func (g *Gateway) base(i int) []byte {
+	p := &g.pull
+	h, d := &p.held.Parts[i], &p.target.Parts[i].Delta
+	if !g.cfg.Deltas || d.Bytes == 0 || h.Data == nil || h.Sum != d.From || p.whole == p.target.Version {
+		return nil
+	}
+	return h.Data
+}
+
+// needs lists the chunks that make part i: those of its delta, or its own.
+func (g *Gateway) needs(i int) []wire.Hash {
+	if g.base(i) != nil {
+		return g.pull.target.Parts[i].Delta.Chunks
+	}
+	return g.pull.target.Parts[i].Chunks
+}
+
 // wantChunks asks for the next missing chunks, or finishes when none is missing.
 func (g *Gateway) wantChunks() {
 	p := &g.pull
@@ -161,7 +187,7 @@ func (g *Gateway) wantChunks() {
 		if p.reuse(i) != nil {
 			continue
 		}
-		for _, h := range p.target.Parts[i].Chunks {
+		for _, h := range g.needs(i) {
 			if _, ok := p.have[h]; ok || asked[h] {
 				continue
 			}
@@ -201,20 +227,20 @@ func (g *Gateway) chunk(payload []byte) {
 	}
 }
 
-// assemble joins the chunks, checks each part's sum and hands the policy over.
+// assemble joins the chunks, checks each part's sum and hands the policy over. A delta is applied by
+// the shell, off this goroutine: with 100,000 cards that is no work between two asks.
 func (g *Gateway) assemble() {
 	p := &g.pull
 	ready := PolicyReady{Note: p.note, Manifest: p.target}
 	for i := range p.target.Parts {
 		part := &p.target.Parts[i]
 		data := p.reuse(i)
+		if base := g.base(i); data == nil && base != nil {
+			ready.Bases[i], ready.Deltas[i] = base, p.join(part.Delta.Chunks, part.Delta.Bytes)
+			continue
+		}
 		if data == nil {
-			var whole bytes.Buffer
-			whole.Grow(int(part.Bytes))
-			for _, h := range part.Chunks {
-				whole.Write(p.have[h])
-			}
-			data = whole.Bytes()
+			data = p.join(part.Chunks, part.Bytes)
 		}
 		if uint64(len(data)) != part.Bytes || wire.Hash(sha256.Sum256(data)) != part.Sum {
 			// A signed manifest whose chunks do not make its sum: drop it and ask again later.
@@ -229,4 +255,34 @@ func (g *Gateway) assemble() {
 	p.have, p.asked = nil, nil
 	p.retry = backoff{wait: storeMost, at: g.now.Add(storeMost)}
 	g.do(ready)
+}
+
+// join puts chunks together.
+func (p *pull) join(chunks []wire.Hash, size uint64) []byte {
+	var whole bytes.Buffer
+	whole.Grow(int(size))
+	for _, h := range chunks {
+		whole.Write(p.have[h])
+	}
+	return whole.Bytes()
+}
+
+// Assemble gives the three whole parts, in the order of wire.PartNames. An error means that a delta
+// led nowhere: answer with the PolicyHeld that still counts, and the machine fetches the whole.
+func (r *PolicyReady) Assemble() ([3][]byte, error) {
+	parts := r.Parts
+	for i, delta := range r.Deltas {
+		if delta == nil {
+			continue
+		}
+		whole, err := access.ApplyDelta(r.Bases[i], delta)
+		if err != nil {
+			return parts, err
+		}
+		if part := &r.Manifest.Parts[i]; uint64(len(whole)) != part.Bytes || wire.Hash(sha256.Sum256(whole)) != part.Sum {
+			return parts, access.ErrDelta
+		}
+		parts[i] = whole
+	}
+	return parts, nil
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -207,7 +208,8 @@ func samples(t testing.TB) []sample {
 	}
 	events, one := testEvents(3), testEvents(1)
 	record := testRecord(812)
-	manifest := testManifest()
+	manifest, shorter := testManifest(), testManifest()
+	shorter.Parts[0].Delta, _ = DeltaOf(Hash(seeded("part before")), bytes.Repeat([]byte("delta "), 7000))
 	want := Want{Gateway: testGW, Rules: 41, Modes: 3, State: 900, Chunks: manifest.Parts[0].Chunks}
 	wantManifest := Want{Gateway: testGW}
 	unlock := Command{
@@ -230,6 +232,7 @@ func samples(t testing.TB) []sample {
 		{KindEvents, "one-record", AppendEvents(nil, &one)},
 		{KindAck, "ordinary", AppendAck(nil, &ack)},
 		{KindPolicy, "three-parts", AppendManifest(nil, &manifest)},
+		{KindPolicy, "with-delta", AppendManifest(nil, &shorter)},
 		{KindWant, "chunks", AppendWant(nil, &want)},
 		{KindWant, "manifest", AppendWant(nil, &wantManifest)},
 		{"record", "denied", AppendRecord(nil, &record)},

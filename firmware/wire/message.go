@@ -200,6 +200,15 @@ type Part struct {
 	Bytes   uint64 // total length
 	Sum     Hash   // SHA-256 of the whole part
 	Chunks  []Hash // SHA-256 of each ≤ 32 KiB chunk
+	Delta   Delta  // a shorter way for who holds the part before; zero = none
+}
+
+// Delta is how a part can be made from another one (access.ApplyDelta). It is optional for both ends;
+// the part's Sum tells whether it worked.
+type Delta struct {
+	From   Hash   // Sum of the part that it starts from
+	Bytes  uint64 // length, 0 = there is no delta
+	Chunks []Hash // SHA-256 of each ≤ 32 KiB chunk of the delta
 }
 
 // Want pulls chunks by their hashes, or, with no hashes, the current manifest. up/want.

@@ -13,6 +13,12 @@ const MaxWantChunks = 16
 // maxChunks bounds the chunks of one part: their hashes must fit into one note.
 const maxChunks = 640
 
+// MaxDelta bounds the delta of a part: above it the whole part is fetched.
+const (
+	maxDeltaChunks = 4
+	MaxDelta       = maxDeltaChunks * MaxChunk
+)
+
 // The names of the parts, in the order in which a manifest lists them.
 const (
 	PartRules = "rules"
@@ -41,6 +47,12 @@ func AppendManifest(b []byte, m *Manifest) []byte {
 		b = putUint(b, `,"bytes":`, p.Bytes)
 		b = putHex(b, `,"sum":`, p.Sum[:])
 		b = putHashes(b, `,"chunks":`, p.Chunks)
+		if p.Delta.Bytes > 0 {
+			b = putHex(b, `,"delta":{"from":`, p.Delta.From[:])
+			b = putUint(b, `,"bytes":`, p.Delta.Bytes)
+			b = putHashes(b, `,"chunks":`, p.Delta.Chunks)
+			b = append(b, '}')
+		}
 		b = append(b, '}')
 	}
 	return append(b, ']', '}')
@@ -68,6 +80,15 @@ func ParseManifest(b []byte) (m Manifest, err error) {
 		p.Chunks = s.hashes(`,"chunks":`, maxChunks)
 		if p.Bytes > maxChunks*MaxChunk || uint64(len(p.Chunks)) != (p.Bytes+MaxChunk-1)/MaxChunk {
 			s.fail(`"chunks":`, "not as many as the length asks for")
+		}
+		if s.peek(',') {
+			s.hex(`,"delta":{"from":`, p.Delta.From[:])
+			p.Delta.Bytes = s.uint(`,"bytes":`)
+			p.Delta.Chunks = s.hashes(`,"chunks":`, maxDeltaChunks)
+			if p.Delta.Bytes == 0 || p.Delta.Bytes > MaxDelta || uint64(len(p.Delta.Chunks)) != (p.Delta.Bytes+MaxChunk-1)/MaxChunk {
+				s.fail(`"delta":`, "its length and its chunks do not fit")
+			}
+			s.lit("}")
 		}
 		s.lit("}")
 		m.Parts = append(m.Parts, p)
@@ -98,6 +119,19 @@ func PartOf(name string, version uint64, data []byte) (Part, [][]byte, error) {
 		data = data[n:]
 	}
 	return p, chunks, nil
+}
+
+// DeltaOf describes a delta and cuts it into chunks, which are parts of data. An empty or oversized
+// delta gives the zero Delta: there is none.
+func DeltaOf(from Hash, data []byte) (Delta, [][]byte) {
+	if len(data) == 0 || len(data) > MaxDelta {
+		return Delta{}, nil
+	}
+	p, chunks, err := PartOf("", 0, data)
+	if err != nil {
+		return Delta{}, nil
+	}
+	return Delta{From: from, Bytes: p.Bytes, Chunks: p.Chunks}, chunks
 }
 
 // AppendWant appends the canonical body.

@@ -97,10 +97,14 @@ func (p *policies) Held() link.PolicyHeld {
 // Apply implements uplink.Policies: compile, make durable, put in force, in this order. A policy that
 // does not compile is not stored; the one in force stays.
 func (p *policies) Apply(r link.PolicyReady) link.PolicyHeld {
-	compiled, err := compile(r.Parts[0], r.Parts[1])
+	parts, err := r.Assemble()
+	var compiled *access.Policy
+	if err == nil {
+		compiled, err = compile(parts[0], parts[1])
+	}
 	if err == nil {
 		var s policycache.Snapshot
-		if s, err = p.cache.Store(r.Note, r.Parts); err == nil {
+		if s, err = p.cache.Store(r.Note, parts); err == nil {
 			now := p.wall()
 			p.mu.Lock()
 			p.held, p.since = heldOf(s), now

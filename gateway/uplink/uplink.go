@@ -43,7 +43,7 @@ type Listener interface {
 }
 
 // Policies makes a policy durable and puts it in force; it gives what is held afterwards, whether or
-// not it worked. It is called on a goroutine of its own, once at a time.
+// not it worked. Apply has PolicyReady.Assemble make the parts. It is called on a goroutine of its own, once at a time.
 type Policies interface {
 	Held() link.PolicyHeld
 	Apply(p link.PolicyReady) link.PolicyHeld
@@ -124,7 +124,7 @@ func New(cfg Config) *Uplink {
 		machine: link.NewGateway(link.GatewayConfig{
 			Site: cfg.Site, ID: cfg.Gateway, Signer: cfg.Signer, Verifiers: cfg.Verifiers, Root: cfg.Root,
 			KeysVersion: cfg.KeysVersion, AskKey: cfg.AskKey, Rand: cfg.Rand, Boot: cfg.Boot,
-			Software: cfg.Software, AskTimeout: cfg.AskTimeout,
+			Software: cfg.Software, AskTimeout: cfg.AskTimeout, Deltas: true,
 		}),
 		inbox: make(chan link.GatewayInput, inboxLimit), asks: make(chan askInput, link.MaxAsks),
 		held: make(chan link.PolicyHeld, 1), waiting: map[uint64]question{}, moved: make(chan struct{}, 1),

@@ -1,6 +1,7 @@
 package policypub
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -247,13 +248,13 @@ func (v Versions) of(part int) uint64 { return [3]uint64{v.Rules, v.Modes, v.Sta
 
 // compare says which parts stand in the store under the same version with other bytes.
 func (r *publication) compare(v Versions, all map[access.GatewayID]parts) (differs [3]bool, err error) {
-	for gw, bytes := range all {
+	for gw, own := range all {
 		for i, name := range wire.PartNames() {
 			version, sum, err := r.tx.PolicyHead(string(gw), name)
 			if err != nil {
 				return differs, err
 			}
-			if version > v.of(i) || version == v.of(i) && sum != sha256.Sum256(bytes[i]) {
+			if version > v.of(i) || version == v.of(i) && sum != sha256.Sum256(own[i]) {
 				differs[i] = true
 			}
 		}
@@ -326,13 +327,40 @@ func (r *publication) manifest(gw access.GatewayID, v Versions, b parts) (*publi
 			return nil, fmt.Errorf("manifest of %s in the store: %w", gw, err)
 		}
 		if old.Version == m.Version && slices.EqualFunc(old.Parts, m.Parts, samePart) {
+			// After a restart the delta is made again. If it cannot be, nobody gets its chunks, and the
+			// gateways fetch the whole part.
+			if d := old.Parts[0].Delta; d.Bytes > 0 {
+				r.delta(gw, d.From, v.Rules-1, b[0], out)
+			}
 			out.body = []byte(stored)
 			return out, nil
 		}
 		m.Prev = wire.ManifestHash(&old)
+		if from := old.Parts[0]; from.Sum != m.Parts[0].Sum {
+			m.Parts[0].Delta = r.delta(gw, from.Sum, from.Version, b[0], out)
+		}
 	}
 	out.body = wire.AppendManifest(nil, &m)
 	return out, r.tx.SetSetting(manifestKey(gw), string(out.body))
+}
+
+// delta makes the way to the rules part next from the version before, whose sum is from, and adds its
+// chunks; the zero Delta when there is no way that is worth it. Only the part before counts: who
+// missed more fetches the whole.
+func (r *publication) delta(gw access.GatewayID, from wire.Hash, version uint64, next []byte, out *published) wire.Delta {
+	base, err := r.tx.Policy(string(gw), wire.PartRules, version)
+	if err != nil || !bytes.Equal(base.Sum, from[:]) {
+		return wire.Delta{}
+	}
+	b, err := access.Delta(base.Bytes, next)
+	if err != nil || 2*len(b) > len(next) {
+		return wire.Delta{}
+	}
+	d, chunks := wire.DeltaOf(from, b)
+	for i, chunk := range chunks {
+		out.chunks[d.Chunks[i]] = chunk
+	}
+	return d
 }
 
 // manifestKey is the setting that holds the unsigned manifest in force for a gateway.

@@ -1,6 +1,7 @@
 package policypub_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -249,6 +250,48 @@ func TestReload(t *testing.T) {
 	}
 	if got, ok := again.Versions("gw-3"); !ok || got != v {
 		t.Errorf("new gateway: versions %+v, ok %v", got, ok)
+	}
+}
+
+// D23: a changed card reaches a gateway as a delta that leads to the signed sum, also after a restart.
+func TestDeltaOfOneCard(t *testing.T) {
+	s := sitetest.New(t)
+	_, before := pull(t, s, "gw-1")
+	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "lost", "C-001", access.CredentialLost); err != nil {
+		t.Fatal(err)
+	}
+	m, after := pull(t, s, "gw-1")
+	base, err := access.EncodeRules(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := access.EncodeRules(after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := m.Parts[0].Delta
+	if d.Bytes == 0 || d.Bytes > 4096 || d.From != sha256.Sum256(base) {
+		t.Fatalf("delta of %d bytes from %x", d.Bytes, d.From)
+	}
+	again := policypub.New(s.Config)
+	if err := again.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, chunk := range map[string]func(access.GatewayID, wire.Hash) ([]byte, bool){"published": s.Chunk, "after a restart": again.Chunk} {
+		b, ok := chunk("gw-1", d.Chunks[0])
+		if !ok {
+			t.Fatalf("%s: no chunk of the delta", name)
+		}
+		if got, err := access.ApplyDelta(base, b); err != nil || !bytes.Equal(got, next) || sha256.Sum256(got) != m.Parts[0].Sum {
+			t.Errorf("%s: applied: %v", name, err)
+		}
+	}
+	// Who missed this version and fetches the next one gets no way from the one it holds.
+	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "found", "C-001", access.CredentialActive); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := pull(t, s, "gw-1"); m.Parts[0].Delta.From == sha256.Sum256(base) {
+		t.Error("the delta starts two versions back")
 	}
 }
 

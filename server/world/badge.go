@@ -153,11 +153,15 @@ func (g *gatewayHalf) Held() link.PolicyHeld {
 }
 
 func (g *gatewayHalf) Apply(p link.PolicyReady) link.PolicyHeld {
+	parts, err := p.Assemble()
+	if err != nil {
+		return g.Held() // the whole policy is fetched then
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held = link.PolicyHeld{Manifest: p.Manifest.Version}
 	for i, part := range p.Manifest.Parts {
-		g.held.Parts[i] = link.HeldPart{Version: part.Version, Sum: part.Sum, Data: p.Parts[i]}
+		g.held.Parts[i] = link.HeldPart{Version: part.Version, Sum: part.Sum, Data: parts[i]}
 	}
 	g.applied()
 	return g.held
