@@ -133,6 +133,7 @@ func TestTruthTable(t *testing.T) {
 		switch r {
 		case ReasonUndecided, ReasonGranted: // no checks
 		case ReasonNoPolicy, ReasonExitUnattributed: // own tests
+		case ReasonRecoveryCard: // flags a grant, see recovery_test.go
 		case ReasonOutboxFull, ReasonNotDurable: // the controller's
 		case ReasonConditionsPending, ReasonTrainingExpired, ReasonAntiPassback, ReasonOccupancyFull,
 			ReasonSecondPerson, ReasonEscortMissing: // the rules work's

@@ -47,6 +47,10 @@ func (r *Rules) Canonical() Rules {
 	slices.SortFunc(out.Zones, func(a, b Zone) int { return cmp.Compare(a.ID, b.ID) })
 	out.Doors = slices.Clone(r.Doors)
 	slices.SortFunc(out.Doors, func(a, b Door) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range out.Doors {
+		out.Doors[i].Recovery = slices.Clone(out.Doors[i].Recovery)
+		slices.SortFunc(out.Doors[i].Recovery, func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
+	}
 
 	order := make([]PersonNo, len(r.Persons)) // new number → old number
 	for i := range order {

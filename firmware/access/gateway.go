@@ -28,6 +28,13 @@ func ForGateway(site *Rules, doors []DoorID, token, pinToken func(Key) Key) (Rul
 	if err := pickDoors(&out, site, doors); err != nil {
 		return Rules{}, fmt.Errorf("derive rules for a gateway: %w", err)
 	}
+	for i := range out.Doors {
+		own := make([]Key, 0, len(out.Doors[i].Recovery))
+		for _, k := range out.Doors[i].Recovery {
+			own = append(own, token(k))
+		}
+		out.Doors[i].Recovery = own
+	}
 	pickGrants(&out, site)
 	out.Persons = make([]Person, len(site.Persons))
 	for i, p := range site.Persons {

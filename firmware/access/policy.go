@@ -106,7 +106,7 @@ func compileCredentials(in []Credential) []compiledCredential {
 }
 
 func compileDoor(d Door, zones map[ZoneID]uint32) compiledDoor {
-	d.Sides = slices.Clone(d.Sides)
+	d.Sides, d.Recovery = slices.Clone(d.Sides), slices.Clone(d.Recovery)
 	if d.PINLimit == 0 {
 		d.PINLimit = DefaultPINLimit
 	}
@@ -173,7 +173,7 @@ func (p *Policy) Doors() []DoorID {
 	return ids
 }
 
-// Door gives one door with its defaults filled in. The caller must not change Sides.
+// Door gives one door with its defaults filled in. The caller must not change Sides or Recovery.
 func (p *Policy) Door(id DoorID) (Door, bool) {
 	if p == nil {
 		return Door{}, false

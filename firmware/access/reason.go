@@ -45,6 +45,7 @@ const (
 	ReasonSecondPerson                      // reserved for the rules work (AD-8)
 	ReasonEscortMissing                     // reserved for the rules work (VE-2)
 	ReasonKnowledgeMissing                  // a check lacks knowledge and the zone's offline rule denies (D7)
+	ReasonRecoveryCard                      // granted by a recovery card; the other members were set aside (AD-18)
 	reasonCount
 )
 
@@ -56,7 +57,7 @@ var reasonNames = [reasonCount]string{
 	"pin_required", "pin_bad", "pin_locked", "door_locked", "lockdown", "clock_untrusted",
 	"policy_behind", "policy_expired", "offline_deny", "outbox_full", "not_durable",
 	"exit_unattributed", "anti_passback", "occupancy_full", "second_person", "escort_missing",
-	"knowledge_missing",
+	"knowledge_missing", "recovery_card",
 }
 
 // Reasons lists every reason in order of precedence.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"monban/firmware/calendar"
 	"monban/firmware/card"
@@ -24,6 +25,8 @@ const (
 	MaxZones       = 1 << 12
 	MaxDoors       = 1 << 12
 	MaxSchedules   = 1 << 12
+	MinRecovery    = 2  // recovery cards of a door that has any: one alone may be lost, ill or on leave
+	MaxRecovery    = 4  // each more is one more to watch
 	maxIDLen       = 32 // DoorID, ZoneID, site
 	maxPersonIDLen = 40
 )
@@ -156,6 +159,11 @@ type Door struct {
 	OfflineMode OfflineMode `json:"offline_mode"`
 	MaxAgeMS    int64       `json:"max_age_ms"` // D12: level 1–2 24 h, level 3 1 h; > 0
 	PINLimit    uint8       `json:"pin_limit"`  // 0 = DefaultPINLimit
+	// Recovery holds the door's recovery cards (AD-18): none, or MinRecovery to MaxRecovery keys of
+	// Credentials that have a PIN.
+	Recovery []Key `json:"recovery,omitempty"`
+	// GuardsServer: the server stands behind this door. Decide does not look at it; the doctor does.
+	GuardsServer bool `json:"guards_server,omitempty"`
 	// Mode comes from the `modes` part (D13) and is not in the bytes of the rules.
 	Mode DoorMode `json:"-"`
 }
@@ -177,6 +185,7 @@ func (r *Rules) Validate() error {
 	v.doors()
 	v.persons()
 	v.credentials()
+	v.recovery()
 	v.grants()
 	v.schedules()
 	return errors.Join(v.errs...)
@@ -333,6 +342,39 @@ func (v *validator) credentials() {
 			v.fault("credential %d: a duress reference needs a PIN that differs from it", i)
 		}
 		v.span("credential", i, "validity", c.FromMS, c.UntilMS)
+	}
+}
+
+// recovery: a card that no PIN goes with, or that nobody knows, would be a hope that fails in the
+// night it is needed.
+func (v *validator) recovery() {
+	var hasPIN map[Key]bool
+	for i, d := range v.rules.Doors {
+		if len(d.Recovery) == 0 {
+			continue
+		}
+		if len(d.Recovery) < MinRecovery || len(d.Recovery) > MaxRecovery {
+			v.fault("door %d (%s): %d recovery cards, want none or %d–%d (AD-18)", i, d.ID, len(d.Recovery), MinRecovery, MaxRecovery)
+			continue
+		}
+		if hasPIN == nil {
+			hasPIN = make(map[Key]bool, len(v.rules.Credentials))
+			for j := range v.rules.Credentials {
+				hasPIN[v.rules.Credentials[j].Key] = v.rules.Credentials[j].HasPIN
+			}
+		}
+		for n, k := range d.Recovery {
+			pin, known := hasPIN[k]
+			switch {
+			case !known:
+				v.fault("door %d (%s): recovery card %d does not exist", i, d.ID, n)
+			case !pin:
+				v.fault("door %d (%s): recovery card %d has no PIN (AD-18)", i, d.ID, n)
+			}
+			if slices.Contains(d.Recovery[:n], k) {
+				v.fault("door %d (%s): recovery card %d stands twice", i, d.ID, n)
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"monban/firmware/access"
 	"monban/firmware/wire"
@@ -48,8 +49,8 @@ func Doctor(path string) []Check {
 	if kernelClock() < access.ClockRTC {
 		clock.Note += " (local decisions wait for the server's time)"
 	}
-	checks = append(checks, clock, checkOutbox(cfg), checkPolicy(cfg, keys))
-	return checks
+	checks = append(checks, clock, checkOutbox(cfg))
+	return append(checks, checkPolicy(cfg, keys)...)
 }
 
 func checkOutbox(cfg config.Config) Check {
@@ -72,22 +73,57 @@ func checkOutbox(cfg config.Config) Check {
 	return c
 }
 
-func checkPolicy(cfg config.Config, keys wire.Keys) Check {
+func checkPolicy(cfg config.Config, keys wire.Keys) []Check {
 	c := Check{Name: "policy"}
 	v, err := keys.Verifiers()
 	if err != nil {
 		c.Err = err
-		return c
+		return []Check{c}
 	}
 	cache, err := policycache.Open(policycache.Config{Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: v})
 	if err != nil {
 		c.Err = err
-		return c
+		return []Check{c}
 	}
-	if s, ok := cache.Held(); ok {
-		c.Note = fmt.Sprintf(": version %d", s.Manifest.Version)
-	} else {
+	s, ok := cache.Held()
+	if !ok {
 		c.Note = ": none yet, every entry is denied until the server sends one"
+		return []Check{c}
 	}
-	return c
+	c.Note = fmt.Sprintf(": version %d", s.Manifest.Version)
+	rules, err := access.DecodeRules(s.Rules)
+	if err != nil {
+		c.Err = err
+		return []Check{c}
+	}
+	return append([]Check{c}, lockout(rules, cfg.Doors)...)
+}
+
+// lockout asks of every door that guards the server whether somebody could enter it on this gateway alone
+// (AD-18). Dates are left to the server's doctor: this machine may not know the day. An observed door
+// has no lock.
+func lockout(r *access.Rules, doors []config.Door) []Check {
+	var checks []Check
+	for _, d := range r.Doors {
+		i := slices.IndexFunc(doors, func(own config.Door) bool { return own.ID == string(d.ID) })
+		if !d.GuardsServer || i < 0 || doors[i].Kind != "controlled" {
+			continue
+		}
+		usable := 0
+		for _, c := range r.Credentials {
+			if slices.Contains(d.Recovery, c.Key) && c.Status == access.CredentialActive && c.HasPIN &&
+				c.Person != access.NoPerson && r.Persons[c.Person].Active {
+				usable++
+			}
+		}
+		check := Check{Name: "way in without the server, door " + string(d.ID), Note: fmt.Sprintf(": %d recovery cards", usable)}
+		switch {
+		case usable < access.MinRecovery:
+			check.Err = fmt.Errorf("%d of its %d recovery cards can be used: name at least %d in recovery_cards of doors.csv at the server, or nobody gets in when it is away (AD-18)", usable, len(d.Recovery), access.MinRecovery)
+		case d.OfflineMode == access.OfflineDeny:
+			check.Err = fmt.Errorf("its offline mode is deny: set it to cached_pin in doors.csv at the server, or nobody gets in while it is away (AD-18)")
+		}
+		checks = append(checks, check)
+	}
+	return checks
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"monban/firmware/calendar"
@@ -52,6 +53,7 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 		}
 		checks = append(checks, Check{Name: "gateway " + string(g.ID), Err: err})
 	}
+	checks = append(checks, lockout(&dir, directory.DateOf(now.In(cfg.Location()))))
 	var accountsErr error
 	err = s.Store.Read(ctx, func(r *store.ReadTx) error {
 		n, err := r.AccountCount()
@@ -65,6 +67,26 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 	}
 	checks = append(checks, Check{Name: "accounts", Err: err})
 	return append(checks, closedDays(dir.ClosedDays, calendar.DateOf(now.In(cfg.Location())).FiscalYear()))
+}
+
+// lockout asks whether people could be kept from the server by the server's own door (AD-18).
+func lockout(dir *directory.Snapshot, today directory.Date) Check {
+	c := Check{Name: "way in without the server"}
+	if probs := dir.Lockout(today); len(probs) > 0 {
+		c.Err = fmt.Errorf("%s", strings.ReplaceAll(probs.Error(), "\n", "; "))
+		return c
+	}
+	guards := 0
+	for i := range dir.Doors {
+		if dir.Doors[i].GuardsServer {
+			guards++
+		}
+	}
+	c.Note = fmt.Sprintf(": %d doors guard the server, each with recovery cards", guards)
+	if guards == 0 {
+		c.Note = ": no door is marked guards_server; mark the one in front of the server in doors.csv (AD-18)"
+	}
+	return c
 }
 
 // closedDays counts the closed days of this fiscal year and the next (AD-5). None is a note and no

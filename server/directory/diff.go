@@ -114,8 +114,8 @@ func Diff(base, next Snapshot) []Change {
 	compare(&d, base.Schedules, next.Schedules, sameSchedule, scheduleFields, func(s Schedule) string { return string(s.ID) }, func(c *Change, s *Schedule) { c.Schedule = s })
 	compare(&d, base.ClosedDays, next.ClosedDays, same, closedDayFields, func(x ClosedDay) string { return x.Day.String() }, func(c *Change, x *ClosedDay) { c.ClosedDay = x })
 	compare(&d, base.People, next.People, same, personFields, func(p Person) string { return string(p.ID) }, func(c *Change, p *Person) { c.Person = p })
-	compare(&d, base.Doors, next.Doors, same, doorFields, func(x Door) string { return string(x.ID) }, func(c *Change, x *Door) { c.Door = x })
 	compare(&d, base.Credentials, next.Credentials, same, credentialFields, func(x Credential) string { return string(x.ID) }, func(c *Change, x *Credential) { c.Credential = x })
+	compare(&d, base.Doors, next.Doors, same, doorFields, func(x Door) string { return string(x.ID) }, func(c *Change, x *Door) { c.Door = x })
 	compare(&d, base.Grants, next.Grants, same, grantFields, func(g Grant) string { return string(g.ID) }, func(c *Change, g *Grant) { c.Grant = g })
 	slices.Reverse(d.removed) // grants before the people they name
 	return append(d.changes, d.removed...)
@@ -190,7 +190,7 @@ func zoneFields(z Zone) []Field {
 		"pin_always", yes(z.PINAlways), "offline_grant_and_flag", yes(z.OfflineGrantAndFlag))
 }
 
-func gatewayFields(g Gateway) []Field { return list("name", g.Name) }
+func gatewayFields(g Gateway) []Field { return list("name", g.Name, "key_mode", string(g.KeyMode)) }
 
 func scheduleFields(s Schedule) []Field {
 	var w []string
@@ -212,7 +212,16 @@ func personFields(p Person) []Field {
 func doorFields(x Door) []Field {
 	return list("name", x.Name, "name_en", x.NameEN, "gateway_id", string(x.Gateway), "enter_zone", string(x.Enter),
 		"exit_zone", string(x.Exit), "kind", DoorKindName(x.Kind), "exit", ExitSensingName(x.Sensing), "offline", x.Offline.String(),
-		"max_age", x.MaxAge.String(), "mode", x.Mode.String())
+		"max_age", x.MaxAge.String(), "mode", x.Mode.String(), "guards_server", yesOrNone(x.GuardsServer),
+		"recovery_cards", x.Recovery.String())
+}
+
+// yesOrNone is "" for the ordinary case, which a dry run need not mention.
+func yesOrNone(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
 }
 
 // credentialFields shows that a card or PIN changed, never what it is.

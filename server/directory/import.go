@@ -24,12 +24,12 @@ const (
 	KindSchedules  Kind = "schedules"
 	KindClosedDays Kind = "closed_days"
 	KindPeople     Kind = "people"
-	KindDoors      Kind = "doors"
 	KindCards      Kind = "cards"
+	KindDoors      Kind = "doors"
 	KindGrants     Kind = "grants"
 )
 
-var kinds = [...]Kind{KindZones, KindGateways, KindSchedules, KindClosedDays, KindPeople, KindDoors, KindCards, KindGrants}
+var kinds = [...]Kind{KindZones, KindGateways, KindSchedules, KindClosedDays, KindPeople, KindCards, KindDoors, KindGrants}
 
 // Kinds lists every kind of import file in reading order.
 func Kinds() []Kind { return slices.Clone(kinds[:]) }

@@ -9,6 +9,10 @@
 package directory
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -106,12 +110,67 @@ type Door struct {
 	Offline access.OfflineMode
 	MaxAge  time.Duration // D12; how old a snapshot may be used here, 1 min–168 h
 	Mode    access.DoorMode
+	// GuardsServer: the server stands behind this door, so that nobody can reach it who is not let in
+	// by the gateway alone. Such a door needs recovery cards (AD-18).
+	GuardsServer bool
+	Recovery     RecoveryCards
 }
+
+// RecoveryCards are the cards that open a door, with their PIN, on the gateway alone in the cases of
+// D12 (AD-18): none, or access.MinRecovery to access.MaxRecovery, sorted, the empty ones last. An
+// array, so that doors can be compared.
+type RecoveryCards [access.MaxRecovery]CardID
+
+// List gives the cards without the empty places.
+func (c RecoveryCards) List() []CardID {
+	n := 0
+	for n < len(c) && c[n] != "" {
+		n++
+	}
+	return slices.Clone(c[:n])
+}
+
+// String gives the cards with a blank between them, as the import file has them.
+func (c RecoveryCards) String() string {
+	var words []string
+	for _, id := range c.List() {
+		words = append(words, string(id))
+	}
+	return strings.Join(words, " ")
+}
+
+// MakeRecoveryCards sorts ids. More than fit, an empty one or one that stands twice is an error.
+func MakeRecoveryCards(ids []CardID) (RecoveryCards, error) {
+	var c RecoveryCards
+	if len(ids) > len(c) {
+		return c, fmt.Errorf("names %d recovery cards, at most %d are allowed", len(ids), len(c))
+	}
+	ids = slices.Sorted(slices.Values(ids))
+	for i, id := range ids {
+		if id == "" || i > 0 && id == ids[i-1] {
+			return RecoveryCards{}, errors.New("names a recovery card twice, or an empty one")
+		}
+		c[i] = id
+	}
+	return c, nil
+}
+
+// KeyMode says how a gateway's own keys are kept (D18). It is a declaration: nothing here makes it so.
+type KeyMode string
+
+// Key modes.
+const (
+	KeyFile   KeyMode = "A" // a plain file; the gateway boots alone
+	KeyBoard  KeyMode = "B" // wrapped by the board; the gateway boots alone
+	KeyChip   KeyMode = "C" // in a secure element; the gateway boots alone
+	KeyServer KeyMode = "D" // fetched from the server at boot: without it the doors stay locked after a power cut
+)
 
 // Gateway is one box at the doors.
 type Gateway struct {
-	ID   access.GatewayID
-	Name string
+	ID      access.GatewayID
+	Name    string
+	KeyMode KeyMode // "" = KeyFile
 }
 
 // Day is a bit set of days: bit 0 Monday … bit 6 Sunday, bit 7 closed days (holidays, year end, own).

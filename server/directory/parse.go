@@ -80,6 +80,30 @@ func doorModes() []word[access.DoorMode] {
 	return []word[access.DoorMode]{{access.ModeNormal, "normal 通常"}, {access.ModeLocked, "locked 閉鎖"}, {access.ModeLockdown, "lockdown 封鎖"}}
 }
 
+func keyModes() []word[KeyMode] {
+	return []word[KeyMode]{{KeyFile, "A"}, {KeyBoard, "B"}, {KeyChip, "C"}, {KeyServer, "D"}}
+}
+
+// recovery reads "C-001 C-003", the whole list of a door; "none" empties it.
+func (r *row) recovery(column string, empty RecoveryCards) RecoveryCards {
+	v := r.get(column)
+	switch v {
+	case "":
+		return empty
+	case "none", "なし":
+		return RecoveryCards{}
+	}
+	var ids []CardID
+	for _, id := range strings.FieldsFunc(v, func(c rune) bool { return strings.ContainsRune(" \u3000・、;/", c) }) {
+		ids = append(ids, CardID(id))
+	}
+	c, err := MakeRecoveryCards(ids)
+	if err != nil {
+		r.fail(column, err.Error())
+	}
+	return c
+}
+
 // date reads a date cell. Empty gives empty.
 func (d *draft) date(r *row, column string, empty Date) Date {
 	v := r.get(column)

@@ -35,13 +35,14 @@ func columnsOf(k Kind) []column {
 			{"offline_grant_and_flag", "オフライン時許可", false},
 		}
 	case KindGateways:
-		return []column{{"gateway_id", "ゲートウェイ番号", true}, {"name", "名称", true}}
+		return []column{{"gateway_id", "ゲートウェイ番号", true}, {"name", "名称", true}, {"key_mode", "鍵の保管", false}}
 	case KindDoors:
 		return []column{
 			{"door_id", "扉番号", true}, {"name", "扉名", true}, {"name_en", "英語名", false},
 			{"gateway_id", "ゲートウェイ番号", true}, {"enter_zone", "入室側区域", true}, {"exit_zone", "退室側区域", false},
 			{"kind", "種類", true}, {"exit", "退室検知", true}, {"offline", "オフライン動作", false},
 			{"max_age", "規則の最大経過時間", false}, {"mode", "モード", false},
+			{"guards_server", "サーバを守る扉", false}, {"recovery_cards", "復旧カード", false},
 		}
 	case KindSchedules:
 		return []column{
@@ -75,7 +76,8 @@ func (d *draft) readZone(r *row) {
 }
 
 func (d *draft) readGateway(r *row) {
-	g := Gateway{ID: access.GatewayID(r.need("gateway_id")), Name: r.need("name")}
+	id := access.GatewayID(r.need("gateway_id"))
+	g := Gateway{ID: id, Name: r.need("name"), KeyMode: oneOf(r, "key_mode", keyModes(), d.gateways[id].KeyMode)}
 	d.name(r, KindGateways, "gateway_id", string(g.ID))
 	r.check("gateway_id", g.validate())
 	if !r.bad {
@@ -154,6 +156,7 @@ func (d *draft) readDoor(r *row) {
 		ID: id, Name: r.need("name"), NameEN: r.get("name_en"), Gateway: access.GatewayID(r.need("gateway_id")),
 		Enter: access.ZoneID(r.need("enter_zone")), Exit: access.ZoneID(r.get("exit_zone")),
 		Offline: oneOf(r, "offline", offlineModes(), old.Offline), Mode: oneOf(r, "mode", doorModes(), old.Mode),
+		GuardsServer: oneOf(r, "guards_server", yesNo(), old.GuardsServer), Recovery: r.recovery("recovery_cards", old.Recovery),
 	}
 	if r.need("kind") != "" {
 		x.Kind = oneOf(r, "kind", doorKinds(), door.KindObserve)
@@ -167,6 +170,13 @@ func (d *draft) readDoor(r *row) {
 	d.refers(r, KindZones, "enter_zone", string(x.Enter), ok)
 	_, ok = d.zones[x.Exit]
 	d.refers(r, KindZones, "exit_zone", string(x.Exit), ok)
+	for _, id := range x.Recovery.List() {
+		c, ok := d.cards[id]
+		d.refers(r, KindCards, "recovery_cards", string(id), ok)
+		if ok && c.PIN == (card.PINRef{}) {
+			r.fail("recovery_cards", "names a card without a PIN; give it one in cards.csv (AD-18)")
+		}
+	}
 	x.MaxAge = r.duration("max_age", defaultMaxAge(old.MaxAge, enter.Level), minMaxAge, maxMaxAge)
 	r.check("door_id", x.validate())
 	if !r.bad {

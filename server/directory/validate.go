@@ -77,6 +77,8 @@ func (g *Gateway) validate() string {
 		return "is not an identifier: 1–32 of a–z 0–9 -"
 	case !nameFits(g.Name, 1):
 		return "has a name that is empty or longer than 100 characters"
+	case g.KeyMode != "" && wordOf(keyModes(), g.KeyMode) == "":
+		return "has an unknown key mode; write A, B, C or D"
 	}
 	return ""
 }
@@ -163,6 +165,7 @@ func (s *Snapshot) Validate() Problems {
 		}
 		v.refs[c.Ref] = c.ID
 	}
+	v.recovery(s)
 	for i := range s.Grants {
 		g := &s.Grants[i]
 		v.row("grant", string(g.ID), g.validate())

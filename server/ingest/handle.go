@@ -44,6 +44,7 @@ type Past interface {
 	Unrecorded(days [2]string, beforeMS int64) ([]attempt.Row, error)
 	LastRecord(gateway string) (idx int64, err error)
 	Leaf(idx int64) (entrylog.Leaf, error)
+	Policy(gateway, part string, version uint64) (store.PolicyVersion, error)
 }
 
 // Policies gives the policy in force, nil when there is none.
@@ -58,6 +59,7 @@ type Pipeline struct {
 	tails map[chain]uint64 // mu; first record a gateway still has, by its last hello
 	holes map[chain]hole   // mu; where batches begin too late
 	forks map[chain]bool   // mu; what ForkedAt said, true for good
+	old   *access.Policy   // mu; rules of an earlier version, the last that were asked for
 }
 
 type chain struct {

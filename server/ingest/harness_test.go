@@ -59,18 +59,25 @@ func (b *box) push(c wire.Carried) {
 // granted appends a grant that the gateway gave alone to a sample card; private part and inputs as
 // the gateway makes them.
 func (b *box) granted(d access.DoorID, number uint64, a byte) *box {
+	return b.alone(d, number, a, 1, 0, func(*access.Request) {})
+}
+
+// alone is granted by the rules of a version, with failed checks and other inputs.
+func (b *box) alone(d access.DoorID, number uint64, a byte, rules uint64, failed access.ReasonSet, edit func(*access.Request)) *box {
 	keys := b.site.Keys.Gateways[b.gw]
-	inputs := access.AppendInputs(nil, access.View{PIN: access.PINView{Known: true}}, access.Request{
+	request := access.Request{
 		Door: d, Side: access.SideEnter, Key: access.Key(b.site.Ref(number).Token(keys.Token[:])), HasCard: true,
 		Assurance: card.UIDOnly, PIN: access.PINOK, WallMS: b.stamp.WallMS, Clock: access.ClockNTP, Link: access.LinkOffline,
-	})
+	}
+	edit(&request)
+	inputs := access.AppendInputs(nil, access.View{PIN: access.PINView{Known: true}}, request)
 	sealed := wire.SealPrivate(keys.Ask, sitetest.Nonce(), wire.Private{Card: b.site.Sealed(b.gw, number), PIN: access.PINOK, Inputs: inputs})
 	var salt [32]byte
 	_, _ = rand.Read(salt[:]) // crypto/rand never fails
 	r := wire.Record{
 		Gateway: b.gw, Epoch: b.epoch, Seq: uint64(len(b.records) + 1), Door: d, Side: access.SideEnter, Event: door.EventGranted,
 		Attempt: door.Attempt{a, b.epoch[0], b.epoch[1]}, Stamp: b.stamp, By: access.ByGateway, Reason: access.ReasonGranted,
-		Policy: 1, Assurance: "uid_only", Link: "clear", GCommit: wire.Commit(salt, sealed),
+		Policy: rules, Failed: failed, Assurance: "uid_only", Link: "clear", GCommit: wire.Commit(salt, sealed),
 	}
 	b.stamp.BoottimeNS += 1_000_000
 	b.push(wire.Carried{Body: wire.AppendRecord(nil, &r), Private: sealed, Salt: salt[:]})

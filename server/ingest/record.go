@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
+	"math"
 
 	"monban/firmware/access"
 	"monban/firmware/card"
@@ -23,8 +25,13 @@ func (b *batch) add(r *parsed) error {
 	fact := b.fact(r, in.Leaf.FromMS, in.Leaf.ToMS)
 	if fact.Outcome == access.Granted && r.body.By == access.ByGateway {
 		fact.Rejudged, fact.Judged = true, b.judge(r, &secret, fact.AtMS)
+		fact.HeldRules, fact.NowRules, fact.DelayMS = r.body.Policy, b.site.Versions.Rules, b.nowMS-in.Leaf.ToMS
+		var err error
+		if fact.Then, fact.KnowsThen, err = b.judgeThen(r, &secret); err != nil {
+			return err
+		}
 		in.Leaf.Judged = fact.Judged.Primary.String()
-		in.Leaf.Mismatch = fact.Judged.Outcome != access.Granted
+		in.Leaf.Mismatch = fact.Judged.Outcome != access.Granted || fact.KnowsThen && fact.Then.Outcome != access.Granted
 	}
 	idx, hash, err := b.tx.AppendRecord(in, secret.opening)
 	if err != nil {
@@ -96,7 +103,60 @@ func (b *batch) judge(r *parsed, s *secret, atMS int64) access.Decision {
 	request.Door, request.Side = b.ownDoor(r.body.Door), r.body.Side
 	request.Key, request.HasCard = s.key, s.hasCard
 	request.WallMS, request.Clock, request.Link, request.Behind, request.AgeMS = atMS, access.ClockServer, access.LinkServer, false, 0
+	if r.body.Failed.Has(access.ReasonRecoveryCard) {
+		// A recovery card asks for no grant and is judged as one (AD-18): is it still the door's, was it good?
+		request.Link, request.AgeMS = access.LinkOffline, math.MaxInt64
+	}
 	return access.Decide(b.site.Policy, view, request)
+}
+
+// judgeThen decides once more what a gateway decided alone, with the rules that it held and the inputs
+// that it had: anything but a grant means that the gateway is at fault or the record is not its own.
+// The door's mode of then is not known here and is taken for normal. known is false when inputs or
+// rules are not at hand; after a restore the gateway may know of rules that the server has lost.
+func (b *batch) judgeThen(r *parsed, s *secret) (d access.Decision, known bool, err error) {
+	view, request, err := access.ParseInputs(s.private.Inputs)
+	if err != nil || !s.hasCard {
+		return access.Decision{}, false, nil
+	}
+	rules, err := b.rulesOf(r.body.Policy)
+	if err != nil || rules == nil {
+		return access.Decision{}, false, err
+	}
+	request.Door, request.Key = b.ownDoor(request.Door), s.key
+	return access.Decide(rules, view, request), true, nil
+}
+
+// rulesOf gives the site's rules of a version, nil when they are not kept. The last version asked for
+// is remembered: a gateway that was away sends hours of records of one version.
+func (b *batch) rulesOf(version uint64) (*access.Policy, error) {
+	if version == b.site.Versions.Rules {
+		return b.site.Policy.WithModes(access.Modes{}), nil
+	}
+	b.p.mu.Lock()
+	old := b.p.old
+	b.p.mu.Unlock()
+	if old != nil && old.Version() == version {
+		return old, nil
+	}
+	kept, err := b.tx.Policy("", wire.PartRules, version)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rules, err := access.DecodeRules(kept.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("rules %d: %w", version, err)
+	}
+	if old, err = access.Compile(*rules, b.p.zone); err != nil {
+		return nil, fmt.Errorf("rules %d: %w", version, err)
+	}
+	b.p.mu.Lock()
+	b.p.old = old
+	b.p.mu.Unlock()
+	return old, nil
 }
 
 // ownDoor gives the name of a door of this gateway, "" (which no policy knows) for any other.

@@ -333,3 +333,32 @@ func TestKeysFile(t *testing.T) {
 		t.Error("a gateway's keys changed") // OP-9
 	}
 }
+
+// AD-18, AD-7: a recovery card opens its door on the gateway's own snapshot long after max_age, by the
+// gateway's own token; other cards do not, and a card that the snapshot knows as lost does not.
+func TestRecoveryOnTheGateway(t *testing.T) {
+	s := sitetest.New(t)
+	keys := s.Keys.Gateways["gw-1"]
+	decide := func(number uint64) access.Decision {
+		_, rules := pull(t, s, "gw-1")
+		policy, err := access.Compile(*rules, s.Zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request(s, "server-room-1", number, now)
+		r.Key, r.Link, r.Clock, r.AgeMS = access.Key(s.Ref(number).Token(keys.Token[:])), access.LinkOffline, access.ClockNone, 200*3600_000
+		return access.Decide(policy, access.View{PIN: access.PINView{Known: true}}, r)
+	}
+	if d := decide(4567); d.Outcome != access.Granted || !d.Failed.Has(access.ReasonRecoveryCard) {
+		t.Errorf("recovery card: %s %s (%s)", d.Outcome, d.Primary, d.Failed)
+	}
+	if d := decide(4568); d.Outcome != access.Denied || d.Primary != access.ReasonClockUntrusted {
+		t.Errorf("another card: %s %s (%s)", d.Outcome, d.Primary, d.Failed)
+	}
+	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "lost", "C-001", access.CredentialLost); err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(4567); d.Outcome != access.Denied || d.Primary != access.ReasonCredentialLost {
+		t.Errorf("lost recovery card: %s %s (%s)", d.Outcome, d.Primary, d.Failed)
+	}
+}

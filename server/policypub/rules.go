@@ -41,8 +41,12 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 	for i := range dir.Zones {
 		r.Zones = append(r.Zones, zoneOf(&dir.Zones[i]))
 	}
+	refs := make(map[directory.CardID]access.Key, len(dir.Credentials))
+	for i := range dir.Credentials {
+		refs[dir.Credentials[i].ID] = access.Key(dir.Credentials[i].Ref)
+	}
 	for i := range dir.Doors {
-		r.Doors = append(r.Doors, doorOf(&dir.Doors[i]))
+		r.Doors = append(r.Doors, doorOf(&dir.Doors[i], refs))
 	}
 	schedules := make(map[directory.ScheduleID]int32, len(dir.Schedules))
 	for i := range dir.Schedules {
@@ -89,13 +93,17 @@ func zoneOf(z *directory.Zone) access.Zone {
 	return out
 }
 
-func doorOf(x *directory.Door) access.Door {
+func doorOf(x *directory.Door, refs map[directory.CardID]access.Key) access.Door {
 	sides := []access.Side{access.SideEnter}
 	if x.Sensing == door.ExitReader {
 		sides = append(sides, access.SideExit)
 	}
+	var recovery []access.Key
+	for _, id := range x.Recovery.List() {
+		recovery = append(recovery, refs[id])
+	}
 	return access.Door{
-		ID: x.ID, EnterZone: x.Enter, ExitZone: x.Exit, Sides: sides, OfflineMode: x.Offline,
+		ID: x.ID, EnterZone: x.Enter, Recovery: recovery, GuardsServer: x.GuardsServer, ExitZone: x.Exit, Sides: sides, OfflineMode: x.Offline,
 		MaxAgeMS: x.MaxAge.Milliseconds(), Mode: x.Mode,
 	}
 }

@@ -24,6 +24,12 @@ type Fact struct {
 	// meaningful when Rejudged.
 	Rejudged bool
 	Judged   access.Decision
+	// Then is what the rules say that the gateway held, on the inputs that it decided on; meaningful
+	// when KnowsThen. HeldRules and NowRules are the versions of the two, 0 when not known.
+	KnowsThen           bool
+	Then                access.Decision
+	HeldRules, NowRules uint64
+	DelayMS             int64 // from what happened until the record was here
 }
 
 // Rule looks at one fact and at what the same door reported before it (oldest first, as far back as
@@ -35,6 +41,7 @@ func Rules() []Rule {
 	return []Rule{
 		forcedOpen, heldOpen, insideOpen, exitUnattributed, exitInvalidCard, unknownCardRepeated,
 		pinLocked, tamper, lineFault, readerLost, strikeFailed, fireRelease, clockStep, decisionMismatch,
+		recoveryUsed,
 	}
 }
 

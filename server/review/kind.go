@@ -27,6 +27,7 @@ const (
 	GatewayRolledBack     Kind = "gateway_rolled_back"
 	GatewayCloned         Kind = "gateway_cloned"
 	PrivateUnreadable     Kind = "private_unreadable"
+	RecoveryUsed          Kind = "recovery_used"
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -75,6 +76,7 @@ var catalogue = [...]Entry{
 	{GatewayRolledBack, High, Repudiation, 1, "finding.gateway_rolled_back"},
 	{GatewayCloned, High, Spoofing, 1, "finding.gateway_cloned"},
 	{PrivateUnreadable, Medium, Tampering, 1, "finding.private_unreadable"},
+	{RecoveryUsed, High, Elevation, 1, "finding.recovery_used"},
 }
 
 // Catalogue lists every kind.

@@ -97,9 +97,20 @@ func parseFact(t *testing.T, line string) Fact {
 		case "judged":
 			f.Rejudged = true
 			err = f.Judged.Primary.UnmarshalText([]byte(value))
+			f.Judged.Failed = f.Judged.Failed.With(f.Judged.Primary)
 			if f.Judged.Primary == access.ReasonGranted {
 				f.Judged.Outcome = access.Granted
 			}
+		case "then":
+			f.KnowsThen = true
+			err = f.Then.Primary.UnmarshalText([]byte(value))
+			if f.Then.Primary == access.ReasonGranted {
+				f.Then.Outcome = access.Granted
+			}
+		case "rules":
+			_, err = fmt.Sscanf(value, "%d-%d", &f.HeldRules, &f.NowRules)
+		case "late":
+			_, err = fmt.Sscanf(value, "%dms", &f.DelayMS)
 		default:
 			err = fmt.Errorf("unknown key %q", key)
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -101,9 +102,9 @@ func (r Reader) zones(s *directory.Snapshot) error {
 }
 
 func (r Reader) gateways(s *directory.Snapshot) error {
-	return r.each(`SELECT id, name FROM gateway ORDER BY id`, func(rows *sql.Rows) error {
+	return r.each(`SELECT id, name, key_mode FROM gateway ORDER BY id`, func(rows *sql.Rows) error {
 		var g directory.Gateway
-		if err := rows.Scan(&g.ID, &g.Name); err != nil {
+		if err := rows.Scan(&g.ID, &g.Name, &g.KeyMode); err != nil {
 			return fmt.Errorf("gateway: %w", err)
 		}
 		s.Gateways = append(s.Gateways, g)
@@ -113,12 +114,13 @@ func (r Reader) gateways(s *directory.Snapshot) error {
 
 func (r Reader) doors(s *directory.Snapshot) error {
 	const q = `SELECT id, name, name_en, gateway, enter_zone, coalesce(exit_zone, ''), kind, sensing, offline, max_age_ms,
-		mode FROM door ORDER BY id`
+		mode, guards_server, recovery FROM door ORDER BY id`
 	return r.each(q, func(rows *sql.Rows) error {
 		var x directory.Door
-		var kind, sensing, offline, mode string
+		var kind, sensing, offline, mode, recovery string
 		var maxAgeMS int64
-		err := rows.Scan(&x.ID, &x.Name, &x.NameEN, &x.Gateway, &x.Enter, &x.Exit, &kind, &sensing, &offline, &maxAgeMS, &mode)
+		err := rows.Scan(&x.ID, &x.Name, &x.NameEN, &x.Gateway, &x.Enter, &x.Exit, &kind, &sensing, &offline, &maxAgeMS, &mode,
+			&x.GuardsServer, &recovery)
 		if err == nil {
 			x.Kind, err = directory.ParseDoorKind(kind)
 		}
@@ -131,6 +133,9 @@ func (r Reader) doors(s *directory.Snapshot) error {
 		if err == nil {
 			x.Mode, err = access.ParseDoorMode(mode)
 		}
+		if err == nil {
+			x.Recovery, err = recoveryCards(recovery)
+		}
 		if err != nil {
 			return fmt.Errorf("door %s: %w", x.ID, err)
 		}
@@ -138,6 +143,15 @@ func (r Reader) doors(s *directory.Snapshot) error {
 		s.Doors = append(s.Doors, x)
 		return nil
 	})
+}
+
+// recoveryCards reads what putDoor wrote; an unreadable list is an error, not a door without a way in.
+func recoveryCards(text string) (directory.RecoveryCards, error) {
+	var ids []directory.CardID
+	for id := range strings.FieldsSeq(text) {
+		ids = append(ids, directory.CardID(id))
+	}
+	return directory.MakeRecoveryCards(ids)
 }
 
 func (r Reader) schedules(s *directory.Snapshot) error {
@@ -236,8 +250,8 @@ func (tx *Tx) ChangeDirectory(c directory.Change) error {
 	case c.Zone != nil:
 		return tx.putZone(c.Zone)
 	case c.Gateway != nil:
-		return tx.put(`INSERT INTO gateway (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name`,
-			c.Gateway.ID, c.Gateway.Name)
+		return tx.put(`INSERT INTO gateway (id, name, key_mode) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,
+			key_mode = excluded.key_mode`, c.Gateway.ID, c.Gateway.Name, string(c.Gateway.KeyMode))
 	case c.Door != nil:
 		return tx.putDoor(c.Door)
 	case c.Schedule != nil:
@@ -298,17 +312,20 @@ func (tx *Tx) putZone(z *directory.Zone) error {
 }
 
 func (tx *Tx) putDoor(x *directory.Door) error {
-	const q = `INSERT INTO door (id, name, name_en, gateway, enter_zone, exit_zone, kind, sensing, offline, max_age_ms, mode)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	const q = `INSERT INTO door (id, name, name_en, gateway, enter_zone, exit_zone, kind, sensing, offline, max_age_ms, mode,
+			guards_server, recovery)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, gateway = excluded.gateway,
 			enter_zone = excluded.enter_zone, exit_zone = excluded.exit_zone, kind = excluded.kind,
-			sensing = excluded.sensing, offline = excluded.offline, max_age_ms = excluded.max_age_ms, mode = excluded.mode`
+			sensing = excluded.sensing, offline = excluded.offline, max_age_ms = excluded.max_age_ms, mode = excluded.mode,
+			guards_server = excluded.guards_server, recovery = excluded.recovery`
 	var exit any // NULL = outside every zone
 	if x.Exit != "" {
 		exit = x.Exit
 	}
 	return tx.put(q, x.ID, x.Name, x.NameEN, x.Gateway, x.Enter, exit, directory.DoorKindName(x.Kind),
-		directory.ExitSensingName(x.Sensing), x.Offline.String(), x.MaxAge.Milliseconds(), x.Mode.String())
+		directory.ExitSensingName(x.Sensing), x.Offline.String(), x.MaxAge.Milliseconds(), x.Mode.String(),
+		x.GuardsServer, x.Recovery.String())
 }
 
 func (tx *Tx) putSchedule(s *directory.Schedule) error {

@@ -216,6 +216,9 @@ func (b Base) reasonOf(a Attempt) string {
 	if a.Result == ResultDenied {
 		return b.T("reason." + a.Reason.String())
 	}
+	if a.Failed.Has(access.ReasonRecoveryCard) { // says more than the old snapshot it set aside (AD-18)
+		return b.T("reason." + access.ReasonRecoveryCard.String())
+	}
 	for _, r := range access.Reasons() {
 		if r != access.ReasonGranted && a.Failed.Has(r) {
 			return b.T("log.although", "reason", b.T("reason."+r.String()))
