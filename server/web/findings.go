@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -59,6 +60,9 @@ func (b Base) findingLine(f Finding) findingLine {
 	if b.words.has("finding_help." + f.Kind) {
 		l.Text = b.T("finding_help." + f.Kind)
 	}
+	if f.Kind == "decision_mismatch" {
+		l.Text = strings.TrimSpace(l.Text + " " + b.mismatch(f.Detail))
+	}
 	if l.Place == "" {
 		l.Place = string(f.Door)
 	}
@@ -81,4 +85,34 @@ func (b Base) findingLine(f Finding) findingLine {
 		l.State = Tag{b.T("finding_state.open"), ToneWarn, "finding"}
 	}
 	return l
+}
+
+// mismatch puts the detail of a decision_mismatch into sentences: what the server says now, what changed
+// in between, how late the record came. "REASON:HOW:late-Ns"; older ones are the reason alone.
+func (b Base) mismatch(detail string) string {
+	reason, rest, _ := strings.Cut(detail, ":")
+	how, late, _ := strings.Cut(rest, ":")
+	var say []string
+	switch {
+	case reason == "granted":
+		say = append(say, b.T("mismatch.agrees"))
+	case b.words.has("reason." + reason):
+		say = append(say, b.T("mismatch.server", "reason", b.T("reason."+reason)))
+	}
+	kind, arg, _ := strings.Cut(how, "-")
+	switch kind {
+	case "rules":
+		from, to, _ := strings.Cut(arg, "-")
+		say = append(say, b.T("mismatch.rules", "from", from, "to", to))
+	case "held":
+		if b.words.has("reason." + arg) {
+			say = append(say, b.T("mismatch.held", "reason", b.T("reason."+arg)))
+		}
+	case "mode", "same", "unknown":
+		say = append(say, b.T("mismatch."+kind))
+	}
+	if n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(late, "late-"), "s"), 10, 64); err == nil && n > 0 {
+		say = append(say, b.T("mismatch.late", "time", b.span(time.Duration(n)*time.Second)))
+	}
+	return strings.Join(say, " ")
 }

@@ -281,3 +281,40 @@ func TestObservedDoorIsNeverLocked(t *testing.T) {
 		}
 	}
 }
+
+// AD-7, AD-18: a mismatch says what the server thinks now, what changed and how late the record came;
+// every part of the detail has words in both languages, and a grant by recovery card says so.
+func TestMismatchInWords(t *testing.T) {
+	for detail, want := range map[string][]string{
+		"credential_revoked:rules-41-43:late-5400s": {"reason.credential_revoked", "41", "43", "1 h"},
+		"lockdown:mode:late-0s":                     {"reason.lockdown", "mismatch.mode"},
+		"grant_expired:same:late-61s":               {"reason.grant_expired", "mismatch.same", "1 min"},
+		"granted:held-no_grant:late-0s":             {"mismatch.agrees", "reason.no_grant"},
+		"no_grant:unknown-99-43:late-0s":            {"reason.no_grant", "mismatch.unknown"},
+		"no_grant":                                  {"reason.no_grant"},
+		"":                                          nil,
+		"<script>:nonsense:late-xs":                 nil,
+	} {
+		b := base(t, English)
+		got := b.mismatch(detail)
+		for _, w := range want {
+			if b.words.has(w) {
+				w = b.T(w)
+			}
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: %q lacks %q", detail, got, w)
+			}
+		}
+		if want == nil && got != "" {
+			t.Errorf("%q: %q", detail, got)
+		}
+		if ja := base(t, Japanese).mismatch(detail); (ja == "") != (got == "") {
+			t.Errorf("%s in Japanese: %q", detail, ja)
+		}
+	}
+	b := base(t, English)
+	failed := access.ReasonSet(0).With(access.ReasonClockUntrusted).With(access.ReasonRecoveryCard)
+	if got := b.reasonOf(Attempt{Result: ResultEntered, Reason: access.ReasonGranted, Failed: failed}); got != b.T("reason.recovery_card") {
+		t.Error(got)
+	}
+}
