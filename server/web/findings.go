@@ -108,8 +108,12 @@ func (b Base) mismatch(detail string) string {
 		if b.words.has("reason." + arg) {
 			say = append(say, b.T("mismatch.held", "reason", b.T("reason."+arg)))
 		}
-	case "mode", "same", "unknown":
-		say = append(say, b.T("mismatch."+kind))
+	case "mode":
+		say = append(say, b.T("mismatch.mode"))
+	case "same":
+		say = append(say, b.T("mismatch.same"))
+	case "unknown":
+		say = append(say, b.T("mismatch.unknown"))
 	}
 	if n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(late, "late-"), "s"), 10, 64); err == nil && n > 0 {
 		say = append(say, b.T("mismatch.late", "time", b.span(time.Duration(n)*time.Second)))
