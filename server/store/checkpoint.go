@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"monban/server/entrylog"
@@ -37,9 +39,9 @@ func (s *Store) SignErr() error {
 
 func (s *Store) refuseToSign(err error) {
 	s.mu.Lock()
-	first := s.signErr == nil
+	first := s.signErr == nil || s.signLater
 	if first {
-		s.signErr = err
+		s.signErr, s.signLater = err, false
 	}
 	s.mu.Unlock()
 	none := ""
@@ -148,33 +150,77 @@ func (r Reader) newestCheckpoint() (note string, count int, err error) {
 	return note, count, rows.Err()
 }
 
+// signRetry is the pause before signing is tried again on a full disk.
+const signRetry = time.Second
+
+// diskFull reports whether an error says only that there is no space: what was there before is untouched, and
+// the same is worth trying again.
+func diskFull(err error) bool {
+	var e sqlite3.Error
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.As(err, &e) && e.Code == sqlite3.ErrFull
+}
+
 // checkpointer signs at most checkpointEvery after a leaf. It waits after the first leaf, so that a
 // busy second costs one signature and three fsyncs, not hundreds.
 func (s *Store) checkpointer() {
 	defer close(s.ended)
+	var again <-chan time.Time // not nil while a full disk keeps us from signing
 	for {
+		wait := s.opt.CheckpointEvery
 		select {
 		case <-s.quit:
 			s.signIfPossible()
 			return
+		case <-again:
+			wait = 0
 		case <-s.dirty:
 		}
-		t := time.NewTimer(s.opt.CheckpointEvery)
+		t := time.NewTimer(wait)
 		select {
 		case <-s.quit:
 			t.Stop()
 			s.signIfPossible()
 			return
 		case <-t.C:
-			s.signIfPossible()
+			again = nil
+			if s.signIfPossible() {
+				again = time.After(signRetry)
+			}
 		}
 	}
 }
 
-func (s *Store) signIfPossible() {
-	if err := s.SignNow(context.Background()); err != nil && s.SignErr() == nil {
+// signIfPossible reports whether it has to be tried again. Only a full disk is: after any other failure nothing
+// is signed until the next start has compared database, signer and anchor file.
+func (s *Store) signIfPossible() (again bool) {
+	err := s.SignNow(context.Background())
+	switch {
+	case err == nil:
+		return false
+	case diskFull(err):
+		s.mu.Lock()
+		first := s.signErr == nil
+		if first {
+			s.signErr, s.signLater = err, true
+		}
+		again := s.signLater
+		s.mu.Unlock()
+		if first {
+			s.opt.Logger.LogAttrs(context.Background(), slog.LevelError, "nothing is signed and nothing acknowledged until there is disk space",
+				slog.String("database", s.path), slog.String("error", err.Error()))
+		}
+		return again
+	case s.SignErr() == nil || s.later():
 		s.refuseToSign(err)
 	}
+	return false
+}
+
+// later reports whether signing only waits for disk space.
+func (s *Store) later() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signLater
 }
 
 // SignNow signs, stores and publishes a checkpoint of everything committed. It does nothing without
@@ -185,14 +231,15 @@ func (s *Store) SignNow(ctx context.Context) error {
 	}
 	s.signing.Lock()
 	defer s.signing.Unlock()
-	if err := s.SignErr(); err != nil {
+	later := s.later()
+	if err := s.SignErr(); err != nil && !later {
 		return err
 	}
 	s.mu.Lock()
 	tree := s.head // 1. committed: leaves, rows and tree hashes are on the disk
 	s.mu.Unlock()
 	old, _ := s.opt.Signer.LastCheckpoint()
-	if tree.Size() == old && s.Checkpoint() != "" {
+	if tree.Size() == old && s.Checkpoint() != "" && !later { // later: signed perhaps, but stored and published not
 		return nil
 	}
 	note, err := s.sign(ctx, &tree, old)
@@ -214,6 +261,11 @@ func (s *Store) SignNow(ctx context.Context) error {
 	}
 	// crash point 6: stored twice, told to nobody; published at the next start.
 	s.publishCheckpoint(string(note)) // 4. published
+	s.mu.Lock()
+	if s.signLater {
+		s.signErr, s.signLater = nil, false
+	}
+	s.mu.Unlock()
 	if s.opt.Checkpointed != nil {
 		s.opt.Checkpointed()
 	}

@@ -98,9 +98,10 @@ type Store struct {
 	chains  map[chainKey]chainState // committed
 	latched error
 
-	mu      sync.Mutex
-	head    entrylog.Tree // mu; copy of the committed tree
-	signErr error         // mu; why nothing is signed
+	mu        sync.Mutex
+	head      entrylog.Tree // mu; copy of the committed tree
+	signErr   error         // mu; why nothing is signed
+	signLater bool          // mu; only because the disk is full: it is tried again
 
 	size       atomic.Int64
 	checkpoint atomic.Pointer[string]

@@ -53,7 +53,7 @@ func makeDisk(t *testing.T, size int64) (*disk, error) {
 	if err := errors.Join(f.Truncate(size), os.Mkdir(d.folder, 0o700)); err != nil {
 		return nil, err
 	}
-	out, err := exec.Command("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", d.image).CombinedOutput()
+	out, err := exec.Command("mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", d.image).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("mkfs.ext4: %w: %s", err, bytes.TrimSpace(out))
 	}
@@ -161,4 +161,38 @@ func (d *disk) close() {
 		d.t.Errorf("detach %s: %v", d.loop, err)
 	}
 	_ = d.dev.Close()
+}
+
+// fill writes a file that takes all space but leave bytes, and gives its name.
+func (d *disk) fill(leave int64) string {
+	d.t.Helper()
+	name := filepath.Join(d.folder, "filler")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	var st unix.Statfs_t
+	if err := unix.Statfs(d.folder, &st); err != nil {
+		d.t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	at := info.Size()
+	for step := max(int64(st.Bavail)*st.Bsize-leave, 4096); step >= 4096; {
+		if err := unix.Fallocate(int(f.Fd()), 0, at, step); err != nil {
+			step /= 2
+			continue
+		}
+		at += step
+		if err := unix.Statfs(d.folder, &st); err != nil {
+			d.t.Fatal(err)
+		}
+		if int64(st.Bavail)*st.Bsize <= leave {
+			break
+		}
+	}
+	return name
 }
