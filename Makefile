@@ -62,6 +62,11 @@ power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store,
 faults: need-cc ## 300 kills a side of outbox and store with their link, full disks, failing I/O, damaged files
 	MONBAN_KILLS=$${MONBAN_KILLS:-300} $(GO) test -count=1 -v -timeout 40m -skip 'TestPowerCuts' ./server/world/faults
 
+soak: need-cc ## the large forms: make soak PART=3/20 runs one part of 10,000 kills a side, 10,000 power cuts, …
+	@GO="$(GO)" scripts/soak $(PART)
+soak-report: ## merge the parts of this commit into docs/reports/soak-DATE.md
+	@scripts/soak-report $(COMMIT)
+
 lint: need-cc ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
@@ -79,4 +84,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults
+.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults soak soak-report

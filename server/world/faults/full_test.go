@@ -96,7 +96,7 @@ func fillOutbox(t *testing.T, d *disk, rng *rand.Rand, fills int) string {
 			t.Fatalf("fill %d: %v", f, err)
 		}
 	}
-	return fmt.Sprintf("%d records accepted, %d refused, 0 lost, slowest recovery %s", appended, refused, slowest.Round(time.Millisecond))
+	return fmt.Sprintf("%d records accepted, %d refused, 0 lost, slowest recovery %dms", appended, refused, slowest.Milliseconds())
 }
 
 // recovers waits until do succeeds and gives how long that took.
@@ -214,7 +214,7 @@ func fillStore(t *testing.T, d *disk, rng *rand.Rand, fills int) string {
 			t.Fatalf("fill %d: %v", f, err)
 		}
 	}
-	return fmt.Sprintf("%d batches taken, %d refused, 0 lost, slowest recovery %s", taken, refused, slowest.Round(time.Millisecond))
+	return fmt.Sprintf("%d batches taken, %d refused, 0 lost, slowest recovery %dms", taken, refused, slowest.Milliseconds())
 }
 
 // isFull reports whether an error tells of a full disk, wherever it was met.
@@ -302,5 +302,5 @@ func fillPolicies(t *testing.T, d *disk, _ *rand.Rand, fills int) string {
 			t.Fatalf("fill %d: %v", f, err)
 		}
 	}
-	return fmt.Sprintf("%d policies stored, %d refused, 0 lost, slowest recovery %s", v, refused, slowest.Round(time.Millisecond))
+	return fmt.Sprintf("%d policies stored, %d refused, 0 lost, slowest recovery %dms", v, refused, slowest.Milliseconds())
 }
