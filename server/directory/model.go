@@ -114,6 +114,30 @@ type Door struct {
 	// by the gateway alone. Such a door needs recovery cards (AD-18).
 	GuardsServer bool
 	Recovery     RecoveryCards
+	Remote       RemoteUnlock // of a controlled door
+}
+
+// RemoteUnlock is how many persons an unlock from afar takes at a door (RA-2, D27). The zero one allows none.
+type RemoteUnlock uint8
+
+// Settings of a door.
+const (
+	RemoteOff RemoteUnlock = iota // never
+	RemoteTwo                     // one asks, another agrees; what a new door has
+	RemoteOne                     // one is enough, another confirms afterwards
+)
+
+// String gives the stable name, that of RemoteOff for an unknown value.
+func (u RemoteUnlock) String() string {
+	if name := wordOf(remoteUnlocks(), u); name != "" {
+		return name
+	}
+	return "off"
+}
+
+// ParseRemoteUnlock reads a stable name; any other text is RemoteOff and an error.
+func ParseRemoteUnlock(name string) (RemoteUnlock, error) {
+	return parseWord(remoteUnlocks(), name, RemoteOff)
 }
 
 // RecoveryCards are the cards that open a door, with their PIN, on the gateway alone in the cases of

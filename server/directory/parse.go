@@ -76,6 +76,10 @@ func offlineModes() []word[access.OfflineMode] {
 	}
 }
 
+func remoteUnlocks() []word[RemoteUnlock] {
+	return []word[RemoteUnlock]{{RemoteOff, "off 不可"}, {RemoteTwo, "two 二人"}, {RemoteOne, "one 一人"}}
+}
+
 func doorModes() []word[access.DoorMode] {
 	return []word[access.DoorMode]{{access.ModeNormal, "normal 通常"}, {access.ModeLocked, "locked 閉鎖"}, {access.ModeLockdown, "lockdown 封鎖"}}
 }

@@ -42,7 +42,7 @@ func columnsOf(k Kind) []column {
 			{"gateway_id", "ゲートウェイ番号", true}, {"enter_zone", "入室側区域", true}, {"exit_zone", "退室側区域", false},
 			{"kind", "種類", true}, {"exit", "退室検知", true}, {"offline", "オフライン動作", false},
 			{"max_age", "規則の最大経過時間", false}, {"mode", "モード", false},
-			{"guards_server", "サーバを守る扉", false}, {"recovery_cards", "復旧カード", false},
+			{"guards_server", "サーバを守る扉", false}, {"recovery_cards", "復旧カード", false}, {"remote_unlock", "遠隔解錠", false},
 		}
 	case KindSchedules:
 		return []column{
@@ -158,6 +158,11 @@ func (d *draft) readDoor(r *row) {
 		Offline: oneOf(r, "offline", offlineModes(), old.Offline), Mode: oneOf(r, "mode", doorModes(), old.Mode),
 		GuardsServer: oneOf(r, "guards_server", yesNo(), old.GuardsServer), Recovery: r.recovery("recovery_cards", old.Recovery),
 	}
+	x.Remote = RemoteTwo
+	if _, known := d.doors[id]; known {
+		x.Remote = old.Remote
+	}
+	x.Remote = oneOf(r, "remote_unlock", remoteUnlocks(), x.Remote)
 	if r.need("kind") != "" {
 		x.Kind = oneOf(r, "kind", doorKinds(), door.KindObserve)
 	}

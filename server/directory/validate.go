@@ -93,6 +93,8 @@ func (x *Door) validate() string {
 		return "has an unknown kind"
 	case x.Sensing > door.ExitHandle:
 		return "has an unknown way to sense an exit"
+	case x.Remote > RemoteOne:
+		return "has an unknown setting for the unlock from afar"
 	case x.Enter == x.Exit:
 		return "has the same zone on both sides"
 	case x.MaxAge < minMaxAge || x.MaxAge > maxMaxAge:

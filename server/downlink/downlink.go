@@ -84,8 +84,9 @@ type Config struct {
 	TLS    *tls.Config // the server's client certificate and the broker's authority
 	Name   string      // common name of that certificate; the beginning of the client id
 
-	Signer note.Signer // role link: welcome, lease, answer, ack
-	Keys   string      // the signed keys note that goes into each welcome
+	Signer  note.Signer // role link: welcome, lease, answer, ack
+	Command note.Signer // role command; nil = this server orders nothing
+	Keys    string      // the signed keys note that goes into each welcome
 
 	Authority Authority
 	Ingest    Ingest
@@ -312,7 +313,7 @@ func (d *Downlink) gateway(id access.GatewayID) (*gateway, string) {
 		return nil, WhyTooMany
 	}
 	g = &gateway{id: id, machine: link.NewServer(link.ServerConfig{
-		Site: d.cfg.Site, Gateway: id, Signer: d.cfg.Signer, Key: verifier, Keys: d.keys,
+		Site: d.cfg.Site, Gateway: id, Signer: d.cfg.Signer, Key: verifier, Keys: d.keys, Command: d.cfg.Command,
 	})}
 	g.smalls.gw, g.batches.gw = g, g
 	d.gateways[id] = g

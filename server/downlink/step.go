@@ -47,6 +47,7 @@ func (d *Downlink) act(gw *gateway, at time.Time, actions []link.ServerAction) [
 			d.cfg.Health.Finding(gw.id, a, at)
 		case link.Rejected:
 			d.rejected.add(a.Kind, a.Why)
+		case link.Ordered, link.NotOrdered: // Order tells its caller
 		case link.Lookup, link.Decide, link.Ingest:
 			later = append(later, a)
 		default:

@@ -114,13 +114,13 @@ func (r Reader) gateways(s *directory.Snapshot) error {
 
 func (r Reader) doors(s *directory.Snapshot) error {
 	const q = `SELECT id, name, name_en, gateway, enter_zone, coalesce(exit_zone, ''), kind, sensing, offline, max_age_ms,
-		mode, guards_server, recovery FROM door ORDER BY id`
+		mode, guards_server, recovery, remote_unlock FROM door ORDER BY id`
 	return r.each(q, func(rows *sql.Rows) error {
 		var x directory.Door
-		var kind, sensing, offline, mode, recovery string
+		var kind, sensing, offline, mode, recovery, remote string
 		var maxAgeMS int64
 		err := rows.Scan(&x.ID, &x.Name, &x.NameEN, &x.Gateway, &x.Enter, &x.Exit, &kind, &sensing, &offline, &maxAgeMS, &mode,
-			&x.GuardsServer, &recovery)
+			&x.GuardsServer, &recovery, &remote)
 		if err == nil {
 			x.Kind, err = directory.ParseDoorKind(kind)
 		}
@@ -135,6 +135,9 @@ func (r Reader) doors(s *directory.Snapshot) error {
 		}
 		if err == nil {
 			x.Recovery, err = recoveryCards(recovery)
+		}
+		if err == nil {
+			x.Remote, err = directory.ParseRemoteUnlock(remote)
 		}
 		if err != nil {
 			return fmt.Errorf("door %s: %w", x.ID, err)
@@ -313,19 +316,20 @@ func (tx *Tx) putZone(z *directory.Zone) error {
 
 func (tx *Tx) putDoor(x *directory.Door) error {
 	const q = `INSERT INTO door (id, name, name_en, gateway, enter_zone, exit_zone, kind, sensing, offline, max_age_ms, mode,
-			guards_server, recovery)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			guards_server, recovery, remote_unlock)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, gateway = excluded.gateway,
 			enter_zone = excluded.enter_zone, exit_zone = excluded.exit_zone, kind = excluded.kind,
 			sensing = excluded.sensing, offline = excluded.offline, max_age_ms = excluded.max_age_ms, mode = excluded.mode,
-			guards_server = excluded.guards_server, recovery = excluded.recovery`
+			guards_server = excluded.guards_server, recovery = excluded.recovery,
+			remote_unlock = excluded.remote_unlock`
 	var exit any // NULL = outside every zone
 	if x.Exit != "" {
 		exit = x.Exit
 	}
 	return tx.put(q, x.ID, x.Name, x.NameEN, x.Gateway, x.Enter, exit, directory.DoorKindName(x.Kind),
 		directory.ExitSensingName(x.Sensing), x.Offline.String(), x.MaxAge.Milliseconds(), x.Mode.String(),
-		x.GuardsServer, x.Recovery.String())
+		x.GuardsServer, x.Recovery.String(), x.Remote.String())
 }
 
 func (tx *Tx) putSchedule(s *directory.Schedule) error {
