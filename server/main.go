@@ -27,6 +27,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server until it is told to stop."`
 	Setup   setupCommand   `cmd:"" help:"Prepare a new site: keys, certificate authority, database."`
 	Import  importCommand  `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
+	Signer  signerCommand  `cmd:"" help:"The signing keys in a process and user of their own."`
 	Gateway gatewayCommand `cmd:"" help:"Gateways' identities."`
 	Card    cardCommand    `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. The server must be stopped."`
 	Verify  verifyCommand  `cmd:"" help:"Walk the log from its first leaf and name whatever does not fit. Exit 0 clean, 1 findings, 2 could not check."`
@@ -71,6 +72,35 @@ func (c *serveCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return a.Run(ctx)
+}
+
+type signerCommand struct {
+	Serve signerServeCommand `cmd:"" default:"withargs" help:"Hold the keys of log, policy and command and sign for the server until told to stop."`
+	Split signerSplitCommand `cmd:"" help:"Move those keys from the data directory into [signer] keys_dir. The server must be stopped."`
+}
+
+type signerServeCommand struct{ onSite }
+
+func (c *signerServeCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	return app.RunSigner(ctx, cfg, logger(cfg))
+}
+
+type signerSplitCommand struct{ onSite }
+
+func (c *signerSplitCommand) Run() error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	if err := app.SplitSigner(cfg); err != nil {
+		return err
+	}
+	fmt.Printf("The keys of log, policy and command are in %s. Give it to the signer's user (chown -R), start `monban-server signer`, then serve.\n", cfg.Signer.KeysDir)
+	return nil
 }
 
 type setupCommand struct{ onSite }

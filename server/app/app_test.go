@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/link"
 	"monban/server/config"
+	"monban/server/entrylog"
+	"monban/server/store"
 	"monban/server/web"
 )
 
@@ -348,4 +351,54 @@ func TestDemo(t *testing.T) {
 	if b, err := os.ReadFile(precious); err != nil || string(b) != "precious" {
 		t.Errorf("overwritten: %q, %v", b, err)
 	}
+}
+
+// EV-2, D18: with a signer of its own the server never has the log's key, checkpoints pause while the signer is away, and
+// signing goes on by itself when it is back.
+func TestSignerApart(t *testing.T) {
+	cfg := testSite(t)
+	cfg.Signer = config.Signer{Socket: filepath.Join(t.TempDir(), "s"), KeysDir: filepath.Join(t.TempDir(), "signer")}
+	if err := SplitSigner(cfg); err != nil {
+		t.Fatal(err)
+	}
+	_, err := New(t.Context(), cfg, quiet, io.Discard)
+	wantLine(t, err, "monban-server signer", cfg.Signer.Socket)
+	start := func() (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- RunSigner(ctx, cfg, quiet) }()
+		until(t, "the signer's socket", func() bool { _, err := os.Stat(cfg.Signer.Socket); return err == nil })
+		return func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	end := start()
+	a, _, stop := running(t, cfg)
+	log := a.site.Store
+	leaf := func() {
+		t.Helper()
+		if err := log.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.AppendSystem(entrylog.System{Name: entrylog.SystemGap, AtMS: time.Now().UnixMilli(), Values: []string{"gw-1", "00", "1", "00"}}, nil)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signed := func() bool { return strings.Contains(log.Checkpoint(), "\n"+strconv.FormatInt(log.Size(), 10)+"\n") }
+	until(t, "a checkpoint of the start", signed)
+	end()
+	leaf()
+	time.Sleep(1200 * time.Millisecond) // two tries
+	if log.SignErr() != nil || signed() {
+		t.Errorf("without its signer: signed %v, %v", signed(), log.SignErr())
+	}
+	end = start()
+	until(t, "a checkpoint after the signer came back", signed)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	end()
 }

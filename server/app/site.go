@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -47,7 +48,7 @@ const (
 type Site struct {
 	Config *config.Config
 	CA     *ca.CA
-	Signer *signer.Local
+	Signer signer.Signer
 	Keys   policypub.Keys
 	Store  *store.Store
 	lock   *os.File
@@ -261,7 +262,7 @@ func (s *Site) open(now time.Time, log *slog.Logger) error {
 	if name := s.CA.Site(); name != cfg.Site {
 		return fmt.Errorf("site: the configuration says %q, the certificates in %s are those of %q", cfg.Site, cfg.CA.Dir, name)
 	}
-	if s.Signer, err = signer.Open(cfg.Path(keysDir), manifestVersion); err != nil {
+	if s.Signer, err = openSigner(cfg); err != nil {
 		return err
 	}
 	if s.keysNote, err = os.ReadFile(cfg.Path(keysDir, keysNoteFile)); err != nil {
@@ -322,6 +323,9 @@ func (s *Site) Close() error {
 	var errs []error
 	if s.Store != nil {
 		errs = append(errs, s.Store.Close())
+	}
+	if c, ok := s.Signer.(io.Closer); ok { // a signer of its own; the store has signed its last checkpoint
+		errs = append(errs, c.Close())
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())

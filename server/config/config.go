@@ -28,6 +28,7 @@ type Config struct {
 	MQTT    MQTT    `toml:"mqtt"`
 	HTTP    HTTP    `toml:"http"`
 	CA      CA      `toml:"ca"`
+	Signer  Signer  `toml:"signer"`
 	Ask     Ask     `toml:"ask"`
 	Login   Login   `toml:"login"`
 	Session Session `toml:"session"`
@@ -67,6 +68,15 @@ type CA struct {
 	Names []string `toml:"names"`
 	// DeviceValidity is the life of a gateway's certificate; 1 h – 1 year.
 	DeviceValidity Duration `toml:"device_validity"`
+}
+
+// Signer says where the keys of log, policy and command are (D18).
+type Signer struct {
+	// Socket is the Unix socket of `monban-server signer`, at most 100 bytes; empty means that the
+	// keys are in the data directory and this process signs.
+	Socket string `toml:"socket"`
+	// KeysDir is where `monban-server signer` has its keys, apart from the data directory.
+	KeysDir string `toml:"keys_dir"`
 }
 
 // Ask bounds the online decision.

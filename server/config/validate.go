@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ func (c *Config) Validate() error {
 	c.MQTT.validate(&f)
 	c.HTTP.validate(&f)
 	c.CA.validate(&f)
+	c.Signer.validate(&f, c.DataDir)
 	f.between("ask.timeout", c.Ask.Timeout, 50*time.Millisecond, 2*time.Second)
 	f.number("ask.workers", c.Ask.Workers, 0, 256)
 	f.number("login.tries", c.Login.Tries, 3, 20)
@@ -70,6 +72,17 @@ func (h *HTTP) validate(f *faults) {
 	if f.address("http.listen", h.Listen) && h.TLSCert == "" && !loopback(h.Listen) {
 		// D30: passwords and names in plaintext on a network are not a setting.
 		f.add("http.listen", "%q is not a loopback address: set http.tls_cert and http.tls_key, or listen on 127.0.0.1", h.Listen)
+	}
+}
+
+func (s *Signer) validate(f *faults, dataDir string) {
+	if len(s.Socket) > 100 { // sun_path of unix(7) holds 107 bytes and a zero
+		f.add("signer.socket", "is longer than the 100 bytes of a Unix socket's path")
+	}
+	rel, err := filepath.Rel(dataDir, s.KeysDir)
+	if s.KeysDir != "" && err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+		// D18: a signer whose keys the server can read is none.
+		f.add("signer.keys_dir", "lies in data_dir, where the server can read it: %q", s.KeysDir)
 	}
 }
 

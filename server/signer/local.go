@@ -83,12 +83,15 @@ func createFile(path, text string) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// Open loads the role keys of dir. root.key is not read. It refuses key files that anybody but
-// their owner can read. policy may be nil for a signer that never signs manifests; then RolePolicy
-// is refused.
-func Open(dir string, policy PolicyVersion) (*Local, error) {
+// Open loads the role keys of dir: those named, or all. root.key is not read. It refuses key files
+// that anybody but their owner can read. policy may be nil for a signer that never signs manifests;
+// then RolePolicy is refused.
+func Open(dir string, policy PolicyVersion, roles ...Role) (*Local, error) {
+	if len(roles) == 0 {
+		roles = Roles()
+	}
 	l := &Local{dir: dir, policy: policy, keys: map[Role]roleKey{}, last: lastSigned{Policies: map[string]uint64{}}}
-	for _, role := range Roles() {
+	for _, role := range roles {
 		path := filepath.Join(dir, string(role)+".key")
 		skey, err := readPrivate(path)
 		if err != nil {
@@ -207,7 +210,10 @@ func (l *Local) LastCheckpoint() (size int64, root tlog.Hash) {
 // SignCheckpoint signs a checkpoint that extends the last one. The new state is durable before the
 // signature is handed out: whatever happens afterwards, nothing inconsistent with it will be signed.
 func (l *Local) SignCheckpoint(text string, proof tlog.TreeProof) ([]byte, error) {
-	k := l.keys[RoleLog]
+	k, ok := l.keys[RoleLog]
+	if !ok {
+		return nil, fmt.Errorf("sign checkpoint: %w", ErrNoRole)
+	}
 	c, err := entrylog.ParseCheckpointText(text)
 	if err != nil {
 		return nil, err

@@ -2,8 +2,9 @@
 // a checkpoint that does not extend the last one it signed, or a policy older than the last one, is
 // refused, whoever asks.
 //
-// Local keeps the keys in this process; a real installation runs the same code as a process and user
-// of its own. Serves I8.
+// Local keeps the keys in this process. A real installation serves a Local from a process and user of
+// its own (Serve), and the server, which also shows pages, asks it through a Remote: whoever takes over
+// the server cannot read the keys, nor have anything signed that contradicts what was signed. Serves I8.
 package signer
 
 import (
@@ -40,6 +41,9 @@ var (
 	ErrOlderPolicy = errors.New("policy version is below one already signed")
 	// ErrNoRole says that this signer does not hold the key of the role.
 	ErrNoRole = errors.New("no key for this role")
+	// ErrUnavailable says that the signer's process did not answer. Nothing is known to be wrong: the
+	// same is asked again later, and doors go on meanwhile.
+	ErrUnavailable = errors.New("the signer does not answer")
 )
 
 // Signer signs for a role and checks first.

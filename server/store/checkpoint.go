@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"monban/server/entrylog"
+	"monban/server/signer"
 )
 
 // ErrHead says that database and anchor file, or database and signer, do not agree about the past:
@@ -190,13 +191,17 @@ func (s *Store) checkpointer() {
 	}
 }
 
-// signIfPossible reports whether it has to be tried again. Only a full disk is: after any other failure nothing
-// is signed until the next start has compared database, signer and anchor file.
+// signIfPossible reports whether it has to be tried again: after a full disk, and when the signer did not
+// answer, which is no reason to stop acknowledging; the older checkpoint stays true. After any other
+// failure nothing is signed until the next start has compared database, signer and anchor file.
 func (s *Store) signIfPossible() (again bool) {
 	err := s.SignNow(context.Background())
 	switch {
 	case err == nil:
 		return false
+	case errors.Is(err, signer.ErrUnavailable):
+		s.opt.Logger.LogAttrs(context.Background(), slog.LevelWarn, "checkpoint not signed, trying again", slog.String("error", err.Error()))
+		return true
 	case diskFull(err):
 		s.mu.Lock()
 		first := s.signErr == nil
