@@ -24,6 +24,8 @@ type hostile struct {
 	rnd  *rand.Rand
 	mu   sync.Mutex // guards rnd
 	keys []note.Signer
+	// right is the one key that orders; only genuine uses it.
+	right note.Signer
 
 	quit chan struct{} // ends what an attack does in the background
 	own  sync.WaitGroup
@@ -54,6 +56,7 @@ type attack struct {
 // opens none, and when the broker turns honest every record arrives, once and in order.
 // MONBAN_HOSTILE_SECONDS is how long each attack lasts beside the badges.
 func TestHostileBroker(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	var doors []doorSpec
 	for _, g := range hostileGateways {
 		doors = append(doors, doorSpec{g + "-a", g, "none"}, doorSpec{g + "-b", g, "none"})
@@ -128,6 +131,7 @@ func TestHostileBroker(t *testing.T) {
 			s.linked(g)
 		}
 	}
+	h.genuine()
 	for _, g := range hostileGateways {
 		s.drained(g)
 		s.gateways[g].stop(t)
@@ -149,9 +153,6 @@ func (h *hostile) loadKeys() {
 		files = append(files, h.s.path(g+"-identity/note.key"))
 	}
 	for _, f := range files {
-		if strings.HasSuffix(f, "command.key") {
-			continue
-		}
 		text, err := os.ReadFile(f)
 		if err != nil {
 			h.s.t.Fatal(err)
@@ -160,9 +161,13 @@ func (h *hostile) loadKeys() {
 		if err != nil {
 			continue // the root's form may differ
 		}
+		if strings.HasSuffix(f, "command.key") {
+			h.right = k
+			continue
+		}
 		h.keys = append(h.keys, k)
 	}
-	if len(h.keys) < 5 {
+	if len(h.keys) < 5 || h.right == nil {
 		h.s.t.Fatalf("only %d keys to forge with", len(h.keys))
 	}
 }
@@ -222,35 +227,65 @@ func (h *hostile) garbage() []byte {
 	return b
 }
 
-// forge makes an order to open a door, for this running of the gateway and its newest heartbeat, signed
-// by every key but the one that may.
-func (h *hostile) forge(gateway string) {
+// order is an order to open a door, for this running of the gateway and its newest heartbeat.
+func (h *hostile) order(gateway string, id int, k note.Signer) []byte {
 	said := h.p.Said(gateway, "heartbeat")
 	if len(said) == 0 {
-		return
+		h.s.t.Errorf("%s has no heartbeat", gateway)
+		return nil
 	}
 	var beat struct {
-		Body struct {
-			Challenge string
-			Stamp     struct{ Boot string }
-			Boot      string
-		}
+		Body struct{ Challenge, Boot string }
 	}
 	line, _, _ := bytes.Cut(said[len(said)-1].Payload, []byte("\n"))
-	if err := json.Unmarshal(line, &beat); err != nil || beat.Body.Challenge == "" {
+	if err := json.Unmarshal(line, &beat); err != nil || beat.Body.Challenge == "" || beat.Body.Boot == "" {
 		h.s.t.Errorf("heartbeat not understood: %v: %s", err, line)
-		return
+		return nil
 	}
-	boot := beat.Body.Boot + beat.Body.Stamp.Boot
+	text := fmt.Sprintf(`{"monban":1,"kind":"command","topic":%q,"body":{"gateway":%q,"id":"%032x","door":"%s-a","action":"remote_unlock","pulse_ms":1000,"ttl_ms":5000,"order":1,"boot":%q,"challenge":%q,"server_ms":%d}}`+"\n",
+		downTopic(gateway, "command"), gateway, id, gateway, beat.Body.Boot, beat.Body.Challenge, time.Now().UnixMilli())
+	msg, err := note.Sign(&note.Note{Text: text}, k)
+	if err != nil {
+		h.s.t.Error(err)
+	}
+	return msg
+}
+
+// forge says orders signed by every key but the one that may.
+func (h *hostile) forge(gateway string) {
 	for i, k := range h.keys {
-		text := fmt.Sprintf(`{"monban":1,"kind":"command","topic":%q,"body":{"gateway":%q,"id":"%032x","door":"%s-a","action":"remote_unlock","pulse_ms":3000,"ttl_ms":5000,"order":1,"boot":%q,"challenge":%q,"server_ms":%d}}`+"\n",
-			downTopic(gateway, "command"), gateway, i+1, gateway, boot, beat.Body.Challenge, time.Now().UnixMilli())
-		msg, err := note.Sign(&note.Note{Text: text}, k)
-		if err != nil {
-			h.s.t.Error(err)
-			return
+		h.say(gateway, downTopic(gateway, "command"), h.order(gateway, i+1, k), false)
+	}
+}
+
+// genuine shows that the orders above fail for their keys alone: the same order with the right key opens
+// the door, once, however often the broker says it, to whomever, and not after a restart (I7).
+func (h *hostile) genuine() {
+	s := h.s
+	before := [2]int{s.edges("gw-1"), s.edges("gw-2")}
+	msg := h.order("gw-1", 1000, h.right)
+	said := time.Now()
+	again := func() {
+		for range 50 {
+			h.say("gw-1", downTopic("gw-1", "command"), msg, false)
+			h.say("gw-1", downTopic("gw-1", "command"), msg, true)
+			h.say("gw-2", downTopic("gw-2", "command"), msg, false)
 		}
-		h.say(gateway, downTopic(gateway, "command"), msg, false)
+	}
+	again()
+	s.until(5*time.Second, "a genuine order opens a door", func() bool { return s.edges("gw-1") > before[0] })
+	h.p.Cut("")
+	s.until(10*time.Second, "both are back", func() bool { return h.p.Linked() == 2 })
+	again()
+	s.gateways["gw-1"].kill()
+	s.startGateway("gw-1")
+	s.linked("gw-1")
+	again()
+	time.Sleep(max(0, time.Until(said.Add(5500*time.Millisecond)))) // and when it has expired
+	again()
+	time.Sleep(settle)
+	if one, two := s.edges("gw-1")-before[0], s.edges("gw-2")-before[1]; one != 1 || two != 0 {
+		s.t.Errorf("I7: one order to gw-1: %d unlock edges there, %d at gw-2", one, two)
 	}
 }
 
