@@ -136,10 +136,14 @@ func TestRecoveryIsNoBypass(t *testing.T) {
 		"another card":                  {func(_ *Rules, _ *View, q *Request) { q.Key = key(9) }, ReasonPersonInactive},
 		"unknown card":                  {func(_ *Rules, _ *View, q *Request) { q.Key = key(77) }, ReasonUnknownCredential},
 		"no card":                       {func(_ *Rules, _ *View, q *Request) { q.HasCard = false }, ReasonReadError},
-		"another door":                  {func(_ *Rules, _ *View, q *Request) { q.Door = "front"; q.AgeMS = math.MaxInt64 }, ReasonPolicyExpired},
-		"no side":                       {func(_ *Rules, _ *View, q *Request) { q.Side = SideUnknown }, ReasonUnknownDoor},
-		"unknown link":                  {func(_ *Rules, _ *View, q *Request) { q.Link = 9 }, ReasonGranted},  // offline, the strictest footing
-		"unknown clock":                 {func(_ *Rules, _ *View, q *Request) { q.Clock = 9 }, ReasonGranted}, // untrusted
+		"zone asks for no PIN": {func(r *Rules, _ *View, q *Request) {
+			r.Zones[1].RequirePIN, r.Doors[0].OfflineMode, q.PIN = false, OfflineCached, PINNone
+		}, ReasonPINRequired},
+		"the server itself": {func(_ *Rules, _ *View, q *Request) { q.Link, q.Clock = LinkServer, 9 }, ReasonClockUntrusted},
+		"another door":      {func(_ *Rules, _ *View, q *Request) { q.Door = "front"; q.AgeMS = math.MaxInt64 }, ReasonPolicyExpired},
+		"no side":           {func(_ *Rules, _ *View, q *Request) { q.Side = SideUnknown }, ReasonUnknownDoor},
+		"unknown link":      {func(_ *Rules, _ *View, q *Request) { q.Link = 9 }, ReasonGranted},  // offline, the strictest footing
+		"unknown clock":     {func(_ *Rules, _ *View, q *Request) { q.Clock = 9 }, ReasonGranted}, // untrusted
 	} {
 		r := recoverySite(t)
 		v, q := good(t)

@@ -59,6 +59,7 @@ type App struct {
 	anchor   *anchor
 	outbox   *outbox.Outbox
 	policies *policies
+	time     *timekeeper
 	doors    []*controller.Loop
 	readers  []*reader.Reader
 	uplink   *uplink.Uplink
@@ -114,6 +115,7 @@ func (a *App) open() (err error) {
 	if err != nil {
 		return err
 	}
+	a.anchor.notBefore(a.outbox.Trusted())
 	a.records = recorder{a.outbox}
 	cache, err := policycache.Open(policycache.Config{
 		Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: verifiers,
@@ -125,7 +127,10 @@ func (a *App) open() (err error) {
 		opt.Log.LogAttrs(context.Background(), slog.LevelError, "policy on disk is not used", slog.Any("err", err))
 	}
 	a.policies = &policies{cache: cache, apply: a.applyPolicy, wall: func() int64 { return a.anchor.wall(a.anchor.now()) },
-		clock: a.anchor.clock, trusted: a.outbox.Trusted, log: opt.Log}
+		clock: a.anchor.clock, trusted: a.outbox.Trusted, now: a.anchor.now, ages: cache, log: opt.Log}
+	a.time = &timekeeper{anchor: a.anchor, policies: a.policies, store: a.outbox, confirm: a.confirm, note: a.note, log: opt.Log}
+	a.policies.save = a.time.save
+	a.id.TLS.Time = a.tlsTime
 	var ask wire.AskKey
 	copy(ask[:], a.id.Keys.AskKey)
 	a.uplink = uplink.New(uplink.Config{
@@ -281,6 +286,13 @@ func (a *App) applyPolicy(p *access.Policy, rules uint64, since int64) {
 	}
 }
 
+// confirm tells every door since when the policy held is known to be in force, UTC ms.
+func (a *App) confirm(since int64) {
+	for _, d := range a.doors {
+		d.Confirm(since)
+	}
+}
+
 // known reports whether the policy held names a card.
 func (a *App) known(k access.Key) bool {
 	_, ok := a.current.Load().Credential(k)
@@ -327,7 +339,7 @@ func (a *App) Run(ctx context.Context) error {
 	for _, r := range a.readers {
 		front.Go(func() { r.Run(ctx) })
 	}
-	front.Go(func() { a.saveAges(ctx) })
+	front.Go(func() { a.time.run(ctx) })
 	if a.panel != nil {
 		front.Go(func() { errs <- a.panel.run(ctx) })
 		_, _ = fmt.Fprintf(a.opt.Out, "Panel of %s: %s\n", a.opt.Config.Gateway, a.panel.url())
@@ -343,7 +355,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	front.Wait()
 	a.note(door.EventShutdown, "")
-	a.policies.saveAge()
+	a.time.save()
 	end()
 	back.Wait()
 	close(errs)
@@ -351,28 +363,6 @@ func (a *App) Run(ctx context.Context) error {
 		err = errors.Join(err, e)
 	}
 	return errors.Join(err, a.close())
-}
-
-// saveAges keeps the policy's age and the last trusted time durable, so that a restart makes no
-// policy young again (D12).
-func (a *App) saveAges(ctx context.Context) {
-	t := time.NewTicker(ageEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			a.policies.saveAge()
-			if a.anchor.clock() >= access.ClockRTC {
-				a.outbox.SaveTrusted(a.anchor.wall(a.anchor.now()), func(err error) {
-					if err != nil {
-						a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "trusted time not saved", slog.Any("err", err))
-					}
-				})
-			}
-		}
-	}
 }
 
 // close gives back what New opened; locks are secured by the simulator's Close.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"strconv"
 
 	"monban/firmware/door"
 	"monban/firmware/link"
@@ -50,10 +49,7 @@ func (l listener) LinkLost() {
 func (l listener) ServerTime(t link.ServerTime) {
 	before := l.a.anchor.clock()
 	step := l.a.anchor.serverTime(t.ServerMS, t.Sent, t.At)
-	if step > clockStepMS || step < -clockStepMS {
-		l.a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "clock moved to the server's", slog.Int64("step_ms", step), slog.String("was", before.String()))
-		l.a.note(door.EventClockStep, "ms."+strconv.FormatInt(step, 10))
-	}
+	l.a.time.moved(step, before)
 }
 
 // KeysChanged implements uplink.Listener: the newer list replaces the one in the identity directory.

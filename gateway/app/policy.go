@@ -9,6 +9,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/link"
+	"monban/firmware/mono"
 	"monban/firmware/wire"
 	"monban/gateway/policycache"
 )
@@ -21,11 +22,25 @@ type policies struct {
 	clock func() access.ClockQuality
 	// trusted is the last trusted wall time that was saved, 0 when none was.
 	trusted func() int64
+	now     func() mono.Time
+	ages    ageStore
+	save    func() // makes age and trusted time durable; nil = nobody does
 	log     *slog.Logger
 
 	mu    sync.Mutex
 	held  link.PolicyHeld
 	since int64 // wall ms at which the policy was last known to be in force
+	// young is how old the policy was at the least, ms, at youngAt: what was saved, what a trusted clock has
+	// shown since, and the time this process has run. No clock makes it younger than that.
+	young   int64
+	youngAt mono.Time
+	heard   bool // the server has named the version held since start
+}
+
+// ageStore keeps the age of a policy over restarts; policycache.Cache does.
+type ageStore interface {
+	Age(version uint64) int64
+	SaveAge(version uint64, ms int64) error
 }
 
 // load puts what the cache holds in force. since is when it was last known to be in force: the doors
@@ -43,18 +58,22 @@ func (p *policies) load() {
 		p.apply(nil, 0, 0)
 		return
 	}
-	rules := s.Version(wire.PartRules)
-	// The age was saved together with the last trusted time; the time that this gateway was off counts
-	// too. Without a trusted time the saved age alone is the floor, and Decide denies anyway (D12).
+	p.apply(compiled, s.Version(wire.PartRules), p.loaded(heldOf(s)))
+}
+
+// loaded takes over a policy that the cache held and gives the wall time at which it was last known to be
+// in force. The age was saved together with the last trusted time; the time that this gateway was off
+// counts too. Without a trusted time the saved age alone counts.
+func (p *policies) loaded(held link.PolicyHeld) (since int64) {
 	saved := p.trusted()
 	if saved == 0 {
 		saved = p.wall()
 	}
-	since := saved - p.cache.Age(s.Manifest.Version)
+	age := p.ages.Age(held.Manifest)
 	p.mu.Lock()
-	p.held, p.since = heldOf(s), since
-	p.mu.Unlock()
-	p.apply(compiled, rules, since)
+	defer p.mu.Unlock()
+	p.held, p.since, p.young, p.youngAt = held, saved-age, age, p.now()
+	return p.since
 }
 
 // compile turns the parts of a policy into what Decide reads.
@@ -107,8 +126,11 @@ func (p *policies) Apply(r link.PolicyReady) link.PolicyHeld {
 		if s, err = p.cache.Store(r.Note, parts); err == nil {
 			now := p.wall()
 			p.mu.Lock()
-			p.held, p.since = heldOf(s), now
+			p.held, p.since, p.young, p.youngAt = heldOf(s), now, 0, p.now()
 			p.mu.Unlock()
+			if p.save != nil {
+				p.save()
+			}
 			p.apply(compiled, s.Version(wire.PartRules), now)
 		}
 	}
@@ -123,22 +145,60 @@ func (p *policies) confirmed() {
 	now := p.wall()
 	p.mu.Lock()
 	p.since = now // the server's time: a later one of ours was a wrong clock
+	p.young, p.youngAt = 0, p.now()
+	first := !p.heard
+	p.heard = true
 	p.mu.Unlock()
+	if first && p.save != nil { // a process that is killed again and again must not keep it old
+		p.save()
+	}
 }
 
-// saveAge makes the policy's age durable, so that a restart does not make it young again (D12). An age
-// by a clock that nobody trusts would overwrite a good one, so it is not saved.
-func (p *policies) saveAge() {
-	if p.clock() < access.ClockRTC {
-		return
+// least is how old the policy is at the least, ms. mu is held.
+func (p *policies) least() int64 {
+	return p.young + int64(p.now().Sub(p.youngAt)/time.Millisecond)
+}
+
+// seen notes that by a trusted clock that read wallMS the policy is as old as that. Once it was too old
+// for a door it stays so until the server names it again: a clock that is set back later revives nothing
+// (D12). mu is held.
+func (p *policies) seen(wallMS int64) {
+	if age := wallMS - p.since; age > p.least() {
+		p.young, p.youngAt = age, p.now()
 	}
+}
+
+// clockMoved makes the wall time at which the policy was last known to be in force fit a clock that was
+// of quality was and has been set by stepMS, and returns it. One that seems to come from the future stays
+// so, which every door takes for too old, until the server names it again.
+func (p *policies) clockMoved(stepMS int64, was access.ClockQuality) (since int64) {
+	now := p.wall()
 	p.mu.Lock()
-	v, since := p.held.Manifest, p.since
+	defer p.mu.Unlock()
+	if was >= access.ClockRTC {
+		p.seen(now - stepMS)
+	}
+	if p.since <= now {
+		p.since = min(p.since, now-p.least())
+	}
+	return p.since
+}
+
+// saveAge makes the policy's age durable, so that a restart does not make it young again (D12). By a
+// clock that nobody trusts, or one before the policy was in force, only the time that has surely passed
+// counts.
+func (p *policies) saveAge() {
+	now := p.wall()
+	p.mu.Lock()
+	if p.clock() >= access.ClockRTC {
+		p.seen(now)
+	}
+	v, ms := p.held.Manifest, p.least()
 	p.mu.Unlock()
 	if v == 0 {
 		return
 	}
-	if err := p.cache.SaveAge(v, p.wall()-since); err != nil {
+	if err := p.ages.SaveAge(v, ms); err != nil {
 		p.log.LogAttrs(context.Background(), slog.LevelWarn, "age of the policy not saved", slog.Any("err", err))
 	}
 }

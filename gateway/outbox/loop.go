@@ -99,7 +99,7 @@ func (o *Outbox) add(p *plan, q op) Result {
 		p.ack(i, q.seq, hash)
 		return Result{}
 	case opTrusted:
-		if q.wall > max(o.Trusted(), int64(p.state[keyTrusted])) {
+		if q.back && q.wall > 0 || q.wall > max(o.Trusted(), int64(p.state[keyTrusted])) {
 			p.state[keyTrusted] = uint64(q.wall)
 		}
 		return Result{}

@@ -200,6 +200,7 @@ type op struct {
 	seq   uint64
 	hash  wire.Hash
 	wall  int64
+	back  bool // wall may go back
 	why   string
 	done  func(error)
 }
@@ -267,6 +268,13 @@ func (o *Outbox) Acked(epoch wire.Epoch, seq uint64, hash wire.Hash, done func(e
 // SaveTrusted stores the last trusted wall time, UTC milliseconds (D12). It never goes back.
 func (o *Outbox) SaveTrusted(wallMS int64, done func(error)) {
 	o.pushOr(op{kind: opTrusted, wall: wallMS, done: done})
+}
+
+// CorrectTrusted stores the server's signed time, UTC milliseconds > 0, as the last trusted one. It may
+// go back: what was trusted before came of a clock that was wrong, and would keep the true time untrusted
+// for ever (D12).
+func (o *Outbox) CorrectTrusted(wallMS int64, done func(error)) {
+	o.pushOr(op{kind: opTrusted, wall: wallMS, back: true, done: done})
 }
 
 // NewEpoch begins a new epoch, because the server knows records that this file does not hold (a

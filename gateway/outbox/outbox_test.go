@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +239,67 @@ func TestAck(t *testing.T) {
 	if got := h.o.Stat(); got.Acked != 5 || got.Pending != 6 || got.Tail != 1 {
 		t.Errorf("after reopen: %+v", got)
 	}
+}
+
+// EV-7, I3: whatever the wall clock does, records keep the order in which they were appended, over a
+// restart too: by epoch and number alone. Only the server's word sets the last trusted time back (D12).
+func TestOrderUnderClockJumps(t *testing.T) {
+	t.Parallel()
+	jumps := 10_000
+	if testing.Short() {
+		jumps = 1_000
+	}
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	h := start(t, testConfig(path))
+	r := mathrand.New(mathrand.NewPCG(7, 7))
+	done := make(chan Result, jumps)
+	for i := range jumps {
+		rec := record("j" + strconv.Itoa(i))
+		rec.Stamp.Boot[0] = byte(i / 1000)
+		rec.Stamp.WallMS = r.Int64N(100*365*86400_000) - 50*365*86400_000 // ±50 years around 1970
+		for h.o.push(op{kind: opAppend, entry: Entry{Record: rec, Done: func(res Result) { done <- res }}}) != nil {
+			time.Sleep(time.Millisecond) // the queue is full for a moment
+		}
+		if i == jumps/2 {
+			for range i + 1 {
+				if res := <-done; res.Err != nil {
+					t.Fatal(res.Err)
+				}
+			}
+			h.reopen()
+		}
+	}
+	for range jumps - jumps/2 - 1 {
+		if res := <-done; res.Err != nil {
+			t.Fatal(res.Err)
+		}
+	}
+	i := 0
+	for _, details := range h.checkAll() { // checks numbers and chain
+		for _, d := range details {
+			if strings.HasPrefix(d, "j") {
+				if d != "j"+strconv.Itoa(i) {
+					t.Fatalf("record %d is %s", i, d)
+				}
+				i++
+			}
+		}
+	}
+	if i != jumps {
+		t.Errorf("%d records of %d", i, jumps)
+	}
+	saved := make(chan error, 1)
+	for _, c := range []struct {
+		save func(int64, func(error))
+		ms   int64
+		want int64
+	}{{h.o.SaveTrusted, 9000, 9000}, {h.o.SaveTrusted, 4000, 9000}, {h.o.CorrectTrusted, 4000, 4000}, {h.o.CorrectTrusted, 0, 4000}, {h.o.SaveTrusted, 4001, 4001}} {
+		c.save(c.ms, func(err error) { saved <- err })
+		if err := wait(t, saved); err != nil || h.o.Trusted() != c.want {
+			t.Errorf("saved %d: trusted %d, want %d (%v)", c.ms, h.o.Trusted(), c.want, err)
+		}
+	}
+	h.close()
 }
 
 // D10, D12: wrong-PIN counts are durable with their record; trusted time never goes back.
