@@ -18,11 +18,17 @@ type accounts struct{ store *store.Store }
 // act writes the leaf of an action. Address, reason and filter may concern a person: they go into
 // the opening (PR-2).
 func act(tx *store.Tx, a web.Action) error {
+	_, err := actAt(tx, a)
+	return err
+}
+
+// actAt is act, and gives the leaf's index.
+func actAt(tx *store.Tx, a web.Action) (int64, error) {
 	leaf := entrylog.Action{
 		Account: a.Actor, Verb: string(a.Kind), From: "lan", Result: "ok", Reason: a.Reason != "", AtMS: a.At.UnixMilli(),
 	}
 	switch a.Kind {
-	case web.ActionLoginFailed, web.ActionLoginThrottled:
+	case web.ActionLoginFailed, web.ActionLoginThrottled, web.ActionCommandNotSent:
 		leaf.Result = "refused"
 	}
 	if a.Target != "" {
@@ -32,8 +38,7 @@ func act(tx *store.Tx, a web.Action) error {
 	if a.Filter != "" {
 		o.Text = joined(a.Reason, a.Filter)
 	}
-	_, err := tx.AppendAction(leaf, &o)
-	return err
+	return tx.AppendAction(leaf, &o)
 }
 
 func joined(reason, filter string) string {
@@ -50,6 +55,9 @@ func targetOf(k web.ActionKind) string {
 		return "day"
 	case web.ActionViewAttempt:
 		return "attempt"
+	case web.ActionUnlockAsked, web.ActionRearmAsked, web.ActionSelfTestAsked, web.ActionCommandOrdered, web.ActionCommandWithdrawn,
+		web.ActionCommandConfirmed, web.ActionCommandNotSent:
+		return "command"
 	default:
 		return "account"
 	}

@@ -50,6 +50,7 @@ type App struct {
 	ingest   *ingest.Pipeline
 	health   *health
 	pages    *web.Handler
+	orders   *commands
 	http     *http.Server
 	listener net.Listener
 	findings sync.WaitGroup // writers of the link's findings
@@ -142,9 +143,13 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 	if err != nil {
 		return nil, err
 	}
+	order, err := a.site.Signer.NoteSigner(signer.RoleCommand)
+	if err != nil {
+		return nil, err
+	}
 	return downlink.New(downlink.Config{
 		Site: cfg.Site, Broker: address, TLS: a.site.CA.ClientTLS(""), Name: ca.ServerName,
-		Signer: sign, Keys: string(a.site.keysNote),
+		Signer: sign, Command: order, Keys: string(a.site.keysNote),
 		Authority: &answers{store: a.site.Store, authority: authority.New(a.pub)},
 		Ingest:    &batches{a.site.Store, a.ingest, a.health},
 		Health:    listening{a}, Policies: policies{a.pub}, Gateways: newVerifiers(a.site),
@@ -162,13 +167,16 @@ func (a *App) newPages(cfg *config.Config) error {
 			return web.Versions(v)
 		},
 	}
+	a.orders = &commands{
+		store: a.site.Store, health: a.health, directory: p.directory, link: a.downlink, now: time.Now, log: a.log, pages: p,
+	}
 	var err error
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
 	}, web.Sources{
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
-		Overviews: p, Log: p, Findings: p, Machines: p, Live: p,
+		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
 	})
 	if err != nil {
 		return err
@@ -292,7 +300,7 @@ func (a *App) sweep(ctx context.Context) {
 		case <-t.C:
 			err := a.site.Store.Write(ctx, func(tx *store.Tx) error {
 				now := time.Now().UnixMilli()
-				return errors.Join(a.ingest.Sweep(tx, now), tx.DeleteExpiredSessions(now))
+				return errors.Join(a.ingest.Sweep(tx, now), a.orders.sweep(tx), tx.DeleteExpiredSessions(now))
 			})
 			if err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep", slog.Any("err", err))

@@ -151,6 +151,10 @@ func (f Fold) Record(r *Row, fresh bool, idx int64, l *entrylog.Record, body *wi
 	switch body.Event {
 	case door.EventGranted:
 		r.decide(access.Granted, body)
+	case door.EventCommandDone: // an unlock from afar; a re-arm or self-test lets nobody in
+		if body.Reason == access.ReasonGranted {
+			r.decide(access.Granted, body)
+		}
 	case door.EventDenied, door.EventReadError:
 		r.decide(access.Denied, body)
 	case door.EventEntry, door.EventExit:

@@ -28,6 +28,8 @@ const (
 	GatewayCloned         Kind = "gateway_cloned"
 	PrivateUnreadable     Kind = "private_unreadable"
 	RecoveryUsed          Kind = "recovery_used"
+	CommandUnknown        Kind = "command_unknown"
+	CommandUnconfirmed    Kind = "command_unconfirmed"
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -77,6 +79,8 @@ var catalogue = [...]Entry{
 	{GatewayCloned, High, Spoofing, 1, "finding.gateway_cloned"},
 	{PrivateUnreadable, Medium, Tampering, 1, "finding.private_unreadable"},
 	{RecoveryUsed, High, Elevation, 1, "finding.recovery_used"},
+	{CommandUnknown, High, Repudiation, 1, "finding.command_unknown"},
+	{CommandUnconfirmed, Medium, Elevation, 1, "finding.command_unconfirmed"},
 }
 
 // Catalogue lists every kind.

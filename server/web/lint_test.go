@@ -143,27 +143,36 @@ func TestCatalogues(t *testing.T) {
 // families are sections whose members are chosen by a value, with every value they must have.
 func families() map[string][]string {
 	f := map[string][]string{
-		"event":         {"other"},
-		"finding":       {"other", "times"},
-		"assurance":     {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
-		"clock":         {"none", "floor", "rtc", "ntp", "server"},
-		"lang":          {"ja", "en"},
-		"done":          {"setup", "logout", "password", "revoked", "suspended", "resumed"},
-		"flag":          {"offline", "late", "mismatch", "midnight"},
-		"policy":        {"part", "held", "in_force", "rules", "modes", "state", "current", "behind"},
-		"error":         {"home", "login", "reference"},
-		"nav":           nil,
-		"reason":        nil,
-		"role":          {"none"},
-		"result":        nil,
-		"finding_help":  nil,
-		"finding_state": {"open", "closed"},
+		"event":       {"other"},
+		"finding":     {"other", "times"},
+		"assurance":   {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
+		"clock":       {"none", "floor", "rtc", "ntp", "server"},
+		"lang":        {"ja", "en"},
+		"done":        {"setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed"},
+		"command_why": {"other", "expired", "no_lock", "fire_release", "fire_on", "faulted", "busy", "strike_failed", "not_linked", "no_key"},
+		"part": {
+			"contact", "request", "tamper", "fire", "reader_enter", "reader_exit", "lock", "outbox", "clock", "policy", "more", "other",
+		},
+		"command_action": {"remote_unlock", "rearm", "self_test"},
+		"command_state":  nil,
+		"flag":           {"offline", "late", "mismatch", "midnight"},
+		"policy":         {"part", "held", "in_force", "rules", "modes", "state", "current", "behind"},
+		"error":          {"home", "login", "reference"},
+		"nav":            nil,
+		"reason":         nil,
+		"role":           {"none"},
+		"result":         nil,
+		"finding_help":   nil,
+		"finding_state":  {"open", "closed"},
 	}
 	for _, r := range access.Reasons() {
 		f["reason"] = append(f["reason"], r.String())
 	}
 	for _, r := range Roles() {
 		f["role"] = append(f["role"], r.String())
+	}
+	for st := range commandStateCount {
+		f["command_state"] = append(f["command_state"], st.String())
 	}
 	for r := range resultCount {
 		f["result"] = append(f["result"], r.String())

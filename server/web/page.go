@@ -87,6 +87,7 @@ var navigation = []struct{ path, key, icon string }{
 	{"/log", "nav.log", "log"},
 	{"/findings", "nav.findings", "finding"},
 	{"/doors", "nav.doors", "gateway"},
+	{"/commands", "nav.commands", "unlocked"},
 	{"/accounts", "nav.accounts", "people"},
 	{"/me", "nav.me", "person"},
 }

@@ -46,6 +46,12 @@ func routes() []route {
 		{pattern: "GET /findings", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getFindings},
 		{pattern: "GET /doors", roles: groupS | groupD, serve: (*Handler).getDoors},
 
+		{pattern: "GET /commands", roles: desk, serve: (*Handler).getCommands},
+		{pattern: "POST /commands", roles: testRoles, serve: (*Handler).postCommand},
+		{pattern: "POST /commands/{id}/agree", roles: agreeRoles, serve: (*Handler).postAgree},
+		{pattern: "POST /commands/{id}/withdraw", roles: agreeRoles, serve: (*Handler).postWithdraw},
+		{pattern: "POST /commands/{id}/confirm", roles: agreeRoles, serve: (*Handler).postConfirm},
+
 		{pattern: "GET /accounts", roles: groupC | groupD, serve: (*Handler).getAccounts},
 		{pattern: "POST /accounts", roles: groupC | groupD, serve: (*Handler).postAccount},
 		{pattern: "POST /accounts/{id}/suspend", roles: groupC | groupD, serve: (*Handler).postSuspend},

@@ -30,6 +30,7 @@ type Sources struct {
 	Findings  Findings
 	Machines  Machines
 	Live      Live
+	Commands  Commands
 }
 
 func (s Sources) validate() error {
@@ -38,6 +39,7 @@ func (s Sources) validate() error {
 		"setup": s.Setup == nil, "accounts": s.Accounts == nil, "sessions": s.Sessions == nil,
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
+		"commands": s.Commands == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -151,6 +153,14 @@ const (
 	ActionViewLog          ActionKind = "view_log"          // Target = the day
 	ActionViewAttempt      ActionKind = "view_attempt"      // Target = the attempt
 	ActionViewFindings     ActionKind = "view_findings"     //
+	ActionViewCommands     ActionKind = "view_commands"     //
+	ActionUnlockAsked      ActionKind = "unlock_asked"      // Target = door/command, as in all below
+	ActionRearmAsked       ActionKind = "rearm_asked"       //
+	ActionSelfTestAsked    ActionKind = "self_test_asked"   //
+	ActionCommandOrdered   ActionKind = "command_ordered"   // committed before the command is signed
+	ActionCommandWithdrawn ActionKind = "command_withdrawn" //
+	ActionCommandConfirmed ActionKind = "command_confirmed" // by the second person, afterwards
+	ActionCommandNotSent   ActionKind = "command_not_sent"  // no gateway to send it to
 )
 
 // Action becomes one action leaf. Actor and Target are opaque identifiers, never names. Address,

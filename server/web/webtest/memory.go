@@ -25,6 +25,7 @@ type Memory struct {
 	Doors     []web.DoorName
 	Items     []web.Finding
 	Gateways  []web.Gateway
+	Orders    Orders
 	FailAudit error // returned instead of writing a leaf
 
 	mu       sync.Mutex
@@ -38,7 +39,8 @@ type Memory struct {
 
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
-	return web.Sources{Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m}
+	m.Orders.m = m
+	return web.Sources{Commands: &m.Orders, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m}
 }
 
 // Actions copies the action leaves written so far.

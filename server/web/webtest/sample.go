@@ -45,6 +45,11 @@ func Sample(m *Memory, now time.Time) {
 		{Door: media, Name: "媒体保管庫", ZoneName: "保管庫(レベル2)", Gateway: "gw-2", Kind: door.KindObserve, Known: true,
 			State: door.Secured, Contact: "closed", Reader: "lost", Linked: false, Since: ago(9 * time.Minute)},
 	}
+	m.Orders.At = []web.CommandDoor{
+		{Door: room, Name: "サーバ室 正面", Enter: "server-room", Persons: 2, Linked: true, Known: true, State: door.Secured},
+		{Door: back, Name: "サーバ室 裏口", Enter: "server-room", Persons: 1, Linked: true, Known: true, State: door.HeldOpen},
+		{Door: media, Name: "媒体保管庫", Enter: "media-store", Observe: true},
+	}
 	m.Gateways = []web.Gateway{
 		{ID: "gw-1", Name: "本庁舎3階", Linked: true, LastSeen: ago(time.Second), Software: "monban-gateway 0.3.1", Boot: ago(50 * time.Hour),
 			Held: web.Versions{Rules: 41, Modes: 3, State: 977}, InForce: web.Versions{Rules: 41, Modes: 3, State: 977},
