@@ -5,6 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO ?= go
 GOBUILD := $(GO) build -trimpath -ldflags "$(LDFLAGS)"
 FUZZTIME ?= 10s
+SEEDS ?= 100
 
 .DEFAULT_GOAL := help
 
@@ -51,6 +52,9 @@ ui: ## npm packages for the browser tests (axe-core); nothing else needs npm
 browser: need-cc ui ## pages in a real Chromium, both languages, with axe
 	MONBAN_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./server/web/...
 
+sim: need-cc ## SEEDS (100) simulated days under faults, every promise checked; SEED=n runs one
+	MONBAN_SIM_SEEDS=$(SEEDS) $(GO) test ./server/world/sim -run 'TestDays' -count=1 -v $(if $(SEED),-seed $(SEED))
+
 bench: build ## goals as same-run ratios; writes bench.json
 	bin/monban-server bench --out bench.json
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
@@ -84,4 +88,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults soak soak-report
+.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults soak soak-report sim

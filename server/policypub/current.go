@@ -81,6 +81,23 @@ func (c *Current) Door(id access.DoorID) *directory.Door { return c.doors[id] }
 // Directory is the directory this policy was compiled from; not to be changed.
 func (c *Current) Directory() *directory.Snapshot { return c.dir }
 
+// Manifest gives the manifest for a gateway, signed with the role policy; a nil Current has none.
+func (c *Current) Manifest(gw access.GatewayID, signer note.Signer, site string) ([]byte, error) {
+	if c == nil || c.gateways[gw] == nil {
+		return nil, fmt.Errorf("gateway %s: %w", gw, ErrNoGateway)
+	}
+	return c.gateways[gw].sealed(signer, site, gw)
+}
+
+// Chunk gives a chunk of a gateway's manifest by its SHA-256. The caller must not change it.
+func (c *Current) Chunk(gw access.GatewayID, hash wire.Hash) ([]byte, bool) {
+	if c == nil || c.gateways[gw] == nil {
+		return nil, false
+	}
+	b, ok := c.gateways[gw].chunks[hash]
+	return b, ok
+}
+
 // published is what one gateway may pull.
 type published struct {
 	body   []byte // unsigned manifest

@@ -16,6 +16,7 @@ import (
 	"monban/firmware/card"
 	"monban/firmware/wire"
 	"monban/server/directory"
+	"monban/server/entrylog"
 	"monban/server/store"
 )
 
@@ -67,21 +68,12 @@ func (p *Publisher) Versions(gw access.GatewayID) (v Versions, ok bool) {
 
 // Manifest gives the signed manifest in force for a gateway (a sealed message of kind policy).
 func (p *Publisher) Manifest(gw access.GatewayID) ([]byte, error) {
-	c := p.current.Load()
-	if c == nil || c.gateways[gw] == nil {
-		return nil, fmt.Errorf("gateway %s: %w", gw, ErrNoGateway)
-	}
-	return c.gateways[gw].sealed(p.cfg.Signer, p.cfg.Site, gw)
+	return p.current.Load().Manifest(gw, p.cfg.Signer, p.cfg.Site)
 }
 
 // Chunk gives a chunk of the manifest in force by its SHA-256. The caller must not change it.
 func (p *Publisher) Chunk(gw access.GatewayID, hash wire.Hash) ([]byte, bool) {
-	c := p.current.Load()
-	if c == nil || c.gateways[gw] == nil {
-		return nil, false
-	}
-	b, ok := c.gateways[gw].chunks[hash]
-	return b, ok
+	return p.current.Load().Chunk(gw, hash)
 }
 
 // SetKeys takes over new site keys, e.g. after a gateway was added. They count from the next Reload
@@ -134,14 +126,28 @@ func (p *Publisher) publish(tx *store.Tx) (*Current, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := publication{p: p, tx: tx, dir: &dir, keys: p.keys.Load(), nowMS: p.cfg.Now().UnixMilli(), zone: p.cfg.Store.Zone()}
+	return Publish(tx, &dir, p.keys.Load(), p.cfg.Site, p.cfg.Store.Zone(), p.cfg.Now().UnixMilli())
+}
+
+// Ledger is where published policies are kept: the store's write transaction.
+type Ledger interface {
+	PolicyHead(gateway, part string) (version uint64, sum entrylog.Hash, err error)
+	AppendPolicy(gateway, part string, version uint64, bytes []byte, atMS int64) (int64, error)
+	Setting(key string) (string, error)
+	SetSetting(key, value string) error
+}
+
+// Publish compiles dir and appends to tx what is not there yet. What it returns may be used once tx
+// has committed. It has no clock and no I/O but tx: the simulator runs it over a model store.
+func Publish(tx Ledger, dir *directory.Snapshot, keys *Keys, site string, zone *time.Location, nowMS int64) (*Current, error) {
+	run := publication{tx: tx, site: site, dir: dir, keys: keys, nowMS: nowMS, zone: zone}
 	return run.run()
 }
 
-// publication is one run of publish.
+// publication is one run of Publish.
 type publication struct {
-	p     *Publisher
-	tx    *store.Tx
+	tx    Ledger
+	site  string
 	dir   *directory.Snapshot
 	keys  *Keys
 	nowMS int64
@@ -203,7 +209,7 @@ func (r *publication) gatewayIDs() []access.GatewayID {
 }
 
 func (r *publication) compile(v Versions) (access.Rules, map[access.GatewayID]parts, error) {
-	rules, err := Rules(r.dir, r.p.cfg.Site, r.zone, v.Rules)
+	rules, err := Rules(r.dir, r.site, r.zone, v.Rules)
 	if err != nil {
 		return access.Rules{}, nil, err
 	}
