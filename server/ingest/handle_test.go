@@ -244,6 +244,22 @@ func TestNewEpoch(t *testing.T) {
 	h.wantFindings("epoch_changed medium", "gateway_rolled_back high", "gateway_cloned high")
 }
 
+// I3: a gateway that was put back and wrote on before it was linked again says so itself, in the first record of
+// its new epoch: that is a rollback, not an ordinary new beginning. Found by the simulator.
+func TestEpochAfterRollbackIsFound(t *testing.T) {
+	for why, want := range map[string]string{
+		"fork": "gateway_rolled_back high", "rollback": "gateway_rolled_back high", "damaged": "epoch_changed medium",
+	} {
+		t.Run(why, func(t *testing.T) {
+			h := newHarness(t)
+			h.take(newBox(h.Site, "gw-1", 1).event(door.EventBoot, 0).all())
+			next := newBox(h.Site, "gw-1", 2).add(wire.Record{Event: door.EventEpoch, Detail: why + ".5c846ccb8b9e783068ff1fb18cf4ba537ac66e54"})
+			h.take(next.all())
+			h.wantFindings(want)
+		})
+	}
+}
+
 // A batch that is not what its gateway may send leaves nothing behind.
 func TestBadBatches(t *testing.T) {
 	h := newHarness(t)

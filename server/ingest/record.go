@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"monban/firmware/access"
 	"monban/firmware/card"
 	"monban/firmware/door"
+	"monban/firmware/link"
 	"monban/firmware/wire"
 	"monban/server/entrylog"
 	"monban/server/policypub"
@@ -240,7 +242,18 @@ func (b *batch) oddities(r *parsed, s *secret, idx int64) error {
 	if err != nil || !other {
 		return err
 	}
-	return b.find(review.EpochChanged, idx, 1)
+	return b.find(newEpoch(&r.body), idx, 1)
+}
+
+// newEpoch is what the first record of another epoch has to tell a person. A gateway whose disk was put
+// back and that wrote on past our watermark before it came back shows nothing odd in its hello: only
+// itself it can say that its chain and ours have parted, and why it begins anew (I3).
+func newEpoch(r *wire.Record) review.Kind {
+	why, _, _ := strings.Cut(r.Detail, ".")
+	if r.Event == door.EventEpoch && (why == string(link.FindingRollback) || why == string(link.FindingFork)) {
+		return review.GatewayRolledBack
+	}
+	return review.EpochChanged
 }
 
 func (b *batch) odd(kind review.Kind, d access.DoorID, idx int64) error {

@@ -132,6 +132,7 @@ func (p *Publisher) publish(tx *store.Tx) (*Current, error) {
 // Ledger is where published policies are kept: the store's write transaction.
 type Ledger interface {
 	PolicyHead(gateway, part string) (version uint64, sum entrylog.Hash, err error)
+	Policy(gateway, part string, version uint64) (store.PolicyVersion, error)
 	AppendPolicy(gateway, part string, version uint64, bytes []byte, atMS int64) (int64, error)
 	Setting(key string) (string, error)
 	SetSetting(key, value string) error

@@ -21,7 +21,7 @@ type Kind uint8
 const (
 	KindNone      Kind = iota
 	Badge              // a card was presented: Gateway, Door, Attempt, Side, Card, Known
-	Edge               // the strike was released: Gateway, Door, Attempt or Command, By, Side, Card, Linked, MaxAge, Trusted, Rules
+	Edge               // the strike was released: Gateway, Door, Attempt or Command, By, Side, Reason, Card, Linked, MaxAge, Trusted, Rules
 	Secured            // the strike was driven secure: Gateway, Door
 	Decided            // the server's decision is committed: Gateway, Door, Attempt, Granted
 	Durable            // a gateway's record is on its disk: Gateway, Door, Epoch, Seq, Prev, Hash, Attempt, By, Event, Side, Reason, Granted

@@ -200,7 +200,7 @@ func (w *World) revocation(later func(wall time.Duration, do func())) time.Durat
 	} else {
 		later(w.between(10*time.Minute, 5*time.Hour), giveBack)
 	}
-	return w.between(6*time.Second, 8*time.Second)
+	return w.between(5500*time.Millisecond, 6*time.Second)
 }
 
 // fault lets something go wrong; later plans its end.
@@ -284,7 +284,9 @@ func (w *World) fault(later func(wall time.Duration, do func())) time.Duration {
 		w.restart(g, "restart", w.between(time.Second, 3*time.Second))
 	case 18:
 		w.unlock(w.anyDoor())
-		w.replay(w.anyDoor())
+		for range 3 {
+			w.after(w.between(0, 12*time.Second), w.replay)
+		}
 	case 19:
 		d := w.anyDoor()
 		if !d.fire && w.chance(50) {

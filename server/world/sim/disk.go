@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"time"
 
 	"monban/firmware/access"
@@ -21,7 +22,8 @@ type disk struct {
 	pins    map[access.Key]uint8
 	trusted int64 // last trusted wall time, UTC ms
 	policy  *snapshot
-	floor   uint64 // lowest manifest version still accepted
+	floor   uint64                 // lowest manifest version still accepted
+	unarmed map[access.DoorID]bool // released by the fire panel, not re-armed (DS-6)
 	age     struct {
 		version uint64
 		ms      int64
@@ -51,10 +53,7 @@ func (d *disk) clone() *disk {
 		e.rows, e.hashes = e.rows[:len(e.rows):len(e.rows)], e.hashes[:len(e.hashes):len(e.hashes)]
 		c.epochs[i] = e
 	}
-	c.pins = map[access.Key]uint8{}
-	for k, n := range d.pins {
-		c.pins[k] = n
-	}
+	c.pins, c.unarmed = maps.Clone(d.pins), maps.Clone(d.unarmed)
 	return &c
 }
 
@@ -273,12 +272,12 @@ func (g *gateway) mint(why string) {
 }
 
 // storePolicy does what the policy cache does: floor, then file, then floor raised.
-func (g *gateway) storePolicy(p link.PolicyReady) error {
+func (g *gateway) storePolicy(p link.PolicyReady, parts [3][]byte) error {
 	d := g.disk
 	if p.Manifest.Version < d.floor {
 		return errors.New("a policy version falls")
 	}
-	d.policy = &snapshot{note: p.Note, manifest: p.Manifest, parts: p.Parts}
+	d.policy = &snapshot{note: p.Note, manifest: p.Manifest, parts: parts}
 	d.floor = max(d.floor, p.Manifest.Version, p.Manifest.MinVersion)
 	return nil
 }

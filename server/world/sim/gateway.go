@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"math"
 	"strconv"
 	"time"
 
@@ -62,7 +61,6 @@ type gateway struct {
 	slowDisk int
 	wallOff  time.Duration // how wrong the wall clock will be at the next boot
 	badClock bool          // it will not know how wrong
-	commands map[wire.BootID]bool
 
 	image   *disk // somebody's copy of the card
 	imageAt time.Duration
@@ -106,6 +104,7 @@ type cause struct {
 	by      access.DecidedBy
 	side    access.Side
 	command wire.BootID
+	reason  access.Reason
 }
 
 type presented struct {
@@ -114,7 +113,7 @@ type presented struct {
 }
 
 func newGateway(w *World, id access.GatewayID, dir *directory.Snapshot) *gateway {
-	g := &gateway{w: w, id: id, keys: w.keys.Gateways[id], disk: &disk{pins: map[access.Key]uint8{}}, commands: map[wire.BootID]bool{}, excused: map[wire.Epoch]bool{}}
+	g := &gateway{w: w, id: id, keys: w.keys.Gateways[id], disk: &disk{pins: map[access.Key]uint8{}, unarmed: map[access.DoorID]bool{}}, excused: map[wire.Epoch]bool{}}
 	for i := range dir.Doors {
 		d := &dir.Doors[i]
 		if d.Gateway != id {
@@ -152,8 +151,9 @@ func (g *gateway) start() {
 	w.transport(g, "started")
 	g.machine = link.NewGateway(link.GatewayConfig{
 		Site: w.opt.Site, ID: g.id, Signer: w.gatewayKey(g.id),
-		Verifiers: wire.Verifiers{}.With(wire.RoleLink, w.roleKey(wire.RoleLink)).With(wire.RolePolicy, w.roleKey(wire.RolePolicy)),
-		AskKey:    g.keys.Ask, Rand: w.dice, Boot: g.boot, Software: "sim",
+		Verifiers: wire.Verifiers{}.With(wire.RoleLink, w.roleKey(wire.RoleLink)).With(wire.RolePolicy, w.roleKey(wire.RolePolicy)).
+			With(wire.RoleCommand, w.roleKey(wire.RoleCommand)),
+		AskKey: g.keys.Ask, Rand: w.dice, Boot: g.boot, Software: "sim", Deltas: true,
 	})
 	for _, d := range g.doors {
 		d.start()
@@ -354,6 +354,8 @@ func (g *gateway) do(a link.GatewayAction) {
 		g.serverTime(a)
 	case link.PolicyReady:
 		g.applyPolicy(a)
+	case link.Commanded:
+		g.commanded(a.Command, a.Until)
 	case link.KeysChanged:
 	case link.Rejected:
 		g.w.count("gateway rejected " + a.Kind + " " + a.Why)
@@ -400,7 +402,12 @@ func (g *gateway) applyPolicy(p link.PolicyReady) {
 			return // crash point: the policy before stays in force
 		}
 		g.applying = false
-		if compiled, err := compile(p.Parts, g.w); err == nil && g.storePolicy(p) == nil {
+		parts, err := p.Assemble()
+		var compiled *access.Policy
+		if err == nil {
+			compiled, err = compile(parts, g.w)
+		}
+		if err == nil && g.storePolicy(p, parts) == nil {
 			g.held, g.since = g.disk.held(), g.wall()
 			g.setPolicy(compiled, p.Manifest.Parts[0].Version, g.since)
 		}
@@ -417,7 +424,12 @@ func (d *doorNode) start() {
 	d.timers, d.barriers, d.pin, d.cause = map[controller.Timer]mono.Time{}, map[door.Barrier]cause{}, nil, cause{}
 	d.who = map[door.Attempt]presented{}
 	d.last.ok = false
-	d.apply(d.machine.Start(d.open, g.mono()))
+	if g.disk.unarmed[d.cfg.Door] {
+		d.apply(d.machine.StartUnarmed(d.open, g.mono()))
+		g.w.emit(invariant.Event{Kind: invariant.Fire, Gateway: g.id, Door: d.cfg.Door, On: true})
+	} else {
+		d.apply(d.machine.Start(d.open, g.mono()))
+	}
 	if d.fire { // the level of the line is read at the start
 		g.w.emit(invariant.Event{Kind: invariant.Fire, Gateway: g.id, Door: d.cfg.Door, On: true})
 		d.on(door.Input{Kind: door.InFireRelease, On: true})
@@ -480,6 +492,10 @@ func (d *doorNode) apply(effects []controller.Effect) {
 			delete(d.timers, e.Timer)
 		case controller.PINFailures:
 			d.pin = &e
+		case controller.Unarmed:
+			if d.g.disk.unarmed[d.cfg.Door] = e.On; !e.On {
+				delete(d.g.disk.unarmed, d.cfg.Door)
+			}
 		}
 	}
 	if failed {
@@ -491,7 +507,7 @@ func (d *doorNode) apply(effects []controller.Effect) {
 func (d *doorNode) release(time.Duration) {
 	g, c := d.g, d.cause
 	g.w.emit(invariant.Event{
-		Kind: invariant.Edge, Gateway: g.id, Door: d.cfg.Door, Attempt: c.attempt, Command: c.command, By: c.by, Side: c.side,
+		Kind: invariant.Edge, Gateway: g.id, Door: d.cfg.Door, Attempt: c.attempt, Command: c.command, By: c.by, Side: c.side, Reason: c.reason,
 		Card: d.who[c.attempt].card, Linked: g.linked(), MaxAge: d.maxAge, Trusted: g.quality >= access.ClockRTC, Rules: g.held.Parts[0].Version,
 	})
 	g.w.count("edge by " + c.by.String())
@@ -514,9 +530,9 @@ func (d *doorNode) record(e controller.Record) {
 	pin, barrier := d.pin, e.Barrier
 	d.pin = nil
 	if barrier != 0 {
-		c := cause{attempt: e.Draft.Attempt, by: e.Draft.By, side: e.Draft.Side}
+		c := cause{attempt: e.Draft.Attempt, by: e.Draft.By, side: e.Draft.Side, reason: e.Draft.Reason}
 		if e.Draft.Event == door.EventCommandAccepted {
-			c.command = d.cause.command
+			c.command = wire.BootID(e.Draft.Attempt)
 		}
 		d.barriers[barrier] = c
 	}
@@ -609,7 +625,7 @@ func (d *doorNode) present(attempt door.Attempt, side access.Side, c Card, digit
 	g.w.emit(invariant.Event{Kind: invariant.Badge, Gateway: g.id, Door: d.cfg.Door, Attempt: attempt, Side: side, Card: c.ID, Known: known})
 	g.w.count("badge")
 	if g.w.opt.Hooks.NoPolicyGrants && g.policy == nil {
-		d.cause = cause{attempt, access.ByGateway, side, wire.BootID{}}
+		d.cause = cause{attempt: attempt, by: access.ByGateway, side: side}
 		d.g.append(wire.Record{Door: d.cfg.Door, Side: side, Event: door.EventGranted, Attempt: attempt, By: access.ByGateway, Reason: access.ReasonGranted, Stamp: g.stamp(g.moment())}, nil)
 		d.release(0)
 		return
@@ -646,13 +662,5 @@ func (d *doorNode) setFire(on bool) {
 // rearm is the person with the key after a fire.
 func (d *doorNode) rearm() {
 	d.g.w.emit(invariant.Event{Kind: invariant.Rearmed, Gateway: d.g.id, Door: d.cfg.Door})
-	d.on(door.Input{Kind: door.InCommand, Command: door.CommandRearm, By: access.ByServer})
-}
-
-// age of the policy as the gateway reckons it, for stories; -1 when it holds none.
-func (g *gateway) age() time.Duration {
-	if g.held.Manifest == 0 || g.since <= 0 {
-		return -1
-	}
-	return time.Duration(min(g.wall()-g.since, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+	d.on(door.Input{Kind: door.InCommand, Command: door.CommandRearm, By: access.ByGateway})
 }

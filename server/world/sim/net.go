@@ -58,6 +58,9 @@ func (w *World) down(g *gateway, kind string, payload []byte) {
 	if kind == wire.KindAck || kind == wire.KindWelcome {
 		w.server.told(g, kind, payload)
 	}
+	if kind == wire.KindCommand {
+		w.server.sentCommand(g, payload)
+	}
 	if !g.connected || g.half || g.cut {
 		return
 	}

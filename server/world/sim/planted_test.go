@@ -39,7 +39,7 @@ func TestPlantedFaults(t *testing.T) {
 		{"I10", "silence not stated", Hooks{SilentServer: true}},
 	} {
 		t.Run(c.promise+" "+c.name, func(t *testing.T) {
-			for seed := range uint64(5) {
+			for seed := range uint64(20) {
 				zone := tokyo(t)
 				w, err := New(Options{
 					Seed: 1000 + seed, Start: SiteStart(zone), Zone: zone, Site: "sim", Files: SiteFiles(4, 12),

@@ -59,7 +59,7 @@ func (s *server) boot() {
 	s.authority, s.pipeline = authority.New(s), ingest.New(s, w.opt.Zone)
 	for i := range s.dir.Gateways {
 		id := s.dir.Gateways[i].ID
-		s.machines[id] = link.NewServer(link.ServerConfig{Site: w.opt.Site, Gateway: id, Signer: w.roleKey(wire.RoleLink), Key: w.gatewayKey(id)})
+		s.machines[id] = link.NewServer(link.ServerConfig{Site: w.opt.Site, Gateway: id, Signer: w.roleKey(wire.RoleLink), Command: w.roleKey(wire.RoleCommand), Key: w.gatewayKey(id)})
 	}
 	if err := s.publish(s.dir, commitOK, nil); err != nil {
 		w.err = err

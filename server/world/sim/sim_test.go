@@ -50,7 +50,7 @@ func seeds(t *testing.T, few int) uint64 {
 
 // I1–I10, L1: days of a site under faults, every promise checked after every step.
 func TestDays(t *testing.T) {
-	first, last := uint64(1), seeds(t, 6)
+	first, last := uint64(1), seeds(t, 5)
 	if *seedFlag > 0 {
 		first, last = *seedFlag, *seedFlag
 	}
@@ -132,8 +132,8 @@ func TestRevocations(t *testing.T) {
 	revoked, offlineGrants := 0, 0
 	var linked, offline, excess time.Duration
 	for seed := range uint64(worlds) {
-		w := newWorld(t, 500+seed, 4, 48, Hooks{})
-		if err := w.Day(Plan{Badges: 300, Faults: 220, Revocations: 370}); err != nil {
+		w := newWorld(t, 500+seed, 3, 32, Hooks{})
+		if err := w.Day(Plan{Badges: 150, Faults: 180, Revocations: 395}); err != nil {
 			t.Fatal(w.Failure())
 		}
 		l, n := w.Latency().Linked()

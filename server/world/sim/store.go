@@ -32,6 +32,7 @@ type model struct {
 	findings []attempt.Finding
 	kept     map[string]bool // quarantine
 	heads    map[[2]string]policyHead
+	parts    map[[2]string]policyHead // the versions before
 	settings map[string]string
 	coverage []attempt.Coverage
 
@@ -65,13 +66,15 @@ type recordRow struct {
 type policyHead struct {
 	version uint64
 	sum     entrylog.Hash
+	bytes   []byte
+	idx     int64
 }
 
 func newModel(w *World) *model {
 	return &model{
 		w: w, fold: attempt.Fold{Zone: w.opt.Zone}, openings: map[int64]entrylog.Opening{}, chains: map[chainKey]chainState{},
 		records: map[recordKey]recordRow{}, attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{},
-		atDoor: map[string][][16]byte{}, kept: map[string]bool{}, heads: map[[2]string]policyHead{}, settings: map[string]string{},
+		atDoor: map[string][][16]byte{}, kept: map[string]bool{}, heads: map[[2]string]policyHead{}, parts: map[[2]string]policyHead{}, settings: map[string]string{},
 	}
 }
 
@@ -344,6 +347,9 @@ func (m *model) AppendFinding(f attempt.Finding, o *entrylog.Opening) (int64, er
 	f.Idx, f.StatusIdx, f.Status, f.Day = idx, idx, attempt.StatusOpen, entrylog.Day(f.AtMS, m.w.opt.Zone)
 	m.findings = append(m.findings, f)
 	m.undone(func() { m.findings = m.findings[:len(m.findings)-1] })
+	if m.w.opt.Hooks.NoRollbackCheck && f.Kind == "gateway_rolled_back" {
+		return idx, nil
+	}
 	m.events = append(m.events, invariant.Event{Kind: invariant.Finding, Gateway: gatewayID(f.Gateway), Door: doorID(f.Door), Attempt: f.Attempt, Word: f.Kind})
 	if row, known := m.attempts[f.Attempt]; known {
 		r := *row
@@ -453,10 +459,21 @@ func (m *model) AppendPolicy(gateway, part string, version uint64, bytes []byte,
 		return 0, err
 	}
 	key := [2]string{gateway, part}
-	old := m.heads[key]
-	m.heads[key] = policyHead{version, sum}
-	m.undone(func() { m.heads[key] = old })
+	old, before := m.heads[key], m.parts[key]
+	m.heads[key], m.parts[key] = policyHead{version, sum, bytes, idx}, old
+	m.undone(func() { m.heads[key], m.parts[key] = old, before })
 	return idx, nil
+}
+
+// Policy implements policypub.Ledger; of a part it keeps this version and the one before.
+func (m *model) Policy(gateway, part string, version uint64) (store.PolicyVersion, error) {
+	key := [2]string{gateway, part}
+	for _, h := range []policyHead{m.heads[key], m.parts[key]} {
+		if h.version == version && version > 0 {
+			return store.PolicyVersion{Idx: h.idx, Version: h.version, Sum: h.sum[:], Bytes: h.bytes}, nil
+		}
+	}
+	return store.PolicyVersion{}, store.ErrNotFound
 }
 
 // Setting implements policypub.Ledger.

@@ -8,7 +8,7 @@
 // What is real: firmware/link (both machines), firmware/door, firmware/access, the controller's
 // Machine, server/authority, server/ingest, server/policypub, server/directory, the entry log's leaves
 // and tree. What is modelled: the outbox's and the store's disks (disk.go, store.go), MQTT and TCP
-// (net.go), the wiring of the two app packages (gateway.go, server.go), coverage leaves and commands.
+// (net.go), the wiring of the two app packages (gateway.go, server.go) and coverage leaves.
 package sim
 
 import (
@@ -21,7 +21,6 @@ import (
 	"slices"
 	"time"
 
-	"monban/firmware/access"
 	"monban/server/directory"
 	"monban/server/policypub"
 	"monban/server/world/invariant"
@@ -68,7 +67,7 @@ type World struct {
 	counts   map[string]int
 	recent   [64]invariant.Event
 	events   int
-	issued   []command
+	issued   []ordered
 	lost     []Card          // withdrawn lately: somebody still tries them
 	rolled   map[string]bool // rollbacks that have a finding to come
 }
@@ -253,16 +252,6 @@ func (w *World) mix(e *invariant.Event) {
 }
 
 func (w *World) count(what string) { w.counts[what]++ }
-
-// Gateway finds a gateway; nil when there is none.
-func (w *World) gateway(id access.GatewayID) *gateway {
-	for _, g := range w.gateways {
-		if g.id == id {
-			return g
-		}
-	}
-	return nil
-}
 
 // Failure is how a violation is reported: enough to run it again.
 func (w *World) Failure() string {
