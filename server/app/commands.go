@@ -560,3 +560,6 @@ func (c *commands) find(tx *store.Tx, f review.Finding, x store.Command) error {
 	}
 	return nil
 }
+
+// Commands orders doors as the pages do. It is for server/world, which looks at what comes of it from both sides.
+func (a *App) Commands() web.Commands { return a.orders }
