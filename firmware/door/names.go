@@ -166,7 +166,7 @@ func Events() []Event {
 		EventReadError, EventFireRelease, EventFireClear, EventRearmed, EventModeChanged,
 		EventStrikeFailed, EventLapsed, EventLateIgnored, EventPINLocked, EventCommandAccepted,
 		EventCommandDone, EventBoot, EventShutdown, EventLinkLost, EventLinkUp, EventPolicyApplied,
-		EventClockStep, EventEpoch,
+		EventClockStep, EventEpoch, EventMainsLost, EventMainsBack, EventBatteryLow, EventBatteryOK,
 	}
 }
 

@@ -87,6 +87,17 @@ const (
 	EventPolicyApplied Event = "policy_applied"
 	EventClockStep     Event = "clock_step"
 	EventEpoch         Event = "epoch" // first record of a new epoch
+	EventMainsLost     Event = "mains_lost"
+	EventMainsBack     Event = "mains_back"
+	EventBatteryLow    Event = "battery_low"
+	EventBatteryOK     Event = "battery_ok"
+)
+
+// Details of EventBoot.
+const (
+	BootFirst   = "first"   // nothing was recorded before
+	BootClean   = "clean"   // the last start ended with EventShutdown
+	BootUnclean = "unclean" // it did not: a power cut or a crash
 )
 
 // StateName names where a door stands. The zero state is Secured: locked and closed.

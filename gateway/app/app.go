@@ -66,6 +66,7 @@ type App struct {
 	sim      *sim.HAL
 	panel    *demoPanel // nil = none
 	records  recorder
+	booted   string // how the process before this one ended, in a word of door.Boot…
 	quit     context.CancelFunc
 	linked   atomic.Bool
 	current  atomic.Pointer[access.Policy] // what the readers ask: is this a card of the site?
@@ -116,6 +117,7 @@ func (a *App) open() (err error) {
 		return err
 	}
 	a.anchor.notBefore(a.outbox.Trusted())
+	a.booted = lastEnd(a.outbox)
 	a.records = recorder{a.outbox}
 	cache, err := policycache.Open(policycache.Config{
 		Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: verifiers,
@@ -331,7 +333,7 @@ func (a *App) Run(ctx context.Context) error {
 	var back, front sync.WaitGroup
 	back.Go(func() { a.outbox.Run(late) })
 	back.Go(func() { a.uplink.Run(late) })
-	a.note(door.EventBoot, "")
+	a.note(door.EventBoot, a.booted)
 	errs := make(chan error, len(a.doors)+2)
 	for _, d := range a.doors {
 		front.Go(func() { errs <- d.Run(ctx) })
@@ -340,6 +342,7 @@ func (a *App) Run(ctx context.Context) error {
 		front.Go(func() { r.Run(ctx) })
 	}
 	front.Go(func() { a.time.run(ctx) })
+	front.Go(func() { watchPower(ctx, a.sim.Power(), a.note) })
 	if a.panel != nil {
 		front.Go(func() { errs <- a.panel.run(ctx) })
 		_, _ = fmt.Fprintf(a.opt.Out, "Panel of %s: %s\n", a.opt.Config.Gateway, a.panel.url())

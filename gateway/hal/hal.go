@@ -111,6 +111,12 @@ type Lock interface {
 	Close() error
 }
 
+// Power gathers what is sensed of a gateway's power supply; what is not fitted is nil.
+type Power struct {
+	Mains   Input // LevelActive = the mains is gone, the gateway runs on its battery
+	Battery Input // LevelActive = the battery is low
+}
+
 // Door gathers what is fitted at one door; what is not fitted is nil. An observed door (D14) has no
 // Lock.
 type Door struct {

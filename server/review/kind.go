@@ -30,6 +30,9 @@ const (
 	RecoveryUsed          Kind = "recovery_used"
 	CommandUnknown        Kind = "command_unknown"
 	CommandUnconfirmed    Kind = "command_unconfirmed"
+	UncleanBoot           Kind = "unclean_boot"
+	MainsLost             Kind = "mains_lost"
+	BatteryLow            Kind = "battery_low"
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -81,6 +84,9 @@ var catalogue = [...]Entry{
 	{RecoveryUsed, High, Elevation, 1, "finding.recovery_used"},
 	{CommandUnknown, High, Repudiation, 1, "finding.command_unknown"},
 	{CommandUnconfirmed, Medium, Elevation, 1, "finding.command_unconfirmed"},
+	{UncleanBoot, Low, DeviceFault, 3, "finding.unclean_boot"},
+	{MainsLost, Medium, DeviceFault, 1, "finding.mains_lost"},
+	{BatteryLow, Medium, DeviceFault, 1, "finding.battery_low"},
 }
 
 // Catalogue lists every kind.

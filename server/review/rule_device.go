@@ -21,3 +21,17 @@ func fireRelease(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventFire
 
 // clockStep: a gateway's clock jumped (EV-7).
 func clockStep(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventClockStep, ClockStep) }
+
+// uncleanBoot: a gateway started that had not been stopped: a power cut or a crash (DS-8).
+func uncleanBoot(f Fact, _ []Fact) (Finding, bool) {
+	if f.Detail != door.BootUnclean {
+		return Finding{}, false
+	}
+	return on(f, door.EventBoot, UncleanBoot)
+}
+
+// mainsLost: a gateway runs on its battery (DS-8).
+func mainsLost(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventMainsLost, MainsLost) }
+
+// batteryLow: and soon on nothing (DS-8).
+func batteryLow(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventBatteryLow, BatteryLow) }

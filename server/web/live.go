@@ -301,6 +301,8 @@ var eventTones = map[door.Event]struct {
 	door.EventInsideOpen: {ToneNote, "open"}, door.EventRequestExit: {ToneQuiet, "exit"},
 	door.EventLapsed: {ToneWarn, "stop"}, door.EventLinkLost: {ToneLost, "unlinked"},
 	door.EventLinkUp: {ToneGood, "linked"}, door.EventClockStep: {ToneNote, "clock"},
+	door.EventMainsLost: {ToneWarn, "fault"}, door.EventMainsBack: {ToneGood, "check"},
+	door.EventBatteryLow: {ToneAlarm, "fault"}, door.EventBatteryOK: {ToneGood, "check"},
 }
 
 // personless events are about a door or gateway alone.

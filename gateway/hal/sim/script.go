@@ -31,6 +31,7 @@ tamper DOOR on|off | fire DOOR on|off
 strike DOOR fail|ok                         the lock output stops obeying
 reader DOOR SIDE lost|back
 link down|up
+mains lost|back | battery low|ok
 state DOOR                                  answers with what one sees
 status                                      answers link=up|down pending=RECORDS
 quit`
@@ -53,6 +54,18 @@ func (h *HAL) Do(line string) (reply string, err error) {
 			return "", err
 		}
 		return "", h.SetLink(up)
+	case "mains":
+		lost, err := choice(args, "lost", "back")
+		if err == nil {
+			h.mains.setOn(lost)
+		}
+		return "", err
+	case "battery":
+		low, err := choice(args, "low", "ok")
+		if err == nil {
+			h.cell.setOn(low)
+		}
+		return "", err
 	case "status":
 		if h.cfg.Status == nil {
 			return "", errors.New("no status here")

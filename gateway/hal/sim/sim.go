@@ -67,6 +67,8 @@ type Edge struct {
 type HAL struct {
 	cfg   Config
 	doors []*Door
+	mains *input
+	cell  *input // the battery
 
 	mu        sync.Mutex // guards what follows
 	trace     *os.File
@@ -85,6 +87,7 @@ func New(cfg Config) (*HAL, error) {
 		return nil, errors.New("simulator: no anchor")
 	}
 	h := &HAL{cfg: cfg, link: true}
+	h.mains, h.cell = newInput(h), newInput(h)
 	if cfg.Trace != "" {
 		f, err := os.OpenFile(cfg.Trace, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -112,6 +115,9 @@ func (h *HAL) Door(id string) (hal.Door, error) {
 	}
 	return d.devices(), nil
 }
+
+// Power gives what is sensed of the power supply.
+func (h *HAL) Power() hal.Power { return hal.Power{Mains: h.mains, Battery: h.cell} }
 
 func (h *HAL) door(id string) *Door {
 	i := slices.IndexFunc(h.doors, func(d *Door) bool { return d.cfg.ID == id })
@@ -156,7 +162,7 @@ func (h *HAL) Close() error {
 	}
 	h.closed = true
 	h.mu.Unlock()
-	var errs []error
+	errs := []error{h.mains.Close(), h.cell.Close()}
 	for _, d := range h.doors {
 		errs = append(errs, d.close())
 	}
