@@ -24,11 +24,15 @@ const (
 
 // writers are the programs that a started binary can be. Each works until it is killed or an error ends it.
 var writers = map[string]func(folder string) error{
-	"outbox":      writeOutbox,
-	"store":       writeStore,
-	"policycache": writePolicies,
-	"gateway":     writeGatewaySide,
-	"server":      writeServerSide,
+	"outbox":       writeOutbox,
+	"store":        writeStore,
+	"policycache":  writePolicies,
+	"gateway":      writeGatewaySide,
+	"server":       writeServerSide,
+	"layer":        serveLayer,
+	"outbox-once":  writeOutboxOnce,
+	"store-once":   writeStoreOnce,
+	"store-closed": writeStoreClosed,
 }
 
 func TestMain(m *testing.M) {
@@ -138,6 +142,17 @@ func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 	_ = p.cmd.Wait() // it was killed, or ended with an error that stands in stderr
+}
+
+// finish waits for the end of a writer that ends by itself; an error says that it died or hangs.
+func (p *process) finish(limit time.Duration) error {
+	select {
+	case <-p.ended:
+		return p.cmd.Wait()
+	case <-time.After(limit):
+		p.kill()
+		return fmt.Errorf("has not ended within %s", limit)
+	}
 }
 
 // waitReady waits until the writer has set up its folder.
