@@ -63,9 +63,9 @@ bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
 power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store, policy cache (root and loop devices needed)
 	MONBAN_CUTS=$${MONBAN_CUTS:-600} $(GO) test -count=1 -v -timeout 40m -run 'TestPowerCuts' ./server/world/faults
 
-faults: need-cc ## 300 kills a side of outbox and store with their link, full disks, failing I/O, damaged files
-	MONBAN_KILLS=$${MONBAN_KILLS:-300} $(GO) test -count=1 -v -timeout 40m -skip 'TestPowerCuts' ./server/world/faults
-
+faults: need-cc ## kills of outbox, store and both sides of the link, full disks, failing I/O, damaged files
+	MONBAN_KILLS=$${MONBAN_KILLS:-270} MONBAN_FILLS=$${MONBAN_FILLS:-20} MONBAN_IOFAULTS=$${MONBAN_IOFAULTS:-100} MONBAN_FLIPS=$${MONBAN_FLIPS:-5000} \
+		$(GO) test -count=1 -v -timeout 40m -skip 'TestPowerCuts' ./server/world/faults
 soak: need-cc ## the large forms: make soak PART=3/20 runs one part of 10,000 kills a side, 10,000 power cuts, …
 	@GO="$(GO)" scripts/soak $(PART)
 soak-report: ## merge the parts of this commit into docs/reports/soak-DATE.md

@@ -339,9 +339,14 @@ func TestSalvage(t *testing.T) {
 func TestSpoiltMetaPage(t *testing.T) {
 	t.Parallel()
 	data, want := filled(t)
-	for page := range 2 {
+	for i := range 4 {
+		page := i % 2
 		bad := bytes.Clone(data)
-		bad[page*4096+pageHead+20] ^= 1
+		if i < 2 {
+			bad[page*4096+pageHead+20] ^= 1
+		} else { // a write that went to the wrong place
+			copy(bad[page*4096:page*4096+4096], data[(1-page)*4096:])
+		}
 		path := filepath.Join(t.TempDir(), "outbox.db")
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)

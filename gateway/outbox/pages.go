@@ -91,6 +91,11 @@ func readMeta(r io.ReaderAt, off, size int64) ([]byte, error) {
 		int64(binary.LittleEndian.Uint32(m[8:])) != size || binary.LittleEndian.Uint64(m[metaLen-8:]) != h.Sum64() {
 		return nil, errPage
 	}
+	// Commits take the two pages in turn. One that lies in the other's place was written there by a fault: over the
+	// newest commit, whose records would be missing in silence.
+	if binary.LittleEndian.Uint64(m[48:])%2 != uint64(off/size) {
+		return nil, errPage
+	}
 	return m, nil
 }
 
