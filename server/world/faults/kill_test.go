@@ -188,10 +188,9 @@ func (p *pair) drain() (head uint64, hash wire.Hash) {
 		proc := p.running[0]
 		p.mu.Unlock()
 		proc.mu.Lock()
-		for i, line := range proc.lines {
+		for _, line := range proc.lines {
 			f := strings.Fields(line)
 			if len(f) == 4 && f[0] == "drained" {
-				proc.lines = proc.lines[:i] // only repetitions follow
 				proc.mu.Unlock()
 				raw, err := hex.DecodeString(f[3])
 				if _, err2 := fmt.Sscan(f[2], &head); err != nil || err2 != nil {
