@@ -78,9 +78,15 @@ type gatewaySpec struct {
 // newSite prepares keys, certificates, database, directory and gateway identities; starts nothing.
 func newSite(t *testing.T, csv map[string]string, gateways []gatewaySpec) *site {
 	t.Helper()
+	return newSiteAt(t, "127.0.0.1", csv, gateways)
+}
+
+// newSiteAt is newSite with the broker at another address of this machine.
+func newSiteAt(t *testing.T, host string, csv map[string]string, gateways []gatewaySpec) *site {
+	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), http: freePort(t), mqtt: freePort(t), gateways: map[string]*process{}, logs: &lockedBuffer{}}
-	conf := fmt.Sprintf("site = \"e2e\"\ntime_zone = \"Asia/Tokyo\"\ndata_dir = %q\n\n[mqtt]\nlisten = \"127.0.0.1:%d\"\n\n[http]\nlisten = \"127.0.0.1:%d\"\n",
-		filepath.Join(s.dir, "server"), s.mqtt, s.http)
+	conf := fmt.Sprintf("site = \"e2e\"\ntime_zone = \"Asia/Tokyo\"\ndata_dir = %q\n\n[mqtt]\nlisten = \"%s:%d\"\n\n[http]\nlisten = \"127.0.0.1:%d\"\n\n[ca]\nnames = [%q]\n",
+		filepath.Join(s.dir, "server"), host, s.mqtt, s.http, host)
 	s.write("server.toml", conf)
 	s.run("setup", "--config", s.path("server.toml"))
 	if err := os.MkdirAll(s.path("csv"), 0o700); err != nil {
@@ -95,8 +101,8 @@ func newSite(t *testing.T, csv map[string]string, gateways []gatewaySpec) *site 
 		if err := os.MkdirAll(s.path(g.id), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		text := fmt.Sprintf("gateway = %q\nsite = \"e2e\"\nserver = \"tls://127.0.0.1:%d\"\nidentity_dir = %q\ndata_dir = %q\n\n%s",
-			g.id, s.mqtt, s.path(g.id+"-identity"), s.path(g.id), strings.Join(g.doors, "\n"))
+		text := fmt.Sprintf("gateway = %q\nsite = \"e2e\"\nserver = \"tls://%s:%d\"\nidentity_dir = %q\ndata_dir = %q\n\n%s",
+			g.id, host, s.mqtt, s.path(g.id+"-identity"), s.path(g.id), strings.Join(g.doors, "\n"))
 		s.write(g.id+".toml", text)
 	}
 	t.Cleanup(func() {
@@ -168,7 +174,12 @@ type process struct {
 
 func (s *site) start(program string, args ...string) *process {
 	s.t.Helper()
-	cmd := exec.Command(filepath.Join(binDir, program), args...)
+	return s.launch(exec.Command(filepath.Join(binDir, program), args...))
+}
+
+// launch starts a command whose process is the program itself.
+func (s *site) launch(cmd *exec.Cmd) *process {
+	s.t.Helper()
 	cmd.Stdout, cmd.Stderr = s.logs, s.logs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
