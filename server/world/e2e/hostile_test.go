@@ -478,14 +478,7 @@ func (h *hostile) compare(people, revoked int) {
 func (s *site) ordered() {
 	s.t.Helper()
 	next := map[string]uint64{}
-	for _, l := range s.log() {
-		if l.Kind != "record" {
-			continue
-		}
-		var rec recordBody
-		if err := json.Unmarshal(l.Body, &rec); err != nil {
-			s.t.Fatal(err)
-		}
+	for _, rec := range s.records() {
 		key := rec.Body.Gateway + "/" + rec.Body.Epoch
 		if rec.Body.Seq != next[key]+1 {
 			s.t.Errorf("I3: %s: record %d follows %d", key, rec.Body.Seq, next[key])
@@ -500,4 +493,21 @@ func (s *site) ordered() {
 		}
 		seen[g] = true
 	}
+}
+
+// records are the gateways' records in the order of the log.
+func (s *site) records() []recordBody {
+	s.t.Helper()
+	var out []recordBody
+	for _, l := range s.log() {
+		if l.Kind != "record" {
+			continue
+		}
+		var rec recordBody
+		if err := json.Unmarshal(l.Body, &rec); err != nil {
+			s.t.Fatal(err)
+		}
+		out = append(out, rec)
+	}
+	return out
 }
