@@ -71,6 +71,16 @@ soak: need-cc ## the large forms: make soak PART=3/20 runs one part of 10,000 ki
 soak-report: ## merge the parts of this commit into docs/reports/soak-DATE.md
 	@scripts/soak-report $(COMMIT)
 
+mqtt: need-cc ## large forms of the MQTT tests: corpus and random packets, 100,000 records on a lossy link, 10,000 link flaps, hostile broker
+	MONBAN_MQTT_SECONDS=$${MONBAN_MQTT_SECONDS:-60} $(GO) test -count=1 -v -timeout 20m -run 'Matrix|Malformed|Random|HalfOpen|Slow|Evicted' ./server/broker
+	MONBAN_LOSSY=$${MONBAN_LOSSY:-100000} $(GO) test -count=1 -v -timeout 60m -run 'LossyLink' ./server/world
+	MONBAN_FLAPS=$${MONBAN_FLAPS:-10000} MONBAN_RESTARTS=$${MONBAN_RESTARTS:-1000} MONBAN_HOSTILE_SECONDS=$${MONBAN_HOSTILE_SECONDS:-5} $(GO) test -count=1 -v -timeout 90m -run 'LinkFlaps|BrokerRestarts|HostileBroker|NetworkFaults' ./server/world/e2e
+chaos: need-cc ## 5 minutes of faults every 2 s on real processes with 20 gateways, embedded broker and Mosquitto
+	MONBAN_CHAOS=$${MONBAN_CHAOS:-300} $(GO) test -count=1 -v -timeout 60m -run 'TestChaos' ./server/world/e2e
+storm: need-cc ## 500 gateways lose the server at once and come back
+	MONBAN_STORM=$${MONBAN_STORM:-500} $(GO) test -count=1 -v -timeout 20m -run 'TestReconnectStorm' ./server/world
+.PHONY: mqtt chaos storm
+
 lint: need-cc ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
