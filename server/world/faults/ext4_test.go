@@ -44,7 +44,7 @@ func makeDisk(t *testing.T, size int64) (*disk, error) {
 		return nil, errors.New("mounting needs root")
 	}
 	dir := imageFolder(t, size)
-	d := &disk{t: t, image: filepath.Join(dir, "image"), folder: filepath.Join(dir, "mnt")}
+	d := &disk{t: t, image: filepath.Join(dir, "image"), folder: filepath.Join(dir, "below")}
 	f, err := os.OpenFile(d.image, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,8 @@ import (
 // A layer is a file system that passes everything on to a folder and fails one call of its choice. It is a process
 // of its own: with bbolt's or SQLite's mapped files in the same process, a page fault could wait for itself.
 // Lines that it takes: "arm OP N FAULT" fails the Nth call from now on of write, fsync or read; "disarm"
-// ends that and answers with how many calls there were and where the fault hit.
+// ends that and answers with how many calls there were and where the fault hit; "delay MS" makes each fsync wait
+// before it is passed on.
 
 // Faults of a call.
 const (
@@ -69,6 +70,7 @@ type layer struct {
 	// Go go on after a part, so that a single failure would be healed before anybody was told.
 	after string
 	again string // with which fault
+	delay time.Duration
 }
 
 func (l *layer) command(f []string) string {
@@ -80,6 +82,11 @@ func (l *layer) command(f []string) string {
 		l.op, l.fault = f[1], f[3]
 		l.n, _ = strconv.Atoi(f[2]) // 0, which never comes, when it is no number
 		return "armed"
+	}
+	if len(f) == 2 && f[0] == "delay" {
+		ms, _ := strconv.Atoi(f[1])
+		l.delay = time.Duration(ms) * time.Millisecond
+		return "delayed"
 	}
 	return answer
 }
@@ -187,6 +194,10 @@ func (f *layerFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	if fault := f.layer.fails("fsync", f.name); fault != "" {
 		return errnoOf(fault)
 	}
+	f.layer.mu.Lock()
+	delay := f.layer.delay
+	f.layer.mu.Unlock()
+	time.Sleep(delay)
 	return f.handle.Fsync(ctx, flags)
 }
 
@@ -201,24 +212,26 @@ type faultLayer struct {
 
 func newLayer(t *testing.T) *faultLayer {
 	t.Helper()
+	dir := imageFolder(t, 64<<20)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "below"), 0o700), os.Mkdir(filepath.Join(dir, "mnt"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	l := startLayer(t, dir)
+	t.Cleanup(l.stop)
+	return l
+}
+
+// startLayer starts a layer between dir/below and dir/mnt.
+func startLayer(t *testing.T, dir string) *faultLayer {
+	t.Helper()
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		skipLoudly(t, "FUSE", err)
 	} else {
 		_ = f.Close()
 	}
-	dir := imageFolder(t, 64<<20)
 	l := &faultLayer{t: t, below: filepath.Join(dir, "below"), mnt: filepath.Join(dir, "mnt")}
-	if err := errors.Join(os.Mkdir(l.below, 0o700), os.Mkdir(l.mnt, 0o700)); err != nil {
-		t.Fatal(err)
-	}
 	l.p = startWriter(t, "layer", dir)
-	t.Cleanup(func() {
-		if err := unix.Unmount(l.mnt, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
-			t.Errorf("unmount %s: %v", l.mnt, err)
-		}
-		l.p.kill()
-	})
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		l.p.mu.Lock()
 		ready := l.p.ready
 		l.p.mu.Unlock()
@@ -231,9 +244,18 @@ func newLayer(t *testing.T) *faultLayer {
 		default:
 		}
 		if time.Now().After(end) {
+			l.stop()
 			t.Fatal("the FUSE layer does not get ready")
 		}
 	}
+}
+
+// stop takes the layer away.
+func (l *faultLayer) stop() {
+	if err := unix.Unmount(l.mnt, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+		l.t.Errorf("unmount %s: %v", l.mnt, err)
+	}
+	l.p.kill()
 }
 
 // ask sends a command and waits for its answer.

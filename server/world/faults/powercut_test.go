@@ -80,6 +80,66 @@ func cutLoop(t *testing.T, l ledger, cuts int, seed uint64) {
 	report(t, seed, "%d power cuts, %d reports of durability before them, %d comparisons after, 0 lost", cuts, told, compared)
 }
 
+// I1, I4: the same with every fsync 50 ms late, through a FUSE layer above the ext4. "Only what was read before the
+// cut counts" would also excuse a report that comes a millisecond too early: here it comes 50 ms too early.
+func TestPowerCutsUnderSlowSync(t *testing.T) {
+	cuts := count(t, "MONBAN_CUTS", 12)/40 + 1
+	n := seed(t)
+	for i, l := range []ledger{newOutboxLedger(), newStoreLedger()} {
+		t.Run(l.writer(), func(t *testing.T) {
+			t.Parallel()
+			slowCuts(t, l, cuts, n+uint64(i))
+		})
+	}
+}
+
+func slowCuts(t *testing.T, l ledger, cuts int, seed uint64) {
+	d := newDisk(t, 64<<20)
+	rng := rand.New(rand.NewPCG(seed, 7))
+	dir := filepath.Dir(d.folder)
+	if err := os.Mkdir(filepath.Join(dir, "mnt"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder := newFolder(t, d, "", 0)
+	p := startWriter(t, l.writer(), folder) // sets the folder up, at full speed
+	p.waitReady(t)
+	p.kill()
+	if _, err := p.tell(l); err != nil {
+		t.Fatal(err)
+	}
+	markSetUp(t, d, folder)
+	told, compared := 0, 0
+	for c := range cuts {
+		layer := startLayer(t, dir)
+		t.Cleanup(layer.stop) // once more does no harm; the disk cannot be unmounted below it
+		if got := layer.ask("delay 50"); got != "delayed" {
+			layer.stop()
+			t.Fatalf("the layer answers %q", got)
+		}
+		p := startWriter(t, l.writer(), filepath.Join(layer.mnt, filepath.Base(folder)))
+		p.waitReady(t)
+		time.Sleep(time.Duration(100+rng.IntN(300)) * time.Millisecond)
+		p.stopCounting()
+		d.cut()
+		p.kill()
+		layer.stop()
+		d.remount()
+		n, err := p.tell(l)
+		if err == nil {
+			told += n
+			n, err = l.check(folder)
+			compared += n
+		}
+		if err != nil {
+			t.Fatalf("SEED=%d cut %d: %v", seed, c, err)
+		}
+	}
+	if told < cuts {
+		t.Errorf("only %d things were reported durable in %d cuts: the writer hardly worked", told, cuts)
+	}
+	report(t, seed, "%d power cuts, each fsync 50ms late, %d reports of durability before them, %d comparisons after, 0 lost", cuts, told, compared)
+}
+
 // newFolder removes the old folder and makes the next, durably.
 func newFolder(t *testing.T, d *disk, old string, n int) string {
 	t.Helper()
