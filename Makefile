@@ -66,6 +66,10 @@ power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store,
 faults: need-cc ## kills of outbox, store and both sides of the link, full disks, failing I/O, damaged files
 	MONBAN_KILLS=$${MONBAN_KILLS:-270} MONBAN_FILLS=$${MONBAN_FILLS:-20} MONBAN_IOFAULTS=$${MONBAN_IOFAULTS:-100} MONBAN_FLIPS=$${MONBAN_FLIPS:-5000} \
 		$(GO) test -count=1 -v -timeout 40m -skip 'TestPowerCuts' ./server/world/faults
+
+commands: need-cc ## 1,000 genuine commands and 40,000 hostile ones over the broker, with the times
+	MONBAN_COMMANDS=$${MONBAN_COMMANDS:-1000} $(GO) test -count=1 -v -timeout 20m -run 'TestCommandsOverTheBroker' ./server/world
+
 soak: need-cc ## the large forms: make soak PART=3/20 runs one part of 10,000 kills a side, 10,000 power cuts, …
 	@GO="$(GO)" scripts/soak $(PART)
 soak-report: ## merge the parts of this commit into docs/reports/soak-DATE.md
@@ -98,4 +102,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults soak soak-report sim
+.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults soak soak-report sim commands
