@@ -70,6 +70,9 @@ faults: need-cc ## kills of outbox, store and both sides of the link, full disks
 commands: need-cc ## 1,000 genuine commands and 40,000 hostile ones over the broker, with the times
 	MONBAN_COMMANDS=$${MONBAN_COMMANDS:-1000} $(GO) test -count=1 -v -timeout 20m -run 'TestCommandsOverTheBroker' ./server/world
 
+restart: need-cc ## first decision after kill -9 with 100,000 cards; recovery cards while the server is away (2 minutes)
+	MONBAN_RESTART=1 $(GO) test -count=1 -v -timeout 10m -run 'TestRecoveryWithTheServerAway' ./server/world/e2e
+
 soak: need-cc ## the large forms: make soak PART=3/20 runs one part of 10,000 kills a side, 10,000 power cuts, …
 	@GO="$(GO)" scripts/soak $(PART)
 soak-report: ## merge the parts of this commit into docs/reports/soak-DATE.md
@@ -102,4 +105,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults soak soak-report sim commands
+.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults restart soak soak-report sim commands

@@ -370,7 +370,7 @@ func BenchmarkDayLog(b *testing.B) {
 	}
 }
 
-// I10: a quiet time is told from a dead logger. A silence of more than a minute is a gap of its day,
+// I10, OP-1: a quiet time is told from a dead logger. A silence of more than a minute is a gap of its day,
 // while it lasts without an end; nobody's silence before the server listened is claimed to be quiet.
 func TestGaps(t *testing.T) {
 	d := newDesk(t)
