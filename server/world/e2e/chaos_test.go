@@ -31,7 +31,7 @@ type chaos struct {
 // with the embedded broker and half with Mosquitto.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	seconds, gateways := environment(t, "MONBAN_CHAOS", 12), 20
+	seconds, gateways := environment(t, "MONBAN_CHAOS", 8), 20
 	if seconds < 60 {
 		gateways = 4
 	}

@@ -14,7 +14,7 @@ import (
 func TestBrokerRestarts(t *testing.T) {
 	t.Parallel()
 	const gateways, fc = 3, 22
-	restarts := environment(t, "MONBAN_RESTARTS", 10)
+	restarts := environment(t, "MONBAN_RESTARTS", 5)
 	var doors []doorSpec
 	for i := range gateways {
 		doors = append(doors, doorSpec{fmt.Sprintf("d%d", i), fmt.Sprintf("gw-%d", i), "none"})
