@@ -8,7 +8,7 @@ import (
 // Names of system leaves. Each has a fixed list of fields (SystemFields).
 const (
 	SystemGenesis    = "genesis"            // first leaf of every log
-	SystemSuccession = "succession"         // second leaf of a log that follows a restored one (D22)
+	SystemSuccession = "succession"         // first leaf of a log that follows a restored one (D22), see Succession
 	SystemPolicy     = "policy_hash"        // a compiled policy came into force (D16)
 	SystemKeys       = "keys"               // a keys note came into force (D18)
 	SystemContext    = "checkpoint_context" // software and schema that sign from here on
@@ -25,7 +25,7 @@ func SystemFields(name string) []string {
 	case SystemGenesis:
 		return []string{"origin", "zone"} // checkpoint origin; time zone of days and fiscal years
 	case SystemSuccession:
-		return []string{"origin", "size", "root", "from", "to", "why"}
+		return []string{"origin", "before", "size", "root", "known", "known_root", "known_sig", "from", "to", "since", "why"}
 	case SystemPolicy:
 		return []string{"gateway", "part", "version", "sum"}
 	case SystemKeys:

@@ -25,6 +25,7 @@ type Result struct {
 	Checkpoints int64
 	Openings    int64 // openings decrypted and checked against their commitments
 	Erased      int64 // openings whose key is no longer in the key store
+	Successions []Succession
 }
 
 // MaxFindings bounds Result.Findings: nobody reads more, and a destroyed table must not fill memory.
@@ -65,6 +66,13 @@ type Verifier struct {
 func NewVerifier(log note.Verifier, r *Result) *Verifier {
 	return &Verifier{log: log, result: r, broken: -1}
 }
+
+// Follow has the checkpoints that come now checked against the key of the log that took over here.
+func (v *Verifier) Follow(log note.Verifier) { v.log = log }
+
+// Root is the root of the leaves taken so far, as far as checkpoints have told which bodies are the
+// logged ones; ok is false when a leaf is missing or changed.
+func (v *Verifier) Root() (root Hash, ok bool) { return v.bodies.Root(), v.broken < 0 && !v.split }
 
 // Next is the index the next leaf must have.
 func (v *Verifier) Next() int64 { return v.next }

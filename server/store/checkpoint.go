@@ -63,7 +63,7 @@ func (s *Store) compareAnchor() {
 
 func (s *Store) compareHeads() error {
 	r := Reader{q: s.conn}
-	newest, stored, err := r.newestCheckpoint()
+	newest, stored, err := r.newestCheckpoint(s.since)
 	if err != nil {
 		return err
 	}
@@ -131,9 +131,10 @@ func (s *Store) compare(r Reader, who string, size int64, root tlog.Hash) error 
 
 func (s *Store) publishCheckpoint(note string) { s.checkpoint.Store(&note) }
 
-// newestCheckpoint gives the newest stored note and how many there are (at most 2 are counted).
-func (r Reader) newestCheckpoint() (note string, count int, err error) {
-	rows, err := r.query(`SELECT note FROM checkpoint ORDER BY size DESC LIMIT 2`)
+// newestCheckpoint gives the newest stored note of more than above leaves and how many of them there are (at
+// most 2 are counted).
+func (r Reader) newestCheckpoint(above int64) (note string, count int, err error) {
+	rows, err := r.query(`SELECT note FROM checkpoint WHERE size > ? ORDER BY size DESC LIMIT 2`, above)
 	if err != nil {
 		return "", 0, fmt.Errorf("read checkpoints: %w", err)
 	}

@@ -97,6 +97,7 @@ type Store struct {
 	tree    entrylog.Tree
 	chains  map[chainKey]chainState // committed
 	latched error
+	since   int64 // leaf from which on the log's present key signs: its succession; -1 = from the first
 
 	mu        sync.Mutex
 	head      entrylog.Tree // mu; copy of the committed tree
@@ -213,7 +214,7 @@ func open(path string, opt Options) (*Store, error) {
 	s := &Store{
 		path: path, opt: opt, fold: attempt.Fold{Zone: opt.Zone},
 		quit: make(chan struct{}), dirty: make(chan struct{}, 1), ended: make(chan struct{}), failed: make(chan struct{}),
-		chains: map[chainKey]chainState{},
+		chains: map[chainKey]chainState{}, since: -1,
 	}
 	if err := s.start(); err != nil {
 		s.closePools()
@@ -330,8 +331,12 @@ func (s *Store) load() error {
 	if z := g.Value("zone"); z != s.opt.Zone.String() {
 		return fmt.Errorf("the log counts days in %s, not in %s", z, s.opt.Zone)
 	}
-	if o := g.Value("origin"); s.opt.Log != nil && o != s.opt.Log.Name() {
-		return fmt.Errorf("the log is %q, the log key signs %q", o, s.opt.Log.Name())
+	origin, err := s.origin(r, g.Value("origin"))
+	if err != nil {
+		return err
+	}
+	if s.opt.Log != nil && origin != s.opt.Log.Name() {
+		return fmt.Errorf("the log is %q, the log key signs %q", origin, s.opt.Log.Name())
 	}
 	if err := s.checkTail(r); err != nil {
 		return err

@@ -18,6 +18,9 @@ import (
 // VerifyOptions of a verification.
 type VerifyOptions struct {
 	Log note.Verifier // public half of the log key; required
+	// Before are the keys of logs that this one follows, in any order: the leaves before a succession
+	// were signed with them.
+	Before []note.Verifier
 	// Keys, when given, has every opening decrypted and compared with its leaf's commitment, as far as
 	// its key is still there. Without it, openings are checked for presence, year and class only.
 	Keys *keystore.KeyStore
@@ -59,7 +62,7 @@ func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (res entrylog.
 	if err := verifySchema(ctx, tx, &res); err != nil {
 		return res, err
 	}
-	zone, fault, err := logZone(ctx, tx, opt.Log)
+	zone, fault, err := logZone(ctx, tx, opt.Log, opt.Before)
 	if err != nil {
 		return res, err
 	}
@@ -102,7 +105,7 @@ func integrityCheck(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error
 // logZone reads the time zone out of the genesis leaf, which the tree covers like every other. A genesis
 // leaf that is gone or is not what was hashed is a finding, and nothing else can be judged without it:
 // then fault says so and zone is nil. A log of another key is an error: it could not be checked.
-func logZone(ctx context.Context, tx *sql.Tx, log note.Verifier) (zone *time.Location, fault string, err error) {
+func logZone(ctx context.Context, tx *sql.Tx, log note.Verifier, before []note.Verifier) (zone *time.Location, fault string, err error) {
 	var body, hashes []byte
 	err = tx.QueryRowContext(ctx, `SELECT body, hashes FROM log_leaf WHERE idx = 0`).Scan(&body, &hashes)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -118,13 +121,23 @@ func logZone(ctx context.Context, tx *sql.Tx, log note.Verifier) (zone *time.Loc
 	if err != nil || g.Name != entrylog.SystemGenesis {
 		return nil, "the log does not begin with a genesis leaf", nil
 	}
-	if o := g.Value("origin"); o != log.Name() {
+	if o := g.Value("origin"); keyOf(o, log, before) == nil {
 		return nil, "", fmt.Errorf("the log is %q, the given key is that of %q", o, log.Name())
 	}
 	if zone, err = time.LoadLocation(g.Value("zone")); err != nil {
 		return nil, "", fmt.Errorf("genesis leaf: %w", err)
 	}
 	return zone, "", nil
+}
+
+// keyOf gives the key of the log with this origin, nil when it is not at hand.
+func keyOf(origin string, log note.Verifier, before []note.Verifier) note.Verifier {
+	for _, v := range append([]note.Verifier{log}, before...) {
+		if v != nil && v.Name() == origin {
+			return v
+		}
+	}
+	return nil
 }
 
 type schemaObject struct{ kind, name, text string }

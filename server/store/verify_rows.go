@@ -8,6 +8,8 @@ import (
 	"math"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/attempt"
@@ -123,6 +125,9 @@ type check struct {
 	status   map[int64]*findingState
 	openings int64
 	years    yearCache
+	log      note.Verifier
+	before   []note.Verifier
+	origin   string // of the log that signs where the check stands
 	parsed   entrylog.Parsed
 	body     wire.Record
 }
@@ -146,7 +151,7 @@ func (y *yearCache) of(ms int64, zone *time.Location) int {
 func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Location, res *entrylog.Result) (*check, error) {
 	c := &check{
 		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, fold: attempt.Fold{Zone: zone},
-		tree: entrylog.NewVerifier(opt.Log, res),
+		tree: entrylog.NewVerifier(opt.Log, res), log: opt.Log, before: opt.Before,
 		open: map[[16]byte]*line{}, chains: map[chainKey]*chainCheck{}, status: map[int64]*findingState{},
 	}
 	return c, c.openCursors()
@@ -259,6 +264,9 @@ func (c *check) run() error {
 			return err
 		}
 		if err := c.takeCheckpoints(idx); err != nil {
+			return err
+		}
+		if err := c.whoSigns(idx, body); err != nil {
 			return err
 		}
 		c.tree.Leaf(idx, entrylog.Kind(kind), body, hashes)
@@ -539,6 +547,7 @@ func (c *check) finding(idx int64, y *entrylog.System) error {
 
 // finish compares everything that is only known at the end.
 func (c *check) finish() error {
+	c.lastSigner()
 	if err := c.takeCheckpoints(math.MaxInt64); err != nil {
 		return err
 	}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"monban/server/entrylog"
+)
+
+// successionKey is the setting that says at which leaf the last succession stands. It only saves a walk
+// through the log: what counts is the leaf, and verify finds all of them by itself.
+const successionKey = "log_succession"
+
+// origin gives the name of the log that signs now, first being that of the genesis leaf, and sets since.
+func (s *Store) origin(r Reader, first string) (string, error) {
+	text, err := r.Setting(successionKey)
+	if errors.Is(err, ErrNotFound) {
+		return first, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	idx, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("setting %s: %w", successionKey, err)
+	}
+	leaf, err := r.Leaf(idx)
+	if err != nil {
+		return "", fmt.Errorf("succession leaf %d: %w", idx, err)
+	}
+	y, err := entrylog.ParseSystem(leaf.Body)
+	if err != nil || y.Name != entrylog.SystemSuccession {
+		return "", fmt.Errorf("leaf %d is no succession leaf", idx)
+	}
+	s.since = idx
+	return y.Value("origin"), nil
+}
+
+// Head is where a log ends.
+type Head struct {
+	Size       int64
+	Root       entrylog.Hash
+	Checkpoint string // newest stored checkpoint note, "" when there is none
+	LastMS     int64  // server time of the newest leaf, UTC ms
+}
+
+// Head gives where the committed log ends.
+func (s *Store) Head(ctx context.Context) (h Head, err error) {
+	err = s.Read(ctx, func(r *ReadTx) error {
+		if h.Size, err = r.LogSize(); err != nil {
+			return err
+		}
+		tree, err := entrylog.Load(h.Size, r.hashes)
+		if err != nil {
+			return err
+		}
+		h.Root = tree.Root()
+		if h.Checkpoint, _, err = r.newestCheckpoint(-1); err != nil {
+			return err
+		}
+		leaf, err := r.Leaf(h.Size - 1) // there is a genesis leaf at least
+		if err != nil {
+			return err
+		}
+		p, err := entrylog.Parse(leaf.Body)
+		h.LastMS = p.AtMS()
+		return err
+	})
+	return h, err
+}
+
+// Succeed ends the log of the database at path, which no server uses, and begins the next one with a
+// succession leaf (D22). next is told where the restored log ends and gives the leaf, what it commits
+// to, and what else is written in the same transaction (may be nil). Nothing is signed here: that does the
+// next Open, with the new log's key. Interrupted, it has either happened or not.
+func Succeed(ctx context.Context, path string, opt Options, next func(Head) (entrylog.Succession, *entrylog.Opening, func(*Tx) error, error)) error {
+	opt.Signer, opt.Log = nil, nil // the old log signs nothing any more
+	s, err := Open(path, opt)
+	if err != nil {
+		return err
+	}
+	err = s.succeed(ctx, next)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return fmt.Errorf("database %s: succession: %w", path, oneLine(err))
+	}
+	return nil
+}
+
+func (s *Store) succeed(ctx context.Context, next func(Head) (entrylog.Succession, *entrylog.Opening, func(*Tx) error, error)) error {
+	h, err := s.Head(ctx)
+	if err != nil {
+		return err
+	}
+	to, opening, also, err := next(h)
+	if err != nil {
+		return err
+	}
+	leaf, err := to.Leaf()
+	if err != nil {
+		return err
+	}
+	return s.Write(ctx, func(tx *Tx) error {
+		if tx.tree.Size() != to.Size || tx.tree.Root() != to.Root {
+			return errors.New("the log is not the one that was looked at")
+		}
+		idx, err := tx.AppendSystem(leaf, opening)
+		if err != nil {
+			return err
+		}
+		if err := tx.SetSetting(successionKey, strconv.FormatInt(idx, 10)); err != nil {
+			return err
+		}
+		if err := tx.endSessions(); err != nil {
+			return err
+		}
+		if also == nil {
+			return nil
+		}
+		return also(tx)
+	})
+}
+
+// endSessions ends everybody's: one that was ended after the backup would be good again.
+func (tx *Tx) endSessions() error {
+	_, err := tx.exec(`DELETE FROM session`)
+	return err
+}
+
+// whoSigns follows the logs that succeed each other: checkpoints are checked against the key of the log
+// that signed there, and a succession leaf against the leaves before it.
+func (c *check) whoSigns(idx int64, body []byte) error {
+	kind, err := entrylog.KindOf(body)
+	if err != nil || kind != entrylog.KindSystem {
+		return nil // told by the tree
+	}
+	y, err := entrylog.ParseSystem(body)
+	if err != nil {
+		return nil // told when the leaf is taken apart
+	}
+	switch {
+	case y.Name == entrylog.SystemGenesis && idx == 0:
+		c.origin = y.Value("origin")
+		c.tree.Follow(keyOf(c.origin, c.log, c.before)) // logZone has seen that there is one
+	case y.Name == entrylog.SystemGenesis:
+		c.res.Add("log_leaf", key(idx), "is a second genesis leaf")
+	case y.Name == entrylog.SystemSuccession:
+		s, err := entrylog.SuccessionOf(&y)
+		if err != nil {
+			c.res.Add("log_leaf", key(idx), "%v", err)
+			return nil
+		}
+		before, now := keyOf(s.Before, c.log, c.before), keyOf(s.Origin, c.log, c.before)
+		if now == nil || before == nil && s.Known != "" {
+			return fmt.Errorf("leaf %d: log %s follows %s: the public keys of both are needed", idx, s.Origin, s.Before)
+		}
+		if root, ok := c.tree.Root(); ok {
+			if err := s.Check(idx, root, before); err != nil {
+				c.res.Add("log_leaf", key(idx), "%v", err)
+			}
+		}
+		c.origin = s.Origin
+		c.tree.Follow(now)
+		c.res.Successions = append(c.res.Successions, s)
+	}
+	return nil
+}
+
+// lastSigner names a log whose last succession was cut off: then its leaves end under an older key.
+func (c *check) lastSigner() {
+	if c.origin != "" && c.origin != c.log.Name() {
+		c.res.Add("log_leaf", key(c.tree.Next()), "is missing: the log ends as %s, and %s follows it", c.origin, c.log.Name())
+	}
+}
