@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"os/user"
 	"runtime"
 	"syscall"
 	"time"
@@ -29,6 +30,8 @@ type commands struct {
 	Import  importCommand  `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
 	Signer  signerCommand  `cmd:"" help:"The signing keys in a process and user of their own."`
 	Gateway gatewayCommand `cmd:"" help:"Gateways' identities."`
+	Backup  backupCommand  `cmd:"" help:"Copy the database of a running or stopped server, with all public keys and no secret, into a new folder and verify the copy."`
+	Restore restoreCommand `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
 	Card    cardCommand    `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. The server must be stopped."`
 	Verify  verifyCommand  `cmd:"" help:"Walk the log from its first leaf and name whatever does not fit. Exit 0 clean, 1 findings, 2 could not check."`
 	Log     logCommand     `cmd:"" help:"List the log's leaves. The server must be stopped."`
@@ -181,6 +184,69 @@ func (c *gatewayAddCommand) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("Identity of %s is in %s; set identity_dir to its place on the gateway.\n", c.ID, c.Out)
+	return nil
+}
+
+type backupCommand struct {
+	onSite
+	Out string `required:"" placeholder:"DIR" help:"New folder of the backup."`
+}
+
+func (c *backupCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	leaves, err := app.Backup(ctx, cfg, app.BackupOptions{Out: c.Out, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d leaves are backed up in %s and verified. It holds personal data in clear (the directory) and no keys: keep those apart (docs/operations.md, Backup).\n", leaves, c.Out)
+	return nil
+}
+
+type restoreCommand struct {
+	onSite
+	Backup     string `arg:"" optional:"" type:"existingdir" help:"The backup's folder."`
+	Reason     string `placeholder:"TEXT" help:"Why; goes into the log."`
+	By         string `placeholder:"NAME" help:"Who restores; goes into the log. Default: the user's name."`
+	Checkpoint string `type:"existingfile" placeholder:"FILE" help:"A newer checkpoint of the lost log than this machine has, e.g. one that was sent or printed."`
+	RootKey    string `type:"existingfile" placeholder:"FILE" help:"root.key, when it is not in the data directory's keys."`
+	Resume     bool   `help:"Bring a restore that broke off to its end."`
+}
+
+func (c *restoreCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	var done app.Restored
+	switch {
+	case c.Resume:
+		done, err = app.ResumeRestore(cfg, nil)
+	case c.Backup == "" || c.Reason == "":
+		return errors.New("restore: name the backup's folder and a reason (--reason), or --resume")
+	default:
+		if c.By == "" {
+			if u, err := user.Current(); err == nil {
+				c.By = u.Username
+			}
+		}
+		done, err = app.Restore(ctx, cfg, app.RestoreOptions{
+			Backup: c.Backup, Reason: c.Reason, By: c.By, Checkpoint: c.Checkpoint, RootKey: c.RootKey, Now: time.Now(),
+		})
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d leaves are restored; log %s takes over from %s.\n", done.Leaves, done.Origin, done.Before)
+	if done.LostTo > done.LostFrom {
+		fmt.Printf("Leaves %d to %d of the old log are lost: what gateways recorded comes back from them, what operators did must be entered again.\n", done.LostFrom, done.LostTo-1)
+	}
+	if done.Aside != "" {
+		fmt.Printf("The database that was there is in %s.\n", done.Aside)
+	}
+	fmt.Println("Start serve; back up the keys again: they have changed.")
 	return nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/link"
 	"monban/firmware/wire"
+	"monban/server/attempt"
 	"monban/server/authority"
 	"monban/server/broker"
 	"monban/server/ca"
@@ -34,6 +35,7 @@ import (
 	"monban/server/downlink"
 	"monban/server/ingest"
 	"monban/server/policypub"
+	"monban/server/review"
 	"monban/server/signer"
 	"monban/server/store"
 	"monban/server/web"
@@ -85,6 +87,9 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := a.pub.Reload(ctx); err != nil {
 		return fmt.Errorf("publish policy: %w", err)
 	}
+	if err := a.findDoubt(ctx); err != nil {
+		return err
+	}
 	since, err := a.site.newest(ctx)
 	if err != nil {
 		return err
@@ -102,6 +107,26 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	return a.newPages(cfg)
+}
+
+// findDoubt makes a finding of a database that is not what was last signed, once while it is open.
+func (a *App) findDoubt(ctx context.Context) error {
+	cause := inDoubt(a.site.Store)
+	if cause == nil {
+		return nil
+	}
+	a.log.LogAttrs(ctx, slog.LevelError, "the log is in doubt: nothing is signed, answered or acknowledged; see docs/operations.md, Restore", slog.Any("err", cause))
+	return a.site.Store.Write(ctx, func(tx *store.Tx) error {
+		f := review.New(review.LogDoubt, review.NoCause)
+		open, err := tx.OpenFinding(string(f.Kind), "", "", "start")
+		if err != nil || open {
+			return err
+		}
+		_, err = tx.AppendFinding(attempt.Finding{
+			Kind: string(f.Kind), Severity: f.Severity.String(), Cause: f.Cause, Detail: "start", AtMS: time.Now().UnixMilli(),
+		}, nil)
+		return err
+	})
 }
 
 // listen takes a TCP port; an error names it.
@@ -152,7 +177,7 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 		Signer: sign, Command: order, Keys: string(a.site.keysNote),
 		Authority: &answers{store: a.site.Store, authority: authority.New(a.pub)},
 		Ingest:    &batches{a.site.Store, a.ingest, a.health},
-		Health:    listening{a}, Policies: policies{a.pub}, Gateways: newVerifiers(a.site),
+		Health:    listening{a}, Policies: policies{a.pub, a.site.Store}, Gateways: newVerifiers(a.site),
 		AskTimeout: cfg.Ask.Timeout.Std(), AskWorkers: cfg.Ask.Workers, MaxGateways: cfg.MQTT.MaxGateways, Log: a.log,
 	})
 }
@@ -346,16 +371,25 @@ func (a *App) close() error {
 }
 
 // policies adapts the publisher to the link.
-type policies struct{ pub *policypub.Publisher }
+type policies struct {
+	pub   *policypub.Publisher
+	store *store.Store
+}
 
 // Versions implements downlink.Policies.
 func (p policies) Versions(gw access.GatewayID) (link.Versions, bool) {
+	if inDoubt(p.store) != nil {
+		return link.Versions{}, false // no lease: the gateway is alone
+	}
 	v, ok := p.pub.Versions(gw)
 	return link.Versions(v), ok
 }
 
 // Manifest implements downlink.Policies.
 func (p policies) Manifest(gw access.GatewayID) ([]byte, bool) {
+	if inDoubt(p.store) != nil {
+		return nil, false
+	}
 	m, err := p.pub.Manifest(gw)
 	return m, err == nil
 }

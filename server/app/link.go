@@ -24,11 +24,24 @@ type answers struct {
 
 // Answer implements downlink.Authority. It returns after the decision is on the disk (I1).
 func (a *answers) Answer(ctx context.Context, _ access.GatewayID, ask wire.Ask, at time.Time) (answer wire.Answer, err error) {
+	if err := inDoubt(a.store); err != nil {
+		return answer, err // the gateway decides by the rules it holds, which may be newer than ours
+	}
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
 		answer, err = a.authority.Answer(tx, &ask, at.UnixMilli())
 		return err
 	})
 	return answer, err
+}
+
+// inDoubt is an error while the database is not what was last signed (EV-3): its directory may be of
+// yesterday, and a card that was revoked since would open doors (I5). So nothing is answered, no lease
+// given and no policy published: doors decide with what their gateways hold.
+func inDoubt(s *store.Store) error {
+	if err := s.SignErr(); errors.Is(err, store.ErrHead) {
+		return err
+	}
+	return nil
 }
 
 // batches runs the ingest pipeline inside the store's transactions.
@@ -40,12 +53,18 @@ type batches struct {
 
 // Handle implements downlink.Ingest. What it returns is on the disk (I4).
 func (b *batches) Handle(ctx context.Context, gw access.GatewayID, events wire.Events, at time.Time) (downlink.Committed, error) {
+	if err := inDoubt(b.store); err != nil {
+		return downlink.Committed{}, err // nothing is acknowledged; the gateway keeps it and sends again
+	}
 	var done ingest.Result
 	err := b.store.Write(ctx, func(tx *store.Tx) error {
 		var err error
 		done, err = b.pipeline.Handle(tx, gw, &events, at.UnixMilli())
 		return err
 	})
+	if err == nil {
+		err = b.store.SignErr() // committed, but not to be acknowledged while nothing is signed
+	}
 	if err != nil {
 		return downlink.Committed{}, err
 	}
@@ -57,6 +76,9 @@ func (b *batches) Handle(ctx context.Context, gw access.GatewayID, events wire.E
 // Watermark implements downlink.Ingest: how far the rows of the hello's epoch reach.
 func (b *batches) Watermark(ctx context.Context, gw access.GatewayID, hello wire.Hello) (out downlink.Committed, err error) {
 	b.health.said(gw, hello)
+	if err := b.store.SignErr(); err != nil {
+		return out, err // a welcome acknowledges too
+	}
 	err = b.store.Read(ctx, func(r *store.ReadTx) error {
 		done, err := b.pipeline.Greet(r, &hello)
 		out = downlink.Committed{Epoch: done.Epoch, Seq: done.Seq, Hash: done.Hash, Checkpoint: b.store.Checkpoint(), Fork: done.Forked}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"monban/firmware/access"
@@ -19,7 +20,7 @@ const (
 
 // Overview implements web.Overviews.
 func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
-	out := web.Overview{UpTo: p.now()}
+	out := web.Overview{UpTo: p.now(), InDoubt: errors.Is(p.store.SignErr(), store.ErrHead)}
 	gateways, err := p.ListGateways(ctx)
 	if err != nil {
 		return out, err

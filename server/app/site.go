@@ -243,12 +243,19 @@ func (s *Site) whole() error {
 	if broken {
 		return fmt.Errorf("%s: setup broke off here: run `monban-server setup --config FILE` again", cfg.DataDir)
 	}
+	broken, err = exists(cfg.Path(restoreReady))
+	if err != nil {
+		return err
+	}
+	if broken {
+		return fmt.Errorf("%s: a restore broke off here: run `monban-server restore --config FILE --resume`", cfg.DataDir)
+	}
 	there, err := exists(cfg.Path(databaseFile))
 	if err != nil {
 		return err
 	}
 	if !there {
-		return fmt.Errorf("%s: is missing, though the site's keys are there: put the newest backup in its place", cfg.Path(databaseFile))
+		return fmt.Errorf("%s: is missing, though the site's keys are there: put the newest backup in its place with `monban-server restore`", cfg.Path(databaseFile))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"monban/server/entrylog"
 	"monban/server/keystore"
+	"monban/server/signer"
 	"monban/server/store"
 )
 
@@ -44,6 +45,9 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 	if opt.Log, err = note.NewVerifier(firstLine(vkey)); err != nil {
 		return 0, fmt.Errorf("public log key: %w", err)
 	}
+	if opt.Before, err = signer.OldLogKeys(filepath.Join(dir, keysDir)); err != nil {
+		return 0, err
+	}
 	if o.Openings {
 		if opt.Keys, err = keystore.Open(filepath.Join(dir, keyStoreFile), filepath.Join(dir, masterFile), rand.Reader); err != nil {
 			return 0, err
@@ -67,6 +71,15 @@ func printResult(o VerifyOptions, res entrylog.Result) (int, error) {
 	}
 	for _, f := range res.Findings {
 		say("%s %s: %s\n", f.Table, f.Key, f.What)
+	}
+	for _, s := range res.Successions {
+		from, to := s.Lost()
+		say("note: at leaf %d log %s took over from %s (%s, %s): ", s.Size, s.Origin, s.Before, s.Why, time.UnixMilli(s.AtMS).UTC().Format(time.RFC3339))
+		if to > from {
+			say("%d leaves of the old log, %d to %d, are lost; the last restored one is of %s\n", to-from, from, to-1, time.UnixMilli(s.SinceMS).UTC().Format(time.RFC3339))
+		} else {
+			say("no lost leaf is known; the last restored one is of %s\n", time.UnixMilli(s.SinceMS).UTC().Format(time.RFC3339))
+		}
 	}
 	if res.More > 0 {
 		say("and %d more\n", res.More)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -170,7 +171,11 @@ func (r *publication) run() (*Current, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := Versions{Rules: max(rulesVersion, 1), Modes: max(modesVersion, 1), State: 1}
+	floor, err := r.floor()
+	if err != nil {
+		return nil, err
+	}
+	v := Versions{Rules: max(rulesVersion, floor, 1), Modes: max(modesVersion, floor, 1), State: 1}
 	// Compile with the versions in force. Where the bytes are not those in force, the version rises and
 	// all is compiled again, since the version is part of the bytes; that can happen once per part.
 	for range 3 {
@@ -196,6 +201,25 @@ func (r *publication) run() (*Current, error) {
 		}
 	}
 	return nil, errors.New("BUG: policy versions do not settle")
+}
+
+// FloorSetting is the setting below which no version of rules and modes is published any more. A restore sets
+// it above all that gateways may hold: the publications that were lost are as good as made (I5).
+const FloorSetting = "policy_floor"
+
+func (r *publication) floor() (uint64, error) {
+	text, err := r.tx.Setting(FloorSetting)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	floor, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("setting %s: %w", FloorSetting, err)
+	}
+	return floor, nil
 }
 
 // gatewayIDs lists the gateways that have keys; one without is not provisioned and gets no policy.

@@ -27,6 +27,8 @@ const (
 	GatewayRolledBack     Kind = "gateway_rolled_back"
 	GatewayCloned         Kind = "gateway_cloned"
 	PrivateUnreadable     Kind = "private_unreadable"
+	LogDoubt              Kind = "log_doubt"     // database and what was last signed do not agree (EV-3)
+	LogSucceeded          Kind = "log_succeeded" // a restore: another log took over (D22)
 	RecoveryUsed          Kind = "recovery_used"
 	CommandUnknown        Kind = "command_unknown"
 	CommandUnconfirmed    Kind = "command_unconfirmed"
@@ -81,6 +83,8 @@ var catalogue = [...]Entry{
 	{GatewayRolledBack, High, Repudiation, 1, "finding.gateway_rolled_back"},
 	{GatewayCloned, High, Spoofing, 1, "finding.gateway_cloned"},
 	{PrivateUnreadable, Medium, Tampering, 1, "finding.private_unreadable"},
+	{LogDoubt, High, Tampering, 1, "finding.log_doubt"},
+	{LogSucceeded, High, Repudiation, 1, "finding.log_succeeded"},
 	{RecoveryUsed, High, Elevation, 1, "finding.recovery_used"},
 	{CommandUnknown, High, Repudiation, 1, "finding.command_unknown"},
 	{CommandUnconfirmed, Medium, Elevation, 1, "finding.command_unconfirmed"},

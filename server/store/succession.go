@@ -46,6 +46,17 @@ type Head struct {
 	LastMS     int64  // server time of the newest leaf, UTC ms
 }
 
+// HeadOf gives where the log of a database file ends that no server uses, or a copy of one.
+func HeadOf(ctx context.Context, path string) (Head, error) {
+	s := &Store{read: openPool(path, true, 1)}
+	defer s.closePools() // read-only
+	h, err := s.Head(ctx)
+	if err != nil {
+		return h, fmt.Errorf("database %s: %w", path, oneLine(err))
+	}
+	return h, nil
+}
+
 // Head gives where the committed log ends.
 func (s *Store) Head(ctx context.Context) (h Head, err error) {
 	err = s.Read(ctx, func(r *ReadTx) error {
@@ -169,7 +180,7 @@ func (c *check) whoSigns(idx int64, body []byte) error {
 
 // lastSigner names a log whose last succession was cut off: then its leaves end under an older key.
 func (c *check) lastSigner() {
-	if c.origin != "" && c.origin != c.log.Name() {
+	if !c.restored && c.origin != "" && c.origin != c.log.Name() {
 		c.res.Add("log_leaf", key(c.tree.Next()), "is missing: the log ends as %s, and %s follows it", c.origin, c.log.Name())
 	}
 }

@@ -24,6 +24,8 @@ type VerifyOptions struct {
 	// Keys, when given, has every opening decrypted and compared with its leaf's commitment, as far as
 	// its key is still there. Without it, openings are checked for presence, year and class only.
 	Keys *keystore.KeyStore
+	// Restored says that the log may end as one of those in Before: a backup older than a succession.
+	Restored bool
 	// Structure adds SQLite's own integrity check: that every index holds what its table holds. Pages
 	// find rows through indexes, so a row can be hidden there and nowhere else.
 	Structure bool

@@ -127,6 +127,7 @@ type check struct {
 	years    yearCache
 	log      note.Verifier
 	before   []note.Verifier
+	restored bool
 	origin   string // of the log that signs where the check stands
 	parsed   entrylog.Parsed
 	body     wire.Record
@@ -151,7 +152,8 @@ func (y *yearCache) of(ms int64, zone *time.Location) int {
 func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Location, res *entrylog.Result) (*check, error) {
 	c := &check{
 		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, fold: attempt.Fold{Zone: zone},
-		tree: entrylog.NewVerifier(opt.Log, res), log: opt.Log, before: opt.Before,
+		restored: opt.Restored,
+		tree:     entrylog.NewVerifier(opt.Log, res), log: opt.Log, before: opt.Before,
 		open: map[[16]byte]*line{}, chains: map[chainKey]*chainCheck{}, status: map[int64]*findingState{},
 	}
 	return c, c.openCursors()

@@ -158,6 +158,9 @@ func (b Base) bannerOf(o Overview, now time.Time) banner {
 	if o.UpTo.IsZero() || now.Sub(o.UpTo) > staleAfter {
 		worse(ToneLost, b.T("banner.stale", "time", b.Brief(o.UpTo)))
 	}
+	if o.InDoubt {
+		worse(ToneAlarm, b.T("banner.log_doubt"))
+	}
 	lost := 0
 	for _, g := range o.Gateways {
 		if !g.Linked {

@@ -252,6 +252,7 @@ type Overview struct {
 	Recent   []Event   // newest first, ≤ 20
 	Open     []Finding // newest first, ≤ 10
 	OpenAll  int       // how many are open in all
+	InDoubt  bool      // the database is not what was last signed (EV-3)
 }
 
 // Overviews makes the live page's data. names=false: no names, no sections.
