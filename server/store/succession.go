@@ -48,7 +48,7 @@ type Head struct {
 
 // HeadOf gives where the log of a database file ends that no server uses, or a copy of one.
 func HeadOf(ctx context.Context, path string) (Head, error) {
-	s := &Store{read: openPool(path, true, 1)}
+	s := &Store{read: openPool(path, true, 2)} // a second one prepares statements
 	defer s.closePools() // read-only
 	h, err := s.Head(ctx)
 	if err != nil {
