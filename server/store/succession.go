@@ -49,7 +49,7 @@ type Head struct {
 // HeadOf gives where the log of a database file ends that no server uses, or a copy of one.
 func HeadOf(ctx context.Context, path string) (Head, error) {
 	s := &Store{read: openPool(path, true, 2)} // a second one prepares statements
-	defer s.closePools() // read-only
+	defer s.closePools()                       // read-only
 	h, err := s.Head(ctx)
 	if err != nil {
 		return h, fmt.Errorf("database %s: %w", path, oneLine(err))
