@@ -97,6 +97,9 @@ func (o *Outbox) add(p *plan, q op) Result {
 			return Result{Err: fmt.Errorf("ack of record %d: %w", q.seq, ErrFork)}
 		}
 		p.ack(i, q.seq, hash)
+		if i == len(p.epochs)-1 {
+			o.recalled = false
+		}
 		return Result{}
 	case opTrusted:
 		if q.back && q.wall > 0 || q.wall > max(o.Trusted(), int64(p.state[keyTrusted])) {
@@ -108,6 +111,13 @@ func (o *Outbox) add(p *plan, q op) Result {
 		p.epochs[i].aside = true
 		p.dirty[i] = true
 		return Result{Err: p.mint(q.why)}
+	case opRecall:
+		if o.recalled {
+			return Result{}
+		}
+		o.recalled = true
+		p.recall()
+		return Result{}
 	case opSuspect:
 		o.latch(errRow)
 		return Result{}

@@ -189,6 +189,7 @@ type Outbox struct {
 	latched bool
 
 	nextAge  time.Time // Run's goroutine only
+	recalled bool      // Run's goroutine only; older epochs are offered again since the last new ack
 	lockFile *os.File  // open, Run and Close only
 }
 
@@ -213,6 +214,7 @@ const (
 	opTrusted
 	opNewEpoch
 	opSuspect // a read met damage
+	opRecall  // the server knows less than it had acknowledged
 )
 
 // Open opens or creates the outbox: it walks the whole chain, saves what can be saved of a damaged

@@ -94,6 +94,19 @@ func (p *plan) ack(i int, seq uint64, hash wire.Hash) {
 	}
 }
 
+// recall offers what is kept of older epochs once more: the server was restored from a backup and may lack
+// their ends, of which nothing in the present epoch tells. What it has it acknowledges by its welcome.
+func (p *plan) recall() {
+	for i := range p.epochs[:len(p.epochs)-1] {
+		e := &p.epochs[i]
+		if e.aside || e.tail > e.head || e.acked < e.tail {
+			continue
+		}
+		e.acked, e.ackedHash = e.tail-1, e.tailPrev
+		p.dirty[i] = true
+	}
+}
+
 // mint begins a new epoch whose first record names the end of the one before.
 func (p *plan) mint(why string) error {
 	if len(why) < 1 || len(why) > 20 || strings.Trim(why, "abcdefghijklmnopqrstuvwxyz") != "" {

@@ -56,7 +56,20 @@ func (o *Outbox) Load(epoch wire.Epoch, first uint64, max int) (wire.Events, err
 	if err != nil {
 		return wire.Events{}, fmt.Errorf("load records from %d: %w", first, err)
 	}
+	o.noteAgain(epoch, first)
 	return ev, nil
+}
+
+// noteAgain recalls older epochs when a record of the present one is asked for that was acknowledged: by its
+// signed welcome the server knows less than it did, so it was restored (D22).
+func (o *Outbox) noteAgain(epoch wire.Epoch, first uint64) {
+	o.stateMu.RLock()
+	n := len(o.epochs)
+	again := n > 1 && o.epochs[n-1].epoch == epoch && first <= o.epochs[n-1].acked
+	o.stateMu.RUnlock()
+	if again {
+		o.pushOr(op{kind: opRecall})
+	}
 }
 
 // HashAt is the chain hash of epoch at seq: the zero hash at 0. It is known for every kept record and
