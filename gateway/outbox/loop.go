@@ -107,7 +107,7 @@ func (o *Outbox) add(p *plan, q op) Result {
 		}
 		return Result{}
 	case opNewEpoch:
-		i := len(p.epochs) - 1
+		i := sendingOf(p.epochs) // the one that the server was told of; it may be older than the present one
 		p.epochs[i].aside = true
 		p.dirty[i] = true
 		return Result{Err: p.mint(q.why)}

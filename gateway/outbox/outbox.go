@@ -280,8 +280,8 @@ func (o *Outbox) CorrectTrusted(wallMS int64, done func(error)) {
 }
 
 // NewEpoch begins a new epoch, because the server knows records that this file does not hold (a
-// rolled back or cloned card). why is a word of [a-z]{1,20}. The old epoch is kept aside: its
-// unacknowledged records share numbers with others, so they are not sent.
+// rolled back or cloned card). why is a word of [a-z]{1,20}. The epoch that was being sent is kept
+// aside: its unacknowledged records share numbers with others, so they are not sent.
 func (o *Outbox) NewEpoch(why string, done func(error)) {
 	o.pushOr(op{kind: opNewEpoch, why: why, done: done})
 }
@@ -321,7 +321,7 @@ func (o *Outbox) Stat() Stat {
 	if len(o.epochs) == 0 {
 		return s
 	}
-	row := o.epochs[o.sending()]
+	row := o.epochs[sendingOf(o.epochs)]
 	s.Epoch, s.Tail, s.Head, s.HeadHash, s.Acked = row.epoch, row.tail, row.head, row.headHash, row.acked
 	s.Current = o.epochs[len(o.epochs)-1].epoch
 	for _, r := range o.epochs {
@@ -332,14 +332,14 @@ func (o *Outbox) Stat() Stat {
 	return s
 }
 
-// sending is the index of the oldest epoch that still has something to send; the caller holds stateMu.
-func (o *Outbox) sending() int {
-	for i, r := range o.epochs {
+// sendingOf is the index of the oldest epoch that still has something to send.
+func sendingOf(epochs []epochRow) int {
+	for i, r := range epochs {
 		if !r.aside && r.acked < r.head {
 			return i
 		}
 	}
-	return len(o.epochs) - 1
+	return len(epochs) - 1
 }
 
 // PINFailed is the number of wrong PINs in a row given with the card of this token.

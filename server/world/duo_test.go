@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -148,6 +149,20 @@ func (k *keeper) open() {
 	}
 }
 
+// spoil damages one of the two meta pages of the closed file: the last commit, an ack here, may be lost, and
+// the next start begins another epoch.
+func (k *keeper) spoil(meta int64) {
+	k.t.Helper()
+	f, err := os.OpenFile(k.path, os.O_RDWR, 0)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte("spoilt"), meta*int64(os.Getpagesize())+20)
+	if err := errors.Join(err, f.Close()); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
 func (k *keeper) stamp() wire.Stamp {
 	return wire.Stamp{Boot: k.boot, BoottimeNS: int64(k.at) + 1, WallMS: k.wall + int64(k.at)/1e6, Quality: access.ClockNTP}
 }
@@ -285,6 +300,7 @@ func (h *host) session(k *keeper, steps int) (again bool) {
 			} else {
 				quiet = 0
 			}
+			tell(k.state()) // as Changed does
 			k.at = max(wake, k.at.Add(10*time.Millisecond))
 			tell(link.Tick{})
 			continue
