@@ -20,6 +20,7 @@ import (
 	"monban/server/app"
 	"monban/server/config"
 	"monban/server/world"
+	"monban/server/world/story"
 )
 
 var version = "unknown" // set by the linker
@@ -39,6 +40,8 @@ type commands struct {
 	Bench   benchCommand   `cmd:"" help:"Measure the goals as same-run ratios."`
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, keys, certificates, database and clock, and say what to mend. The server must be stopped."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	Simulate simulateCommand `cmd:"" help:"Run stories: what happens at a site and what must come of it, in virtual time (docs/stories.md). Touches nothing real. Exit 0 as expected, 1 something differed, 2 not a story."`
 }
 
 // onSite is the part that commands working on a stopped site share.
@@ -313,6 +316,38 @@ type demoCommand struct {
 func (c *demoCommand) Run(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return app.WriteDemo(ctx, app.DemoOptions{Dir: c.Dir, HTTP: c.HTTP, MQTT: c.MQTT, Now: time.Now(), Log: log, Out: os.Stdout})
+}
+
+type simulateCommand struct {
+	Files []string `arg:"" type:"existingfile" name:"file" help:"Stories."`
+	Site  string   `placeholder:"DIR" type:"existingdir" help:"A folder of CSV files, as import reads it, in place of the stories' own site."`
+	Trace bool     `help:"Print what happens, with the site's time."`
+}
+
+func (c *simulateCommand) Run() error {
+	opt := story.Options{Site: c.Site}
+	if c.Trace {
+		opt.Trace = os.Stdout
+	}
+	differ := 0
+	for _, f := range c.Files {
+		res, err := story.Run(f, opt)
+		if err != nil {
+			return exitCode{2, err}
+		}
+		for _, d := range res.Differs {
+			fmt.Println(d)
+		}
+		if len(res.Differs) > 0 {
+			differ++
+			continue
+		}
+		fmt.Printf("ok   %s: %d lines, %s of the site's time\n", f, res.Lines, res.Took.Round(time.Second))
+	}
+	if differ > 0 {
+		return exitCode{1, fmt.Errorf("%d of %d stories came out otherwise", differ, len(c.Files))}
+	}
+	return nil
 }
 
 type benchCommand struct {
