@@ -22,6 +22,7 @@ var version = "unknown" // set by the linker
 
 type commands struct {
 	Run     runCommand     `cmd:"" help:"Run the gateway until it is told to stop. Locks are secured at start and at the end."`
+	Enrol   enrolCommand   `cmd:"" help:"Get this gateway an identity with a code from the server."`
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, identity, disk and clock, and say what to mend."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -64,6 +65,21 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return a.Run(ctx)
+}
+
+type enrolCommand struct {
+	Server  string `required:"" placeholder:"HOST:PORT" help:"The server's enrolment port."`
+	Gateway string `required:"" placeholder:"ID" help:"This gateway's id in the directory."`
+	Out     string `required:"" placeholder:"DIR" help:"New folder for the identity."`
+	Code    string `arg:"" help:"The code that the server printed."`
+}
+
+func (c *enrolCommand) Run(ctx context.Context) error {
+	if err := app.Enrol(ctx, app.EnrolOptions{Server: c.Server, Gateway: c.Gateway, Dir: c.Out, Code: c.Code, Out: os.Stdout}); err != nil {
+		return err
+	}
+	fmt.Printf("The identity of %s is in %s; set identity_dir to it, and enrol_server to %s.\n", c.Gateway, c.Out, c.Server)
+	return nil
 }
 
 type doctorCommand struct {

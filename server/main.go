@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"os/user"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/server/app"
+	"monban/server/ca"
 	"monban/server/config"
 	"monban/server/world"
 	"monban/server/world/story"
@@ -30,6 +32,7 @@ type commands struct {
 	Setup   setupCommand   `cmd:"" help:"Prepare a new site: keys, certificate authority, database."`
 	Import  importCommand  `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
 	Signer  signerCommand  `cmd:"" help:"The signing keys in a process and user of their own."`
+	CA      caCommand      `cmd:"" help:"The server's own certificates."`
 	Gateway gatewayCommand `cmd:"" help:"Gateways' identities."`
 	Backup  backupCommand  `cmd:"" help:"Copy the database of a running or stopped server, with all public keys and no secret, into a new folder and verify the copy."`
 	Restore restoreCommand `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
@@ -163,8 +166,148 @@ func (c *importCommand) Run(ctx context.Context) error {
 	return nil
 }
 
+type caCommand struct {
+	Renew caRenewCommand `cmd:"" help:"Make new issuing and server certificates with the root's key. The server must be stopped; gateways notice nothing."`
+}
+
+type caRenewCommand struct {
+	onSite
+	RootKey string   `required:"" placeholder:"FILE" type:"existingfile" help:"root.key, from where it is kept; it is only read."`
+	Name    []string `placeholder:"NAME" help:"A further host name or address of the server."`
+}
+
+func (c *caRenewCommand) Run() error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	until, err := app.RenewCA(cfg, c.RootKey, c.Name, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Printf("New certificates until %s. Take the root's key away again, then serve.\n", until.Local().Format(time.DateOnly))
+	return nil
+}
+
 type gatewayCommand struct {
-	Add gatewayAddCommand `cmd:"" help:"Make a gateway's identity: certificate, keys, what it has to trust. The server must be stopped."`
+	Invite  gatewayInviteCommand  `cmd:"" help:"Make a one-time code with which a gateway enrols over the network."`
+	Pending gatewayPendingCommand `cmd:"" help:"List invited gateways and the fingerprints of those that came."`
+	Confirm gatewayConfirmCommand `cmd:"" help:"Say that the fingerprint the gateway shows is the one that arrived here; it then gets its identity."`
+	Deny    gatewayDenyCommand    `cmd:"" help:"Refuse every certificate of a gateway at once and end its connections."`
+	Add     gatewayAddCommand     `cmd:"" help:"Make a gateway's identity as a folder to be carried: certificate, keys, what it has to trust. The server must be stopped."`
+}
+
+// identities is the part that commands on gateways' identities share; they work beside a running server.
+type identities struct{ onSite }
+
+func (c identities) open() (*ca.CA, error) {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	return ca.Open(cfg.CA.Dir, time.Now())
+}
+
+func operator() string {
+	u, err := user.Current()
+	if err != nil {
+		return "uid " + strconv.Itoa(os.Getuid())
+	}
+	return u.Username
+}
+
+type gatewayInviteCommand struct {
+	identities
+	ID      string        `arg:"" help:"The gateway's id in the directory."`
+	For     time.Duration `default:"15m" help:"How long the code holds; up to 24h for a visit to a distant site."`
+	Replace bool          `help:"A new device in the place of a dead or stolen one: the old one is refused as soon as the new one is there."`
+	Reason  string        `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
+}
+
+func (c *gatewayInviteCommand) Run() error {
+	authority, err := c.open()
+	if err != nil {
+		return err
+	}
+	code, err := authority.Invite(c.ID, operator(), c.Reason, c.For, c.Replace, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Code for %s, valid until %s:\n  %s\nOn the gateway: monban-gateway enrol --server HOST:PORT --gateway %s --out DIR %s\nThen compare the fingerprint it shows: monban-server gateway confirm --config %s %s FINGERPRINT\n",
+		c.ID, time.Now().Add(c.For).Format(time.DateTime), code, c.ID, code, c.Config, c.ID)
+	return nil
+}
+
+type gatewayPendingCommand struct{ identities }
+
+func (c *gatewayPendingCommand) Run() error {
+	authority, err := c.open()
+	if err != nil {
+		return err
+	}
+	list, err := authority.Invites()
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Println("no gateway is invited")
+	}
+	for _, in := range list {
+		state := "has not come yet"
+		switch {
+		case in.Granted:
+			state = "is enrolled"
+		case in.Confirmed:
+			state = "is confirmed, its identity is on the way"
+		case time.Now().After(in.Until):
+			state = "its code has expired"
+		case in.Request != nil:
+			state = "waits for: gateway confirm " + in.Gateway + " " + in.Request.Fingerprint
+		}
+		fmt.Printf("%s  until %s  %s\n", in.Gateway, in.Until.Local().Format(time.DateTime), state)
+	}
+	return nil
+}
+
+type gatewayConfirmCommand struct {
+	identities
+	ID          string `arg:"" help:"The gateway's id."`
+	Fingerprint string `arg:"" help:"As the gateway shows it."`
+}
+
+func (c *gatewayConfirmCommand) Run() error {
+	authority, err := c.open()
+	if err != nil {
+		return err
+	}
+	if err := authority.Confirm(c.ID, c.Fingerprint, operator(), time.Now()); err != nil {
+		return err
+	}
+	fmt.Printf("%s is confirmed; it fetches its identity within seconds.\n", c.ID)
+	return nil
+}
+
+type gatewayDenyCommand struct {
+	identities
+	ID     string `arg:"" help:"The gateway's id."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
+}
+
+func (c *gatewayDenyCommand) Run() error {
+	authority, err := c.open()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	n, err := authority.DenyGateway(c.ID, now)
+	if err != nil {
+		return err
+	}
+	if err := authority.Note(ca.Event{Verb: "gateway_denied", Gateway: c.ID, User: operator(), Reason: c.Reason, At: now}); err != nil {
+		return err
+	}
+	fmt.Printf("%d certificates of %s are refused; a running server ends its connections within seconds. Its doors go on by their offline mode.\n", n, c.ID)
+	return nil
 }
 
 type gatewayAddCommand struct {

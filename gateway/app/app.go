@@ -56,6 +56,7 @@ type Options struct {
 type App struct {
 	opt      Options
 	id       Identity
+	renewal  *renewal
 	anchor   *anchor
 	outbox   *outbox.Outbox
 	policies *policies
@@ -133,6 +134,9 @@ func (a *App) open() (err error) {
 	a.time = &timekeeper{anchor: a.anchor, policies: a.policies, store: a.outbox, confirm: a.confirm, note: a.note, log: opt.Log}
 	a.policies.save = a.time.save
 	a.id.TLS.Time = a.tlsTime
+	a.renewal = &renewal{dir: cfg.IdentityDir, server: cfg.EnrolServer, gateway: cfg.Gateway, base: a.id.TLS.Clone(), now: a.tlsTime, log: opt.Log}
+	a.renewal.current.Store(&a.id.TLS.Certificates[0])
+	a.id.TLS.GetClientCertificate = a.renewal.certificate
 	var ask wire.AskKey
 	copy(ask[:], a.id.Keys.AskKey)
 	a.uplink = uplink.New(uplink.Config{
@@ -343,6 +347,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	front.Go(func() { a.time.run(ctx) })
 	front.Go(func() { watchPower(ctx, a.sim.Power(), a.note) })
+	if a.opt.Config.EnrolServer != "" {
+		front.Go(func() { a.renewal.run(ctx) })
+	}
 	if a.panel != nil {
 		front.Go(func() { errs <- a.panel.run(ctx) })
 		_, _ = fmt.Fprintf(a.opt.Out, "Panel of %s: %s\n", a.opt.Config.Gateway, a.panel.url())

@@ -47,17 +47,9 @@ type versionedKey struct {
 // names the file and what to do.
 func LoadIdentity(dir string) (Identity, error) {
 	var id Identity
-	cert, err := os.ReadFile(filepath.Join(dir, "tls.crt"))
-	if err != nil {
-		return id, notFound(err)
-	}
-	key, err := secret(dir, "tls.key")
+	pair, err := loadPair(dir)
 	if err != nil {
 		return id, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return id, fmt.Errorf("%s: is not the key of tls.crt or is damaged: %w", filepath.Join(dir, "tls.key"), err)
 	}
 	ca, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
 	if err != nil {
@@ -101,6 +93,34 @@ func LoadIdentity(dir string) (Identity, error) {
 		}
 	}
 	return id, nil
+}
+
+// loadPair reads certificate and key: of one file, as enrolment and renewal write it, else of two.
+func loadPair(dir string) (tls.Certificate, error) {
+	both, err := secret(dir, certificateFile)
+	if err == nil {
+		pair, err := tls.X509KeyPair(both, both)
+		if err != nil {
+			return pair, fmt.Errorf("%s: holds no certificate with its key or is damaged: %w", filepath.Join(dir, certificateFile), err)
+		}
+		return pair, nil
+	}
+	if _, missing := os.Lstat(filepath.Join(dir, certificateFile)); !errors.Is(missing, fs.ErrNotExist) {
+		return tls.Certificate{}, err
+	}
+	cert, err := os.ReadFile(filepath.Join(dir, "tls.crt"))
+	if err != nil {
+		return tls.Certificate{}, notFound(err)
+	}
+	key, err := secret(dir, "tls.key")
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return pair, fmt.Errorf("%s: is not the key of tls.crt or is damaged: %w", filepath.Join(dir, "tls.key"), err)
+	}
+	return pair, nil
 }
 
 // secret reads a file that only its owner may read.

@@ -26,6 +26,9 @@ type Config struct {
 	Site string `toml:"site"`
 	// Server is tls://host:port of the broker; there is no plaintext form.
 	Server string `toml:"server"`
+	// EnrolServer is host:port of the server's enrolment port, from which the certificate is renewed;
+	// empty means that it ends and a new identity has to be carried.
+	EnrolServer string `toml:"enrol_server"`
 	// IdentityDir is the provisioning bundle: certificate, keys, keys note.
 	IdentityDir string `toml:"identity_dir"`
 	// DataDir holds the outbox and the policy cache.

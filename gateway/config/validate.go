@@ -18,6 +18,11 @@ func (c *Config) Validate() error {
 	f.name("site", c.Site)
 	f.server("server", c.Server)
 	f.present("identity_dir", c.IdentityDir)
+	if c.EnrolServer != "" {
+		if host, port, err := net.SplitHostPort(c.EnrolServer); err != nil || host == "" || port == "" || port == "0" {
+			f.add("enrol_server", "is not host:port: %q", c.EnrolServer)
+		}
+	}
 	f.present("data_dir", c.DataDir)
 	f.between("ask_timeout", c.AskTimeout, 50*time.Millisecond, 2*time.Second)
 	f.number("outbox.max_mib", c.Outbox.MaxMiB, 16, 1024)

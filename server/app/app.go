@@ -43,18 +43,24 @@ import (
 
 // App is one running server.
 type App struct {
-	site     *Site
-	log      *slog.Logger
-	out      io.Writer
-	pub      *policypub.Publisher
-	broker   *broker.Broker // nil with an external one
-	downlink *downlink.Downlink
-	ingest   *ingest.Pipeline
-	health   *health
-	pages    *web.Handler
-	orders   *commands
-	http     *http.Server
-	listener net.Listener
+	site      *Site
+	log       *slog.Logger
+	out       io.Writer
+	pub       *policypub.Publisher
+	broker    *broker.Broker // nil with an external one
+	downlink  *downlink.Downlink
+	ingest    *ingest.Pipeline
+	health    *health
+	pages     *web.Handler
+	orders    *commands
+	http      *http.Server
+	listener  net.Listener
+	verifiers *verifiers
+
+	enrol         *http.Server // nil: no gateway enrols or renews here
+	enrolListener net.Listener
+	granting      sync.Mutex // one identity at a time
+
 	findings sync.WaitGroup // writers of the link's findings
 	writing  atomic.Int32   // how many there are
 }
@@ -104,6 +110,9 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 		address = "tls://" + a.broker.Addr()
 	}
 	if a.downlink, err = a.newDownlink(cfg, address); err != nil {
+		return err
+	}
+	if err := a.openEnrolment(ctx, cfg); err != nil {
 		return err
 	}
 	return a.newPages(cfg)
@@ -164,6 +173,7 @@ func (a *App) newBroker(cfg *config.Config) (*broker.Broker, error) {
 }
 
 func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlink, error) {
+	a.verifiers = newVerifiers(a.site)
 	sign, err := a.site.Signer.NoteSigner(signer.RoleLink)
 	if err != nil {
 		return nil, err
@@ -177,7 +187,7 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 		Signer: sign, Command: order, Keys: string(a.site.keysNote),
 		Authority: &answers{store: a.site.Store, authority: authority.New(a.pub)},
 		Ingest:    &batches{a.site.Store, a.ingest, a.health},
-		Health:    listening{a}, Policies: policies{a.pub, a.site.Store}, Gateways: newVerifiers(a.site),
+		Health:    listening{a}, Policies: policies{a.pub, a.site.Store}, Gateways: a.verifiers,
 		AskTimeout: cfg.Ask.Timeout.Std(), AskWorkers: cfg.Ask.Workers, MaxGateways: cfg.MQTT.MaxGateways, Log: a.log,
 	})
 }
@@ -261,6 +271,10 @@ func (a *App) Run(ctx context.Context) error {
 		}
 		return err
 	})
+	if a.enrol != nil {
+		run("enrolment", a.serveEnrolment)
+	}
+	run("identities", func() error { a.followIdentities(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
 	run("sweep", func() error { a.sweep(ctx); return nil })
 	run("database", func() error {
@@ -277,6 +291,9 @@ func (a *App) Run(ctx context.Context) error {
 	defer end()
 	_ = a.http.Shutdown(stop) // what is still open after 5 s is cut below
 	_ = a.http.Close()
+	if a.enrol != nil {
+		_ = a.enrol.Close() // a gateway asks again
+	}
 	wg.Wait()
 	a.findings.Wait() // each ends within findingTime; the database is closed after them
 	err := context.Cause(ctx)
@@ -364,6 +381,11 @@ func (a *App) close() error {
 			errs = append(errs, err)
 		}
 	}
+	if a.enrolListener != nil {
+		if err := a.enrolListener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
 	if a.site != nil {
 		errs = append(errs, a.site.Close())
 	}
@@ -408,6 +430,13 @@ type verifiers struct {
 
 func newVerifiers(s *Site) *verifiers {
 	return &verifiers{site: s, keys: map[access.GatewayID]note.Verifier{}}
+}
+
+// forget drops a gateway's key, because it has a new one.
+func (v *verifiers) forget(gw access.GatewayID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.keys, gw)
 }
 
 // Verifier implements downlink.Gateways.

@@ -404,6 +404,25 @@ func (s *Site) AddGateway(id access.GatewayID, out string, now time.Time) error 
 	return nil
 }
 
+// trust gives a gateway that made its keys itself its symmetric keys, or leaves it those it had, has them
+// published, and believes the note key from then on.
+func (s *Site) trust(id access.GatewayID, noteKey string, publish func() error) error {
+	if _, known := s.Keys.Gateways[id]; !known {
+		keys, err := s.Keys.With(id, rand.Reader)
+		if err != nil {
+			return err
+		}
+		if err := keys.Save(s.Config.Path(siteKeysFile)); err != nil {
+			return err
+		}
+		s.Keys = keys
+	}
+	if err := publish(); err != nil {
+		return err
+	}
+	return s.saveVerifier(id, noteKey)
+}
+
 func (s *Site) verifierPath(id access.GatewayID) string {
 	return s.Config.Path("gateways", string(id)+".vkey")
 }

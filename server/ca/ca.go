@@ -121,6 +121,9 @@ func Create(dir string, o Options) (*CA, error) {
 // Open loads the authority in dir and proves that its files belong together and are valid at now.
 // Each error names the file at fault. root.key is not needed.
 func Open(dir string, now time.Time) (*CA, error) {
+	if err := finishRenewal(dir); err != nil {
+		return nil, fmt.Errorf("finish renewing certificates: %w", err)
+	}
 	rootPath, issPath, srvPath := filepath.Join(dir, "root.crt"), filepath.Join(dir, "issuing.crt"), filepath.Join(dir, "server.crt")
 	roots, err := readCerts(rootPath)
 	if err != nil {
@@ -186,37 +189,55 @@ const DefaultValidity = 14 * 24 * time.Hour
 // until the issuing certificate ends if that is sooner. The serial is noted, so that the gateway
 // can be denied by its name later.
 func (c *CA) IssueGateway(id string, validity time.Duration, now time.Time) (Issued, error) {
-	if !validName(id) || id == ServerName {
-		return Issued{}, fmt.Errorf("issue certificate: gateway %q is not 1 to 32 characters of a-z, 0-9 and - (and not %s)", id, ServerName)
-	}
-	if validity <= 0 {
-		return Issued{}, fmt.Errorf("issue certificate for %s: validity %v is not positive", id, validity)
-	}
-	notAfter := now.Add(validity)
-	if notAfter.After(c.issuing.NotAfter) {
-		notAfter = c.issuing.NotAfter
-	}
-	t, err := template(pkix.Name{CommonName: id, Organization: c.issuing.Subject.Organization}, now, notAfter)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // secure elements know no Ed25519
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
 	}
-	// Client only: a gateway's certificate never serves as a server's, whatever name it bears.
-	t.KeyUsage = x509.KeyUsageDigitalSignature
-	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	key, der, err := sign(t, c.issuing, c.key)
+	cert, serial, err := c.issueFor(id, &key.PublicKey, validity, now)
 	if err != nil {
-		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
+		return Issued{}, err
 	}
 	pemKey, err := keyPEM(key)
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
 	}
-	out := Issued{CertPEM: certPEM(der, c.issuing.Raw), KeyPEM: pemKey, Serial: t.SerialNumber.Text(16), NotAfter: notAfter}
-	// Noted before it is handed out: a certificate that nobody can deny must not exist.
-	if err := c.deny.noteIssued(out.Serial, id, notAfter); err != nil {
-		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
+	return Issued{CertPEM: cert, KeyPEM: pemKey, Serial: serial, NotAfter: c.until(validity, now)}, nil
+}
+
+// until is when a certificate issued now ends: never after the issuing one.
+func (c *CA) until(validity time.Duration, now time.Time) time.Time {
+	if end := now.Add(validity); end.Before(c.issuing.NotAfter) {
+		return end
 	}
-	return out, nil
+	return c.issuing.NotAfter
+}
+
+// issueFor certifies a gateway's own key.
+func (c *CA) issueFor(id string, key crypto.PublicKey, validity time.Duration, now time.Time) (cert []byte, serial string, err error) {
+	if !validName(id) || id == ServerName {
+		return nil, "", fmt.Errorf("issue certificate: gateway %q is not 1 to 32 characters of a-z, 0-9 and - (and not %s)", id, ServerName)
+	}
+	if validity <= 0 {
+		return nil, "", fmt.Errorf("issue certificate for %s: validity %v is not positive", id, validity)
+	}
+	notAfter := c.until(validity, now)
+	t, err := template(pkix.Name{CommonName: id, Organization: c.issuing.Subject.Organization}, now, notAfter)
+	if err != nil {
+		return nil, "", fmt.Errorf("issue certificate for %s: %w", id, err)
+	}
+	// Client only: a gateway's certificate never serves as a server's, whatever name it bears.
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	der, err := x509.CreateCertificate(rand.Reader, t, c.issuing, key, c.key)
+	if err != nil {
+		return nil, "", fmt.Errorf("issue certificate for %s: %w", id, err)
+	}
+	serial = t.SerialNumber.Text(16)
+	// Noted before it is handed out: a certificate that nobody can deny must not exist.
+	if err := c.deny.noteIssued(serial, id, notAfter); err != nil {
+		return nil, "", fmt.Errorf("issue certificate for %s: %w", id, err)
+	}
+	return certPEM(der, c.issuing.Raw), serial, nil
 }
 
 // verify checks a chain (leaf first) up to the root at now.

@@ -108,6 +108,22 @@ func (c *CA) DenyGateway(id string, now time.Time) (int, error) {
 	return n, nil
 }
 
+// wasIssued reports whether this serial was issued to this gateway.
+func (c *CA) wasIssued(serial, id string) bool {
+	c.deny.mu.Lock()
+	defer c.deny.mu.Unlock()
+	issued, err := readList(filepath.Join(c.dir, issuedFile))
+	if err != nil {
+		return false // fail locked: a list that cannot be read knows nobody
+	}
+	for _, e := range issued {
+		if e.serial == serial && e.gateway == id {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *denyList) noteIssued(serial, id string, notAfter time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

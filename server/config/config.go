@@ -29,6 +29,7 @@ type Config struct {
 	HTTP    HTTP    `toml:"http"`
 	CA      CA      `toml:"ca"`
 	Signer  Signer  `toml:"signer"`
+	Enrol   Enrol   `toml:"enrol"`
 	Ask     Ask     `toml:"ask"`
 	Login   Login   `toml:"login"`
 	Session Session `toml:"session"`
@@ -68,6 +69,13 @@ type CA struct {
 	Names []string `toml:"names"`
 	// DeviceValidity is the life of a gateway's certificate; 1 h – 1 year.
 	DeviceValidity Duration `toml:"device_validity"`
+}
+
+// Enrol is the HTTPS port on which gateways get and renew their identity (D23).
+type Enrol struct {
+	// Listen is host:port; TLS 1.3 always, so any address is allowed. Empty means that there is none:
+	// identities are carried by hand (`gateway add`) and end with their certificates.
+	Listen string `toml:"listen"`
 }
 
 // Signer says where the keys of log, policy and command are (D18).

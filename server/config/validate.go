@@ -25,6 +25,9 @@ func (c *Config) Validate() error {
 	c.HTTP.validate(&f)
 	c.CA.validate(&f)
 	c.Signer.validate(&f, c.DataDir)
+	if c.Enrol.Listen != "" {
+		f.address("enrol.listen", c.Enrol.Listen)
+	}
 	f.between("ask.timeout", c.Ask.Timeout, 50*time.Millisecond, 2*time.Second)
 	f.number("ask.workers", c.Ask.Workers, 0, 256)
 	f.number("login.tries", c.Login.Tries, 3, 20)

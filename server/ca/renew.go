@@ -1,0 +1,126 @@
+package ca
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// renewReady marks that a whole new set of files lies beside the old one (NAME.next).
+const renewReady = "renew.ready"
+
+func renewFiles() []string { return []string{"server.key", "server.crt", "issuing.key", "issuing.crt"} }
+
+// Renew makes a new issuing certificate and a new server certificate in dir with the root's key, which is read from
+// rootKey and may lie on a medium that is taken away again. The server must be stopped. Gateways notice
+// nothing: they trust the root. The new server certificate has the names of the old one and those in names.
+//
+//	crash point 1: no renew.ready → the old set counts, what lies beside it is overwritten next time
+//	crash point 2: renew.ready    → Open finishes the swap
+func Renew(dir, rootKey string, names []string, now time.Time) error {
+	if err := finishRenewal(dir); err != nil {
+		return fmt.Errorf("renew certificates: %w", err)
+	}
+	roots, err := readCerts(filepath.Join(dir, "root.crt"))
+	if err != nil {
+		return err
+	}
+	root := roots[0]
+	key, err := readRootKey(rootKey, root)
+	if err != nil {
+		return err
+	}
+	if now.After(root.NotAfter) || now.Before(root.NotBefore) {
+		return fmt.Errorf("%s: is valid from %s to %s, and it is %s", filepath.Join(dir, "root.crt"),
+			root.NotBefore.Format(time.DateOnly), root.NotAfter.Format(time.DateOnly), now.Format(time.DateOnly))
+	}
+	o := Options{Site: siteOf(root), Names: names, Now: now}
+	old, err := readCerts(filepath.Join(dir, "server.crt"))
+	if err != nil {
+		return err
+	}
+	for _, n := range old[0].DNSNames {
+		if n != "localhost" && n != ServerName {
+			o.Names = append(o.Names, n)
+		}
+	}
+	for _, ip := range old[0].IPAddresses {
+		if !ip.IsLoopback() {
+			o.Names = append(o.Names, ip.String())
+		}
+	}
+	issKey, issDER, err := makeIssuing(o, root, key)
+	if err != nil {
+		return fmt.Errorf("renew issuing certificate: %w", err)
+	}
+	issuing, err := x509.ParseCertificate(issDER)
+	if err != nil {
+		return fmt.Errorf("renew issuing certificate: %w", err)
+	}
+	srvKey, srvDER, err := makeServer(o, issuing, issKey)
+	if err != nil {
+		return fmt.Errorf("renew server certificate: %w", err)
+	}
+	next := map[string][]byte{"server.crt": certPEM(srvDER, issDER), "issuing.crt": certPEM(issDER)}
+	for name, k := range map[string]*ecdsa.PrivateKey{"server.key": srvKey, "issuing.key": issKey} {
+		if next[name], err = keyPEM(k); err != nil {
+			return fmt.Errorf("renew %s: %w", name, err)
+		}
+	}
+	for _, name := range renewFiles() {
+		path := filepath.Join(dir, name+".next")
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return short(path, err)
+		}
+		if err := writeNew(path, next[name]); err != nil {
+			return fmt.Errorf("renew certificates: %w", err)
+		}
+	}
+	if err := errors.Join(syncDir(dir), writeNew(filepath.Join(dir, renewReady), nil), syncDir(dir)); err != nil {
+		return fmt.Errorf("renew certificates: %w", err)
+	}
+	return finishRenewal(dir)
+}
+
+// finishRenewal swaps the new set in when it is whole; it may be run again after any crash.
+func finishRenewal(dir string) error {
+	if _, err := os.Lstat(filepath.Join(dir, renewReady)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, name := range renewFiles() {
+		err := os.Rename(filepath.Join(dir, name+".next"), filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not there: swapped before the crash
+			return err
+		}
+	}
+	return errors.Join(syncDir(dir), os.Remove(filepath.Join(dir, renewReady)), syncDir(dir))
+}
+
+func readRootKey(path string, root *x509.Certificate) (crypto.Signer, error) {
+	data, err := readSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	b, _ := pem.Decode(data)
+	if b == nil {
+		return nil, fmt.Errorf("%s: holds no PEM private key", path)
+	}
+	k, err := x509.ParsePKCS8PrivateKey(b.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: holds a damaged private key", path)
+	}
+	key, ok := k.(crypto.Signer)
+	if !ok || !samePublic(root, key) {
+		return nil, fmt.Errorf("%s: is not the key of this site's root certificate", path)
+	}
+	return key, nil
+}
