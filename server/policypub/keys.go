@@ -168,10 +168,21 @@ func (k Keys) Save(path string) error {
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path)) // else a power cut could bring the file of before back, without the new gateway
+	}
 	if err != nil {
 		return fmt.Errorf("write site keys: %w", err)
 	}
 	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // LoadKeys reads what Save wrote. A file that others can read is refused.

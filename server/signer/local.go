@@ -71,7 +71,11 @@ func Create(dir, site string, rand io.Reader) error {
 			return err
 		}
 	}
-	return nil
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("create keys: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func createFile(path, text string) error {

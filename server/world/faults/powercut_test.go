@@ -16,7 +16,7 @@ const cutsPerFolder = 25
 // DS-8, I1–I4, I8: the power goes at a random moment while the product's own outbox, store and policy cache write
 // to an ext4 of their own; after the restart everything is there that was reported durable before the
 // power went, chains and tree verify, nothing was signed that is now denied.
-// MONBAN_CUTS asks for so many cuts in all; half hit the outbox, half the store, and a tenth more the policy cache.
+// MONBAN_CUTS asks for so many cuts in all; half hit the outbox, half the store, and a tenth more the policy cache, and as many the site's keys.
 func TestPowerCuts(t *testing.T) {
 	cuts := count(t, "MONBAN_CUTS", 12)
 	n := seed(t)
@@ -27,6 +27,7 @@ func TestPowerCuts(t *testing.T) {
 		{newOutboxLedger(), (cuts + 1) / 2},
 		{newStoreLedger(), (cuts + 1) / 2},
 		{newPolicyLedger(), cuts/10 + 1},
+		{&keysLedger{}, cuts/10 + 1},
 	} {
 		t.Run(c.ledger.writer(), func(t *testing.T) {
 			t.Parallel() // each has a disk of its own: one's fsync must not save the other's data

@@ -27,6 +27,7 @@ var writers = map[string]func(folder string) error{
 	"outbox":       writeOutbox,
 	"store":        writeStore,
 	"policycache":  writePolicies,
+	"keys":         writeKeys,
 	"gateway":      writeGatewaySide,
 	"server":       writeServerSide,
 	"layer":        serveLayer,
