@@ -173,7 +173,7 @@ func (w *clockWorld) check() access.Reason {
 	return got
 }
 
-// D12, EV-7, I5: 10,000 jumps of the kernel's clock, by ±1 s to ±50 years, with restarts, power cuts
+// D12, AD-7, EV-7, I5: 10,000 jumps of the kernel's clock, by ±1 s to ±50 years, with restarts, power cuts
 // and links in between. No policy known to be expired is revived, none is used beyond max_age with a good
 // clock, and nobody is locked out for good: once the server has been heard, the door opens again, also
 // after another start with the right time.

@@ -94,10 +94,17 @@ func (k *timekeeper) moved(stepMS int64, was access.ClockQuality) {
 // time, nor before this gateway's own certificate was made. A machine that wakes up in 1970 reaches its
 // server all the same, and gets the time from it.
 func (a *App) tlsTime() time.Time {
-	t := a.anchor.now()
-	now := time.UnixMilli(max(a.anchor.wall(t), a.anchor.least(t)))
-	if certs := a.id.TLS.Certificates; len(certs) > 0 && certs[0].Leaf != nil && certs[0].Leaf.NotBefore.After(now) {
-		return certs[0].Leaf.NotBefore
+	var made time.Time
+	if certs := a.id.TLS.Certificates; len(certs) > 0 && certs[0].Leaf != nil {
+		made = certs[0].Leaf.NotBefore
+	}
+	return a.anchor.tlsTime(a.anchor.now(), made)
+}
+
+func (a *anchor) tlsTime(t mono.Time, made time.Time) time.Time {
+	now := time.UnixMilli(max(a.wall(t), a.least(t)))
+	if made.After(now) {
+		return made
 	}
 	return now
 }
