@@ -67,6 +67,15 @@ faults: need-cc ## kills of outbox, store and both sides of the link, full disks
 	MONBAN_KILLS=$${MONBAN_KILLS:-270} MONBAN_FILLS=$${MONBAN_FILLS:-20} MONBAN_IOFAULTS=$${MONBAN_IOFAULTS:-100} MONBAN_FLIPS=$${MONBAN_FLIPS:-5000} \
 		$(GO) test -count=1 -v -timeout 40m -skip 'TestPowerCuts' ./server/world/faults
 
+drills: need-cc ## 100 restores from a backup, 1,000 cards put back, 5 × 1,000 insider edits
+	MONBAN_DRILLS=$${MONBAN_DRILLS:-100} MONBAN_CARDS=$${MONBAN_CARDS:-1000} $(GO) test -count=1 -v -timeout 40m -run 'TestRecoveryFromGateways|TestCardsPutBack' ./server/world
+	MONBAN_INSIDER=$${MONBAN_INSIDER:-1000} $(GO) test -count=1 -v -timeout 40m -run 'TestInsiderMany' ./server/store
+	MONBAN_DRILLS=1 $(GO) test -count=1 -v -timeout 40m -run 'TestRestoreCrashes' ./server/app
+
+backlog: need-cc ## 432,000 records made without a link arrive; a server of 1 M rows starts after kill -9
+	MONBAN_BACKLOG=$${MONBAN_BACKLOG:-432000} $(GO) test -count=1 -v -timeout 40m -run 'TestBacklog' ./server/world
+	MONBAN_ROWS=$${MONBAN_ROWS:-1000000} $(GO) test -count=1 -v -timeout 40m -run 'TestStartAfterKill' ./server/app
+
 commands: need-cc ## 1,000 genuine commands and 40,000 hostile ones over the broker, with the times
 	MONBAN_COMMANDS=$${MONBAN_COMMANDS:-1000} $(GO) test -count=1 -v -timeout 20m -run 'TestCommandsOverTheBroker' ./server/world
 
@@ -105,4 +114,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults restart soak soak-report sim commands
+.PHONY: drills backlog help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults restart soak soak-report sim commands
