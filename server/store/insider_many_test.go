@@ -79,8 +79,8 @@ func (e *edits) bend(b []byte) []byte {
 
 // shiftUp makes room at idx, bodies and stored hashes alike.
 func (e *edits) shiftUp(idx int64) {
-	e.exec(`UPDATE log_leaf SET idx = -idx - 2 WHERE idx >= ?`, idx)
-	e.exec(`UPDATE log_leaf SET idx = -idx - 1 WHERE idx < 0`)
+	e.exec(`UPDATE log_leaf SET idx = idx + 1000000000 WHERE idx >= ?`, idx)
+	e.exec(`UPDATE log_leaf SET idx = idx - 999999999 WHERE idx >= 1000000000`)
 }
 
 // Goal 25, I8, EV-1: edits of the database at random, without the log key, in the five classes: deleted,
@@ -149,9 +149,9 @@ func TestInsiderMany(t *testing.T) {
 				}
 				b = e.leaf()
 			}
-			e.exec(`UPDATE log_leaf SET idx = -1 WHERE idx = ?`, a)
+			e.exec(`UPDATE log_leaf SET idx = 1000000000 WHERE idx = ?`, a)
 			e.exec(`UPDATE log_leaf SET idx = ? WHERE idx = ?`, a, b)
-			e.exec(`UPDATE log_leaf SET idx = ? WHERE idx = -1`, b)
+			e.exec(`UPDATE log_leaf SET idx = ? WHERE idx = 1000000000`, b)
 			return fmt.Sprintf("leaves %d and %d", a, b)
 		}},
 		{"hash again", func(e *edits) string {

@@ -57,6 +57,7 @@ func TestRestoreFromBackup(t *testing.T) {
 		t.Errorf("doctor does not say that the database is behind: %v\n%s", err, out)
 	}
 	s.startServer()
+	s.until(20*time.Second, "the lease runs out", func() bool { linked, _ := s.status("gw-1"); return !linked })
 	badge(5) // decided by the gateway alone
 	if linked, pending := s.status("gw-1"); linked || pending < 3 {
 		t.Errorf("EV-3: on yesterday's database: linked %v, %d records not acknowledged", linked, pending)
