@@ -50,7 +50,7 @@ func seeds(t *testing.T, few int) uint64 {
 
 // I1–I10, L1: days of a site under faults, every promise checked after every step.
 func TestDays(t *testing.T) {
-	first, last := uint64(1), seeds(t, 5)
+	first, last := uint64(1), seeds(t, 4)
 	if text := os.Getenv("MONBAN_SIM_FIRST"); text != "" { // a part of a larger run begins elsewhere
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil || n < 1 {
