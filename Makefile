@@ -60,6 +60,9 @@ bench: build ## goals as same-run ratios; writes bench.json
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
 	bin/monban-server bench --quick --out bench.json
 
+sim-days: ## the form of sim for CI: 30 simulated days
+	@$(MAKE) --no-print-directory sim SEEDS=30
+
 power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store, policy cache (root and loop devices needed)
 	MONBAN_CUTS=$${MONBAN_CUTS:-600} $(GO) test -count=1 -v -timeout 40m -run 'TestPowerCuts' ./server/world/faults
 
@@ -95,7 +98,7 @@ chaos: need-cc ## 5 minutes of faults every 2 s on real processes with 20 gatewa
 	MONBAN_CHAOS=$${MONBAN_CHAOS:-300} $(GO) test -count=1 -v -timeout 60m -run 'TestChaos' ./server/world/e2e
 storm: need-cc ## 500 gateways lose the server at once and come back
 	MONBAN_STORM=$${MONBAN_STORM:-500} $(GO) test -count=1 -v -timeout 20m -run 'TestReconnectStorm' ./server/world
-.PHONY: mqtt chaos storm
+.PHONY: need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
 
 lint: need-cc ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -114,4 +117,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: drills backlog help need-go need-cc build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser bench bench-quick lint requirements deps check clean power-cuts faults restart soak soak-report sim commands
+.PHONY: need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
