@@ -82,6 +82,9 @@ backlog: need-cc ## 432,000 records made without a link arrive; a server of 1 M 
 commands: need-cc ## 1,000 genuine commands and 40,000 hostile ones over the broker, with the times
 	MONBAN_COMMANDS=$${MONBAN_COMMANDS:-1000} $(GO) test -count=1 -v -timeout 20m -run 'TestCommandsOverTheBroker' ./server/world
 
+broken: need-cc ## plant each fault of broken/faults: a test must fail on every one
+	MONBAN_BROKEN=1 $(GO) test -count=1 -v -timeout 30m -run 'TestBrokenBuilds' ./broken
+
 restart: need-cc ## first decision after kill -9 with 100,000 cards; recovery cards while the server is away (2 minutes)
 	MONBAN_RESTART=1 $(GO) test -count=1 -v -timeout 10m -run 'TestRecoveryWithTheServerAway' ./server/world/e2e
 
@@ -117,4 +120,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

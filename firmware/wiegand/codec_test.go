@@ -311,6 +311,17 @@ func TestChecksum(t *testing.T) {
 	if got, want := bitString(f), fmt.Sprintf("%040b", uint64(0xf1234567)<<8|(0xf1^0x23^0x45^0x67)); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	for pos := range l.bits { // any one wrong bit is no card
+		text := []byte(bitString(f))
+		text[pos] ^= 1
+		wrong, err := ParseFrame(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(l, wrong); err == nil {
+			t.Errorf("bit %d inverted is a card", pos)
+		}
+	}
 }
 
 func TestFrames(t *testing.T) {

@@ -302,3 +302,23 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// A manifest below the floor is refused for itself, and so is each of its parts, not only both together (I5).
+func TestFloorOfEach(t *testing.T) {
+	manifest := func(version uint64, parts ...uint64) *wire.Manifest {
+		m := &wire.Manifest{Version: version}
+		for _, v := range parts {
+			m.Parts = append(m.Parts, wire.Part{Version: v})
+		}
+		return m
+	}
+	f := floor{version: 8, parts: [3]uint64{8, 5, 8}}
+	if err := f.check(manifest(8, 8, 5, 8)); err != nil {
+		t.Errorf("at the floor: %v", err)
+	}
+	for _, m := range []*wire.Manifest{manifest(7, 8, 5, 8), manifest(9, 7, 5, 8), manifest(9, 8, 4, 8), manifest(9, 8, 5, 7)} {
+		if err := f.check(m); !errors.Is(err, ErrFalling) {
+			t.Errorf("%+v: %v, want ErrFalling", m, err)
+		}
+	}
+}

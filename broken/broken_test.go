@@ -1,0 +1,171 @@
+// Package broken plants known faults in the product, one at a time, and demands that a test fails.
+// A suite that cannot find a planted fault proves nothing (ADR 0022). It holds only tests.
+package broken
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const root = ".."
+
+// testTime bounds one run of go test, compiling included.
+const testTime = 4 * time.Minute
+
+type fault struct {
+	name, file, breaks, pkg, run string
+	source, old, now             string
+}
+
+func load(t *testing.T) []fault {
+	t.Helper()
+	paths, err := filepath.Glob("faults/*.txt")
+	if err != nil || len(paths) < 25 {
+		t.Fatalf("faults/: %d planted faults, want at least 25: %v", len(paths), err)
+	}
+	form := regexp.MustCompile(`(?s)^file (\S+)\nbreaks ([^\n]+)\ntest \./(\S+) (\S+)\n--- old\n(.+)\n--- new\n(.*)\n$`)
+	var all []fault
+	for _, p := range paths {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := form.FindStringSubmatch(string(text))
+		if m == nil {
+			t.Fatalf("%s: not of the form file, breaks, test, old, new: see CONTRIBUTING.md", p)
+		}
+		source, err := os.ReadFile(filepath.Join(root, m[1]))
+		if err != nil {
+			t.Fatalf("%s: %v", p, err)
+		}
+		if n := strings.Count(string(source), m[5]); n != 1 {
+			t.Fatalf("%s: its old text occurs %d times in %s, want once: bring the fault up to date", p, n, m[1])
+		}
+		name := strings.TrimSuffix(filepath.Base(p), ".txt")
+		all = append(all, fault{name, m[1], m[2], m[3], m[4], string(source), m[5], m[6]})
+	}
+	return all
+}
+
+// TestFaultsAreCurrent: no planted fault rots: its text is there once, and every alternative of its
+// pattern names a test.
+func TestFaultsAreCurrent(t *testing.T) {
+	decl := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	for _, f := range load(t) {
+		files, _ := filepath.Glob(filepath.Join(root, f.pkg, "*_test.go"))
+		var names []string
+		for _, p := range files {
+			text, err := os.ReadFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range decl.FindAllStringSubmatch(string(text), -1) {
+				names = append(names, m[1])
+			}
+		}
+		for alt := range strings.SplitSeq(f.run, "|") {
+			re, err := regexp.Compile(alt)
+			if err != nil {
+				t.Fatalf("%s: %v", f.name, err)
+			}
+			found := false
+			for _, n := range names {
+				found = found || re.MatchString(n)
+			}
+			if !found {
+				t.Errorf("%s: no test of %s matches %q", f.name, f.pkg, alt)
+			}
+		}
+	}
+}
+
+// dropNewExamples gives the function that removes what rapid has saved since: an example that fails
+// under a planted fault is no regression of the product.
+func dropNewExamples(t *testing.T, pkg string) func() {
+	pattern := filepath.Join(root, pkg, "testdata", "rapid", "*", "*.fail")
+	before, _ := filepath.Glob(pattern)
+	return func() {
+		after, _ := filepath.Glob(pattern)
+		for _, p := range after {
+			if !slices.Contains(before, p) {
+				if err := os.Remove(p); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
+
+// goTest runs the tests of a fault; it returns whether they passed, and what was printed.
+func goTest(t *testing.T, f fault, extra ...string) (bool, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testTime)
+	defer cancel()
+	defer dropNewExamples(t, f.pkg)()
+	args := append([]string{"test", "-vet=off", "-short", "-count=1", "-run", f.run}, extra...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "./"+f.pkg)...)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%s: go test did not end by itself: %v\n%s", f.name, err, out)
+	}
+	return err == nil, string(out)
+}
+
+// TestBrokenBuilds (make broken): the tests pass on the product and fail on each broken build. A build
+// that does not compile has shown nothing and counts as a failure.
+func TestBrokenBuilds(t *testing.T) {
+	if os.Getenv("MONBAN_BROKEN") == "" {
+		t.Skip("set MONBAN_BROKEN=1, or run make broken")
+	}
+	failing := regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	sound := map[string]bool{}
+	for _, f := range load(t) {
+		t.Run(f.name, func(t *testing.T) {
+			if key := f.pkg + " " + f.run; !sound[key] {
+				if ok, out := goTest(t, f); !ok || strings.Contains(out, "no tests to run") {
+					t.Fatalf("the tests do not pass on the product itself:\n%s", out)
+				}
+				sound[key] = true
+			}
+			dir := t.TempDir()
+			changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
+			abs, err := filepath.Abs(filepath.Join(root, f.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := json.Marshal(map[string]map[string]string{"Replace": {abs: changed}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.WriteFile(changed, []byte(strings.Replace(f.source, f.old, f.now, 1)), 0o600),
+				os.WriteFile(overlay, list, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			ok, out := goTest(t, f, "-overlay", overlay)
+			if ok {
+				t.Fatalf("%s is broken in %s and %s passes: write the test that catches it", f.breaks, f.file, f.run)
+			}
+			by := failing.FindStringSubmatch(out)
+			if by == nil && !strings.Contains(out, "panic: ") {
+				t.Fatalf("no test failed, yet go test did (does it compile?):\n%s", out)
+			}
+			name := "a panic"
+			if by != nil {
+				name = by[1]
+			}
+			t.Logf("%-30s %-6s %-50s %5.1f s", f.name, f.breaks, f.pkg+" "+name, time.Since(start).Seconds())
+		})
+	}
+}
