@@ -18,6 +18,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -309,6 +310,30 @@ func TestInvitesTogether(t *testing.T) {
 		t.Errorf("%d events, %v", logged, err)
 	}
 	if err := h.ca.Drain(func([]Event) error { t.Error("drained twice"); return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+// A reason that no leaf would take is made one that it does, so that it holds up no later event (RA-4).
+func TestNoteMakesReasonsPlain(t *testing.T) {
+	h := newHall(t)
+	for _, reason := range []string{strings.Repeat("長い", 5000), "a\x00b\nc\x7f", "\xff\xfe", "盗難：髙橋"} {
+		if err := h.ca.Note(Event{Verb: "gateway_denied", Gateway: "gw-1", User: "op", Reason: reason, At: h.now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := h.ca.Drain(func(events []Event) error {
+		for _, e := range events {
+			if len(e.Reason) > maxReason || !utf8.ValidString(e.Reason) || strings.ContainsAny(e.Reason, "\x00\n\x7f") {
+				t.Errorf("%q", e.Reason)
+			}
+		}
+		if len(events) != 4 || events[3].Reason != "盗難：髙橋" {
+			t.Errorf("%d events", len(events))
+		}
+		return nil
+	})
+	if err != nil {
 		t.Error(err)
 	}
 }

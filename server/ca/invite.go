@@ -265,8 +265,26 @@ func (c *CA) granted(id string) error {
 	})
 }
 
+// maxReason bounds an event's reason, in bytes: what the log would refuse must not stand in the way of
+// every later event.
+const maxReason = 2000
+
+// plain makes text that any leaf takes: valid UTF-8 without control characters, of bounded length.
+func plain(s string) string {
+	if len(s) > maxReason {
+		s = s[:maxReason]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}
+
 // Note spools an event for the server, which makes a leaf of it.
 func (c *CA) Note(e Event) error {
+	e.User, e.Reason = plain(e.User), plain(e.Reason)
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
