@@ -106,7 +106,7 @@ func TestPullDelta(t *testing.T) {
 					t.Fatal("the part came whole")
 				}
 				got, err := ready[0].Assemble()
-				if (err == nil && bytes.Equal(got[0], next)) != x.byDelta {
+				if (err == nil) != x.byDelta || err == nil && !bytes.Equal(got[0], next) {
 					t.Fatalf("assembled: %v", err)
 				}
 				if x.byDelta {

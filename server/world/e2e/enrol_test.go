@@ -17,8 +17,8 @@ var (
 	fingerprintShown = regexp.MustCompile(`Fingerprint of gw-1: (\S+)`)
 )
 
-// enrolling makes a site whose gateway gw-1 has no identity yet and whose certificates live for life.
-func enrolling(t *testing.T, life time.Duration) (s *site, port int) {
+// enrolling makes a site whose gateway gw-1 has no identity yet.
+func enrolling(t *testing.T) (s *site, port int) {
 	t.Helper()
 	doors := []doorSpec{{"d1", "gw-1", "reader"}}
 	s, port = newSite(t, officeCSV(t, 1, 123, 4567, doors), nil), freePort(t)
@@ -26,7 +26,7 @@ func enrolling(t *testing.T, life time.Duration) (s *site, port int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("server.toml", string(conf)+fmt.Sprintf("\n[enrol]\nlisten = \"127.0.0.1:%d\"\n\n[ca]\ndevice_validity = %q\n", port, life))
+	s.write("server.toml", string(conf)+fmt.Sprintf("\n[enrol]\nlisten = \"127.0.0.1:%d\"\n", port))
 	if err := os.MkdirAll(s.path("gw-1"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func (s *site) confirm(fingerprint string) {
 // A gateway enrols with a code and a compared fingerprint beside a running server, opens a door, is denied within
 // seconds, and a spare takes its place without a card being enrolled again (OP-3, OP-9, RA-4).
 func TestEnrolDenyReplace(t *testing.T) {
-	s, port := enrolling(t, 336*time.Hour)
+	s, port := enrolling(t)
 	out, err := s.enrol(port, s.invite(), s.path("gw-1-identity"), s.confirm)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -130,7 +130,7 @@ func TestEnrolDenyReplace(t *testing.T) {
 
 // Each wrong way to enrol gets one line that says what to do, and nothing is written.
 func TestEnrolRefusals(t *testing.T) {
-	s, port := enrolling(t, 336*time.Hour)
+	s, port := enrolling(t)
 	refused := func(name, code, want string) {
 		t.Helper()
 		out, err := s.enrol(port, code, s.path("x"), nil)
