@@ -298,12 +298,8 @@ func (c *gatewayDenyCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	n, err := authority.DenyGateway(c.ID, now)
+	n, err := authority.Refuse(c.ID, operator(), c.Reason, time.Now())
 	if err != nil {
-		return err
-	}
-	if err := authority.Note(ca.Event{Verb: "gateway_denied", Gateway: c.ID, User: operator(), Reason: c.Reason, At: now}); err != nil {
 		return err
 	}
 	fmt.Printf("%d certificates of %s are refused; a running server ends its connections within seconds. Its doors go on by their offline mode.\n", n, c.ID)

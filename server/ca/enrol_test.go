@@ -261,6 +261,30 @@ func TestRenewTable(t *testing.T) {
 	}
 }
 
+// OP-3: who is denied while the code still holds cannot enrol again with the confirmed request.
+func TestDeniedCannotEnrolAgain(t *testing.T) {
+	h := newHall(t)
+	d := h.device("gw-1")
+	code, err := h.ca.Invite("gw-1", "op", "new", MostInviteLife, false, h.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := enrolRequest{Gateway: "gw-1", Code: secretOf(t, code), CSR: d.csr, NoteKey: d.vkey}
+	h.post("/1/enrol", nil, q)
+	if err := h.ca.Confirm("gw-1", Fingerprint(d.csr, d.vkey), "op", h.now); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := h.post("/1/enrol", nil, q); status != http.StatusOK {
+		t.Fatalf("not enrolled: %d", status)
+	}
+	if _, err := h.ca.Refuse("gw-1", "op", "stolen", h.now); err != nil {
+		t.Fatal(err)
+	}
+	if status, a := h.post("/1/enrol", nil, q); status != 403 || a.Error != "no_invite" || a.Cert != "" {
+		t.Errorf("after it was denied: %d %+v", status, a)
+	}
+}
+
 // Goal 29 without the roll-over: 100 gateways through a 15-day outage, none of them lost.
 func TestFifteenDaysAway(t *testing.T) {
 	h := newHall(t)

@@ -229,6 +229,22 @@ func (c *CA) Confirm(id, fingerprint, user string, now time.Time) error {
 	return c.Note(Event{Verb: "gateway_confirmed", Gateway: id, User: user, At: now})
 }
 
+// Refuse withdraws the gateway's invite and denies every certificate it ever had; it gives how many. The
+// invite first: a code that still holds would give the refused device a new certificate.
+func (c *CA) Refuse(id, user, reason string, now time.Time) (int, error) {
+	if !validName(id) {
+		return 0, fmt.Errorf("deny: %q is no gateway's name", id)
+	}
+	if err := c.invites(id, func(*Invite) (*Invite, error) { return nil, nil }); err != nil {
+		return 0, fmt.Errorf("deny %s: %w", id, err)
+	}
+	n, err := c.DenyGateway(id, now)
+	if err != nil {
+		return n, err
+	}
+	return n, c.Note(Event{Verb: "gateway_denied", Gateway: id, User: user, Reason: reason, At: now})
+}
+
 // claim takes a gateway's request under its code. It gives the invite as it stands afterwards.
 func (c *CA) claim(id string, secret []byte, r Request, now time.Time) (Invite, error) {
 	var out Invite
