@@ -70,6 +70,10 @@ func TestPullDelta(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	elsewhere, err := access.Delta(base, rulesPart(t, 2, 5)) // only the signed sum tells
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct {
 		name    string
 		delta   []byte
@@ -77,7 +81,8 @@ func TestPullDelta(t *testing.T) {
 		byDelta bool
 	}{
 		{"a good delta", good, false, true},
-		{"a delta that leads elsewhere", bytes.Replace(good, []byte("pd"), []byte("pe"), 1), false, false},
+		{"a delta whose rows do not fit", bytes.Replace(good, []byte("pd"), []byte("pe"), 1), false, false},
+		{"a sound delta to another policy", elsewhere, false, false},
 		{"garbage", []byte("garbage"), false, false},
 		{"lost chunks", good, true, false},
 	} {
