@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -129,6 +130,19 @@ func startCarried(t *testing.T, name, folder string, carry func(string)) *proces
 	return p
 }
 
+// waitSome starts most kills at a writer at work, some at one that has just set up, and some while it opens or makes
+// its files.
+func (p *process) waitSome(t *testing.T, rng *rand.Rand) {
+	t.Helper()
+	switch rng.IntN(4) {
+	case 0:
+	case 1:
+		p.waitReady(t)
+	default:
+		p.waitWorking(t)
+	}
+}
+
 // stopCounting ends the list: only what was read until now counts (reliability §5.1: an fsync in flight during a
 // cut may return success for data that is gone). It reports whether the writer had finished setting up.
 func (p *process) stopCounting() (ready bool) {
@@ -159,20 +173,33 @@ func (p *process) finish(limit time.Duration) error {
 // waitReady waits until the writer has set up its folder.
 func (p *process) waitReady(t *testing.T) {
 	t.Helper()
+	p.wait(t, func() bool { return p.ready })
+}
+
+// waitWorking waits until the writer has reported something durable: on a loaded machine a fixed time may be over
+// before the first report.
+func (p *process) waitWorking(t *testing.T) {
+	t.Helper()
+	p.wait(t, func() bool { return p.ready && len(p.lines) > 0 })
+}
+
+// wait waits at most a minute until what it is asked, under the lock, holds.
+func (p *process) wait(t *testing.T, holds func() bool) {
+	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		p.mu.Lock()
-		ready := p.ready
+		ok := holds()
 		p.mu.Unlock()
-		if ready {
+		if ok {
 			return
 		}
 		select {
 		case <-p.ended:
-			t.Fatalf("the writer ended while setting up: %s", p.stderr.String())
+			t.Fatalf("the writer ended before it got to work: %s", p.stderr.String())
 		default:
 		}
 	}
-	t.Fatalf("the writer does not get ready: %s", p.stderr.String())
+	t.Fatalf("the writer does not get to work: %s", p.stderr.String())
 }
 
 // say gives a line to the writer; when too many wait, it is lost, as on a network.
