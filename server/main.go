@@ -28,15 +28,19 @@ import (
 var version = "unknown" // set by the linker
 
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the server until it is told to stop."`
-	Setup   setupCommand   `cmd:"" help:"Prepare a new site: keys, certificate authority, database."`
-	Import  importCommand  `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
-	Signer  signerCommand  `cmd:"" help:"The signing keys in a process and user of their own."`
-	CA      caCommand      `cmd:"" help:"The server's own certificates."`
-	Gateway gatewayCommand `cmd:"" help:"Gateways' identities."`
-	Backup  backupCommand  `cmd:"" help:"Copy the database of a running or stopped server, with all public keys and no secret, into a new folder and verify the copy."`
-	Restore restoreCommand `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
-	Card    cardCommand    `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. The server must be stopped."`
+	Serve    serveCommand    `cmd:"" help:"Run the server until it is told to stop."`
+	Setup    setupCommand    `cmd:"" help:"Prepare a new site: keys, certificate authority, database."`
+	Import   importCommand   `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
+	Signer   signerCommand   `cmd:"" help:"The signing keys in a process and user of their own."`
+	CA       caCommand       `cmd:"" help:"The server's own certificates."`
+	Gateway  gatewayCommand  `cmd:"" help:"Gateways' identities."`
+	Backup   backupCommand   `cmd:"" help:"Copy the database of a running or stopped server, with all public keys and no secret, into a new folder and verify the copy."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
+	Card     cardCommand     `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. The server must be stopped."`
+	Explain  explainCommand  `cmd:"" help:"Can this person pass this door at this time? Every check of the door's own decision, for each card. The server must be stopped."`
+	Who      whoCommand      `cmd:"" help:"Who can pass this door at this time? The server must be stopped."`
+	Rehearse rehearseCommand `cmd:"" help:"Try a draft (CSV files as for import) on past entries: who gains, who loses, and what would have been decided otherwise. Changes nothing. The server must be stopped."`
+
 	Verify  verifyCommand  `cmd:"" help:"Walk the log from its first leaf and name whatever does not fit. Exit 0 clean, 1 findings, 2 could not check."`
 	Log     logCommand     `cmd:"" help:"List the log's leaves. The server must be stopped."`
 	Demo    demoCommand    `cmd:"" help:"Write the demo's configuration, keys and sample city hall; starts nothing."`
