@@ -93,7 +93,7 @@ func line(c Check, d access.Decision, failed access.ReasonSet) Line {
 	switch {
 	case len(l.Reasons) > 0 && d.Outcome == access.Granted:
 		l.Result = Flagged
-	case len(l.Reasons) > 0 && d.Outcome != access.Denied:
+	case failed == set(access.ReasonPINRequired), len(l.Reasons) > 0 && d.Outcome != access.Denied:
 		l.Result = Asked
 	case len(l.Reasons) > 0:
 		l.Result = Failed
