@@ -212,6 +212,7 @@ func (a *App) newPages(cfg *config.Config) error {
 	}, web.Sources{
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
+		Judge: &judge{current: a.pub.Site, pages: p},
 	})
 	if err != nil {
 		return err

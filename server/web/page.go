@@ -88,6 +88,7 @@ var navigation = []struct{ path, key, icon string }{
 	{"/findings", "nav.findings", "finding"},
 	{"/doors", "nav.doors", "gateway"},
 	{"/commands", "nav.commands", "unlocked"},
+	{"/judge", "nav.judge", "check"},
 	{"/accounts", "nav.accounts", "people"},
 	{"/me", "nav.me", "person"},
 }

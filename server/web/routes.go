@@ -52,6 +52,8 @@ func routes() []route {
 		{pattern: "POST /commands/{id}/withdraw", roles: agreeRoles, serve: (*Handler).postWithdraw},
 		{pattern: "POST /commands/{id}/confirm", roles: agreeRoles, serve: (*Handler).postConfirm},
 
+		{pattern: "GET /judge", roles: groupF | groupS | groupA | groupC, serve: (*Handler).getJudge},
+
 		{pattern: "GET /accounts", roles: groupC | groupD, serve: (*Handler).getAccounts},
 		{pattern: "POST /accounts", roles: groupC | groupD, serve: (*Handler).postAccount},
 		{pattern: "POST /accounts/{id}/suspend", roles: groupC | groupD, serve: (*Handler).postSuspend},

@@ -43,6 +43,7 @@ var probes = []probe{
 	{"POST /commands/{id}/agree", "/commands/" + webtest.AttemptID(7) + "/agree", url.Values{}},
 	{"POST /commands/{id}/withdraw", "/commands/" + webtest.AttemptID(7) + "/withdraw", url.Values{}},
 	{"POST /commands/{id}/confirm", "/commands/" + webtest.AttemptID(7) + "/confirm", url.Values{}},
+	{"GET /judge", "/judge?door=server-room-1", nil},
 	{"GET /accounts", "/accounts", nil},
 	{"POST /accounts", "/accounts", url.Values{}},
 	{"POST /accounts/{id}/suspend", "/accounts/" + accountID(web.RoleApplicant) + "/suspend", url.Values{}},

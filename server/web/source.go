@@ -31,6 +31,7 @@ type Sources struct {
 	Machines  Machines
 	Live      Live
 	Commands  Commands
+	Judge     Judge
 }
 
 func (s Sources) validate() error {
@@ -39,7 +40,7 @@ func (s Sources) validate() error {
 		"setup": s.Setup == nil, "accounts": s.Accounts == nil, "sessions": s.Sessions == nil,
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
-		"commands": s.Commands == nil,
+		"commands": s.Commands == nil, "judge": s.Judge == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -153,6 +154,7 @@ const (
 	ActionViewLog          ActionKind = "view_log"          // Target = the day
 	ActionViewAttempt      ActionKind = "view_attempt"      // Target = the attempt
 	ActionViewFindings     ActionKind = "view_findings"     //
+	ActionJudge            ActionKind = "view_judgement"    // Target = the door; who was asked about stands in the opening
 	ActionViewCommands     ActionKind = "view_commands"     //
 	ActionUnlockAsked      ActionKind = "unlock_asked"      // Target = door/command, as in all below
 	ActionRearmAsked       ActionKind = "rearm_asked"       //

@@ -40,7 +40,7 @@ type Memory struct {
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m = m
-	return web.Sources{Commands: &m.Orders, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m}
+	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m}
 }
 
 // Actions copies the action leaves written so far.
