@@ -67,7 +67,7 @@ power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store,
 	MONBAN_CUTS=$${MONBAN_CUTS:-600} $(GO) test -count=1 -v -timeout 40m -run 'TestPowerCuts' ./server/world/faults
 
 faults: need-cc ## kills of outbox, store and both sides of the link, full disks, failing I/O, damaged files
-	MONBAN_KILLS=$${MONBAN_KILLS:-270} MONBAN_FILLS=$${MONBAN_FILLS:-20} MONBAN_IOFAULTS=$${MONBAN_IOFAULTS:-100} MONBAN_FLIPS=$${MONBAN_FLIPS:-5000} \
+	MONBAN_KILLS=$${MONBAN_KILLS:-300} MONBAN_FILLS=$${MONBAN_FILLS:-20} MONBAN_IOFAULTS=$${MONBAN_IOFAULTS:-100} MONBAN_FLIPS=$${MONBAN_FLIPS:-5000} \
 		$(GO) test -count=1 -v -timeout 40m -skip 'TestPowerCuts' ./server/world/faults
 
 drills: need-cc ## 100 restores from a backup, 1,000 cards put back, 5 × 1,000 insider edits
@@ -101,7 +101,6 @@ chaos: need-cc ## 5 minutes of faults every 2 s on real processes with 20 gatewa
 	MONBAN_CHAOS=$${MONBAN_CHAOS:-300} $(GO) test -count=1 -v -timeout 60m -run 'TestChaos' ./server/world/e2e
 storm: need-cc ## 500 gateways lose the server at once and come back
 	MONBAN_STORM=$${MONBAN_STORM:-500} $(GO) test -count=1 -v -timeout 20m -run 'TestReconnectStorm' ./server/world
-.PHONY: need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
 
 lint: need-cc ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
