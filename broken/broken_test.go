@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,7 +112,7 @@ func goTest(t *testing.T, f fault, extra ...string) (bool, string) {
 	ctx, cancel := context.WithTimeout(t.Context(), testTime)
 	defer cancel()
 	defer dropNewExamples(t, f.pkg)()
-	args := append([]string{"test", "-vet=off", "-short", "-count=1", "-run", f.run}, extra...)
+	args := append([]string{"test", "-v", "-vet=off", "-short", "-count=1", "-run", f.run}, extra...)
 	cmd := exec.CommandContext(ctx, "go", append(args, "./"+f.pkg)...)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
@@ -133,8 +134,13 @@ func TestBrokenBuilds(t *testing.T) {
 	for _, f := range load(t) {
 		t.Run(f.name, func(t *testing.T) {
 			if key := f.pkg + " " + f.run; !sound[key] {
-				if ok, out := goTest(t, f); !ok || strings.Contains(out, "no tests to run") {
+				ok, out := goTest(t, f)
+				if !ok || strings.Contains(out, "no tests to run") {
 					t.Fatalf("the tests do not pass on the product itself:\n%s", out)
+				}
+				if strings.Contains(out, "NOT TESTED") { // power cuts need root and loop devices
+					fmt.Fprintf(os.Stderr, "NOT TESTED: %s: %s\n", f.name, key)
+					t.Skip("what its tests need is not possible here")
 				}
 				sound[key] = true
 			}
