@@ -63,6 +63,9 @@ type Person struct {
 	// ContractUntil is refused by Validate.
 	ContractFrom  Date
 	ContractUntil Date
+	// Party is how many others enter on this person's badge while a visit runs (VE-11); 0 = alone. Set by
+	// visit.Overlay, never stored.
+	Party uint8
 }
 
 // Credential is a card of a person, known only by its references.
@@ -82,7 +85,12 @@ type Credential struct {
 	// nothing from which the digits can be had without the site PIN key.
 	PIN    card.PINRef
 	Duress card.PINRef
+	Exact  Span // narrows the days of validity
 }
+
+// Span narrows a validity of whole days to [FromMS, UntilMS), UTC ms; 0 = as the days say. A lent badge or a
+// visit's grant has one (VE-9). Set by visit.Overlay, never stored.
+type Span struct{ FromMS, UntilMS int64 }
 
 // Zone is a controlled zone (管理区域).
 type Zone struct {
@@ -239,6 +247,8 @@ type Grant struct {
 	Schedule   ScheduleID
 	ValidFrom  Date // first day, none = always was
 	ValidUntil Date // last day; never none (AD-6)
+	Exact      Span // narrows the days of validity
+	Emergency  bool // of an emergency entry (AD-14): no rule of the zone stands in its way, flagged; never stored
 }
 
 // ClosedDay is a day on which the offices are closed: a national holiday, year end, or the city's own.

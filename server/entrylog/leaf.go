@@ -79,7 +79,7 @@ type Action struct {
 // (PR-2); such an id stands in the opening only.
 func PersonalTarget(kind string) bool {
 	switch kind {
-	case "person", "credential", "card", "grant", "visit":
+	case "person", "credential", "card", "grant", "visit", "matter":
 		return true
 	}
 	return false

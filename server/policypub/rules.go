@@ -34,7 +34,7 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 		c := &dir.Credentials[i]
 		r.Credentials = append(r.Credentials, access.Credential{
 			Key: access.Key(c.Ref), Person: persons[c.Person], Status: c.Status, Assurance: c.Assurance,
-			FromMS: c.ValidFrom.StartMS(zone), UntilMS: c.ValidUntil.EndMS(zone),
+			FromMS: later(c.ValidFrom.StartMS(zone), c.Exact.FromMS), UntilMS: earlier(c.ValidUntil.EndMS(zone), c.Exact.UntilMS),
 			HasPIN: c.PIN != card.PINRef{}, PIN: access.Key(c.PIN), Duress: access.Key(c.Duress),
 		})
 	}
@@ -62,10 +62,20 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 		g := &dir.Grants[i]
 		r.Grants = append(r.Grants, access.Grant{
 			Person: persons[g.Person], Zone: g.Zone, Schedule: schedules[g.Schedule],
-			FromMS: g.ValidFrom.StartMS(zone), UntilMS: g.ValidUntil.EndMS(zone),
+			FromMS: later(g.ValidFrom.StartMS(zone), g.Exact.FromMS), UntilMS: earlier(g.ValidUntil.EndMS(zone), g.Exact.UntilMS),
 		})
 	}
 	return r, nil
+}
+
+// later and earlier narrow a validity; 0 is no limit.
+func later(a, b int64) int64 { return max(a, b) }
+
+func earlier(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 func personOf(p *directory.Person, zone *time.Location) access.Person {

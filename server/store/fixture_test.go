@@ -236,6 +236,9 @@ func (tr *traffic) extras(tx *Tx, n int, g string, id [16]byte, at int64) error 
 	if _, err := tx.AppendPolicy(g, "rules", uint64(n+1), fmt.Appendf(nil, "rules %d", n), at); err != nil {
 		return err
 	}
+	if err := tr.matter(tx, n, at); err != nil {
+		return err
+	}
 	if n%12 == 6 {
 		tr.seq[g] += 5
 		if _, err := tx.AppendGap(g, tr.epoch[g], tr.seq[g], entrylog.Hash{byte(n)}, at); err != nil {
@@ -255,4 +258,28 @@ func (s *site) fill(tb testing.TB, st *Store, n int) {
 			must(tb, st.SignNow(tb.Context()))
 		}
 	}
+}
+
+// matter begins a visit, or ends the one before.
+func (tr *traffic) matter(tx *Tx, n int, at int64) error {
+	text := MatterText{
+		Kind: "visit", State: "applied", Open: true, Zone: "room", Doors: []string{"g1-north", "g2-north"}, FromMS: at, UntilMS: at + 3_600_000,
+		Reason: "保守", Doc: []byte(`{"name":"𠮷田 誠"}`),
+	}
+	var prev Matter
+	var err error
+	if n%2 == 0 {
+		text.ID, err = tx.NextMatterID("visit", 2026)
+	} else {
+		var open []Matter
+		if open, err = tx.OpenMatters("visit"); err == nil {
+			prev = open[0]
+			text.ID, text.State, text.Open, text.FromMS = prev.ID, "closed", false, prev.FromMS
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.PutMatter(prev, text, entrylog.Action{Account: "acct2", Verb: "visit_" + text.State, From: "lan", Result: "ok", AtMS: at}, entrylog.Opening{Subject: "s0001"})
+	return err
 }

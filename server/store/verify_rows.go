@@ -123,6 +123,7 @@ type check struct {
 	open     map[[16]byte]*line
 	chains   map[chainKey]*chainCheck
 	status   map[int64]*findingState
+	matters  matterCheck
 	openings int64
 	years    yearCache
 	log      note.Verifier
@@ -317,8 +318,11 @@ func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, cip
 		c.res.Add("opening", key(idx), "the leaf commits to none")
 	}
 	if !o.Has {
+		c.matterLeaf(idx, nil)
 		return
 	}
+	var opened *entrylog.Opening
+	defer func() { c.matterLeaf(idx, opened) }()
 	if want := c.years.of(c.parsed.AtMS(), c.zone); int64(want) != year {
 		c.res.Add("opening", key(idx), "fiscal_year is %d, the leaf gives %d", year, want)
 	}
@@ -328,7 +332,7 @@ func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, cip
 	if c.keys == nil || commit == (entrylog.Hash{}) {
 		return
 	}
-	_, _, _, err := c.keys.Open(commit, keystore.Sealed{
+	opening, _, _, err := c.keys.Open(commit, keystore.Sealed{
 		Period: keystore.Period{FiscalYear: int(year), Class: entrylog.Class(class)}, RowKey: rowKey, Ciphertext: ciphertext, PersonRef: o.Person,
 	})
 	switch {
@@ -338,6 +342,7 @@ func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, cip
 		c.res.Add("opening", key(idx), "%v", err)
 	default:
 		c.res.Openings++
+		opened = &opening
 	}
 }
 
@@ -571,6 +576,9 @@ func (c *check) finish() error {
 	err := errors.Join(c.attempts.drain(c.strayAttempt), c.following.drain(c.strayFollowing), c.findings.drain(c.strayFinding),
 		c.quarantine.drain(c.strayQuarantine), c.coverage.drain(c.strayCoverage), c.policies.drain(c.strayPolicy))
 	if err != nil {
+		return err
+	}
+	if err := c.finishMatters(); err != nil {
 		return err
 	}
 	if err := c.finishChains(); err != nil {
