@@ -55,6 +55,8 @@ func targetOf(k web.ActionKind) string {
 		return "day"
 	case web.ActionViewAttempt:
 		return "attempt"
+	case web.ActionJudge:
+		return "door"
 	case web.ActionUnlockAsked, web.ActionRearmAsked, web.ActionSelfTestAsked, web.ActionCommandOrdered, web.ActionCommandWithdrawn,
 		web.ActionCommandConfirmed, web.ActionCommandNotSent:
 		return "command"

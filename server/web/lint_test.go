@@ -184,6 +184,9 @@ func families() map[string][]string {
 	}
 	for _, n := range navigation {
 		f["nav"] = append(f["nav"], strings.TrimPrefix(n.key, "nav."))
+		for _, p := range n.pages {
+			f["nav"] = append(f["nav"], strings.TrimPrefix(p.key, "nav."))
+		}
 	}
 	for _, e := range review.Catalogue() {
 		f["finding"] = append(f["finding"], string(e.Kind))

@@ -48,6 +48,8 @@ type Base struct {
 	Title     string
 	Site      string
 	Nav       []navItem
+	SubNav    []navItem // pages of the current group, when it has several
+	SubTitle  string    // what that group is called
 	User      *userView // nil = nobody signed in
 	Masked    bool      // names are replaced by tokens on this page
 	Here      string    // path and query of this page, for forms that come back to it
@@ -67,7 +69,8 @@ type navItem struct {
 	Href    string
 	Label   string
 	Icon    string
-	Current bool
+	Current bool // this page, or one of the group, is shown
+	Page    bool // it is this very page
 }
 
 type userView struct {
@@ -81,16 +84,49 @@ type langChoice struct {
 	Current bool
 }
 
-// navigation lists the pages with the routes that decide who sees the link.
-var navigation = []struct{ path, key, icon string }{
-	{"/live", "nav.live", "live"},
-	{"/log", "nav.log", "log"},
-	{"/findings", "nav.findings", "finding"},
-	{"/doors", "nav.doors", "gateway"},
-	{"/commands", "nav.commands", "unlocked"},
-	{"/judge", "nav.judge", "check"},
-	{"/accounts", "nav.accounts", "people"},
-	{"/me", "nav.me", "person"},
+// navigation lists the pages in their groups. The route of a page decides who sees its link; a group with one page
+// to see is called by that page's name, one with more shows them in a second row.
+var navigation = []navGroup{
+	{"nav.live", "live", []navPage{{"/live", "nav.live"}}},
+	{"nav.log", "log", []navPage{{"/log", "nav.log"}}},
+	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
+	{"nav.people", "people", []navPage{{"/judge", "nav.judge"}}},
+	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
+	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}}},
+	{"nav.me", "person", []navPage{{"/me", "nav.me"}}},
+}
+
+type navGroup struct {
+	key, icon string
+	pages     []navPage
+}
+
+type navPage struct{ path, key string }
+
+// navigate makes the two rows of links for what these roles may see.
+func (b *Base) navigate(roles RoleSet, here string) {
+	for _, g := range navigation {
+		var seen []navItem
+		item := navItem{Icon: g.icon, Label: b.T(g.key)}
+		for _, p := range g.pages {
+			if roles&rolesOf("GET "+p.path) == 0 {
+				continue
+			}
+			current := here == p.path || strings.HasPrefix(here, p.path+"/")
+			seen = append(seen, navItem{Href: p.path, Label: b.T(p.key), Current: current, Page: current})
+			item.Current = item.Current || current
+		}
+		if len(seen) == 0 {
+			continue
+		}
+		item.Href, item.Page = seen[0].Href, seen[0].Current
+		if len(seen) == 1 {
+			item.Label = seen[0].Label
+		} else if item.Current {
+			b.SubNav, b.SubTitle = seen, item.Label
+		}
+		b.Nav = append(b.Nav, item)
+	}
 }
 
 // base makes the common part of a view.
@@ -122,13 +158,7 @@ func (h *Handler) base(rq *request, titleKey string) Base {
 	if rq.account.MustChange {
 		return b
 	}
-	for _, n := range navigation {
-		if rq.roles&rolesOf("GET "+n.path) == 0 {
-			continue
-		}
-		current := rq.URL.Path == n.path || strings.HasPrefix(rq.URL.Path, n.path+"/")
-		b.Nav = append(b.Nav, navItem{n.path, words.say(n.key), n.icon, current})
-	}
+	b.navigate(rq.roles, rq.URL.Path)
 	return b
 }
 
