@@ -30,7 +30,7 @@ type deltaHead struct {
 
 // The fields of a row after its key, in bytes: a delta carries those that changed.
 var (
-	personFields     = []int{1, 1, 8, 8, 8, 8}            // active, category, validity, contract
+	personFields     = []int{2, 2, 8, 8, 8, 8, 8, 4}      // active and category, escort and party, validity, contract, training, conditions
 	credentialFields = []int{personSlot, 3, 8, 8, 32, 32} // person, status and assurance and flag, validity, PIN, duress
 	grantFields      []int                                // a grant is all key
 	zeroField        [personSlot]byte                     // what a new row's fields are compared with; nobody's id
@@ -315,7 +315,7 @@ func (r *openRules) joinGrants(b []byte, number map[string]uint32, zones []Zone)
 	for i := range zones {
 		index[string(zones[i].ID)] = uint16(i)
 	}
-	const fixed = 4 + 16 // schedule, validity; then the person's id with its length, then the zone's id
+	const fixed = 4 + 16 + 1 // schedule, validity, emergency; then the person's id with its length, then the zone's id
 	rows := make([][]byte, 0, len(r.grants))
 	for k := range r.grants {
 		if len(k) <= fixed || len(k) < fixed+1+int(k[fixed]) || int(k[fixed]) > maxPersonIDLen {

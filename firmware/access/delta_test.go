@@ -39,7 +39,7 @@ func changed(t *rapid.T, r Rules) Rules {
 	r = r.Canonical()
 	r.Doors = append([]Door(nil), r.Doors...)
 	for range rapid.IntRange(0, 12).Draw(t, "changes") {
-		switch rapid.IntRange(0, 6).Draw(t, "kind") {
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
 		case 0: // a newcomer, anywhere in the order of ids
 			letter, no := rapid.IntRange(0, 2).Draw(t, "letter"), rapid.IntRange(0, 1_000_000).Draw(t, "n")
 			id := fmt.Sprintf("%c%d", "apz"[letter], no)
@@ -72,6 +72,15 @@ func changed(t *rapid.T, r Rules) Rules {
 			r.Doors[rapid.IntRange(0, len(r.Doors)-1).Draw(t, "door")].MaxAgeMS++
 		case 6:
 			r.Zones[rapid.IntRange(0, len(r.Zones)-1).Draw(t, "zone")].RequirePIN = false
+		case 7:
+			p := &r.Persons[rapid.IntRange(0, len(r.Persons)-1).Draw(t, "trained")]
+			p.TrainingUntilMS, p.Conditions, p.MayEscort, p.Party = 7, 8, p.Category != CategoryVisitor, 4
+		case 8:
+			g := &r.Grants[rapid.IntRange(0, len(r.Grants)-1).Draw(t, "emergency")]
+			g.Emergency = !g.Emergency
+		case 9:
+			z := &r.Zones[rapid.IntRange(1, len(r.Zones)-1).Draw(t, "inner")]
+			z.Parent, z.AntiPassback, z.MaxInside, z.TwoPersonMS = r.Zones[0].ID, AntiPassbackHard, 3, 30_000
 		}
 	}
 	return r

@@ -18,9 +18,9 @@ import (
 // named by its hash, and a change of one row changes a few bytes, so a delta is small.
 const (
 	rulesFormat   = 1
-	personRow     = 1 + maxPersonIDLen + 2 + 4*8 // id, flags, category, validity, contract
-	credentialRow = 32 + 4 + 2 + 1 + 2*8 + 2*32  // key, person, status, assurance, flags, validity, pin, duress
-	grantRow      = 4 + 2 + 4 + 2*8              // person, zone index, schedule, validity
+	personRow     = 1 + maxPersonIDLen + 4 + 5*8 + 4 // id, flags, category, escort, party, validity, contract, training, conditions
+	credentialRow = 32 + 4 + 2 + 1 + 2*8 + 2*32      // key, person, status, assurance, flags, validity, pin, duress
+	grantRow      = 4 + 2 + 4 + 2*8 + 1              // person, zone index, schedule, validity, emergency
 )
 
 type rulesHead struct {
@@ -86,6 +86,7 @@ func compareGrants(a, b Grant) int {
 		cmp.Compare(a.Schedule, b.Schedule),
 		cmp.Compare(a.FromMS, b.FromMS),
 		cmp.Compare(a.UntilMS, b.UntilMS),
+		cmp.Compare(flag(a.Emergency), flag(b.Emergency)),
 	)
 }
 
@@ -125,7 +126,7 @@ func encodeCanonical(c *Rules) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, uint32(g.Person))
 		b = binary.BigEndian.AppendUint16(b, zones[g.Zone])
 		b = binary.BigEndian.AppendUint32(b, uint32(g.Schedule))
-		b = appendTimes(b, g.FromMS, g.UntilMS)
+		b = append(appendTimes(b, g.FromMS, g.UntilMS), flag(g.Emergency))
 	}
 	return b, nil
 }
@@ -149,8 +150,9 @@ func appendPerson(b []byte, p *Person) []byte {
 	b = append(b, byte(len(p.ID)))
 	b = append(b, p.ID...)
 	b = append(b, make([]byte, maxPersonIDLen-len(p.ID))...)
-	b = append(b, flag(p.Active), byte(p.Category))
-	return appendTimes(b, p.FromMS, p.UntilMS, p.ContractFromMS, p.ContractUntilMS)
+	b = append(b, flag(p.Active), byte(p.Category), flag(p.MayEscort), p.Party)
+	b = appendTimes(b, p.FromMS, p.UntilMS, p.ContractFromMS, p.ContractUntilMS, p.TrainingUntilMS)
+	return binary.BigEndian.AppendUint32(b, p.Conditions)
 }
 
 func appendCredential(b []byte, c *Credential) []byte {
@@ -238,7 +240,9 @@ func (p *inputParser) person() Person {
 	}
 	return Person{
 		ID: string(id[:n]), Active: p.flag(), Category: Category(p.take(1)[0]),
+		MayEscort: p.flag(), Party: p.take(1)[0],
 		FromMS: p.int64(), UntilMS: p.int64(), ContractFromMS: p.int64(), ContractUntilMS: p.int64(),
+		TrainingUntilMS: p.int64(), Conditions: binary.BigEndian.Uint32(p.take(4)),
 	}
 }
 
@@ -264,6 +268,6 @@ func (p *inputParser) grant(zones []Zone) Grant {
 		p.fault("grant of zone %d, of %d", zone, len(zones))
 	}
 	g.Schedule = int32(binary.BigEndian.Uint32(p.take(4)))
-	g.FromMS, g.UntilMS = p.int64(), p.int64()
+	g.FromMS, g.UntilMS, g.Emergency = p.int64(), p.int64(), p.flag()
 	return g
 }

@@ -30,6 +30,7 @@ func encode(t rapid.TB, r Rules) []byte {
 // D23: equal rules have equal bytes, whatever the order of the rows; they decode to the canonical form.
 func TestRulesRoundTrip(t *testing.T) {
 	r := site(t)
+	allRules(&r)
 	b := encode(t, r)
 	got, err := DecodeRules(b)
 	if err != nil {
@@ -152,6 +153,7 @@ func FuzzDecodeRules(f *testing.F) {
 // Rules are JSON-able for the server's pages and tests.
 func TestRulesAsJSON(t *testing.T) {
 	r := site(t)
+	allRules(&r)
 	b, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -210,6 +212,80 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	if _, err := EncodeRules(&r); err == nil {
 		t.Error("EncodeRules accepts")
 	}
+}
+
+// D11, AD-8…AD-10, VE-2, DS-9: the rules about who is inside, and zones in zones.
+func TestValidateZoneRules(t *testing.T) {
+	room := func(r *Rules) *Zone { return &r.Zones[1] }
+	for name, c := range map[string]struct {
+		spoil func(r *Rules)
+		want  string // "" = valid
+	}{
+		"as it is":           {func(*Rules) {}, ""},
+		"all rules":          {allRules, ""},
+		"passback":           {func(r *Rules) { room(r).AntiPassback = 9 }, "anti-passback 9 is unknown"},
+		"timed without time": {func(r *Rules) { room(r).AntiPassback = AntiPassbackTimed }, "timed with 0 ms"},
+		"time too long":      {func(r *Rules) { room(r).AntiPassbackMS = maxAPBMS + 1 }, "anti-passback off with"},
+		"cap below minimum":  {func(r *Rules) { room(r).MinInside, room(r).MaxInside = 3, 2 }, "at least 3 and at most 2"},
+		"cap of millions":    {func(r *Rules) { room(r).MaxInside = maxInside + 1 }, "do not go together"},
+		"two into one":       {func(r *Rules) { room(r).MaxInside, room(r).TwoPersonMS = 1, 1 }, "room for one"},
+		"always of nothing":  {func(r *Rules) { room(r).TwoPersonAlways = true }, "need two_person_ms"},
+		"staff of nothing":   {func(r *Rules) { room(r).StaffNeeded = true }, "need two_person_ms"},
+		"window of a day":    {func(r *Rules) { room(r).TwoPersonMS = 86_400_000 }, "two_person_ms 86400000"},
+		"escort":             {func(r *Rules) { room(r).Escort = 3 }, "escort 3 is unknown"},
+		"ratio":              {func(r *Rules) { room(r).EscortRatio = 101 }, "101 outsiders"},
+		"grace":              {func(r *Rules) { room(r).EscortGraceMS = -1 }, "escort_grace_ms -1"},
+		"within":             {func(r *Rules) { room(r).EscortWithinMS = maxWindowMS + 1 }, "escort_within_ms"},
+		"training":           {func(r *Rules) { room(r).Training = 3 }, "training 3 is unknown"},
+		"no parent":          {func(r *Rules) { room(r).Parent = "moon" }, `parent "moon" does not exist`},
+		"its own parent":     {func(r *Rules) { room(r).Parent = "server-room" }, "lies in itself"},
+		"circle":             {func(r *Rules) { r.Zones[0].Parent, r.Zones[1].Parent = "server-room", "lobby" }, "lies in itself"},
+		"into a circle":      {func(r *Rules) { r.Zones[0].Parent, r.Zones[1].Parent, r.Zones[2].Parent = "archive", "lobby", "lobby" }, "zone 1 (server-room): lies deeper"},
+		"no exit: hard":      {func(r *Rules) { r.Zones[2].AntiPassback = AntiPassbackHard }, "zone 2 (archive): anti-passback hard, a cap or an escort rule needs an exit reader"},
+		"no exit: timed":     {func(r *Rules) { r.Zones[2].AntiPassback, r.Zones[2].AntiPassbackMS = AntiPassbackTimed, 1 }, "needs an exit reader"},
+		"no exit: cap":       {func(r *Rules) { r.Zones[2].MaxInside = 3 }, "needs an exit reader"},
+		"no exit: escort":    {func(r *Rules) { r.Zones[2].Escort = EscortVisitors }, "needs an exit reader"},
+		"no exit: soft":      {func(r *Rules) { r.Zones[2].AntiPassback, r.Zones[2].MinInside = AntiPassbackSoft, 2 }, ""},
+		"cap around":         {func(r *Rules) { r.Zones[0].MaxInside, r.Zones[1].Parent = 9, "lobby" }, "zone 0 (lobby)"},
+		"elsewhere":          {func(r *Rules) { r.Zones[2].MaxInside, r.Zones[2].Shared = 3, true }, ""},
+		"visitor as escort":  {func(r *Rules) { r.Persons[visitor].MayEscort = true }, "a visitor cannot be an escort"},
+		"training past":      {func(r *Rules) { r.Persons[staff].TrainingUntilMS = -1 }, "person 0: training"},
+		"own airlock":        {func(r *Rules) { r.Doors[0].Interlock = "server-door" }, "its own airlock"},
+		"airlock of nothing": {func(r *Rules) { r.Doors[0].Interlock = "moon" }, "does not exist on the same gateway"},
+		"one-sided airlock":  {func(r *Rules) { r.Doors[0].Interlock = "front" }, "does not name it"},
+	} {
+		r := site(t)
+		c.spoil(&r)
+		err := r.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		}
+	}
+	five := site(t)
+	for i := range 4 {
+		five.Zones = append(five.Zones, Zone{ID: ZoneID("z" + string(rune('a'+i))), Level: 1, MinAssurance: card.UIDOnly, Parent: five.Zones[len(five.Zones)-1].ID})
+	}
+	if err := five.Validate(); err == nil || !strings.Contains(err.Error(), "deeper than 4 zones") {
+		t.Errorf("five zones in one another: %v", err)
+	}
+	five.Zones = five.Zones[:6]
+	if err := five.Validate(); err != nil {
+		t.Errorf("four zones in one another: %v", err)
+	}
+}
+
+// allRules sets every field of the zones' rules, so that encodings have something to lose.
+func allRules(r *Rules) {
+	r.Zones[1] = Zone{
+		ID: "server-room", Level: 3, MinAssurance: card.MutualAuth, RequirePIN: true, OfflineRules: ZoneRuleGrantAndFlag, Parent: "lobby",
+		AntiPassback: AntiPassbackTimed, AntiPassbackMS: 600_000, MaxInside: 9, MinInside: 2,
+		TwoPersonMS: 30_000, TwoPersonAlways: true, StaffNeeded: true,
+		Escort: EscortOutsiders, EscortRatio: 4, EscortWithinMS: 20_000, EscortGraceMS: 170_000, Training: TrainingDeny, Conditions: 3,
+	}
+	r.Zones[0].Training = TrainingFlag
+	r.Doors[0].Interlock, r.Doors[1].Interlock = "archive-door", "server-door"
+	r.Persons[staff].TrainingUntilMS, r.Persons[staff].Conditions, r.Persons[staff].MayEscort, r.Persons[staff].Party = 1_900_000_000_000, 3, true, 4
+	r.Grants[0].Emergency = true
 }
 
 func TestModes(t *testing.T) { // D13
@@ -315,6 +391,19 @@ func TestForGateway(t *testing.T) {
 	}
 	if diff := cmp.Diff(gw.Persons, later.Persons); diff != "" {
 		t.Errorf("pseudonyms change from version to version:\n%s", diff)
+	}
+	lock := site(t)
+	lock.Doors[0].Interlock, lock.Doors[1].Interlock = "archive-door", "server-door"
+	if _, err := ForGateway(&lock, []DoorID{"server-door"}, card1, pin1); err == nil || !strings.Contains(err.Error(), "same gateway") {
+		t.Errorf("half an airlock: %v (DS-9)", err)
+	}
+	inner := site(t)
+	inner.Zones[2].Parent = "lobby" // the archive's door is elsewhere, so who is in the lobby is not known here
+	if gw, err := ForGateway(&inner, []DoorID{"front"}, card1, pin1); err != nil || len(gw.Zones) != 1 || !gw.Zones[0].Shared {
+		t.Errorf("a zone around another gateway's: %v, %+v", err, gw.Zones)
+	}
+	if gw, err := ForGateway(&inner, []DoorID{"archive-door"}, card1, pin1); err != nil || len(gw.Zones) != 3 {
+		t.Errorf("the zone around comes along: %v, %+v", err, gw.Zones)
 	}
 	if _, err := ForGateway(&r, []DoorID{"moon"}, card1, pin1); err == nil {
 		t.Error("an unknown door is accepted")

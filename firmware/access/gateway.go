@@ -15,7 +15,8 @@ import (
 // Every card stays in, also of people without a grant there: a gateway must tell `no_grant` from
 // `unknown_credential` as the server does, and a known card always leaves at an exit reader (D11).
 // token and pinToken turn a card_ref and a pin_ref into this gateway's own (D9, D10), so that a
-// stolen snapshot names no card of any other gateway. A person's id becomes a pseudonym by token,
+// stolen snapshot names no card of any other gateway. The zones around those of the doors come along;
+// a zone some of whose doors, or of whose inner zones' doors, belong to another gateway is Shared (D7). A person's id becomes a pseudonym by token,
 // stable from version to version of this gateway and unlinkable to another's; persons are numbered
 // in the order of these pseudonyms. There are no names in Rules at all.
 //
@@ -68,6 +69,10 @@ func pickDoors(out, site *Rules, doors []DoorID) error {
 	for _, id := range doors {
 		served[id] = true
 	}
+	up := make(map[ZoneID]ZoneID, len(site.Zones))
+	for _, z := range site.Zones {
+		up[z.ID] = z.Parent
+	}
 	zones := make(map[ZoneID]bool)
 	shared := make(map[ZoneID]bool)
 	for _, d := range site.Doors {
@@ -78,9 +83,10 @@ func pickDoors(out, site *Rules, doors []DoorID) error {
 			out.Doors = append(out.Doors, d)
 			delete(served, d.ID)
 		}
-		touch[d.EnterZone] = true
-		if d.ExitZone != "" {
-			touch[d.ExitZone] = true
+		for _, zone := range []ZoneID{d.EnterZone, d.ExitZone} {
+			for ; zone != ""; zone = up[zone] { // who is in a zone is in those around it
+				touch[zone] = true
+			}
 		}
 	}
 	var errs []error

@@ -21,8 +21,8 @@ const (
 	ReasonCredentialExpired                 // outside the card's own validity
 	ReasonPersonInactive                    // person suspended or left
 	ReasonContractExpired                   // contractor's contract not in force (A9)
-	ReasonConditionsPending                 // entry conditions not acknowledged (A16); decided by the rules work
-	ReasonTrainingExpired                   // training out of date (A17); decided by the rules work
+	ReasonConditionsPending                 // entry conditions not acknowledged (VE-6)
+	ReasonTrainingExpired                   // training out of date (AD-15)
 	ReasonNoGrant                           // no grant for this zone
 	ReasonGrantExpired                      // a grant exists but its validity is over
 	ReasonGrantNotYet                       // a grant exists but has not begun
@@ -40,12 +40,16 @@ const (
 	ReasonOutboxFull                        // no room for a record, so no door (D20)
 	ReasonNotDurable                        // the record could not be made durable (I1)
 	ReasonExitUnattributed                  // exit reader: unknown or unreadable card; the mechanical exit is open (D11)
-	ReasonAntiPassback                      // reserved for the rules work (AD-9)
-	ReasonOccupancyFull                     // reserved for the rules work (AD-10)
-	ReasonSecondPerson                      // reserved for the rules work (AD-8)
-	ReasonEscortMissing                     // reserved for the rules work (VE-2)
+	ReasonAntiPassback                      // inside already by the log (AD-9)
+	ReasonOccupancyFull                     // as many inside as the zone has room for (AD-10)
+	ReasonSecondPerson                      // a second, different person is needed (AD-8)
+	ReasonEscortMissing                     // an escort is needed (VE-2)
 	ReasonKnowledgeMissing                  // a check lacks knowledge and the zone's offline rule denies (D7)
 	ReasonRecoveryCard                      // granted by a recovery card; the other members were set aside (AD-18)
+	ReasonEmergencyEntry                    // granted by an emergency grant; a report is due (AD-14)
+	ReasonInterlock                         // the other door of the airlock is not closed (DS-9)
+	ReasonStaffNeeded                       // two persons, and no staff among them (AD-8)
+	ReasonEscortRatio                       // too many outsiders for the escorts there are (VE-2)
 	reasonCount
 )
 
@@ -58,6 +62,7 @@ var reasonNames = [reasonCount]string{
 	"policy_behind", "policy_expired", "offline_deny", "outbox_full", "not_durable",
 	"exit_unattributed", "anti_passback", "occupancy_full", "second_person", "escort_missing",
 	"knowledge_missing", "recovery_card",
+	"emergency_entry", "interlock", "staff_needed", "escort_ratio",
 }
 
 // Reasons lists every reason in order of precedence.

@@ -123,6 +123,12 @@ type Person struct {
 	UntilMS         int64    `json:"until_ms,omitempty"`
 	ContractFromMS  int64    `json:"contract_from_ms,omitempty"`
 	ContractUntilMS int64    `json:"contract_until_ms,omitempty"` // both 0: no contract limits this person
+	TrainingUntilMS int64    `json:"training_until_ms,omitempty"` // 0: never trained (AD-15)
+	Conditions      uint32   `json:"conditions,omitempty"`        // version of the entry conditions acknowledged (VE-6)
+	MayEscort       bool     `json:"may_escort,omitempty"`        // may take outsiders in (VE-2)
+	// Party is how many persons this person's badge stands for, the holder included (VE-11): an escort
+	// with a party of visitors without cards. 0 and 1 mean the holder alone.
+	Party uint8 `json:"party,omitempty"`
 }
 
 // Credential is one card. Key is its card_ref at the site, a gateway's token of it in a snapshot.
@@ -148,6 +154,33 @@ type Zone struct {
 	// Shared: some door of this zone is served by another gateway, so a gateway alone does not know
 	// who is inside (D7). Set by ForGateway, false in site rules.
 	Shared bool `json:"shared,omitempty"`
+
+	// Parent is the zone around this one, "" = none. Whoever is in a zone is in those around it too.
+	Parent ZoneID `json:"parent,omitempty"`
+	// AntiPassback is what becomes of an entry by somebody who is inside already (AD-9);
+	// AntiPassbackMS is how long the timed form refuses it, counted from the last entry.
+	AntiPassback   AntiPassback `json:"anti_passback,omitempty"`
+	AntiPassbackMS int64        `json:"anti_passback_ms,omitempty"`
+	// MaxInside persons may be inside, 0 = any number. Below MinInside, and not empty, is a warning:
+	// 2 means never alone (AD-10).
+	MaxInside uint32 `json:"max_inside,omitempty"`
+	MinInside uint32 `json:"min_inside,omitempty"`
+	// TwoPersonMS > 0: two different persons badge at the door within this time to enter the empty
+	// zone, with TwoPersonAlways also when somebody is inside. StaffNeeded: one of them is staff (AD-8).
+	TwoPersonMS     int64 `json:"two_person_ms,omitempty"`
+	TwoPersonAlways bool  `json:"two_person_always,omitempty"`
+	StaffNeeded     bool  `json:"staff_needed,omitempty"`
+	// Escort: who enters only with an escort inside or at the door (VE-2). EscortRatio outsiders to one
+	// escort, 0 = DefaultEscortRatio; both badge within EscortWithinMS, 0 = DefaultEscortWithinMS; an
+	// escort may be away EscortGraceMS, 0 = DefaultEscortGraceMS (VE-10).
+	Escort         Escort `json:"escort,omitempty"`
+	EscortRatio    uint32 `json:"escort_ratio,omitempty"`
+	EscortWithinMS int64  `json:"escort_within_ms,omitempty"`
+	EscortGraceMS  int64  `json:"escort_grace_ms,omitempty"`
+	// Training out of date is flagged or denied (AD-15).
+	Training Training `json:"training,omitempty"`
+	// Conditions is the version of the entry conditions that one must have acknowledged, 0 = none (VE-6).
+	Conditions uint32 `json:"conditions,omitempty"`
 }
 
 // Door is one door: which zones it joins and how it behaves without the server.
@@ -164,6 +197,9 @@ type Door struct {
 	Recovery []Key `json:"recovery,omitempty"`
 	// GuardsServer: the server stands behind this door. Decide does not look at it; the doctor does.
 	GuardsServer bool `json:"guards_server,omitempty"`
+	// Interlock is the other door of an airlock, on the same gateway: this one opens only while that one
+	// is closed (DS-9). "" = none.
+	Interlock DoorID `json:"interlock,omitempty"`
 	// Mode comes from the `modes` part (D13) and is not in the bytes of the rules.
 	Mode DoorMode `json:"-"`
 }
@@ -175,6 +211,9 @@ type Grant struct {
 	Schedule int32    `json:"schedule"` // index into Rules.Schedules, or Always
 	FromMS   int64    `json:"from_ms,omitempty"`
 	UntilMS  int64    `json:"until_ms"` // > 0: no grant without an end (AD-6)
+	// Emergency: an entry by this grant is flagged, alerted and reported on afterwards; it sets two
+	// persons, escort and cap aside, never a check of card, person or PIN (AD-14).
+	Emergency bool `json:"emergency,omitempty"`
 }
 
 // Validate reports every fault of the rules, each with its row and why. Rows need not be sorted.
@@ -182,7 +221,10 @@ func (r *Rules) Validate() error {
 	v := validator{rules: r}
 	v.head()
 	v.zones()
+	v.tree()
 	v.doors()
+	v.boundary()
+	v.interlocks()
 	v.persons()
 	v.credentials()
 	v.recovery()
@@ -250,6 +292,7 @@ func (v *validator) zones() {
 		if z.OfflineRules > ZoneRuleGrantAndFlag {
 			v.fault("zone %d (%s): offline rule %d is unknown", i, z.ID, z.OfflineRules)
 		}
+		v.rulesOf(i, &z)
 	}
 }
 
@@ -311,6 +354,10 @@ func (v *validator) persons() {
 		}
 		v.span("person", i, "validity", p.FromMS, p.UntilMS)
 		v.span("person", i, "contract", p.ContractFromMS, p.ContractUntilMS)
+		v.span("person", i, "training", 0, p.TrainingUntilMS)
+		if p.MayEscort && p.Category == CategoryVisitor {
+			v.fault("person %d: a visitor cannot be an escort (VE-2)", i)
+		}
 	}
 }
 

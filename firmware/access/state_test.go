@@ -196,6 +196,9 @@ func TestEnums(t *testing.T) {
 	checkEnum(t, "link", 3, ParseLink, LinkOffline)
 	checkEnum(t, "category", 4, ParseCategory, CategoryUnset)
 	checkEnum(t, "zone rule", 2, ParseZoneRule, ZoneRuleDeny)
+	checkEnum(t, "anti-passback", 4, ParseAntiPassback, AntiPassbackHard)
+	checkEnum(t, "escort", 3, ParseEscort, EscortOutsiders)
+	checkEnum(t, "training", 3, ParseTraining, TrainingDeny)
 	checkEnum(t, "reason", int(reasonCount), func(s string) (Reason, error) {
 		r := ReasonGranted
 		err := r.UnmarshalText([]byte(s))
