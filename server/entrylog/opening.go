@@ -69,7 +69,7 @@ func (o *Opening) Append(dst []byte) ([]byte, error) {
 	from := len(dst)
 	dst = append(dst, `{"opening":1`...)
 	for _, f := range o.texts() {
-		if err := checkText(f.key, *f.value, 8<<10); err != nil {
+		if err := checkText(f.key, *f.value, 12<<10); err != nil {
 			return nil, fmt.Errorf("opening: %w", err)
 		}
 		dst = appendText(dst, f.key, *f.value)

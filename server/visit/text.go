@@ -1,0 +1,74 @@
+package visit
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"monban/server/directory"
+)
+
+// longest are the lengths of free texts, in characters.
+const (
+	maxName = 100
+	maxLine = 200
+	maxText = 500
+)
+
+// free checks a free text: it prints, fits and holds no Individual Number (VE-5). need says that it may not be empty.
+func free(field, s string, most int, need bool) error {
+	switch {
+	case need && blank(s):
+		return ErrMissing.at(field)
+	case !prints(s, most):
+		return ErrText.at(field)
+	case directory.MyNumber(s):
+		return ErrMyNumber.at(field)
+	}
+	return nil
+}
+
+// number checks a serial or contract number, in which twelve digits may be right by chance: only a warning (VE-5).
+func number(field, s string) (warning string, err error) {
+	if !prints(s, maxLine) {
+		return "", ErrText.at(field)
+	}
+	if directory.MyNumber(s) {
+		return field, nil
+	}
+	return "", nil
+}
+
+func blank(s string) bool {
+	for _, c := range s {
+		if !unicode.IsSpace(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// prints refuses control characters and those that turn the direction of writing: a name must look the same wherever it
+// is read. Line breaks are allowed.
+func prints(s string, most int) bool {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > most {
+		return false
+	}
+	for _, c := range s {
+		switch {
+		case c == '\n' || c == '\t':
+		case unicode.IsControl(c), c >= '\u202a' && c <= '\u202e', c >= '\u2066' && c <= '\u2069', c == '\u200e', c == '\u200f', c == '\ufeff':
+			return false
+		}
+	}
+	return true
+}
+
+// firstErr gives the first error.
+func firstErr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
