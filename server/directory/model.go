@@ -63,7 +63,7 @@ type Person struct {
 	// ContractUntil is refused by Validate.
 	ContractFrom  Date
 	ContractUntil Date
-	// Party is how many others enter on this person's badge while a visit runs (VE-11); 0 = alone. Set by
+	// Party is how many enter on this person's badge while a visit runs, the person included (VE-11); 0 = alone. Set by
 	// visit.Overlay, never stored.
 	Party uint8
 }

@@ -127,7 +127,11 @@ func (p *Publisher) publish(tx *store.Tx) (*Current, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Publish(tx, &dir, p.keys.Load(), p.cfg.Site, p.cfg.Store.Zone(), p.cfg.Now().UnixMilli())
+	nowMS := p.cfg.Now().UnixMilli()
+	if dir, err = Overlaid(tx.Reader, dir, p.cfg.Store.Zone(), nowMS); err != nil {
+		return nil, err
+	}
+	return Publish(tx, &dir, p.keys.Load(), p.cfg.Site, p.cfg.Store.Zone(), nowMS)
 }
 
 // Ledger is where published policies are kept: the store's write transaction.

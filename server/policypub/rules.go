@@ -63,6 +63,7 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 		r.Grants = append(r.Grants, access.Grant{
 			Person: persons[g.Person], Zone: g.Zone, Schedule: schedules[g.Schedule],
 			FromMS: later(g.ValidFrom.StartMS(zone), g.Exact.FromMS), UntilMS: earlier(g.ValidUntil.EndMS(zone), g.Exact.UntilMS),
+			Emergency: g.Emergency,
 		})
 	}
 	return r, nil
@@ -92,6 +93,7 @@ func personOf(p *directory.Person, zone *time.Location) access.Person {
 		ID: string(p.ID), Active: p.Active, Category: category,
 		FromMS: p.ValidFrom.StartMS(zone), UntilMS: p.ValidUntil.EndMS(zone),
 		ContractFromMS: p.ContractFrom.StartMS(zone), ContractUntilMS: p.ContractUntil.EndMS(zone),
+		Party: p.Party,
 	}
 }
 

@@ -35,6 +35,7 @@ type Badge struct {
 	Format     string
 	Assurance  card.Assurance
 	Status     BadgeStatus
+	PIN        card.PINRef // for as long as it is lent, for zones that ask for one; zero = none
 }
 
 // HasCard reports whether the badge can open a door.

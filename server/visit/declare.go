@@ -30,7 +30,7 @@ func (v *Visit) declare(list []Declared, s *Site) ([]Declared, error) {
 			}
 		}
 	}
-	out := make([]Declared, 0, len(list))
+	var out []Declared
 	for _, d := range list {
 		d.Flagged = false
 		switch d.What {

@@ -117,7 +117,7 @@ func (o *overlay) badge(id string, person directory.PersonID, span directory.Spa
 	o.cards[id] = true
 	o.dir.Credentials = append(o.dir.Credentials, directory.Credential{
 		ID: directory.CardID(id), Person: person, Ref: b.Ref, KeyVersion: b.KeyVersion, Masked: b.Masked, Format: b.Format, Assurance: b.Assurance,
-		Status: access.CredentialActive, Exact: span,
+		Status: access.CredentialActive, PIN: b.PIN, Exact: span,
 	})
 	return true
 }
