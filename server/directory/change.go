@@ -77,7 +77,7 @@ func action(c *Change, actor Actor, reason string, nowMS int64) (entrylog.Action
 		From: actor.From, Result: "ok", Reason: true, AtMS: nowMS,
 	}
 	opening := entrylog.Opening{Subject: string(c.Subject()), Text: reason + "\n" + c.String()}
-	if c.Subject() != "" {
+	if c.Subject() != "" || entrylog.PersonalTarget(noun) {
 		leaf.ID, opening.Target = "", id
 	}
 	if len(opening.Text) > 4<<10 {
@@ -146,16 +146,35 @@ func SetDoorMode(tx Tx, actor Actor, reason string, nowMS int64, id access.DoorI
 // PutGrant gives or changes a grant. Without an end it ends by DefaultExpiry of day today.
 func PutGrant(tx Tx, actor Actor, reason string, nowMS int64, today Date, g Grant) ([]Change, error) {
 	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+		return s.putGrant(today, g)
+	})
+}
+
+// putGrant names a grant, gives it its end and puts it into the place of the one with that name.
+func (s *Snapshot) putGrant(today Date, g Grant) error {
+	var p Person
+	if g.Group == "" {
 		i := slices.IndexFunc(s.People, func(p Person) bool { return p.ID == g.Person })
 		if i < 0 {
 			return fmt.Errorf("person %s: %w", g.Person, ErrNoSuch)
 		}
-		g.ID = MakeGrantID(g.Person, g.Zone, g.Schedule)
-		g.ValidUntil = firstSet(g.ValidUntil, DefaultExpiry(today, s.People[i]))
-		s.Grants = slices.DeleteFunc(s.Grants, func(old Grant) bool { return old.ID == g.ID })
-		s.Grants = append(s.Grants, g)
-		return nil
-	})
+		p = s.People[i]
+	} else if !slices.ContainsFunc(s.Groups, func(x Group) bool { return x.ID == g.Group }) {
+		return fmt.Errorf("group %s: %w", g.Group, ErrNoSuch)
+	}
+	if g.ID == "" {
+		g.ID = nameGrant(g, func(id GrantID) (Grant, bool) {
+			i := slices.IndexFunc(s.Grants, func(old Grant) bool { return old.ID == id })
+			if i < 0 {
+				return Grant{}, false
+			}
+			return s.Grants[i], true
+		})
+	}
+	g.ValidUntil = firstSet(g.ValidUntil, DefaultExpiry(laterDay(today, g.ValidFrom), p))
+	s.Grants = slices.DeleteFunc(s.Grants, func(old Grant) bool { return old.ID == g.ID })
+	s.Grants = append(s.Grants, g)
+	return nil
 }
 
 // RevokeGrant takes a grant away.
@@ -170,12 +189,14 @@ func RevokeGrant(tx Tx, actor Actor, reason string, nowMS int64, id GrantID) ([]
 	})
 }
 
-// clone copies the slices, so that an edit of the copy leaves s as it was. Windows are shared and
-// replaced as a whole, never edited.
+// clone copies the slices, so that an edit of the copy leaves s as it was. Windows, members, workers
+// and answers are shared and replaced as a whole, never edited.
 func (s *Snapshot) clone() Snapshot {
 	return Snapshot{
 		People: slices.Clone(s.People), Credentials: slices.Clone(s.Credentials), Zones: slices.Clone(s.Zones),
 		Doors: slices.Clone(s.Doors), Gateways: slices.Clone(s.Gateways), Schedules: slices.Clone(s.Schedules),
-		Grants: slices.Clone(s.Grants), ClosedDays: slices.Clone(s.ClosedDays),
+		Grants: slices.Clone(s.Grants), ClosedDays: slices.Clone(s.ClosedDays), Groups: slices.Clone(s.Groups),
+		Contracts: slices.Clone(s.Contracts), Exceptions: slices.Clone(s.Exceptions), Conditions: slices.Clone(s.Conditions),
+		Items: slices.Clone(s.Items), Enrolments: slices.Clone(s.Enrolments), Rounds: slices.Clone(s.Rounds),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -101,6 +102,7 @@ type table struct {
 	secret bool // values are never repeated in a problem (card files)
 	header map[string]int
 	titles []string // the header as the file spells it, by index
+	names  []string // the columns' own names, "" where a column has none
 	rows   []row
 	probs  *Problems
 }
@@ -166,7 +168,7 @@ func (t *table) readHeader(r *csv.Reader, columns []column) bool {
 	ok := true
 	for i, cell := range cells {
 		title := trim(cell)
-		t.titles = append(t.titles, title)
+		t.titles, t.names = append(t.titles, title), append(t.names, "")
 		if title == "" {
 			continue // spreadsheets leave empty columns at the right; addRow insists that they stay empty
 		}
@@ -189,7 +191,7 @@ func (t *table) readHeader(r *csv.Reader, columns []column) bool {
 			t.problem(1, clip(title), "stands twice; keep one")
 			ok = false
 		default:
-			t.header[name] = i
+			t.header[name], t.names[i] = i, name
 		}
 	}
 	for _, c := range columns {
@@ -209,7 +211,7 @@ func (t *table) addRow(line int, cells []string) {
 	}
 	for i, cell := range cells {
 		cells[i] = trim(cell)
-		if why := cellFault(cells[i]); why != "" {
+		if why := cellFault(t.names[i], cells[i]); why != "" {
 			t.problem(line, clip(t.titles[i]), why)
 			rw.bad = true
 		} else if t.titles[i] == "" && cells[i] != "" {
@@ -220,24 +222,45 @@ func (t *table) addRow(line int, cells []string) {
 	t.rows = append(t.rows, rw)
 }
 
-// cellFault says what is wrong with a cell in any column; "" = nothing.
-func cellFault(s string) string {
-	if len(s) > maxCellBytes {
-		return fmt.Sprintf("is %d bytes long, at most %d are allowed", len(s), maxCellBytes)
+// serialColumns hold numbers of other people's making: an Individual Number by chance is only warned of there.
+var serialColumns = []string{"card_number", "facility_code", "pin", "duress_pin", "contract_id", "approval", "item_id", "refers", "reference"}
+
+// longColumns hold texts of several lines.
+var longColumns = []string{"text", "text_en"}
+
+// cellFault says what is wrong with a cell of a column; "" = nothing.
+func cellFault(column, s string) string {
+	limit := maxCellBytes
+	if slices.Contains(longColumns, column) {
+		limit, s = maxLongText, strings.NewReplacer("\r\n", "", "\n", "").Replace(s)
 	}
-	for _, r := range s {
-		switch {
-		case r == utf8.RuneError:
-			return "holds a character that could not be read; save the file again as CSV UTF-8"
-		case r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0):
-			return "holds a control character (NUL, tab or line break); remove it"
-		case unicode.Is(unicode.Bidi_Control, r), r == '\u200b', r == '\u2060', r == '\ufeff':
-			return "holds an invisible character; type the cell anew"
-		}
+	if len(s) > limit {
+		return fmt.Sprintf("is %d bytes long, at most %d are allowed", len(s), limit)
+	}
+	if why := charFault(s); why != "" {
+		return why
 	}
 	// A value that a spreadsheet would execute is never a name, a number or a date here.
 	if s != "" && strings.ContainsRune("=+@", rune(s[0])) {
 		return "looks like a spreadsheet formula; write the value itself"
+	}
+	if !slices.Contains(serialColumns, column) && MyNumber(s) {
+		return noMyNumber
+	}
+	return ""
+}
+
+// charFault says which character of s must not be in a name or text of one line; "" = none.
+func charFault(s string) string {
+	for _, r := range s {
+		switch {
+		case r == utf8.RuneError:
+			return "holds a character that could not be read; save the file again as CSV UTF-8"
+		case r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == '\u2028' || r == '\u2029':
+			return "holds a control character (NUL, tab or line break); remove it"
+		case unicode.Is(unicode.Bidi_Control, r), r == '\u200b', r == '\u2060', r == '\ufeff':
+			return "holds an invisible character; type the cell anew"
+		}
 	}
 	return ""
 }

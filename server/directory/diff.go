@@ -33,12 +33,20 @@ type Change struct {
 	Schedule   *Schedule
 	Grant      *Grant
 	ClosedDay  *ClosedDay
+	Group      *Group
+	Contract   *Contract
+	Exception  *Exception
+	Conditions *Conditions
+	Item       *Item
+	Enrolment  *Enrolment
+	Round      *Round
 }
 
 // Field is one value before and after.
 type Field struct{ Name, Was, Is string }
 
-// Noun gives the kind of row in one word: person, card, zone, door, gateway, schedule, grant, closed_day.
+// Noun gives the kind of row in one word: person, card, zone, door, gateway, schedule, grant,
+// closed_day, group, contract, exception, conditions, item, enrolment, recertification.
 func (c *Change) Noun() string { n, _ := c.row(); return n }
 
 // ID gives the row's identifier.
@@ -62,6 +70,20 @@ func (c *Change) row() (noun, id string) {
 		return "grant", string(c.Grant.ID)
 	case c.ClosedDay != nil:
 		return "closed_day", c.ClosedDay.Day.String()
+	case c.Group != nil:
+		return "group", string(c.Group.ID)
+	case c.Contract != nil:
+		return "contract", string(c.Contract.ID)
+	case c.Exception != nil:
+		return "exception", string(c.Exception.ID)
+	case c.Conditions != nil:
+		return "conditions", strconv.FormatUint(uint64(c.Conditions.Version), 10)
+	case c.Item != nil:
+		return "item", string(c.Item.ID)
+	case c.Enrolment != nil:
+		return "enrolment", c.Enrolment.key()
+	case c.Round != nil:
+		return "recertification", string(c.Round.ID)
 	}
 	return "", ""
 }
@@ -75,6 +97,10 @@ func (c *Change) Subject() PersonID {
 		return c.Credential.Person
 	case c.Grant != nil:
 		return c.Grant.Person
+	case c.Enrolment != nil:
+		return c.Enrolment.Person
+	case c.Exception != nil && c.Exception.Subject == "person":
+		return PersonID(c.Exception.SubjectID)
 	}
 	return ""
 }
@@ -113,10 +139,17 @@ func Diff(base, next Snapshot) []Change {
 	compare(&d, base.Gateways, next.Gateways, same, gatewayFields, func(g Gateway) string { return string(g.ID) }, func(c *Change, g *Gateway) { c.Gateway = g })
 	compare(&d, base.Schedules, next.Schedules, sameSchedule, scheduleFields, func(s Schedule) string { return string(s.ID) }, func(c *Change, s *Schedule) { c.Schedule = s })
 	compare(&d, base.ClosedDays, next.ClosedDays, same, closedDayFields, func(x ClosedDay) string { return x.Day.String() }, func(c *Change, x *ClosedDay) { c.ClosedDay = x })
+	compare(&d, base.Conditions, next.Conditions, same, conditionsFields, func(x Conditions) string { return fmt.Sprint(x.Version) }, func(c *Change, x *Conditions) { c.Conditions = x })
 	compare(&d, base.People, next.People, same, personFields, func(p Person) string { return string(p.ID) }, func(c *Change, p *Person) { c.Person = p })
+	compare(&d, base.Groups, next.Groups, Group.equal, groupFields, func(g Group) string { return string(g.ID) }, func(c *Change, g *Group) { c.Group = g })
+	compare(&d, base.Contracts, next.Contracts, Contract.equal, contractFields, func(x Contract) string { return string(x.ID) }, func(c *Change, x *Contract) { c.Contract = x })
 	compare(&d, base.Credentials, next.Credentials, same, credentialFields, func(x Credential) string { return string(x.ID) }, func(c *Change, x *Credential) { c.Credential = x })
 	compare(&d, base.Doors, next.Doors, same, doorFields, func(x Door) string { return string(x.ID) }, func(c *Change, x *Door) { c.Door = x })
+	compare(&d, base.Exceptions, next.Exceptions, same, exceptionFields, func(x Exception) string { return string(x.ID) }, func(c *Change, x *Exception) { c.Exception = x })
 	compare(&d, base.Grants, next.Grants, same, grantFields, func(g Grant) string { return string(g.ID) }, func(c *Change, g *Grant) { c.Grant = g })
+	compare(&d, base.Items, next.Items, same, itemFields, func(x Item) string { return string(x.ID) }, func(c *Change, x *Item) { c.Item = x })
+	compare(&d, base.Enrolments, next.Enrolments, same, enrolmentFields, Enrolment.key, func(c *Change, x *Enrolment) { c.Enrolment = x })
+	compare(&d, base.Rounds, next.Rounds, Round.equal, roundFields, func(x Round) string { return string(x.ID) }, func(c *Change, x *Round) { c.Round = x })
 	slices.Reverse(d.removed) // grants before the people they name
 	return append(d.changes, d.removed...)
 }
@@ -185,11 +218,6 @@ func yes(b bool) string {
 	return "no"
 }
 
-func zoneFields(z Zone) []Field {
-	return list("name", z.Name, "name_en", z.NameEN, "level", strconv.Itoa(z.Level), "min_assurance", z.MinAssurance.String(),
-		"pin_always", yes(z.PINAlways), "offline_grant_and_flag", yes(z.OfflineGrantAndFlag))
-}
-
 func gatewayFields(g Gateway) []Field { return list("name", g.Name, "key_mode", string(g.KeyMode)) }
 
 func scheduleFields(s Schedule) []Field {
@@ -201,13 +229,6 @@ func scheduleFields(s Schedule) []Field {
 }
 
 func closedDayFields(c ClosedDay) []Field { return list("name", c.Name) }
-
-func personFields(p Person) []Field {
-	return list("name", p.Name, "name_reduced", p.NameReduced, "kana", p.Kana, "romaji", p.Romaji, "section", p.Section,
-		"company", p.Company, "category", string(p.Category), "active", yes(p.Active),
-		"valid_from", p.ValidFrom.String(), "valid_until", p.ValidUntil.String(),
-		"contract_from", p.ContractFrom.String(), "contract_until", p.ContractUntil.String())
-}
 
 func doorFields(x Door) []Field {
 	return list("name", x.Name, "name_en", x.NameEN, "gateway_id", string(x.Gateway), "enter_zone", string(x.Enter),
@@ -236,11 +257,6 @@ func isSet(p card.PINRef) string {
 		return ""
 	}
 	return "set"
-}
-
-func grantFields(g Grant) []Field {
-	return list("person_id", string(g.Person), "zone_id", string(g.Zone), "schedule_id", string(g.Schedule),
-		"valid_from", g.ValidFrom.String(), "valid_until", g.ValidUntil.String())
 }
 
 func wordOf[T comparable](words []word[T], v T) string {

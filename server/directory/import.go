@@ -27,9 +27,18 @@ const (
 	KindCards      Kind = "cards"
 	KindDoors      Kind = "doors"
 	KindGrants     Kind = "grants"
+	KindConditions Kind = "conditions"
+	KindGroups     Kind = "groups"
+	KindContracts  Kind = "contracts"
+	KindExceptions Kind = "exceptions"
+	KindItems      Kind = "inventory"
+	KindEnrolments Kind = "biometrics"
 )
 
-var kinds = [...]Kind{KindZones, KindGateways, KindSchedules, KindClosedDays, KindPeople, KindCards, KindDoors, KindGrants}
+var kinds = [...]Kind{
+	KindConditions, KindZones, KindGateways, KindSchedules, KindClosedDays, KindPeople, KindGroups, KindContracts, KindCards, KindDoors,
+	KindExceptions, KindGrants, KindItems, KindEnrolments,
+}
 
 // Kinds lists every kind of import file in reading order.
 func Kinds() []Kind { return slices.Clone(kinds[:]) }
@@ -105,19 +114,27 @@ func Import(base Snapshot, files []File, cfg ImportConfig) (next Snapshot, chang
 // draft is a directory being changed by an import: one map a noun, and where each identifier was
 // named, good or bad, so that one broken row does not make a hundred others look broken.
 type draft struct {
-	cfg       ImportConfig
-	today     Date
-	probs     *Problems
-	people    map[PersonID]Person
-	cards     map[CardID]Credential
-	zones     map[access.ZoneID]Zone
-	doors     map[access.DoorID]Door
-	gateways  map[access.GatewayID]Gateway
-	schedules map[ScheduleID]Schedule
-	grants    map[GrantID]Grant
-	closed    map[Date]ClosedDay
-	named     map[string]string // kind + id → "FILE:LINE" of this import
-	byRef     map[card.Ref]CardID
+	cfg        ImportConfig
+	today      Date
+	probs      *Problems
+	people     map[PersonID]Person
+	cards      map[CardID]Credential
+	zones      map[access.ZoneID]Zone
+	doors      map[access.DoorID]Door
+	gateways   map[access.GatewayID]Gateway
+	schedules  map[ScheduleID]Schedule
+	grants     map[GrantID]Grant
+	closed     map[Date]ClosedDay
+	groups     map[GroupID]Group
+	contracts  map[ContractID]Contract
+	exceptions map[ExceptionID]Exception
+	conditions map[uint32]Conditions
+	items      map[ItemID]Item
+	enrolments map[string]Enrolment
+	rounds     []Round
+	later      []func()          // what can only be judged when the whole file was read
+	named      map[string]string // kind + id → "FILE:LINE" of this import
+	byRef      map[card.Ref]CardID
 }
 
 func newDraft(base Snapshot, cfg ImportConfig, probs *Problems) *draft {
@@ -126,7 +143,27 @@ func newDraft(base Snapshot, cfg ImportConfig, probs *Problems) *draft {
 		people: map[PersonID]Person{}, cards: map[CardID]Credential{}, zones: map[access.ZoneID]Zone{},
 		doors: map[access.DoorID]Door{}, gateways: map[access.GatewayID]Gateway{},
 		schedules: map[ScheduleID]Schedule{}, grants: map[GrantID]Grant{}, closed: map[Date]ClosedDay{},
+		groups: map[GroupID]Group{}, contracts: map[ContractID]Contract{}, exceptions: map[ExceptionID]Exception{},
+		conditions: map[uint32]Conditions{}, items: map[ItemID]Item{}, enrolments: map[string]Enrolment{}, rounds: base.Rounds,
 		named: map[string]string{}, byRef: map[card.Ref]CardID{},
+	}
+	for _, v := range base.Groups {
+		d.groups[v.ID] = v
+	}
+	for _, v := range base.Contracts {
+		d.contracts[v.ID] = v
+	}
+	for _, v := range base.Exceptions {
+		d.exceptions[v.ID] = v
+	}
+	for _, v := range base.Conditions {
+		d.conditions[v.Version] = v
+	}
+	for _, v := range base.Items {
+		d.items[v.ID] = v
+	}
+	for _, v := range base.Enrolments {
+		d.enrolments[v.key()] = v
 	}
 	for _, v := range base.People {
 		d.people[v.ID] = v
@@ -166,6 +203,7 @@ func (d *draft) read(f File) {
 		return
 	}
 	clear := map[ScheduleID]bool{}
+	fresh := map[string]bool{} // groups and contracts whose list this file has begun anew
 	for i := range t.rows {
 		r := &t.rows[i]
 		switch f.Kind {
@@ -185,8 +223,24 @@ func (d *draft) read(f File) {
 			d.readCard(r)
 		case KindGrants:
 			d.readGrant(r)
+		case KindConditions:
+			d.readConditions(r)
+		case KindGroups:
+			d.readGroup(r, fresh)
+		case KindContracts:
+			d.readContract(r, fresh)
+		case KindExceptions:
+			d.readException(r)
+		case KindItems:
+			d.readItem(r)
+		case KindEnrolments:
+			d.readEnrolment(r)
 		}
 	}
+	for _, judge := range d.later {
+		judge()
+	}
+	d.later = nil
 }
 
 // name notes that a row speaks of an identifier. A second row of one import with the same one is a
@@ -221,6 +275,8 @@ func (d *draft) snapshot() Snapshot {
 	return Snapshot{
 		People: sorted(d.people), Credentials: sorted(d.cards), Zones: sorted(d.zones), Doors: sorted(d.doors),
 		Gateways: sorted(d.gateways), Schedules: sorted(d.schedules), Grants: sorted(d.grants),
+		Groups: sorted(d.groups), Contracts: sorted(d.contracts), Exceptions: sorted(d.exceptions), Conditions: sorted(d.conditions),
+		Items: sorted(d.items), Enrolments: sorted(d.enrolments), Rounds: d.rounds,
 		ClosedDays: slices.SortedFunc(maps.Values(d.closed), func(a, b ClosedDay) int {
 			return cmp.Compare(a.Day.String(), b.Day.String())
 		}),

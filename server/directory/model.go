@@ -56,6 +56,7 @@ type Person struct {
 	Section     string // 所属
 	Company     string // of a contractor or visitor; "" for staff
 	Category    Category
+	Kind        PersonKind // within the category
 	Active      bool
 	ValidFrom   Date // first day, none = always was
 	ValidUntil  Date // last day, none = until further notice
@@ -63,6 +64,9 @@ type Person struct {
 	// ContractUntil is refused by Validate.
 	ContractFrom  Date
 	ContractUntil Date
+	TrainingUntil Date   // last day on which the training counts (AD-15), none = not trained
+	Conditions    uint32 // version of the entry conditions acknowledged (VE-6), 0 = none
+	MayEscort     bool   // may attend visitors (VE-2)
 	// Party is how many enter on this person's badge while a visit runs, the person included (VE-11); 0 = alone. Set by
 	// visit.Overlay, never stored.
 	Party uint8
@@ -103,6 +107,23 @@ type Zone struct {
 	PINAlways    bool // a PIN on every entry
 	// OfflineGrantAndFlag: offline, a check that lacks knowledge flags instead of denying (D7).
 	OfflineGrantAndFlag bool
+	// Parent is the zone this one lies in, "" = none. Who is in a zone is in its parents too.
+	Parent          access.ZoneID
+	AntiPassback    AntiPassback
+	AntiPassbackFor time.Duration // of PassbackTimed
+	MaxInside       uint32        // most people inside at once, 0 = any number (AD-10)
+	MinInside       uint32        // a warning when fewer stay behind, 2 = never alone; 0 = none
+	TwoPersonWithin time.Duration // > 0: two persons badge within this (AD-8); 0 = one is enough
+	TwoPersonAlways bool          // also when somebody is inside already
+	StaffNeeded     bool          // one of the two is of the staff
+	Escort          Escort        // who enters only with an escort (VE-2)
+	EscortRatio     uint32        // outsiders per escort, 0 = 5
+	EscortWithin    time.Duration // escort and visitor badge within this, 0 = the core's own
+	EscortGrace     time.Duration // after the escort left, 0 = 3 minutes (VE-10)
+	Training        Training
+	Conditions      uint32 // least version of the entry conditions that must be acknowledged, 0 = none (VE-6)
+	CarryIn         CarryIn
+	Basis           string // clause of the city's rules that asks for all this (A7)
 }
 
 // Door joins two zones and hangs on one gateway.
@@ -239,16 +260,20 @@ type Schedule struct {
 	Windows []Window
 }
 
-// Grant lets one person into one zone at the hours of a schedule.
+// Grant lets one person, or each member of a group, into one zone at the hours of a schedule. One of
+// several periods of the same person, zone and schedule is a grant of its own (AD-19).
 type Grant struct {
 	ID         GrantID
-	Person     PersonID
+	Person     PersonID // "" when Group is set
+	Group      GroupID  // "" when Person is set
 	Zone       access.ZoneID
 	Schedule   ScheduleID
-	ValidFrom  Date // first day, none = always was
-	ValidUntil Date // last day; never none (AD-6)
-	Exact      Span // narrows the days of validity
-	Emergency  bool // of an emergency entry (AD-14): no rule of the zone stands in its way, flagged; never stored
+	ValidFrom  Date   // first day, none = always was
+	ValidUntil Date   // last day; never none (AD-6)
+	Suspended  bool   // not confirmed in a recertification: gives no right until it is (VR-5)
+	Basis      string // application or decision it rests on
+	Exact      Span   // narrows the days of validity
+	Emergency  bool   // of an emergency entry (AD-14): no rule of the zone stands in its way, flagged; never stored
 }
 
 // ClosedDay is a day on which the offices are closed: a national holiday, year end, or the city's own.
@@ -267,4 +292,11 @@ type Snapshot struct {
 	Schedules   []Schedule
 	Grants      []Grant
 	ClosedDays  []ClosedDay
+	Groups      []Group
+	Contracts   []Contract
+	Exceptions  []Exception
+	Conditions  []Conditions // by version
+	Items       []Item
+	Enrolments  []Enrolment // by person, reader
+	Rounds      []Round
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,45 @@ func categories() []word[Category] {
 	return []word[Category]{
 		{Staff, "staff 職員"}, {Contractor, "contractor 委託 外部委託 外部委託事業者"}, {Visitor, "visitor 来訪 来訪者 部外者"},
 	}
+}
+
+// personKinds are the kinds of a category; of "" all of them.
+func personKinds(c Category) []word[PersonKind] {
+	staff := []word[PersonKind]{
+		{Regular, "regular 正規 正規職員"}, {PartTime, "part_time 会計年度任用 会計年度任用職員"}, {Reappointed, "reappointed 再任用 再任用職員"}, {SpecialPost, "special_post 特別職"},
+	}
+	contractor := []word[PersonKind]{
+		{Outsourcer, "outsourcer 外部委託 外部委託事業者"}, {DesignatedManager, "designated_manager 指定管理者"}, {HousingProxy, "housing_proxy 管理代行者"},
+	}
+	visitor := []word[PersonKind]{
+		{Supplier, "supplier 納入業者 業者"}, {SchoolEmployee, "school_employee 学校職員 小中学校職員"}, {Inspector, "inspector 検査 監査"},
+		{Public, "public 一般 市民"}, {OtherVisitor, "other その他"},
+	}
+	switch c {
+	case Staff:
+		return staff
+	case Contractor:
+		return contractor
+	case Visitor:
+		return visitor
+	}
+	return slices.Concat(staff, contractor, visitor)
+}
+
+func antiPassbacks() []word[AntiPassback] {
+	return []word[AntiPassback]{{PassbackOff, "off なし"}, {PassbackSoft, "soft 警告"}, {PassbackHard, "hard 拒否"}, {PassbackTimed, "timed 時限"}}
+}
+
+func escorts() []word[Escort] {
+	return []word[Escort]{{EscortNone, "none なし 不要"}, {EscortVisitors, "visitors 来訪者"}, {EscortOutsiders, "outsiders 部外者 来訪者と委託"}}
+}
+
+func trainings() []word[Training] {
+	return []word[Training]{{TrainingOff, "off なし"}, {TrainingFlag, "flag 記録"}, {TrainingDeny, "deny 拒否"}}
+}
+
+func carryIns() []word[CarryIn] {
+	return []word[CarryIn]{{CarryInFree, "free 自由"}, {CarryInDeclared, "declared 申告"}, {CarryInAttended, "attended 立会い"}}
 }
 
 func yesNo() []word[bool] {
@@ -162,6 +202,14 @@ func (r *row) number(column string, low, high uint64) uint64 {
 		return 0
 	}
 	return n
+}
+
+// optional is number for a column that may be empty, which gives empty.
+func (r *row) optional(column string, empty, low, high uint64) uint64 {
+	if r.get(column) == "" {
+		return empty
+	}
+	return r.number(column, low, high)
 }
 
 // duration reads 1h, 90m, 24h between low and high.

@@ -18,7 +18,8 @@ func columnsOf(k Kind) []column {
 			{"kana", "フリガナ", false}, {"romaji", "ローマ字", false}, {"section", "所属", true},
 			{"company", "会社名", false}, {"category", "区分", true}, {"active", "有効", false},
 			{"valid_from", "有効開始日", false}, {"valid_until", "有効期限", false},
-			{"contract_from", "契約開始日", false}, {"contract_until", "契約終了日", false},
+			{"contract_from", "契約開始日", false}, {"contract_until", "契約終了日", false}, {"kind", "種別", false},
+			{"training_until", "研修有効期限", false}, {"conditions", "遵守事項確認版", false}, {"may_escort", "付添い可", false},
 		}
 	case KindCards:
 		return []column{
@@ -32,7 +33,13 @@ func columnsOf(k Kind) []column {
 		return []column{
 			{"zone_id", "区域番号", true}, {"name", "区域名", true}, {"name_en", "英語名", false},
 			{"level", "レベル", true}, {"min_assurance", "最低保証水準", false}, {"pin_always", "常に暗証番号", false},
-			{"offline_grant_and_flag", "オフライン時許可", false},
+			{"offline_grant_and_flag", "オフライン時許可", false}, {"parent", "上位区域", false},
+			{"anti_passback", "二重入室防止", false}, {"anti_passback_for", "再入室禁止時間", false},
+			{"max_inside", "最大人数", false}, {"min_inside", "最小人数", false},
+			{"two_person_within", "二人入室の間隔", false}, {"two_person_always", "常に二人", false}, {"staff_needed", "職員必須", false},
+			{"escort", "付添い", false}, {"escort_ratio", "付添い一人当たり人数", false}, {"escort_within", "付添いの間隔", false},
+			{"escort_grace", "付添い離席猶予", false}, {"training", "研修", false}, {"conditions", "遵守事項版", false},
+			{"carry_in", "持込み", false}, {"basis", "根拠", false},
 		}
 	case KindGateways:
 		return []column{{"gateway_id", "ゲートウェイ番号", true}, {"name", "名称", true}, {"key_mode", "鍵の保管", false}}
@@ -51,24 +58,28 @@ func columnsOf(k Kind) []column {
 		}
 	case KindGrants:
 		return []column{
-			{"person_id", "職員番号", true}, {"zone_id", "区域番号", true}, {"schedule_id", "時間帯番号", true},
-			{"valid_from", "有効開始日", false}, {"valid_until", "有効期限", false},
+			{"person_id", "職員番号", false}, {"group_id", "グループ番号", false}, {"zone_id", "区域番号", true}, {"schedule_id", "時間帯番号", true},
+			{"valid_from", "有効開始日", false}, {"valid_until", "有効期限", false}, {"basis", "根拠", false},
 		}
 	case KindClosedDays:
 		return []column{{"date", "国民の祝日・休日月日", true}, {"name", "国民の祝日・休日名称", true}}
 	}
-	return nil
+	return ruleColumns(k)
 }
 
 func (d *draft) readZone(r *row) {
 	id := access.ZoneID(r.need("zone_id"))
-	old := d.zones[id]
+	old, known := d.zones[id]
 	d.name(r, KindZones, "zone_id", string(id))
-	z := Zone{
-		ID: id, Name: r.need("name"), NameEN: r.get("name_en"), Level: int(r.number("level", 1, 3)),
-		MinAssurance: oneOf(r, "min_assurance", assurances(), old.MinAssurance),
-		PINAlways:    oneOf(r, "pin_always", yesNo(), old.PINAlways), OfflineGrantAndFlag: oneOf(r, "offline_grant_and_flag", yesNo(), old.OfflineGrantAndFlag),
+	z := old
+	z.ID, z.Name, z.NameEN, z.Level = id, r.need("name"), r.get("name_en"), int(r.number("level", 1, 3))
+	if !known {
+		z.preset()
 	}
+	z.MinAssurance = oneOf(r, "min_assurance", assurances(), z.MinAssurance)
+	z.PINAlways = oneOf(r, "pin_always", yesNo(), z.PINAlways)
+	z.OfflineGrantAndFlag = oneOf(r, "offline_grant_and_flag", yesNo(), z.OfflineGrantAndFlag)
+	d.readZoneRules(r, &z)
 	r.check("zone_id", z.validate())
 	if !r.bad {
 		d.zones[id] = z
@@ -138,10 +149,16 @@ func (d *draft) readPerson(r *row) {
 		Active:    oneOf(r, "active", yesNo(), old.Active || !existed),
 		ValidFrom: d.date(r, "valid_from", old.ValidFrom), ValidUntil: d.date(r, "valid_until", old.ValidUntil),
 		ContractFrom: d.date(r, "contract_from", old.ContractFrom), ContractUntil: d.date(r, "contract_until", old.ContractUntil),
+		TrainingUntil: d.date(r, "training_until", old.TrainingUntil), MayEscort: oneOf(r, "may_escort", yesNo(), old.MayEscort),
+		Conditions: uint32(r.optional("conditions", uint64(old.Conditions), 0, 1<<16)), Kind: old.Kind,
 	}
 	if r.need("category") != "" {
 		p.Category = oneOf(r, "category", categories(), "")
 	}
+	if p.Category != old.Category {
+		p.Kind = "" // the old kind need not be one of the new category
+	}
+	p.Kind = oneOf(r, "kind", personKinds(p.Category), p.Kind)
 	r.check("person_id", p.validate())
 	if !r.bad {
 		d.people[id] = p
@@ -273,7 +290,19 @@ func (d *draft) pin(r *row, column string, ref card.Ref, old card.PINRef) card.P
 
 func (d *draft) readGrant(r *row) {
 	g := Grant{
-		Person: PersonID(r.need("person_id")), Zone: access.ZoneID(r.need("zone_id")), Schedule: ScheduleID(r.need("schedule_id")),
+		Person: PersonID(r.get("person_id")), Group: GroupID(r.get("group_id")),
+		Zone: access.ZoneID(r.need("zone_id")), Schedule: ScheduleID(r.need("schedule_id")),
+	}
+	column := "person_id"
+	switch {
+	case g.Person == "" && g.Group == "":
+		r.fail("person_id", "is empty; fill it in, or group_id")
+	case g.Person != "" && g.Group != "":
+		r.fail("group_id", "stands beside a person_id; a grant is of one of them")
+	case g.Group != "":
+		column = "group_id"
+		_, ok := d.groups[g.Group]
+		d.refers(r, KindGroups, "group_id", string(g.Group), ok)
 	}
 	person, ok := d.people[g.Person]
 	d.refers(r, KindPeople, "person_id", string(g.Person), ok)
@@ -281,15 +310,19 @@ func (d *draft) readGrant(r *row) {
 	d.refers(r, KindZones, "zone_id", string(g.Zone), ok)
 	_, ok = d.schedules[g.Schedule]
 	d.refers(r, KindSchedules, "schedule_id", string(g.Schedule), ok)
-	g.ID = MakeGrantID(g.Person, g.Zone, g.Schedule)
+	g.ValidFrom = d.date(r, "valid_from", Date{})
+	g.ID = nameGrant(g, func(id GrantID) (old Grant, ok bool) { old, ok = d.grants[id]; return old, ok })
 	if !r.bad {
-		d.name(r, KindGrants, "person_id", string(g.ID))
+		d.name(r, KindGrants, column, string(g.ID))
 	}
 	old := d.grants[g.ID]
-	g.ValidFrom = d.date(r, "valid_from", old.ValidFrom)
+	g.ValidFrom, g.Suspended = firstSet(g.ValidFrom, old.ValidFrom), old.Suspended
+	if g.Basis = r.get("basis"); g.Basis == "" {
+		g.Basis = old.Basis
+	}
 	// An empty end keeps the end a grant has, so that the same file imported after 1 April renews
 	// nothing; a new grant ends with the fiscal year, or with the contract if that is earlier (AD-6).
-	g.ValidUntil = d.date(r, "valid_until", firstSet(old.ValidUntil, DefaultExpiry(d.today, person)))
+	g.ValidUntil = d.date(r, "valid_until", firstSet(old.ValidUntil, DefaultExpiry(laterDay(d.today, g.ValidFrom), person)))
 	r.check("valid_until", g.validate())
 	if !r.bad {
 		d.grants[g.ID] = g
@@ -299,6 +332,38 @@ func (d *draft) readGrant(r *row) {
 // MakeGrantID names the grant of a person for a zone at the hours of a schedule.
 func MakeGrantID(p PersonID, z access.ZoneID, s ScheduleID) GrantID {
 	return GrantID(string(p) + ":" + string(z) + ":" + string(s))
+}
+
+// MakeGroupGrantID names the grant of a group for a zone at the hours of a schedule.
+func MakeGroupGrantID(g GroupID, z access.ZoneID, s ScheduleID) GrantID {
+	return MakeGrantID(PersonID("@"+string(g)), z, s)
+}
+
+// nameGrant finds the name of a grant: that of its person, zone and schedule, or, when it begins only after
+// the one of that name has ended, that name with its first day (AD-19).
+func nameGrant(g Grant, find func(GrantID) (Grant, bool)) GrantID {
+	id := MakeGrantID(g.Person, g.Zone, g.Schedule)
+	if g.Group != "" {
+		id = MakeGroupGrantID(g.Group, g.Zone, g.Schedule)
+	}
+	if g.ValidFrom.IsZero() {
+		return id
+	}
+	dated := GrantID(string(id) + ":" + g.ValidFrom.String())
+	if _, ok := find(dated); ok {
+		return dated
+	}
+	if old, ok := find(id); ok && old.ValidUntil.Before(g.ValidFrom) {
+		return dated
+	}
+	return id
+}
+
+func laterDay(a, b Date) Date {
+	if b.IsZero() || b.Before(a) {
+		return a
+	}
+	return b
 }
 
 // DefaultExpiry is the last day of a grant given on day today to p when nobody says otherwise:

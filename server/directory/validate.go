@@ -31,10 +31,19 @@ func (p *Person) validate() string {
 		return "has no category; write staff, contractor or visitor"
 	case backwards(p.ValidFrom, p.ValidUntil):
 		return "is valid until a day before valid_from"
+	case p.Kind != "" && wordOf(personKinds(p.Category), p.Kind) == "":
+		return "has a kind that its category does not know; school employees are visitors (A8)"
+	case MyNumber(string(p.ID)):
+		return noMyNumber
 	case backwards(p.ContractFrom, p.ContractUntil):
 		return "has a contract that ends before it begins"
 	case p.Category == Contractor && p.ContractUntil.IsZero():
 		return "is a contractor without contract_until; fill it in (A9)"
+	}
+	for _, text := range []string{p.Name, p.NameReduced, p.Kana, p.Romaji, p.Section, p.Company} {
+		if why := freeText(text, 0, 100); why != "" {
+			return why
+		}
 	}
 	return ""
 }
@@ -68,7 +77,7 @@ func (z *Zone) validate() string {
 	case z.Level < 1 || z.Level > 3:
 		return "has a level outside 1–3"
 	}
-	return ""
+	return first(freeText(z.Name, 0, 100), freeText(z.NameEN, 0, 100), z.validateRules())
 }
 
 func (g *Gateway) validate() string {
@@ -122,12 +131,14 @@ func (g *Grant) validate() string {
 	switch {
 	case g.ID == "" || len(g.ID) > 100:
 		return "has an identifier that is empty or too long"
+	case (g.Person == "") == (g.Group == ""):
+		return "is of nobody, or of a person and a group at once"
 	case g.ValidUntil.IsZero():
 		return "has no end; every grant has one (AD-6)"
 	case backwards(g.ValidFrom, g.ValidUntil):
 		return "is before valid_from"
 	}
-	return ""
+	return freeText(g.Basis, 0, maxFreeText)
 }
 
 // Validate says everything that is wrong with a directory as a whole: values, references that lead
@@ -168,10 +179,15 @@ func (s *Snapshot) Validate() Problems {
 		v.refs[c.Ref] = c.ID
 	}
 	v.recovery(s)
+	v.rules(s)
 	for i := range s.Grants {
 		g := &s.Grants[i]
 		v.row("grant", string(g.ID), g.validate())
-		v.refers("grant", string(g.ID), "person", string(g.Person))
+		if g.Group != "" {
+			v.refers("grant", string(g.ID), "group", string(g.Group))
+		} else {
+			v.refers("grant", string(g.ID), "person", string(g.Person))
+		}
 		v.refers("grant", string(g.ID), "zone", string(g.Zone))
 		v.refers("grant", string(g.ID), "schedule", string(g.Schedule))
 	}

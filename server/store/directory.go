@@ -18,6 +18,7 @@ func (r Reader) Directory() (directory.Snapshot, error) {
 	var s directory.Snapshot
 	for _, load := range []func(*directory.Snapshot) error{
 		r.people, r.credentials, r.zones, r.gateways, r.doors, r.schedules, r.windows, r.grants, r.closedDays,
+		r.groups, r.groupMembers, r.contracts, r.contractWorkers, r.exceptions, r.conditions, r.items, r.enrolments, r.rounds, r.answers,
 	} {
 		if err := load(&s); err != nil {
 			return directory.Snapshot{}, fmt.Errorf("directory: %w", err)
@@ -43,12 +44,13 @@ func (r Reader) each(q string, scan func(*sql.Rows) error) error {
 
 func (r Reader) people(s *directory.Snapshot) error {
 	const q = `SELECT id, name, name_reduced, kana, romaji, section, company, category, active,
-		valid_from, valid_until, contract_from, contract_until FROM person ORDER BY id`
+		valid_from, valid_until, contract_from, contract_until, kind, training_until, conditions, may_escort FROM person ORDER BY id`
 	return r.each(q, func(rows *sql.Rows) error {
 		var p directory.Person
 		var d dates
 		err := rows.Scan(&p.ID, &p.Name, &p.NameReduced, &p.Kana, &p.Romaji, &p.Section, &p.Company, &p.Category, &p.Active,
-			d.into(&p.ValidFrom), d.into(&p.ValidUntil), d.into(&p.ContractFrom), d.into(&p.ContractUntil))
+			d.into(&p.ValidFrom), d.into(&p.ValidUntil), d.into(&p.ContractFrom), d.into(&p.ContractUntil),
+			&p.Kind, d.into(&p.TrainingUntil), &p.Conditions, &p.MayEscort)
 		if err = d.parse(err); err != nil {
 			return fmt.Errorf("person %s: %w", p.ID, err)
 		}
@@ -80,23 +82,6 @@ func (r Reader) credentials(s *directory.Snapshot) error {
 		copy(c.PIN[:], pin)
 		copy(c.Duress[:], duress)
 		s.Credentials = append(s.Credentials, c)
-		return nil
-	})
-}
-
-func (r Reader) zones(s *directory.Snapshot) error {
-	const q = `SELECT id, name, name_en, level, min_assurance, pin_always, offline_grant_and_flag FROM zone ORDER BY id`
-	return r.each(q, func(rows *sql.Rows) error {
-		var z directory.Zone
-		var assurance string
-		err := rows.Scan(&z.ID, &z.Name, &z.NameEN, &z.Level, &assurance, &z.PINAlways, &z.OfflineGrantAndFlag)
-		if err == nil {
-			z.MinAssurance, err = card.ParseAssurance(assurance)
-		}
-		if err != nil {
-			return fmt.Errorf("zone %s: %w", z.ID, err)
-		}
-		s.Zones = append(s.Zones, z)
 		return nil
 	})
 }
@@ -191,11 +176,12 @@ func (r Reader) windows(s *directory.Snapshot) error {
 }
 
 func (r Reader) grants(s *directory.Snapshot) error {
-	const q = `SELECT id, person, zone, schedule, valid_from, valid_until FROM grant_row ORDER BY id`
+	const q = `SELECT id, coalesce(person, ''), coalesce(grp, ''), zone, schedule, valid_from, valid_until, suspended, basis
+		FROM grant_row ORDER BY id`
 	return r.each(q, func(rows *sql.Rows) error {
 		var g directory.Grant
 		var d dates
-		err := rows.Scan(&g.ID, &g.Person, &g.Zone, &g.Schedule, d.into(&g.ValidFrom), d.into(&g.ValidUntil))
+		err := rows.Scan(&g.ID, &g.Person, &g.Group, &g.Zone, &g.Schedule, d.into(&g.ValidFrom), d.into(&g.ValidUntil), &g.Suspended, &g.Basis)
 		if err = d.parse(err); err != nil {
 			return fmt.Errorf("grant %s: %w", g.ID, err)
 		}
@@ -219,8 +205,8 @@ func (r Reader) closedDays(s *directory.Snapshot) error {
 
 // dates collects the text of date columns while a row is scanned and parses them afterwards.
 type dates struct {
-	text [4]string
-	to   [4]*directory.Date
+	text [5]string
+	to   [5]*directory.Date
 	n    int
 }
 
@@ -265,7 +251,7 @@ func (tx *Tx) ChangeDirectory(c directory.Change) error {
 		return tx.put(`INSERT INTO closed_day (day, name) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET name = excluded.name`,
 			c.ClosedDay.Day.String(), c.ClosedDay.Name)
 	}
-	return fmt.Errorf("BUG: change of nothing")
+	return tx.changeRules(c)
 }
 
 func (tx *Tx) put(q string, args ...any) error {
@@ -275,14 +261,16 @@ func (tx *Tx) put(q string, args ...any) error {
 
 func (tx *Tx) putPerson(p *directory.Person) error {
 	const q = `INSERT INTO person (id, name, name_reduced, kana, romaji, section, company, category, active,
-			valid_from, valid_until, contract_from, contract_until)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			valid_from, valid_until, contract_from, contract_until, kind, training_until, conditions, may_escort)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_reduced = excluded.name_reduced, kana = excluded.kana,
 			romaji = excluded.romaji, section = excluded.section, company = excluded.company, category = excluded.category,
 			active = excluded.active, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
-			contract_from = excluded.contract_from, contract_until = excluded.contract_until`
+			contract_from = excluded.contract_from, contract_until = excluded.contract_until, kind = excluded.kind,
+			training_until = excluded.training_until, conditions = excluded.conditions, may_escort = excluded.may_escort`
 	return tx.put(q, p.ID, p.Name, p.NameReduced, p.Kana, p.Romaji, p.Section, p.Company, p.Category, p.Active,
-		p.ValidFrom.String(), p.ValidUntil.String(), p.ContractFrom.String(), p.ContractUntil.String())
+		p.ValidFrom.String(), p.ValidUntil.String(), p.ContractFrom.String(), p.ContractUntil.String(),
+		string(p.Kind), p.TrainingUntil.String(), p.Conditions, p.MayEscort)
 }
 
 func (tx *Tx) putCredential(c *directory.Credential) error {
@@ -303,15 +291,6 @@ func nullRef(p card.PINRef) any {
 		return nil
 	}
 	return p[:]
-}
-
-func (tx *Tx) putZone(z *directory.Zone) error {
-	const q = `INSERT INTO zone (id, name, name_en, level, min_assurance, pin_always, offline_grant_and_flag)
-		VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, level = excluded.level,
-			min_assurance = excluded.min_assurance, pin_always = excluded.pin_always,
-			offline_grant_and_flag = excluded.offline_grant_and_flag`
-	return tx.put(q, z.ID, z.Name, z.NameEN, z.Level, z.MinAssurance.String(), z.PINAlways, z.OfflineGrantAndFlag)
 }
 
 func (tx *Tx) putDoor(x *directory.Door) error {
@@ -351,10 +330,20 @@ func (tx *Tx) putSchedule(s *directory.Schedule) error {
 }
 
 func (tx *Tx) putGrant(g *directory.Grant) error {
-	const q = `INSERT INTO grant_row (id, person, zone, schedule, valid_from, valid_until) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET person = excluded.person, zone = excluded.zone, schedule = excluded.schedule,
-			valid_from = excluded.valid_from, valid_until = excluded.valid_until`
-	return tx.put(q, g.ID, g.Person, g.Zone, g.Schedule, g.ValidFrom.String(), g.ValidUntil.String())
+	const q = `INSERT INTO grant_row (id, person, grp, zone, schedule, valid_from, valid_until, suspended, basis)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET person = excluded.person, grp = excluded.grp, zone = excluded.zone, schedule = excluded.schedule,
+			valid_from = excluded.valid_from, valid_until = excluded.valid_until, suspended = excluded.suspended, basis = excluded.basis`
+	return tx.put(q, g.ID, orNull(string(g.Person)), orNull(string(g.Group)), g.Zone, g.Schedule, g.ValidFrom.String(), g.ValidUntil.String(),
+		g.Suspended, g.Basis)
+}
+
+// orNull gives nil for "".
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 // removeDirectory deletes one row. The foreign keys refuse to remove what another row names.
@@ -381,5 +370,5 @@ func (tx *Tx) removeDirectory(c directory.Change) error {
 	case c.ClosedDay != nil:
 		return tx.put(`DELETE FROM closed_day WHERE day = ?`, id)
 	}
-	return fmt.Errorf("BUG: removal of nothing")
+	return tx.removeRules(c)
 }
