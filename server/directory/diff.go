@@ -234,7 +234,7 @@ func doorFields(x Door) []Field {
 	return list("name", x.Name, "name_en", x.NameEN, "gateway_id", string(x.Gateway), "enter_zone", string(x.Enter),
 		"exit_zone", string(x.Exit), "kind", DoorKindName(x.Kind), "exit", ExitSensingName(x.Sensing), "offline", x.Offline.String(),
 		"max_age", x.MaxAge.String(), "mode", x.Mode.String(), "guards_server", yesOrNone(x.GuardsServer),
-		"recovery_cards", x.Recovery.String(), "remote_unlock", x.Remote.String())
+		"recovery_cards", x.Recovery.String(), "remote_unlock", x.Remote.String(), "interlock", string(x.Interlock))
 }
 
 // yesOrNone is "" for the ordinary case, which a dry run need not mention.

@@ -144,6 +144,8 @@ type Door struct {
 	GuardsServer bool
 	Recovery     RecoveryCards
 	Remote       RemoteUnlock // of a controlled door
+	// Interlock is the other door of an airlock, on the same gateway, which names this one; "" = none (DS-9).
+	Interlock access.DoorID
 }
 
 // RemoteUnlock is how many persons an unlock from afar takes at a door (RA-2, D27). The zero one allows none.

@@ -50,6 +50,7 @@ func columnsOf(k Kind) []column {
 			{"kind", "種類", true}, {"exit", "退室検知", true}, {"offline", "オフライン動作", false},
 			{"max_age", "規則の最大経過時間", false}, {"mode", "モード", false},
 			{"guards_server", "サーバを守る扉", false}, {"recovery_cards", "復旧カード", false}, {"remote_unlock", "遠隔解錠", false},
+			{"interlock", "インターロック扉", false},
 		}
 	case KindSchedules:
 		return []column{
@@ -180,6 +181,12 @@ func (d *draft) readDoor(r *row) {
 		x.Remote = old.Remote
 	}
 	x.Remote = oneOf(r, "remote_unlock", remoteUnlocks(), x.Remote)
+	x.Interlock = old.Interlock
+	if v := r.get("interlock"); v == "none" || v == "なし" {
+		x.Interlock = ""
+	} else if v != "" {
+		x.Interlock = access.DoorID(v)
+	}
 	if r.need("kind") != "" {
 		x.Kind = oneOf(r, "kind", doorKinds(), door.KindObserve)
 	}

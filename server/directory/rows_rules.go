@@ -59,7 +59,7 @@ func (d *draft) readZoneRules(r *row, z *Zone) {
 	if z.AntiPassback != PassbackTimed {
 		z.AntiPassbackFor = 0
 	}
-	z.AntiPassbackFor = r.duration("anti_passback_for", z.AntiPassbackFor, 0, maxZoneSpan)
+	z.AntiPassbackFor = r.duration("anti_passback_for", z.AntiPassbackFor, 0, maxPassback)
 	z.MaxInside = uint32(r.optional("max_inside", uint64(z.MaxInside), 0, maxCount))
 	z.MinInside = uint32(r.optional("min_inside", uint64(z.MinInside), 0, maxCount))
 	z.TwoPersonWithin = r.duration("two_person_within", z.TwoPersonWithin, 0, maxZoneSpan)
@@ -72,7 +72,7 @@ func (d *draft) readZoneRules(r *row, z *Zone) {
 	if z.Escort == EscortNone {
 		z.EscortRatio, z.EscortWithin, z.EscortGrace = 0, 0, 0
 	}
-	z.EscortRatio = uint32(r.optional("escort_ratio", uint64(z.EscortRatio), 0, maxCount))
+	z.EscortRatio = uint32(r.optional("escort_ratio", uint64(z.EscortRatio), 0, maxRatio))
 	z.EscortWithin = r.duration("escort_within", z.EscortWithin, 0, maxZoneSpan)
 	z.EscortGrace = r.duration("escort_grace", z.EscortGrace, 0, maxZoneSpan)
 	z.Training = oneOf(r, "training", trainings(), z.Training)
@@ -89,7 +89,7 @@ func (d *draft) readZoneRules(r *row, z *Zone) {
 // circle reports whether a zone lies in itself.
 func (d *draft) circle(id access.ZoneID) bool {
 	at := d.zones[id].Parent
-	for range maxDepth {
+	for range len(d.zones) {
 		if at == "" {
 			return false
 		}
@@ -243,9 +243,9 @@ func (d *draft) readItem(r *row) {
 	x.Every = int(r.optional("every_days", uint64(old.Every), 0, maxItemEvery))
 	if v := r.get("doors"); v != "" {
 		ids := slices.Compact(slices.Sorted(slices.Values(strings.FieldsFunc(v, func(c rune) bool { return strings.ContainsRune(" \u3000・、;/", c) }))))
-		for _, door := range ids {
-			_, ok := d.doors[access.DoorID(door)]
-			d.refers(r, KindDoors, "doors", door, ok)
+		for _, id := range ids {
+			_, ok := d.doors[access.DoorID(id)]
+			d.refers(r, KindDoors, "doors", id, ok)
 		}
 		x.Doors = strings.Join(ids, " ")
 	}

@@ -33,6 +33,8 @@ func (p *Person) validate() string {
 		return "is valid until a day before valid_from"
 	case p.Kind != "" && wordOf(personKinds(p.Category), p.Kind) == "":
 		return "has a kind that its category does not know; school employees are visitors (A8)"
+	case p.MayEscort && p.Category == Visitor:
+		return "is a visitor, who cannot be an escort (VE-2)"
 	case MyNumber(string(p.ID)):
 		return noMyNumber
 	case backwards(p.ContractFrom, p.ContractUntil):
@@ -178,6 +180,7 @@ func (s *Snapshot) Validate() Problems {
 		}
 		v.refs[c.Ref] = c.ID
 	}
+	v.airlocks(s)
 	v.recovery(s)
 	v.rules(s)
 	for i := range s.Grants {

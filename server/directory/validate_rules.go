@@ -8,13 +8,16 @@ import (
 	"unicode/utf8"
 
 	"monban/firmware/access"
+	"monban/firmware/door"
 )
 
 // Bounds of what a zone asks. Each is far above what a city needs.
 const (
-	maxZoneSpan  = 24 * time.Hour
+	maxZoneSpan  = time.Hour // windows and grace
+	maxPassback  = 7 * 24 * time.Hour
 	maxCount     = 10_000
-	maxDepth     = 16 // zones in zones
+	maxRatio     = 100
+	maxDepth     = access.MaxZoneDepth
 	maxFreeText  = 500
 	maxLongText  = 8_000
 	maxMembers   = 10_000
@@ -26,18 +29,21 @@ const (
 const noMyNumber = "holds what can only be an Individual Number (マイナンバー); it must not be stored here, remove it"
 
 func (z *Zone) validateRules() string {
-	for _, d := range []time.Duration{z.AntiPassbackFor, z.TwoPersonWithin, z.EscortWithin, z.EscortGrace} {
+	for _, d := range []time.Duration{z.TwoPersonWithin, z.EscortWithin, z.EscortGrace} {
 		if d < 0 || d > maxZoneSpan || d%time.Millisecond != 0 {
-			return "has a length of time outside 0–24 h"
+			return "has a window or grace outside 0–1 h"
 		}
+	}
+	if z.AntiPassbackFor < 0 || z.AntiPassbackFor > maxPassback || z.AntiPassbackFor%time.Millisecond != 0 {
+		return "has an anti_passback_for outside 0–168 h"
 	}
 	switch {
 	case z.AntiPassback > PassbackTimed, z.Escort > EscortOutsiders, z.Training > TrainingDeny, z.CarryIn > CarryInAttended:
 		return "has an unknown rule"
 	case (z.AntiPassback == PassbackTimed) != (z.AntiPassbackFor > 0):
 		return "has anti_passback_for without anti_passback timed, or timed without it"
-	case z.MaxInside > maxCount || z.MinInside > maxCount || z.EscortRatio > maxCount:
-		return fmt.Sprintf("counts more than %d people", maxCount)
+	case z.MaxInside > maxCount || z.MinInside > maxCount || z.EscortRatio > maxRatio:
+		return fmt.Sprintf("counts more than %d people, or more than %d to an escort", maxCount, maxRatio)
 	case z.MaxInside > 0 && z.MinInside > z.MaxInside:
 		return "asks for more people inside than may be"
 	case z.TwoPersonWithin == 0 && (z.TwoPersonAlways || z.StaffNeeded):
@@ -223,6 +229,7 @@ func ordered(ids []PersonID) bool {
 // rules validates what the rules of zones need beside zones, people and grants themselves.
 func (v *validation) rules(s *Snapshot) {
 	v.tree(s)
+	v.counting(s)
 	versions := map[uint32]bool{0: true}
 	for i := range s.Conditions {
 		c := &s.Conditions[i]
@@ -259,8 +266,8 @@ func (v *validation) rules(s *Snapshot) {
 	for i := range s.Items {
 		x := &s.Items[i]
 		v.row("item", string(x.ID), x.validate())
-		for d := range strings.FieldsSeq(x.Doors) {
-			v.refers("item", string(x.ID), "door", d)
+		for id := range strings.FieldsSeq(x.Doors) {
+			v.refers("item", string(x.ID), "door", id)
 		}
 		if x.Refers != "" && (x.Kind == ItemCard || x.Kind == ItemGateway) {
 			v.refers("item", string(x.ID), x.Kind, x.Refers)
@@ -286,25 +293,83 @@ func (v *validation) people(noun, id string, ids []PersonID) {
 
 // tree refuses zones that lie in zones that do not exist, in each other, or too deep.
 func (v *validation) tree(s *Snapshot) {
-	parent := make(map[access.ZoneID]access.ZoneID, len(s.Zones))
-	for i := range s.Zones {
-		parent[s.Zones[i].ID] = s.Zones[i].Parent
-	}
+	up := parents(s)
 	for i := range s.Zones {
 		z := &s.Zones[i]
 		if z.Parent == "" {
 			continue
 		}
 		v.refers("zone", string(z.ID), "zone", string(z.Parent))
-		depth := 0
-		for at := z.Parent; at != ""; at = parent[at] {
+		depth := 1
+		for at := z.Parent; at != ""; at = up[at] {
 			if depth++; at == z.ID {
 				v.say("zone", string(z.ID), "lies in itself by way of its parents; correct one of them")
 				break
 			} else if depth > maxDepth {
-				v.say("zone", string(z.ID), fmt.Sprintf("lies in more than %d zones, or in a circle of them", maxDepth))
+				v.say("zone", string(z.ID), fmt.Sprintf("lies deeper than %d zones, or in a circle of them", maxDepth))
 				break
 			}
+		}
+	}
+}
+
+func parents(s *Snapshot) map[access.ZoneID]access.ZoneID {
+	up := make(map[access.ZoneID]access.ZoneID, len(s.Zones))
+	for i := range s.Zones {
+		up[s.Zones[i].ID] = s.Zones[i].Parent
+	}
+	return up
+}
+
+// Within reports whether zone in is zone, or lies in it.
+func (s *Snapshot) Within(in, zone access.ZoneID) bool { return within(parents(s), in, zone) }
+
+func within(up map[access.ZoneID]access.ZoneID, in, zone access.ZoneID) bool {
+	for n := 0; in != "" && n <= maxDepth; n++ {
+		if in == zone {
+			return true
+		}
+		in = up[in]
+	}
+	return false
+}
+
+// counting refuses a zone that counts people and never sees one leave (D11): in the end it would keep
+// everybody out.
+func (v *validation) counting(s *Snapshot) {
+	for i := range s.Zones {
+		z := &s.Zones[i]
+		if (z.AntiPassback >= PassbackHard || z.MaxInside > 0 || z.Escort != EscortNone) && !s.seesExits(z.ID) {
+			v.say("zone", string(z.ID), "has a hard or timed anti_passback, a max_inside or an escort, and no exit reader on its doors; add one or leave the rule out (D11)")
+		}
+	}
+}
+
+// seesExits reports whether some door on the zone's boundary has an exit reader, or no door leads in.
+func (s *Snapshot) seesExits(id access.ZoneID) bool {
+	up, doors := parents(s), 0
+	for i := range s.Doors {
+		x := &s.Doors[i]
+		if !within(up, x.Enter, id) || within(up, x.Exit, id) {
+			continue
+		}
+		if doors++; x.Sensing == door.ExitReader {
+			return true
+		}
+	}
+	return doors == 0
+}
+
+// airlocks checks that the two doors of an airlock name each other and hang on one gateway (DS-9).
+func (v *validation) airlocks(s *Snapshot) {
+	for i := range s.Doors {
+		x := &s.Doors[i]
+		if x.Interlock == "" {
+			continue
+		}
+		j := slices.IndexFunc(s.Doors, func(y Door) bool { return y.ID == x.Interlock })
+		if j < 0 || j == i || s.Doors[j].Interlock != x.ID || s.Doors[j].Gateway != x.Gateway {
+			v.say("door", string(x.ID), "names another door of an airlock that does not exist, does not name it, or hangs on another gateway (DS-9)")
 		}
 	}
 }

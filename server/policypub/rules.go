@@ -24,11 +24,12 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 		return access.Rules{}, fmt.Errorf("compile policy: %w", probs)
 	}
 	r := access.Rules{Version: version, Site: site, TimeZone: zone.String(), Calendar: calendarOf(dir)}
+	contracts := contractsOf(dir)
 	persons := make(map[directory.PersonID]access.PersonNo, len(dir.People))
 	for i := range dir.People {
 		p := &dir.People[i]
 		persons[p.ID] = access.PersonNo(i)
-		r.Persons = append(r.Persons, personOf(p, zone))
+		r.Persons = append(r.Persons, personOf(p, contracts[p.ID], zone))
 	}
 	for i := range dir.Credentials {
 		c := &dir.Credentials[i]
@@ -58,14 +59,7 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 		schedules[s.ID] = int32(len(r.Schedules))
 		r.Schedules = append(r.Schedules, scheduleOf(s))
 	}
-	for i := range dir.Grants {
-		g := &dir.Grants[i]
-		r.Grants = append(r.Grants, access.Grant{
-			Person: persons[g.Person], Zone: g.Zone, Schedule: schedules[g.Schedule],
-			FromMS: later(g.ValidFrom.StartMS(zone), g.Exact.FromMS), UntilMS: earlier(g.ValidUntil.EndMS(zone), g.Exact.UntilMS),
-			Emergency: g.Emergency,
-		})
-	}
+	r.Grants = grantsOf(dir, persons, schedules, zone)
 	return r, nil
 }
 
@@ -79,32 +73,6 @@ func earlier(a, b int64) int64 {
 	return a
 }
 
-func personOf(p *directory.Person, zone *time.Location) access.Person {
-	category := access.CategoryUnset // refused by access, should directory.Validate ever let it pass
-	switch p.Category {
-	case directory.Staff:
-		category = access.CategoryStaff
-	case directory.Contractor:
-		category = access.CategoryContractor
-	case directory.Visitor:
-		category = access.CategoryVisitor
-	}
-	return access.Person{
-		ID: string(p.ID), Active: p.Active, Category: category,
-		FromMS: p.ValidFrom.StartMS(zone), UntilMS: p.ValidUntil.EndMS(zone),
-		ContractFromMS: p.ContractFrom.StartMS(zone), ContractUntilMS: p.ContractUntil.EndMS(zone),
-		Party: p.Party,
-	}
-}
-
-func zoneOf(z *directory.Zone) access.Zone {
-	out := access.Zone{ID: z.ID, Level: uint8(z.Level), MinAssurance: z.MinAssurance, RequirePIN: z.PINAlways}
-	if z.OfflineGrantAndFlag {
-		out.OfflineRules = access.ZoneRuleGrantAndFlag
-	}
-	return out
-}
-
 func doorOf(x *directory.Door, refs map[directory.CardID]access.Key) access.Door {
 	sides := []access.Side{access.SideEnter}
 	if x.Sensing == door.ExitReader {
@@ -116,7 +84,7 @@ func doorOf(x *directory.Door, refs map[directory.CardID]access.Key) access.Door
 	}
 	return access.Door{
 		ID: x.ID, EnterZone: x.Enter, Recovery: recovery, GuardsServer: x.GuardsServer, ExitZone: x.Exit, Sides: sides, OfflineMode: x.Offline,
-		MaxAgeMS: x.MaxAge.Milliseconds(), Mode: x.Mode,
+		MaxAgeMS: x.MaxAge.Milliseconds(), Mode: x.Mode, Interlock: x.Interlock,
 	}
 }
 

@@ -99,13 +99,13 @@ func (r Reader) gateways(s *directory.Snapshot) error {
 
 func (r Reader) doors(s *directory.Snapshot) error {
 	const q = `SELECT id, name, name_en, gateway, enter_zone, coalesce(exit_zone, ''), kind, sensing, offline, max_age_ms,
-		mode, guards_server, recovery, remote_unlock FROM door ORDER BY id`
+		mode, guards_server, recovery, remote_unlock, interlock FROM door ORDER BY id`
 	return r.each(q, func(rows *sql.Rows) error {
 		var x directory.Door
 		var kind, sensing, offline, mode, recovery, remote string
 		var maxAgeMS int64
 		err := rows.Scan(&x.ID, &x.Name, &x.NameEN, &x.Gateway, &x.Enter, &x.Exit, &kind, &sensing, &offline, &maxAgeMS, &mode,
-			&x.GuardsServer, &recovery, &remote)
+			&x.GuardsServer, &recovery, &remote, &x.Interlock)
 		if err == nil {
 			x.Kind, err = directory.ParseDoorKind(kind)
 		}
@@ -295,20 +295,20 @@ func nullRef(p card.PINRef) any {
 
 func (tx *Tx) putDoor(x *directory.Door) error {
 	const q = `INSERT INTO door (id, name, name_en, gateway, enter_zone, exit_zone, kind, sensing, offline, max_age_ms, mode,
-			guards_server, recovery, remote_unlock)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			guards_server, recovery, remote_unlock, interlock)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, gateway = excluded.gateway,
 			enter_zone = excluded.enter_zone, exit_zone = excluded.exit_zone, kind = excluded.kind,
 			sensing = excluded.sensing, offline = excluded.offline, max_age_ms = excluded.max_age_ms, mode = excluded.mode,
 			guards_server = excluded.guards_server, recovery = excluded.recovery,
-			remote_unlock = excluded.remote_unlock`
+			remote_unlock = excluded.remote_unlock, interlock = excluded.interlock`
 	var exit any // NULL = outside every zone
 	if x.Exit != "" {
 		exit = x.Exit
 	}
 	return tx.put(q, x.ID, x.Name, x.NameEN, x.Gateway, x.Enter, exit, directory.DoorKindName(x.Kind),
 		directory.ExitSensingName(x.Sensing), x.Offline.String(), x.MaxAge.Milliseconds(), x.Mode.String(),
-		x.GuardsServer, x.Recovery.String(), x.Remote.String())
+		x.GuardsServer, x.Recovery.String(), x.Remote.String(), x.Interlock)
 }
 
 func (tx *Tx) putSchedule(s *directory.Schedule) error {

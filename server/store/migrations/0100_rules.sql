@@ -21,6 +21,8 @@ ALTER TABLE zone ADD COLUMN conditions INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE zone ADD COLUMN carry_in TEXT NOT NULL DEFAULT 'free';
 ALTER TABLE zone ADD COLUMN basis TEXT NOT NULL DEFAULT '';             -- clause of the city's rules
 
+ALTER TABLE door ADD COLUMN interlock TEXT NOT NULL DEFAULT '';         -- the other door of an airlock, '' = none
+
 CREATE TABLE person_group (
   id      TEXT PRIMARY KEY,
   name    TEXT NOT NULL,

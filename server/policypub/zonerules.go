@@ -1,0 +1,132 @@
+package policypub
+
+import (
+	"time"
+
+	"monban/firmware/access"
+	"monban/server/directory"
+)
+
+func personOf(p *directory.Person, contracts []*directory.Contract, zone *time.Location) access.Person {
+	category := access.CategoryUnset // refused by access, should directory.Validate ever let it pass
+	switch p.Category {
+	case directory.Staff:
+		category = access.CategoryStaff
+	case directory.Contractor:
+		category = access.CategoryContractor
+	case directory.Visitor:
+		category = access.CategoryVisitor
+	}
+	out := access.Person{
+		ID: string(p.ID), Active: p.Active, Category: category,
+		FromMS: p.ValidFrom.StartMS(zone), UntilMS: p.ValidUntil.EndMS(zone),
+		ContractFromMS: p.ContractFrom.StartMS(zone), ContractUntilMS: p.ContractUntil.EndMS(zone),
+		TrainingUntilMS: p.TrainingUntil.EndMS(zone), Conditions: p.Conditions, MayEscort: p.MayEscort, Party: p.Party,
+	}
+	if len(contracts) == 0 {
+		return out
+	}
+	// From the first day of the first contract to the last day of the last; the grants leave out what lies between.
+	from, until := contracts[0].ValidFrom, contracts[0].ValidUntil
+	for _, c := range contracts {
+		if c.ValidFrom.Before(from) {
+			from = c.ValidFrom
+		}
+		if until.Before(c.ValidUntil) {
+			until = c.ValidUntil
+		}
+	}
+	out.ContractFromMS = later(out.ContractFromMS, from.StartMS(zone))
+	out.ContractUntilMS = earlier(out.ContractUntilMS, until.EndMS(zone))
+	return out
+}
+
+// contractsOf gives the contracts that name each person.
+func contractsOf(dir *directory.Snapshot) map[directory.PersonID][]*directory.Contract {
+	out := make(map[directory.PersonID][]*directory.Contract)
+	for i := range dir.Contracts {
+		c := &dir.Contracts[i]
+		if c.Tier >= 2 && c.Approval == "" {
+			continue // VE-4; Validate refuses it as well
+		}
+		for _, p := range c.Workers {
+			out[p] = append(out[p], c)
+		}
+	}
+	return out
+}
+
+// grantsOf makes one grant of each member of a group's grant, and leaves out what gives no right: a
+// suspended grant (VR-5).
+func grantsOf(dir *directory.Snapshot, persons map[directory.PersonID]access.PersonNo, schedules map[directory.ScheduleID]int32, zone *time.Location) []access.Grant {
+	members := make(map[directory.GroupID][]directory.PersonID, len(dir.Groups))
+	for i := range dir.Groups {
+		members[dir.Groups[i].ID] = dir.Groups[i].Members
+	}
+	var out []access.Grant
+	for i := range dir.Grants {
+		g := &dir.Grants[i]
+		if g.Suspended {
+			continue
+		}
+		holders := []directory.PersonID{g.Person}
+		if g.Group != "" {
+			holders = members[g.Group]
+		}
+		for _, p := range holders {
+			no, ok := persons[p]
+			if !ok {
+				continue // Validate refuses it; a grant of nobody is no grant
+			}
+			out = append(out, access.Grant{
+				Person: no, Zone: g.Zone, Schedule: schedules[g.Schedule], Emergency: g.Emergency,
+				FromMS: later(g.ValidFrom.StartMS(zone), g.Exact.FromMS), UntilMS: earlier(g.ValidUntil.EndMS(zone), g.Exact.UntilMS),
+			})
+		}
+	}
+	return out
+}
+
+func zoneOf(z *directory.Zone) access.Zone {
+	out := access.Zone{
+		ID: z.ID, Level: uint8(z.Level), MinAssurance: z.MinAssurance, RequirePIN: z.PINAlways, Parent: z.Parent,
+		AntiPassbackMS: z.AntiPassbackFor.Milliseconds(), MaxInside: z.MaxInside, MinInside: z.MinInside,
+		TwoPersonMS: z.TwoPersonWithin.Milliseconds(), TwoPersonAlways: z.TwoPersonAlways, StaffNeeded: z.StaffNeeded,
+		EscortRatio: z.EscortRatio, EscortWithinMS: z.EscortWithin.Milliseconds(), EscortGraceMS: z.EscortGrace.Milliseconds(),
+		Conditions: z.Conditions,
+	}
+	// What is not known here becomes the strictest.
+	switch z.AntiPassback {
+	case directory.PassbackOff:
+	case directory.PassbackSoft:
+		out.AntiPassback = access.AntiPassbackSoft
+	case directory.PassbackTimed:
+		out.AntiPassback = access.AntiPassbackTimed
+	case directory.PassbackHard:
+		out.AntiPassback = access.AntiPassbackHard
+	default:
+		out.AntiPassback = access.AntiPassbackHard
+	}
+	switch z.Escort {
+	case directory.EscortNone:
+	case directory.EscortVisitors:
+		out.Escort = access.EscortVisitors
+	case directory.EscortOutsiders:
+		out.Escort = access.EscortOutsiders
+	default:
+		out.Escort = access.EscortOutsiders
+	}
+	switch z.Training {
+	case directory.TrainingOff:
+	case directory.TrainingFlag:
+		out.Training = access.TrainingFlag
+	case directory.TrainingDeny:
+		out.Training = access.TrainingDeny
+	default:
+		out.Training = access.TrainingDeny
+	}
+	if z.OfflineGrantAndFlag {
+		out.OfflineRules = access.ZoneRuleGrantAndFlag
+	}
+	return out
+}
