@@ -26,7 +26,7 @@ const (
 func Decide(p *Policy, v View, r Request) Decision {
 	if p == nil { // fail secure: no verified rules, the strike stays locked
 		d := Decision{Failed: ReasonSet(0).With(ReasonNoPolicy)}
-		return d.finishDenied(r.Side)
+		return d.finishDenied(r.Side, 0)
 	}
 	e := evaluation{p: p, v: &v, r: &r}
 	e.findDoor()
@@ -46,6 +46,11 @@ type evaluation struct {
 	zone *Zone
 	card *compiledCredential // nil: unreadable or unknown
 	d    Decision
+
+	aside     ReasonSet // failed checks that do not deny
+	emergency bool      // an emergency grant holds (AD-14)
+	// onlyEmergency: and no ordinary one does.
+	onlyEmergency bool
 }
 
 func (e *evaluation) fail(r Reason) { e.d.Failed = e.d.Failed.With(r) }
@@ -82,29 +87,44 @@ func (e *evaluation) findCard() {
 // the PIN and its lockout, the assurance and the door's mode stand as for anybody.
 func (e *evaluation) enter() Decision {
 	e.checkFooting()
-	var aside ReasonSet
 	recovery := e.recovers()
 	if recovery {
-		aside = e.d.Failed & recoverable
+		e.aside = e.d.Failed & recoverable
 	}
 	timed := !recovery || e.clockTrusted() // without a time nothing is known to be out of date
 	e.checkCredential(timed)
 	e.checkPerson(timed)
-	if !recovery {
+	var with company
+	if !recovery { // in the dark one goes in alone and reports: who is inside is not known then
+		e.checkPrepared()
 		e.checkGrant(true)
+		with = e.checkZone()
 	}
 	e.checkAssurance()
 	needPIN := e.checkPIN(recovery)
 	e.checkMode()
-	failed := e.d.Failed &^ aside
+	if with.second {
+		e.flag(ReasonSecondPerson)
+	}
+	if with.escort {
+		e.flag(ReasonEscortMissing)
+	}
+	failed := e.d.Failed &^ e.aside
 	switch {
 	case failed == 0 && needPIN:
 		e.d.Outcome = NeedPIN
 		e.d.Failed = e.d.Failed.With(ReasonPINRequired)
 		e.d.Primary = ReasonPINRequired
 		e.d.Until = e.r.At.Add(PINTime)
+	case failed == 0 && with.escort: // an escort is a second person too
+		e.wait(NeedEscort, ReasonEscortMissing, e.zone.EscortWithinMS)
+	case failed == 0 && with.second:
+		e.wait(NeedSecond, ReasonSecondPerson, e.zone.TwoPersonMS)
 	case failed == 0:
 		e.grant()
+		if with.emergency {
+			e.fail(ReasonEmergencyEntry) // flags the grant; Failed keeps what was set aside (AD-14)
+		}
 		if recovery {
 			e.fail(ReasonRecoveryCard) // flags the grant; Failed keeps what was set aside
 		}
@@ -112,9 +132,14 @@ func (e *evaluation) enter() Decision {
 		if needPIN {
 			e.fail(ReasonPINRequired)
 		}
-		return e.d.finishDenied(e.r.Side)
+		return e.d.finishDenied(e.r.Side, e.aside&^recoverable)
 	}
 	return e.d
+}
+
+func (e *evaluation) wait(o Outcome, r Reason, ms int64) {
+	e.d.Outcome, e.d.Primary = o, r
+	e.d.Until = e.r.At.Add(time.Duration(ms) * time.Millisecond)
 }
 
 // exit runs the rules of D11: a known card leaves, whatever else is wrong with it; what is wrong is
@@ -125,7 +150,7 @@ func (e *evaluation) exit() Decision {
 	e.checkPerson(timed)
 	e.checkGrant(timed)
 	if e.door == nil || e.card == nil {
-		return e.d.finishDenied(e.r.Side) // no pulse; the mechanical exit is open
+		return e.d.finishDenied(e.r.Side, 0) // no pulse; the mechanical exit is open
 	}
 	e.grant()
 	return e.d
@@ -137,16 +162,16 @@ func (e *evaluation) grant() {
 	e.d.Until = e.r.At.Add(GrantTime)
 }
 
-// finishDenied fills in the primary reason of a denial. At an exit it is always exit_unattributed,
-// unless not even the door is known.
-func (d Decision) finishDenied(side Side) Decision {
+// finishDenied fills in the primary reason of a denial: the first of those that deny, not of those in
+// aside. At an exit it is always exit_unattributed, unless not even the door is known.
+func (d Decision) finishDenied(side Side, aside ReasonSet) Decision {
 	d.Outcome, d.Until = Denied, mono.Time(0)
 	if side == SideExit && !d.Failed.Has(ReasonUnknownDoor) {
 		d.Failed = d.Failed.With(ReasonExitUnattributed)
 		d.Primary = ReasonExitUnattributed
 		return d
 	}
-	d.Primary = d.Failed.Primary()
+	d.Primary = (d.Failed &^ aside).Primary()
 	return d
 }
 
@@ -195,7 +220,9 @@ func (e *evaluation) checkGrant(timed bool) {
 		e.fail(ReasonNoGrant)
 		return
 	}
-	miss := ReasonNoGrant
+	// An emergency grant holds like any other, and is used only where no ordinary one does, or where
+	// what an ordinary one lets pass is not enough: see checkZone.
+	miss, ordinary, emergency := ReasonNoGrant, false, false
 	for i := e.p.first[e.d.Person]; i < e.p.first[e.d.Person+1]; i++ {
 		g := &e.p.grants[i]
 		if g.zone != e.door.zone {
@@ -203,18 +230,47 @@ func (e *evaluation) checkGrant(timed bool) {
 		}
 		switch {
 		case !timed:
-			return
+			return // at an exit: whichever it is
 		case g.untilMS != 0 && e.r.WallMS >= g.untilMS:
 			miss = max(miss, ReasonGrantExpired)
 		case e.r.WallMS < g.fromMS:
 			miss = max(miss, ReasonGrantNotYet)
 		case g.schedule != Always && !e.p.window.contains(g.schedule, e.r.WallMS):
 			miss = max(miss, ReasonOutsideSchedule)
+		case g.emergency:
+			emergency = true
 		default:
-			return
+			ordinary = true
 		}
 	}
-	e.fail(miss)
+	e.emergency = emergency
+	switch {
+	case ordinary:
+	case emergency:
+		e.onlyEmergency = true
+	default:
+		e.fail(miss)
+	}
+}
+
+// checkPrepared: has the person acknowledged the conditions of entry, and is the training in date
+// (VE-6, AD-15)?
+func (e *evaluation) checkPrepared() {
+	if e.zone == nil || e.card == nil || !e.d.KnownPerson {
+		return
+	}
+	person := &e.p.persons[e.d.Person]
+	if person.Conditions < e.zone.Conditions {
+		e.fail(ReasonConditionsPending)
+	}
+	if e.zone.Training == TrainingOff || e.r.WallMS < person.TrainingUntilMS {
+		return
+	}
+	if e.zone.Training == TrainingFlag {
+		e.flag(ReasonTrainingExpired)
+	} else { // deny, or a rule we do not know
+		e.fail(ReasonTrainingExpired)
+	}
 }
 
 // checkAssurance compares what this read proved, and what the card was enrolled to prove, with what
@@ -245,6 +301,7 @@ func (e *evaluation) checkPIN(recovery bool) (needPIN bool) {
 	if !e.v.PIN.Known {
 		e.d.Missing = e.d.Missing.With(KnowPIN)
 		if recovery || e.zone.OfflineRules != ZoneRuleGrantAndFlag {
+			e.aside &^= 1 << ReasonKnowledgeMissing // no emergency sets a PIN aside
 			e.fail(ReasonKnowledgeMissing)
 		}
 	} else if e.v.PIN.Failed >= e.door.PINLimit {

@@ -15,11 +15,13 @@ import (
 //	 0 version (1)      1 door, 1+32: length, then zero-padded
 //	34 side   35 has card   36 key [32]   68 assurance   69 pin   70 wall ms [8]
 //	78 clock  79 link   80 behind   81 age ms [8]   89 at [8]
-//	97 pin known, failed   99 person known, inside (1+32), last ms [8]   141 zone known, count [4]
+//	97 pin known, failed   99 person known, inside (1+32), last ms [8]
+//	141 zone known, count [4], escorts [4], contractors [4], visitors [4], three times: known, count [4]
+//	173 door known, eight times: since ms [8], category, self, may escort, party
 const (
-	inputsVersion = 1
+	inputsVersion = 2
 	// InputsSize is the length of the canonical bytes.
-	InputsSize = 146
+	InputsSize = 174 + MaxPresent*12
 	idWidth    = 1 + maxIDLen
 )
 
@@ -41,7 +43,19 @@ func AppendInputs(dst []byte, v View, r Request) []byte {
 	dst = appendID(dst, string(v.Person.Inside))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Person.LastMS))
 	dst = append(dst, flag(v.Zone.Known))
-	return binary.BigEndian.AppendUint32(dst, v.Zone.Count)
+	for _, n := range [...]uint32{v.Zone.Count, v.Zone.Escorts, v.Zone.Contractors, v.Zone.Visitors} {
+		dst = binary.BigEndian.AppendUint32(dst, n)
+	}
+	for _, c := range v.Zone.Above {
+		dst = binary.BigEndian.AppendUint32(append(dst, flag(c.Known)), c.Count)
+	}
+	dst = append(dst, flag(v.Door.Known))
+	for i := range v.Door.Present {
+		x := &v.Door.Present[i]
+		dst = binary.BigEndian.AppendUint64(dst, uint64(x.SinceMS))
+		dst = append(dst, byte(x.Category), flag(x.Self), flag(x.MayEscort), x.Party)
+	}
+	return dst
 }
 
 // ParseInputs reads what AppendInputs wrote, and refuses every other byte string: another length or
@@ -74,7 +88,19 @@ func ParseInputs(b []byte) (View, Request, error) {
 	v.Person.Inside = ZoneID(p.id())
 	v.Person.LastMS = int64(binary.BigEndian.Uint64(p.take(8)))
 	v.Zone.Known = p.flag()
-	v.Zone.Count = binary.BigEndian.Uint32(p.take(4))
+	for _, n := range [...]*uint32{&v.Zone.Count, &v.Zone.Escorts, &v.Zone.Contractors, &v.Zone.Visitors} {
+		*n = binary.BigEndian.Uint32(p.take(4))
+	}
+	for i := range v.Zone.Above {
+		v.Zone.Above[i] = CountView{p.flag(), binary.BigEndian.Uint32(p.take(4))}
+	}
+	v.Door.Known = p.flag()
+	for i := range v.Door.Present {
+		v.Door.Present[i] = Presence{
+			SinceMS: int64(binary.BigEndian.Uint64(p.take(8))), Category: Category(p.enum("category", len(categoryNames))),
+			Self: p.flag(), MayEscort: p.flag(), Party: p.take(1)[0],
+		}
+	}
 	if p.err != nil {
 		return View{}, Request{}, fmt.Errorf("parse inputs: %w", p.err)
 	}

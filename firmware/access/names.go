@@ -16,7 +16,7 @@ var (
 	modeNames       = []string{"normal", "locked", "lockdown"}
 	credentialNames = []string{"unset", "active", "suspended", "lost", "revoked"}
 	linkNames       = []string{"offline", "leased", "server"}
-	knowledgeNames  = []string{"pin", "person", "zone"}
+	knowledgeNames  = []string{"pin", "person", "zone", "door"}
 	categoryNames   = []string{"unset", "staff", "contractor", "visitor"}
 	zoneRuleNames   = []string{"deny", "grant_and_flag"}
 )

@@ -25,6 +25,15 @@ type Policy struct {
 	// grants are sorted by (person, zone); those of person p are grants[first[p]:first[p+1]].
 	grants []compiledGrant
 	first  []uint32
+	// tree[z] says where zone number z lies; personIndex gives a person's number by the id.
+	tree        []zonePlace
+	personIndex map[string]PersonNo
+}
+
+// zonePlace is one zone's place in the tree.
+type zonePlace struct {
+	above [MaxZoneDepth - 1]int32 // the zones around it, the next one first; -1 = none
+	below []uint32                // itself and every zone in it
 }
 
 type compiledCredential struct {
@@ -35,6 +44,7 @@ type compiledCredential struct {
 type compiledDoor struct {
 	Door
 	zone        uint32 // index of EnterZone
+	from        uint32 // index of ExitZone, outside when there is none
 	enter, exit bool   // the side has a reader
 }
 
@@ -43,6 +53,7 @@ type compiledGrant struct {
 	zone            uint32
 	schedule        int32
 	fromMS, untilMS int64
+	emergency       bool
 }
 
 // Compile validates r and builds the indexes Decide reads. loc must be the location r.TimeZone
@@ -81,7 +92,31 @@ func Compile(r Rules, loc *time.Location) (*Policy, error) {
 		p.doorIndex[p.doors[i].ID] = uint32(i)
 	}
 	p.grants, p.first = compileGrants(r.Grants, len(r.Persons), zones)
+	p.tree = compileTree(p.zones, zones)
+	for i := range p.zones {
+		p.zones[i].fillDefaults()
+	}
+	p.personIndex = make(map[string]PersonNo, len(p.persons))
+	for i := range p.persons {
+		p.personIndex[p.persons[i].ID] = PersonNo(i)
+	}
 	return p, nil
+}
+
+func compileTree(zones []Zone, index map[ZoneID]uint32) []zonePlace {
+	out := make([]zonePlace, len(zones))
+	for i := range zones {
+		at := &out[i]
+		at.above = [MaxZoneDepth - 1]int32{-1, -1, -1}
+		at.below = append(at.below, uint32(i))
+		up := zones[i].Parent
+		for n := 0; up != "" && n < len(at.above); n++ {
+			at.above[n] = int32(index[up])
+			out[index[up]].below = append(out[index[up]].below, uint32(i))
+			up = zones[index[up]].Parent
+		}
+	}
+	return out
 }
 
 func compileCredentials(in []Credential) []compiledCredential {
@@ -110,9 +145,14 @@ func compileDoor(d Door, zones map[ZoneID]uint32) compiledDoor {
 	if d.PINLimit == 0 {
 		d.PINLimit = DefaultPINLimit
 	}
+	from := outside
+	if d.ExitZone != "" {
+		from = zones[d.ExitZone]
+	}
 	return compiledDoor{
 		Door:  d,
 		zone:  zones[d.EnterZone],
+		from:  from,
 		enter: slices.Contains(d.Sides, SideEnter),
 		exit:  slices.Contains(d.Sides, SideExit),
 	}
@@ -122,7 +162,7 @@ func compileGrants(in []Grant, persons int, zones map[ZoneID]uint32) ([]compiled
 	out := make([]compiledGrant, len(in))
 	for i := range in {
 		g := &in[i]
-		out[i] = compiledGrant{g.Person, zones[g.Zone], g.Schedule, g.FromMS, g.UntilMS}
+		out[i] = compiledGrant{g.Person, zones[g.Zone], g.Schedule, g.FromMS, g.UntilMS, g.Emergency}
 	}
 	slices.SortStableFunc(out, func(a, b compiledGrant) int {
 		return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.zone, b.zone))

@@ -18,12 +18,13 @@ func bigSite(t rapid.TB, persons, cards, doors int) Rules {
 	r.Persons, r.Credentials, r.Zones, r.Doors, r.Grants = nil, nil, nil, nil, nil
 	for i := range doors {
 		zone := ZoneID(fmt.Sprintf("zone-%03d", i))
-		r.Zones = append(r.Zones, Zone{ID: zone, Level: 2, MinAssurance: card.CardAuth, RequirePIN: true})
+		r.Zones = append(r.Zones, Zone{ID: zone, Level: 2, MinAssurance: card.CardAuth, RequirePIN: true,
+			AntiPassback: AntiPassbackHard, MaxInside: 40, TwoPersonMS: 30_000, Escort: EscortOutsiders, Training: TrainingDeny})
 		r.Doors = append(r.Doors, Door{ID: DoorID(fmt.Sprintf("door-%03d", i)), EnterZone: zone, Sides: []Side{SideEnter, SideExit}, OfflineMode: OfflineCached, MaxAgeMS: 1 << 40})
 	}
 	until := at(t, "2027-04-01 00:00:00")
 	for i := range persons {
-		r.Persons = append(r.Persons, Person{ID: fmt.Sprintf("p%06d", i), Active: true, Category: CategoryStaff})
+		r.Persons = append(r.Persons, Person{ID: fmt.Sprintf("p%06d", i), Active: true, Category: CategoryStaff, TrainingUntilMS: until})
 		for z := range 20 {
 			r.Grants = append(r.Grants, Grant{Person: PersonNo(i), Zone: r.Zones[(i+z)%doors].ID, Schedule: int32(z % 2), UntilMS: until})
 		}
@@ -38,13 +39,19 @@ func numbered(n int) Key { return Key(sha256.Sum256(binary.BigEndian.AppendUint6
 
 // Decide allocates nothing, on a grant as on a denial, at either side.
 func TestDecideAllocatesNothing(t *testing.T) {
-	p := compile(t, site(t))
+	rules := site(t)
+	allRules(&rules)
+	p := compile(t, rules)
 	v, q := good(t)
+	v.Person.Known, v.Zone, v.Door = true, ZoneView{Known: true}, crowd(q.WallMS)
 	denied, exit, pin, unknown := q, q, q, q
 	denied.WallMS += 12 * 3600_000
 	exit.Side = SideExit
 	pin.PIN = PINNone
 	unknown.Key, unknown.Door = key(77), "nowhere"
+	if d := Decide(p, v, q); d.Outcome != Granted {
+		t.Fatalf("%+v (%s)", d, d.Failed)
+	}
 	for name, r := range map[string]Request{"grant": q, "denial": denied, "exit": exit, "PIN": pin, "unknown": unknown} {
 		if n := testing.AllocsPerRun(100, func() { Decide(p, v, r) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
@@ -53,6 +60,16 @@ func TestDecideAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { CheckPIN(p, key(1), key(0x11)) }); n != 0 {
 		t.Errorf("CheckPIN: %v allocations", n)
 	}
+}
+
+// crowd is a door at which as many stand as one can hold, all but the last too long.
+func crowd(now int64) DoorView {
+	v := DoorView{Known: true}
+	for i := range v.Present {
+		v.Present[i] = Presence{SinceMS: now - 59_000, Category: CategoryContractor}
+	}
+	v.Present[MaxPresent-1] = Presence{SinceMS: now - 1000, Category: CategoryStaff}
+	return v
 }
 
 // A large site compiles in time; five times the measured second, so that a busy machine passes.
@@ -68,6 +85,7 @@ func TestCompileLargeSite(t *testing.T) {
 func BenchmarkDecide(b *testing.B) {
 	p := compile(b, bigSite(b, 5000, 100_000, 200))
 	v, q := good(b)
+	v.Person.Known, v.Zone, v.Door = true, ZoneView{Known: true}, crowd(q.WallMS)
 	q.Key, q.Door = numbered(4321), "door-121" // person 4321 has zones 121 … 140 of 200
 	denied := q
 	denied.Door = "door-100"

@@ -1,21 +1,29 @@
 package access
 
-// State is the moving state Decide needs: where people are and how often a card's PIN was wrong.
-// One owner holds it (the server's authority, or one goroutine of a gateway) and moves it only
-// through Apply; it is not safe for concurrent use. The zero State knows nothing.
+// State is the moving state Decide needs: where people are, who stands at a door, and how often a
+// card's PIN was wrong. One owner holds it (the server's authority, or one goroutine of a gateway) and
+// moves it only through Apply; it is not safe for concurrent use. The zero State knows nothing.
 //
 // Places are kept by person id and PIN counts by card key, because a PersonNo means something else
 // in every version of a policy. A grant moves nothing, the passage does (DS-4).
 type State struct {
 	knows  KnowledgeSet
 	places map[string]place
-	counts map[ZoneID]uint32 // persons inside; a zone without an entry is empty
+	inside map[ZoneID]map[string]struct{} // the persons of places, by zone
+	counts map[ZoneID]uint32              // persons inside, with those a badge stands for; a zone without an entry is empty
+	doors  map[DoorID][]present           // who stands there, oldest first
 	pins   map[Key]uint8
 }
 
 type place struct {
 	inside ZoneID
 	lastMS int64
+	party  uint8
+}
+
+type present struct {
+	person  string
+	sinceMS int64
 }
 
 // NewState makes an empty state of which the owner vouches for the kinds in knows: KnowAll at the
@@ -34,12 +42,14 @@ type EventKind uint8
 // The kinds of event.
 const (
 	EventNone      EventKind = iota
-	EventPassage             // Person went through a door into Zone ("" = outside)
+	EventPassage             // Person went through a door into Zone ("" = outside), Party persons on one badge
 	EventPINFailed           // one more wrong PIN of Key
 	EventPINOK               // Key was granted with a right PIN: its count starts again
 	EventPINReset            // an officer lifted the lockout of Key
 	EventZoneReset           // Zone was declared empty, with a reason (AD-10)
 	EventForgiven            // Person's place was declared "outside", with a reason (AD-9)
+	EventPending             // Person badged at Door and waits, or was granted and has not opened yet
+	EventGone                // Person passed no door after all: the wait or the grant is over
 	eventKindCount
 )
 
@@ -49,7 +59,9 @@ type Event struct {
 	Person string // Person.ID of the policy; "" = nobody known, moves nothing
 	Key    Key
 	Zone   ZoneID
-	WallMS int64 // UTC ms of a passage
+	Door   DoorID // of EventPending and EventGone
+	Party  uint8  // of a passage: as of Person
+	WallMS int64  // UTC ms of a passage or badge
 }
 
 // Apply moves st. Events are applied in the order of the fold (D7); an event that names nobody or
@@ -58,22 +70,29 @@ func Apply(st *State, e Event) {
 	switch e.Kind {
 	case EventPassage:
 		if e.Person != "" {
-			st.move(e.Person, e.Zone, e.WallMS)
+			st.move(e.Person, e.Zone, e.WallMS, e.Party)
+			for door := range st.doors {
+				st.gone(door, e.Person)
+			}
 		}
 	case EventForgiven:
 		if old, ok := st.places[e.Person]; ok {
-			st.move(e.Person, "", old.lastMS)
+			st.move(e.Person, "", old.lastMS, old.party)
 		}
 	case EventZoneReset:
 		if e.Zone == "" {
 			return
 		}
-		for person, old := range st.places {
-			if old.inside == e.Zone {
-				st.places[person] = place{"", old.lastMS}
-			}
+		for person := range st.inside[e.Zone] {
+			old := st.places[person]
+			st.move(person, "", old.lastMS, old.party)
 		}
-		delete(st.counts, e.Zone)
+	case EventPending:
+		if e.Person != "" && e.Door != "" && e.WallMS > 0 {
+			st.pending(e.Door, e.Person, e.WallMS)
+		}
+	case EventGone:
+		st.gone(e.Door, e.Person)
 	case EventPINFailed:
 		if n := st.pins[e.Key]; n < 255 && e.Key != (Key{}) {
 			if st.pins == nil {
@@ -86,27 +105,67 @@ func Apply(st *State, e Event) {
 	}
 }
 
-func (st *State) move(person string, to ZoneID, ms int64) {
+func (st *State) move(person string, to ZoneID, ms int64, party uint8) {
 	if st.places == nil {
 		st.places = make(map[string]place)
+		st.inside = make(map[ZoneID]map[string]struct{})
 		st.counts = make(map[ZoneID]uint32)
 	}
 	old := st.places[person]
 	if old.inside != "" {
-		if st.counts[old.inside]--; st.counts[old.inside] == 0 {
+		if st.counts[old.inside] -= weight(old.party); st.counts[old.inside] == 0 {
 			delete(st.counts, old.inside)
+		}
+		if delete(st.inside[old.inside], person); len(st.inside[old.inside]) == 0 {
+			delete(st.inside, old.inside)
 		}
 	}
 	if to != "" {
-		st.counts[to]++
+		st.counts[to] += weight(party)
+		if st.inside[to] == nil {
+			st.inside[to] = make(map[string]struct{})
+		}
+		st.inside[to][person] = struct{}{}
 	}
-	st.places[person] = place{to, max(ms, old.lastMS)}
+	st.places[person] = place{to, max(ms, old.lastMS), party}
+}
+
+// pending puts a person at a door; badging again counts from then.
+func (st *State) pending(door DoorID, person string, ms int64) {
+	if st.doors == nil {
+		st.doors = make(map[DoorID][]present)
+	}
+	list := st.doors[door][:0]
+	for _, x := range st.doors[door] {
+		if x.person != person && ms-x.sinceMS <= maxWindowMS { // nobody waits for longer
+			list = append(list, x)
+		}
+	}
+	if len(list) == MaxPresent {
+		list = append(list[:0], list[1:]...)
+	}
+	list = append(list, present{person, ms})
+	st.doors[door] = list
+}
+
+func (st *State) gone(door DoorID, person string) {
+	list := st.doors[door]
+	for i := range list {
+		if list[i].person == person {
+			if list = append(list[:i], list[i+1:]...); len(list) == 0 {
+				delete(st.doors, door)
+			} else {
+				st.doors[door] = list
+			}
+			return
+		}
+	}
 }
 
 // Inside is where a person is by the passages applied so far, "" = outside or never seen.
 func (st *State) Inside(person string) ZoneID { return st.places[person].inside }
 
-// Count is the number of persons inside a zone by the passages applied so far.
+// Count is the number of persons inside a zone, not in zones inside it, by the passages applied so far.
 func (st *State) Count(zone ZoneID) uint32 { return st.counts[zone] }
 
 // PINFailed is the number of consecutive wrong PINs of a card.
@@ -128,17 +187,95 @@ func (st *State) View(p *Policy, r Request) View {
 		return v
 	}
 	zone := &p.zones[door.zone]
-	if zone.Shared && r.Link != LinkServer {
-		return v
+	who := ""
+	if c := p.find(r.Key); r.HasCard && c != nil && c.Person != NoPerson {
+		who = p.persons[c.Person].ID
 	}
-	if st.knows.Has(KnowZone) {
-		v.Zone = ZoneView{Known: true, Count: st.counts[zone.ID]}
+	if st.knows.Has(KnowDoor) && r.Side == SideEnter {
+		v.Door = st.doorView(p, door.ID, who)
 	}
-	if c := p.find(r.Key); st.knows.Has(KnowPerson) && r.HasCard && c != nil && c.Person != NoPerson {
-		at := st.places[p.persons[c.Person].ID]
+	knows := func(z *Zone, k Knowledge) bool {
+		return st.knows.Has(k) && (!z.Shared || r.Link == LinkServer)
+	}
+	if knows(zone, KnowZone) {
+		v.Zone = st.zoneView(p, door.zone)
+	}
+	for i, up := range p.tree[door.zone].above {
+		if up >= 0 && knows(&p.zones[up], KnowZone) {
+			v.Zone.Above[i] = CountView{true, st.countWithin(p, uint32(up))}
+		}
+	}
+	if who != "" && knows(zone, KnowPerson) {
+		at := st.places[who]
 		v.Person = PersonView{Known: true, Inside: at.inside, LastMS: at.lastMS}
 	}
 	return v
+}
+
+func (st *State) countWithin(p *Policy, zone uint32) uint32 {
+	n := uint32(0)
+	for _, in := range p.tree[zone].below {
+		n += st.counts[p.zones[in].ID]
+	}
+	return n
+}
+
+func (st *State) zoneView(p *Policy, zone uint32) ZoneView {
+	v := ZoneView{Known: true, Count: st.countWithin(p, zone)}
+	if p.zones[zone].Escort == EscortNone {
+		return v // nobody asks
+	}
+	for _, in := range p.tree[zone].below {
+		for person := range st.inside[p.zones[in].ID] {
+			v.Visitors += weight(st.places[person].party) - 1
+			n, known := p.personIndex[person]
+			switch {
+			case !known: // not in the rules any more: neither an escort nor somebody to be escorted
+			case p.persons[n].MayEscort:
+				v.Escorts++
+			case p.persons[n].Category == CategoryVisitor:
+				v.Visitors++
+			case p.persons[n].Category == CategoryContractor:
+				v.Contractors++
+			}
+		}
+	}
+	return v
+}
+
+func (st *State) doorView(p *Policy, door DoorID, who string) DoorView {
+	v := DoorView{Known: true}
+	n := 0
+	for _, x := range st.doors[door] {
+		no, known := p.personIndex[x.person]
+		if !known || n == MaxPresent {
+			continue
+		}
+		person := &p.persons[no]
+		v.Present[n] = Presence{
+			SinceMS: x.sinceMS, Category: person.Category, Self: x.person == who, MayEscort: person.MayEscort, Party: person.Party,
+		}
+		n++
+	}
+	return v
+}
+
+// PendingEvent is the presence that a decision at an entry makes: whoever waits for another, or was
+// granted where the zone looks at who else is there, stands at the door until they pass or give up.
+// ok is false when nobody is to be remembered.
+func PendingEvent(p *Policy, r Request, d Decision) (e Event, ok bool) {
+	if p == nil || r.Side != SideEnter || !d.KnownPerson {
+		return Event{}, false
+	}
+	door := p.door(r.Door)
+	if door == nil || !p.zones[door.zone].Company() {
+		return Event{}, false
+	}
+	switch d.Outcome {
+	case NeedSecond, NeedEscort, Granted:
+		return Event{Kind: EventPending, Door: r.Door, Person: p.persons[d.Person].ID, WallMS: r.WallMS}, true
+	}
+	return Event{}, false
 }
 
 // PINEvent is the movement a decision makes in the PIN count of the card: a wrong PIN counts, a

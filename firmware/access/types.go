@@ -150,6 +150,7 @@ type View struct {
 	PIN    PINView
 	Person PersonView
 	Zone   ZoneView
+	Door   DoorView
 }
 
 // PINView is the count of wrong PINs of this card.
@@ -158,17 +159,47 @@ type PINView struct {
 	Failed uint8 // consecutive wrong PINs
 }
 
-// PersonView is where this person was last seen. The rules work reads it; it is carried from the start.
+// PersonView is where this person was last seen.
 type PersonView struct {
 	Known  bool
 	Inside ZoneID // "" = outside
 	LastMS int64  // UTC ms of the last passage, 0 = never
 }
 
-// ZoneView is the state of the zone behind the door.
+// ZoneView is the state of the zone behind the door, with the zones in it.
 type ZoneView struct {
 	Known bool
-	Count uint32 // persons inside
+	Count uint32 // persons inside, also those whom a badge of another stands for
+	// Of the persons inside: those who may escort, the contractors who may not, the visitors. Counted
+	// only where the zone asks for escorts.
+	Escorts, Contractors, Visitors uint32
+	Above                          [MaxZoneDepth - 1]CountView // the zones around it, the next one first
+}
+
+// CountView is the number of persons in one zone.
+type CountView struct {
+	Known bool
+	Count uint32
+}
+
+// MaxPresent bounds the persons remembered at one door. One more takes the place of the one who has
+// stood there longest.
+const MaxPresent = 8
+
+// DoorView is who has badged at this side of the door and has neither passed nor given up: they wait
+// for a second person or an escort, or were granted and have not opened yet.
+type DoorView struct {
+	Known   bool
+	Present [MaxPresent]Presence // oldest first; a slot with SinceMS 0 is empty
+}
+
+// Presence is one person at the door, without saying who.
+type Presence struct {
+	SinceMS   int64 // UTC ms of the badge, > 0
+	Category  Category
+	Self      bool // it is the very person who asks
+	MayEscort bool
+	Party     uint8 // as of Person
 }
 
 // Knowledge is a kind of state a check may lack.
@@ -179,6 +210,7 @@ const (
 	KnowPIN Knowledge = iota
 	KnowPerson
 	KnowZone
+	KnowDoor // who stands at the door
 	knowledgeCount
 )
 

@@ -114,6 +114,25 @@ func ParseTraining(name string) (Training, error) {
 	return Training(v), err
 }
 
+// fillDefaults puts the defaults in for what the zone leaves open.
+func (z *Zone) fillDefaults() {
+	if z.EscortRatio == 0 {
+		z.EscortRatio = DefaultEscortRatio
+	}
+	if z.EscortWithinMS == 0 {
+		z.EscortWithinMS = DefaultEscortWithinMS
+	}
+	if z.EscortGraceMS == 0 {
+		z.EscortGraceMS = DefaultEscortGraceMS
+	}
+}
+
+// Company reports whether the zone looks at who else is there: whoever badges at its doors is then
+// remembered until they have passed or given up.
+func (z *Zone) Company() bool {
+	return z.TwoPersonMS > 0 || z.Escort != EscortNone || z.MaxInside > 0
+}
+
 // countsPeople reports whether a rule of the zone is only right while leaving is seen (D11). Soft
 // anti-passback only flags, and the presence check only warns.
 func (z *Zone) countsPeople() bool {

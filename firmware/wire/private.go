@@ -77,7 +77,7 @@ func OpenCard(key AskKey, sealed []byte) (card.Ref, error) {
 // privateBlock is the granularity of a private part's clear length. Everything in it but the inputs
 // and the card has a fixed width, and both of those do too when present, so all ordinary private
 // parts are equally long, whatever the PIN was (D10).
-const privateBlock = 256
+const privateBlock = 512
 
 const privateVersion = 1
 

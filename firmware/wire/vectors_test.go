@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write vectors that do not exist yet; ex
 
 // vectorList is the SHA-256 over all names and hashes of the vectors in testdata/v1. It changes only
 // when a vector is added: what was published is never edited, for others have built on it.
-const vectorList = "8ad209fe7325732ea96c569cdda4d3a18125f7f1483821413b7bb6c580d91e18"
+const vectorList = "bbe4f49e83b540c51926cb753dce47be69b300620614f8064abce82cf6add2cd"
 
 // vector describes one published message.
 type vector struct {
