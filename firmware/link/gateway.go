@@ -19,8 +19,9 @@ type GatewayConfig struct {
 	Signer    note.Signer    // the gateway's note key
 	Verifiers wire.Verifiers // the server's role keys, from the provisioned keys note
 	// Root verifies newer keys notes; nil = role keys never change. KeysVersion is that of the note
-	// from which Verifiers came.
+	// from which Verifiers came. Next is the root which that note announces, nil for none.
 	Root        note.Verifier
+	Next        note.Verifier
 	KeysVersion uint64
 	AskKey      wire.AskKey   // binds PIN tokens to an ask
 	Rand        io.Reader     // challenges, ask ids, jitter
@@ -32,7 +33,7 @@ type GatewayConfig struct {
 }
 
 // GatewayInput is one of Connected, Disconnected, Message, Tick, Ask, OutboxState, Batch, PolicyHeld,
-// Doors.
+// Doors, KeysKept.
 type GatewayInput interface{ isGatewayInput() }
 
 // GatewayAction is one of Publish, Load, Acked, NewEpoch, Answered, AskFailed, LinkUp, LinkLost, Lease,
@@ -73,6 +74,8 @@ type (
 	}
 	// Doors is the doors' state for the next heartbeats.
 	Doors struct{ Doors []wire.DoorStatus }
+	// KeysKept: keys note and certificate are on the disk up to this version; heartbeats say so (wire.Heartbeat.Keys).
+	KeysKept struct{ Version uint64 }
 )
 
 // HeldPart is one part in the order of wire.PartNames. Data may be nil; with it, a part that a new
@@ -172,6 +175,7 @@ func (OutboxState) isGatewayInput()  {}
 func (Batch) isGatewayInput()        {}
 func (PolicyHeld) isGatewayInput()   {}
 func (Doors) isGatewayInput()        {}
+func (KeysKept) isGatewayInput()     {}
 
 func (Publish) isGatewayAction()     {}
 func (Load) isGatewayAction()        {}
@@ -193,6 +197,7 @@ type Gateway struct {
 	cfg   GatewayConfig
 	dice  dice
 	keys  uint64 // version of the keys note in use
+	kept  uint64 // version that the next start could go on with
 	doors []wire.DoorStatus
 
 	// This Step's.
@@ -242,6 +247,8 @@ func (g *Gateway) Step(now mono.Time, stamp wire.Stamp, in GatewayInput) []Gatew
 		g.policyHeld(in)
 	case Doors:
 		g.doors = append([]wire.DoorStatus(nil), in.Doors...)
+	case KeysKept:
+		g.kept = in.Version
 	case Tick:
 	}
 	g.due()

@@ -360,6 +360,92 @@ func TestKeysChange(t *testing.T) {
 	}
 }
 
+// D18: while the root is changed two roots' notes count; once the new one has signed, the old one's do not. What is kept on
+// the disk is said in heartbeats, and nothing else is.
+func TestChangeOfTheRoot(t *testing.T) {
+	t.Parallel()
+	keyOf := func(name string, seed uint64) (note.Signer, string) {
+		skey, vkey, err := note.GenerateKey(seedReader(seed), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := note.NewSigner(skey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, vkey
+	}
+	rootName := wire.KeyName(testSite, wire.RoleRoot)
+	old, oldKey := keyOf(rootName, 101)
+	young, youngKey := keyOf(rootName, 102)
+	stranger, _ := keyOf(rootName, 103)
+	link, linkKey := keyOf(wire.KeyName(testSite, wire.RoleLink), 104)
+	base := wire.Keys{Site: testSite, Link: linkKey}
+	_, base.Policy = keyOf(wire.KeyName(testSite, wire.RolePolicy), 105)
+	_, base.Command = keyOf(wire.KeyName(testSite, wire.RoleCommand), 106)
+	_, base.Log = keyOf("monban/0123abcd", 107)
+	announce, done := base, base
+	announce.CA, announce.NextCA, announce.NextRoot, done.CA = "AAAA", "BBBB", youngKey, "BBBB"
+	r := newRig(t, 0)
+	var err error
+	if r.g.cfg.Root, err = note.NewVerifier(oldKey); err != nil {
+		t.Fatal(err)
+	}
+	r.g.keys = 1
+	r.in(Connected{})
+	for i, c := range []struct {
+		what    string
+		keys    wire.Keys
+		version uint64
+		by      note.Signer
+		taken   bool
+	}{
+		{"the new root alone", done, 3, young, false},
+		{"announced by the new root itself", announce, 2, young, false},
+		{"announced by the old one", announce, 2, old, true},
+		{"by neither", done, 3, stranger, false},
+		{"the old one again, still allowed", announce, 3, old, true},
+		{"the new one", done, 4, young, true},
+		{"the old one after its day", announce, 5, old, false},
+		{"the new one goes on", done, 6, young, true},
+	} {
+		c.keys.Version = c.version
+		text, err := wire.SealKeys(c.by, c.keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := wire.AppendWelcome(nil, &wire.Welcome{Gateway: testGW, Boot: wire.BootID{1}, Epoch: r.box.epoch, Keys: text, ServerMS: int64(i + 1)})
+		msg, err := wire.Seal(link, testSite, testGW, wire.KindWelcome, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := count[KeysChanged](r.in(Message{Kind: wire.KindWelcome, Payload: msg})) == 1; got != c.taken {
+			t.Errorf("%s: taken %v, want %v", c.what, got, c.taken)
+		}
+	}
+	beat := func() uint64 {
+		t.Helper()
+		for range 3 {
+			if bodies := published(t, r.after(time.Second), wire.KindHeartbeat); len(bodies) > 0 {
+				m, err := wire.ParseHeartbeat(bodies[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				return m.Keys
+			}
+		}
+		t.Fatal("no heartbeat")
+		return 0
+	}
+	if got := beat(); got != 0 {
+		t.Errorf("heartbeat says that %d is kept, and nothing is", got)
+	}
+	r.in(KeysKept{Version: 6})
+	if got := beat(); got != 6 {
+		t.Errorf("heartbeat says %d, want 6", got)
+	}
+}
+
 // Without randomness nothing is asked and no lease is held: the link is lost, the doors decide. I9
 func TestRandomnessFails(t *testing.T) {
 	t.Parallel()

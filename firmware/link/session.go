@@ -3,6 +3,8 @@ package link
 import (
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"monban/firmware/mono"
 	"monban/firmware/wire"
 )
@@ -94,7 +96,8 @@ func (g *Gateway) welcome(w *wire.Welcome) {
 }
 
 // learnKeys follows a newer keys note. The root's signature on the note is enough: a hostile broker
-// can at most show us a note that the root did sign, and never an older one.
+// can at most show us a note that the root did sign, and never an older one. While the root is changed, the
+// next one's signature counts too, and with it the old root has had its day.
 func (g *Gateway) learnKeys(payload []byte) {
 	if g.cfg.Root == nil {
 		return
@@ -103,7 +106,12 @@ func (g *Gateway) learnKeys(payload []byte) {
 	if err != nil || text == "" {
 		return // a malformed welcome is counted when it is opened
 	}
-	keys, err := wire.OpenKeys(g.cfg.Root, g.cfg.Site, text)
+	root := g.cfg.Root
+	keys, err := wire.OpenKeys(root, g.cfg.Site, text)
+	if err != nil && g.cfg.Next != nil {
+		root = g.cfg.Next
+		keys, err = wire.OpenKeys(root, g.cfg.Site, text)
+	}
 	if err != nil {
 		g.do(Rejected{Kind: wire.KindWelcome, Why: WhyKeys})
 		return
@@ -112,12 +120,21 @@ func (g *Gateway) learnKeys(payload []byte) {
 		return
 	}
 	verifiers, err := keys.Verifiers()
-	if err != nil || keys.Version < g.keys {
+	next, nextErr := NextRoot(&keys)
+	if err != nil || nextErr != nil || keys.Version < g.keys {
 		g.do(Rejected{Kind: wire.KindWelcome, Why: WhyKeys})
 		return
 	}
-	g.keys, g.cfg.Verifiers = keys.Version, verifiers
+	g.keys, g.cfg.Verifiers, g.cfg.Root, g.cfg.Next = keys.Version, verifiers, root, next
 	g.do(KeysChanged{Note: text, Keys: keys})
+}
+
+// NextRoot is the verifier of the root that a keys note announces, nil for none.
+func NextRoot(k *wire.Keys) (note.Verifier, error) {
+	if k.NextRoot == "" {
+		return nil, nil
+	}
+	return note.NewVerifier(k.NextRoot)
 }
 
 // dueHeartbeat sends one heartbeat a second.
@@ -138,7 +155,7 @@ func (g *Gateway) dueHeartbeat() {
 	m := wire.Heartbeat{
 		Gateway: g.cfg.ID, Challenge: b.challenge, Stamp: g.stamp, Epoch: o.Epoch, Head: o.Head, Acked: o.Acked,
 		Rules: g.pull.held.Parts[0].Version, Modes: g.pull.held.Parts[1].Version,
-		State: g.pull.held.Parts[2].Version, Doors: g.doors, Pending: o.Pending,
+		State: g.pull.held.Parts[2].Version, Doors: g.doors, Pending: o.Pending, Keys: g.kept,
 	}
 	if _, ok := g.publish(wire.KindHeartbeat, wire.AppendHeartbeat(nil, &m)); !ok {
 		return

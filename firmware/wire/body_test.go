@@ -128,6 +128,8 @@ func TestRefusedValues(t *testing.T) {
 		{KindWelcome, `\n`, `\r`, "keys"},
 		{KindWelcome, `\n`, `\u000a`, "keys"},
 		{KindHeartbeat, `"contact":"closed"`, `"contact":"ajar"`, "contact"},
+		{KindHeartbeat, `"pending":7`, `"pending":7,"keys":1`, "keys"},
+		{KindHeartbeat, `"pending":7`, `"pending":7,"key":2`, "keys"},
 		{KindPolicy, `"min_version":40`, `"min_version":45`, "min_version"},
 		{KindPolicy, `"name":"modes"`, `"name":"state"`, "name"},
 		{KindPolicy, `"bytes":70000`, `"bytes":7000`, "chunks"},

@@ -236,6 +236,60 @@ func TestKeysNote(t *testing.T) { // D18
 	}
 }
 
+// D18: a change of the root is announced whole or not at all.
+func TestKeysNoteOfARoll(t *testing.T) {
+	t.Parallel()
+	root, rootVerifier, _ := roleKey(t, RoleRoot)
+	good := changingKeys(t)
+	done := good
+	done.CA, done.NextCA, done.NextRoot = good.NextCA, "", ""
+	for what, k := range map[string]Keys{"changing": good, "changed": done} {
+		msg, err := SealKeys(root, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := OpenKeys(rootVerifier, testSite, msg); err != nil || got != k {
+			t.Errorf("%s: %+v %v", what, got, err)
+		}
+	}
+	if n, m := len(good.Roots()), len(done.Roots()); n != 2 || m != 1 || len(testKeys(t).Roots()) != 0 {
+		t.Errorf("%d and %d TLS roots", n, m)
+	}
+	for what, spoil := range map[string]func(*Keys){
+		"no certificate of now":  func(k *Keys) { k.CA = "" },
+		"no next certificate":    func(k *Keys) { k.NextCA = "" },
+		"no next root":           func(k *Keys) { k.NextRoot = "" },
+		"a role's key as root":   func(k *Keys) { k.NextRoot = k.Link },
+		"not base64":             func(k *Keys) { k.NextCA = "*" },
+		"base64 of another form": func(k *Keys) { k.NextCA = "AB==" },
+		"too long":               func(k *Keys) { k.NextCA = strings.Repeat("AAAA", maxCert/4+1) },
+		"two lines":              func(k *Keys) { k.NextCA = "AAAA\nAAAA" },
+	} {
+		k := good
+		spoil(&k)
+		if _, err := SealKeys(root, k); FaultOf(err) != FaultBody {
+			t.Errorf("%s: %v", what, err)
+		}
+		signed, err := note.Sign(&note.Note{Text: keysText(&k)}, root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenKeys(rootVerifier, testSite, string(signed)); err == nil {
+			t.Errorf("%s is accepted", what)
+		}
+	}
+	lines := strings.SplitAfter(keysText(&good), "\n")
+	n := len(lines) - 1
+	lines[n-1], lines[n-2] = lines[n-2], lines[n-1]
+	signed, err := note.Sign(&note.Note{Text: strings.Join(lines, "")}, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenKeys(rootVerifier, testSite, string(signed)); err == nil {
+		t.Error("lines of another order are accepted")
+	}
+}
+
 func BenchmarkSealAsk(b *testing.B) {
 	s := samples(b)[5]
 	signer, _, _ := roleKey(b, RoleGateway)

@@ -85,6 +85,21 @@ func testKeys(t testing.TB) Keys {
 	return k
 }
 
+// changingKeys are testKeys while the root is changed.
+func changingKeys(t testing.TB) Keys {
+	t.Helper()
+	k := testKeys(t)
+	k.Version = 4
+	now, next := seeded("ca"), seeded("next ca") // what is certified does not matter here
+	k.CA, k.NextCA = base64.StdEncoding.EncodeToString(now[:]), base64.StdEncoding.EncodeToString(next[:])
+	seed := seeded("key of the next root")
+	var err error
+	if k.NextRoot, err = note.NewEd25519VerifierKey(KeyName(testSite, RoleRoot), ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 func id16(label string) (out [16]byte) {
 	h := seeded(label)
 	copy(out[:], h[:])
@@ -183,6 +198,8 @@ func samples(t testing.TB) []sample {
 			{Door: "archive", State: "held_open", Contact: "open", Reader: "lost", Mode: access.ModeLockdown},
 		},
 	}
+	changed := heartbeat
+	changed.Doors, changed.Keys = nil, 8
 	lease := Lease{
 		Gateway: testGW, Challenge: heartbeat.Challenge, TTLMS: MaxLeaseMS, Rules: 42, Modes: 3,
 		State: 901, ServerMS: 1_769_990_400_263,
@@ -238,6 +255,7 @@ func samples(t testing.TB) []sample {
 		{"record", "denied", AppendRecord(nil, &record)},
 		{KindCommand, "remote-unlock", AppendCommand(nil, &unlock)},
 		{KindCommand, "rearm", AppendCommand(nil, &rearm)},
+		{KindHeartbeat, "after-a-change-of-the-root", AppendHeartbeat(nil, &changed)},
 	}
 }
 

@@ -155,6 +155,8 @@ func FuzzOpenKeys(f *testing.F) {
 	key := anyKey{"monban/any"}
 	k := testKeys(f)
 	f.Add(keysText(&k))
+	rolling := changingKeys(f)
+	f.Add(keysText(&rolling))
 	f.Add(keysHead)
 	f.Fuzz(func(t *testing.T, text string) {
 		msg, err := note.Sign(&note.Note{Text: text}, key)
@@ -169,6 +171,9 @@ func FuzzOpenKeys(f *testing.F) {
 			t.Fatalf("accepted %q", text)
 		}
 		if _, err := keys.Verifiers(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := note.NewVerifier(keys.NextRoot); keys.NextRoot != "" && err != nil {
 			t.Fatal(err)
 		}
 	})

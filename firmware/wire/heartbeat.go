@@ -30,6 +30,9 @@ func AppendHeartbeat(b []byte, m *Heartbeat) []byte {
 		b = append(b, '}')
 	}
 	b = putUint(b, `],"pending":`, m.Pending)
+	if m.Keys > 1 { // only after the root or a role key has changed: a server of before knows no such field
+		b = putUint(b, `,"keys":`, m.Keys)
+	}
 	return append(b, '}')
 }
 
@@ -56,6 +59,11 @@ func ParseHeartbeat(b []byte) (m Heartbeat, err error) {
 		m.Doors = append(m.Doors, d)
 	})
 	m.Pending = s.uint(`,"pending":`)
+	if s.peek(',') {
+		if m.Keys = s.uint(`,"keys":`); m.Keys < 2 {
+			s.fail(`"keys":`, "the first note is not named")
+		}
+	}
 	if err := s.end(); err != nil {
 		return Heartbeat{}, err
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,7 +21,16 @@ type Keys struct {
 	Policy  string
 	Command string
 	Log     string
+	// While the root is changed there are two (D18): NextRoot is the verifier key of the one that will sign the
+	// next list, CA and NextCA are the TLS roots of now and then, DER in base64. A gateway trusts both. CA alone
+	// says which TLS root is left; without it the one counts that came with the identity.
+	CA       string
+	NextRoot string // with NextCA, or neither
+	NextCA   string
 }
+
+// maxCert bounds a TLS root, in base64 characters: one of P-256 has some 700.
+const maxCert = 2048
 
 const keysHead = "monban keys 1\n"
 
@@ -105,12 +115,24 @@ func (k *Keys) lines() [4]keyLine {
 	return [4]keyLine{{RoleLink, k.Link}, {RolePolicy, k.Policy}, {RoleCommand, k.Command}, {RoleLog, k.Log}}
 }
 
+type rootLine struct{ name, value string }
+
+// roots are the lines of a change of the root; those without a value are not there.
+func (k *Keys) roots() [3]rootLine {
+	return [3]rootLine{{"ca", k.CA}, {"next-root", k.NextRoot}, {"next-ca", k.NextCA}}
+}
+
 func keysText(k *Keys) string {
 	var b strings.Builder
 	b.WriteString(keysHead)
 	b.WriteString("site " + k.Site + "\nversion " + strconv.FormatUint(k.Version, 10) + "\n")
 	for _, line := range k.lines() {
 		b.WriteString(line.role.String() + " " + line.vkey + "\n")
+	}
+	for _, line := range k.roots() {
+		if line.value != "" {
+			b.WriteString(line.name + " " + line.value + "\n")
+		}
 	}
 	return b.String()
 }
@@ -139,10 +161,53 @@ func parseKeysText(text string) (k Keys, err error) {
 			return bad(line.role.String(), err.Error())
 		}
 	}
+	for _, line := range []struct {
+		name string
+		into *string
+	}{{"ca", &k.CA}, {"next-root", &k.NextRoot}, {"next-ca", &k.NextCA}} {
+		if !strings.HasPrefix(rest, line.name+" ") {
+			continue
+		}
+		if *line.into, rest = keysValue(rest, line.name); *line.into == "" {
+			return bad(line.name, "empty")
+		}
+	}
+	if field, err := checkRoots(&k); err != nil {
+		return bad(field, err.Error())
+	}
 	if keysText(&k) != text {
 		return bad("", "not canonical")
 	}
 	return k, nil
+}
+
+// checkRoots checks the lines of a change of the root; what a certificate says is the shell's to read.
+func checkRoots(k *Keys) (field string, err error) {
+	if (k.NextRoot == "") != (k.NextCA == "") || k.NextCA != "" && k.CA == "" {
+		return "next-root", errors.New("a change of the root names ca, next-root and next-ca")
+	}
+	if k.NextRoot != "" {
+		if err := checkKey(k.Site, RoleRoot, k.NextRoot); err != nil {
+			return "next-root", err
+		}
+	}
+	for _, line := range []rootLine{{"ca", k.CA}, {"next-ca", k.NextCA}} {
+		if _, err := base64.StdEncoding.Strict().DecodeString(line.value); err != nil || len(line.value) > maxCert || strings.ContainsAny(line.value, "\r\n") {
+			return line.name, errors.New("not a certificate in base64")
+		}
+	}
+	return "", nil
+}
+
+// Roots gives the TLS roots that a gateway trusts by this list, DER; none means those of its identity.
+func (k Keys) Roots() [][]byte {
+	var out [][]byte
+	for _, text := range []string{k.CA, k.NextCA} {
+		if der, err := base64.StdEncoding.DecodeString(text); err == nil && len(der) > 0 {
+			out = append(out, der)
+		}
+	}
+	return out
 }
 
 // keysValue takes the line "name value" off text.

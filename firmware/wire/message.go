@@ -112,6 +112,9 @@ type Heartbeat struct {
 	State     uint64
 	Doors     []DoorStatus
 	Pending   uint64 // records waiting for an ack
+	// Keys is the newest keys note that this gateway could go on with alone: the note is on its disk, and so is a
+	// certificate of the newest root in it. 0 = the first one.
+	Keys uint64
 }
 
 // DoorStatus is a door's state as shown on the live page.
