@@ -57,6 +57,7 @@ type App struct {
 	opt      Options
 	id       Identity
 	renewal  *renewal
+	trust    *trust
 	anchor   *anchor
 	outbox   *outbox.Outbox
 	policies *policies
@@ -134,20 +135,24 @@ func (a *App) open() (err error) {
 	a.time = &timekeeper{anchor: a.anchor, policies: a.policies, store: a.outbox, confirm: a.confirm, note: a.note, log: opt.Log}
 	a.policies.save = a.time.save
 	a.id.TLS.Time = a.tlsTime
-	a.renewal = &renewal{dir: cfg.IdentityDir, server: cfg.EnrolServer, gateway: cfg.Gateway, base: a.id.TLS.Clone(), now: a.tlsTime, log: opt.Log}
+	a.renewal = &renewal{dir: cfg.IdentityDir, server: cfg.EnrolServer, gateway: cfg.Gateway, base: a.id.TLS.Clone(), now: a.tlsTime, log: opt.Log, kick: make(chan struct{}, 1)}
 	a.renewal.current.Store(&a.id.TLS.Certificates[0])
+	a.trust = newTrust(cfg.IdentityDir, a.id.belief, opt.Log)
+	a.trust.renewal = a.renewal
+	a.renewal.roots, a.renewal.behind, a.renewal.renewed = a.trust.roots, a.trust.behind, a.trust.settle
 	a.id.TLS.GetClientCertificate = a.renewal.certificate
 	var ask wire.AskKey
 	copy(ask[:], a.id.Keys.AskKey)
 	a.uplink = uplink.New(uplink.Config{
 		Server: cfg.Server, TLS: a.id.TLS, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway),
-		Signer: a.id.Note, Verifiers: verifiers, Root: a.id.Root, KeysVersion: keys.Version, AskKey: ask,
+		Signer: a.id.Note, Verifiers: verifiers, Root: a.id.Root, Next: a.id.belief.next, KeysVersion: keys.Version, AskKey: ask, Roots: a.trust.roots,
 		Rand: rand.Reader, Boot: a.anchor.boot, Software: opt.Version, AskTimeout: cfg.AskTimeout.Std(),
 		Now: a.anchor.now, Stamp: func(t mono.Time) wire.Stamp {
 			return a.anchor.stamp(controller.Moment{At: t, WallMS: a.anchor.wall(t), Clock: a.anchor.clock()})
 		},
 		Outbox: queue{a.outbox}, Policies: a.policies, Listener: listener{a}, Command: a.command, Log: opt.Log,
 	})
+	a.trust.kept = a.uplink.KeysKept
 	for _, d := range cfg.Doors {
 		if err := a.addDoor(d, ask); err != nil {
 			return err
@@ -346,6 +351,7 @@ func (a *App) Run(ctx context.Context) error {
 		front.Go(func() { r.Run(ctx) })
 	}
 	front.Go(func() { a.time.run(ctx) })
+	front.Go(func() { a.trust.run(ctx) })
 	front.Go(func() { watchPower(ctx, a.sim.Power(), a.note) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })

@@ -2,7 +2,6 @@ package app
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ type Identity struct {
 	Root     note.Verifier
 	KeysNote []byte // the server's role keys, signed by the root
 	Keys     Symmetric
+	belief   belief
 }
 
 // Symmetric holds the 32-byte keys shared with the server.
@@ -51,15 +51,13 @@ func LoadIdentity(dir string) (Identity, error) {
 	if err != nil {
 		return id, err
 	}
-	ca, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
+	believed, err := loadBelief(dir)
 	if err != nil {
-		return id, notFound(err)
+		return id, err
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		return id, fmt.Errorf("%s: holds no PEM certificate", filepath.Join(dir, "ca.crt"))
-	}
-	id.TLS = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: roots}
+	id.belief = believed
+	id.Root, id.KeysNote = believed.root, believed.note
+	id.TLS = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: believed.pool}
 
 	skey, err := secret(dir, "note.key")
 	if err != nil {
@@ -67,16 +65,6 @@ func LoadIdentity(dir string) (Identity, error) {
 	}
 	if id.Note, err = note.NewSigner(strings.TrimSpace(string(skey))); err != nil {
 		return id, fmt.Errorf("%s: is not a note key: make the identity again with `monban-server gateway add`", filepath.Join(dir, "note.key"))
-	}
-	vkey, err := os.ReadFile(filepath.Join(dir, "root.vkey"))
-	if err != nil {
-		return id, notFound(err)
-	}
-	if id.Root, err = note.NewVerifier(strings.TrimSpace(string(vkey))); err != nil {
-		return id, fmt.Errorf("%s: is not a verifier key", filepath.Join(dir, "root.vkey"))
-	}
-	if id.KeysNote, err = os.ReadFile(filepath.Join(dir, "keys.note")); err != nil {
-		return id, notFound(err)
 	}
 	raw, err := secret(dir, "symmetric.json")
 	if err != nil {

@@ -1,10 +1,6 @@
 package app
 
 import (
-	"context"
-	"log/slog"
-	"os"
-
 	"monban/firmware/door"
 	"monban/firmware/link"
 	"monban/gateway/controller"
@@ -53,14 +49,4 @@ func (l listener) ServerTime(t link.ServerTime) {
 }
 
 // KeysChanged implements uplink.Listener: the newer list replaces the one in the identity directory.
-func (l listener) KeysChanged(note string) {
-	path := l.a.opt.Config.IdentityDir + "/keys.note"
-	tmp := path + ".new"
-	err := os.WriteFile(tmp, []byte(note), 0o600)
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil { // the machine uses the new keys already; after a restart it learns them again
-		l.a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "new list of role keys not saved", slog.Any("err", err))
-	}
-}
+func (l listener) KeysChanged(note string) { l.a.trust.learned(note) }

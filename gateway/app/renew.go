@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"errors"
+	"crypto/x509"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 )
@@ -32,7 +29,19 @@ type renewal struct {
 	base                 *tls.Config // roots, server name, time
 	now                  func() time.Time
 	log                  *slog.Logger
+	roots                func() *x509.CertPool // the roots believed now; nil = base's
+	behind               func() bool           // the certificate is of a root that ends (trust); nil = never
+	renewed              func()                // called after each renewal; may be nil
+	kick                 chan struct{}         // capacity 1
 	current              atomic.Pointer[tls.Certificate]
+}
+
+// soon has the certificate renewed at once when it is of a root that ends.
+func (r *renewal) soon() {
+	select {
+	case r.kick <- struct{}{}:
+	default:
+	}
 }
 
 // certificate implements tls.Config.GetClientCertificate: the next connection uses the newest one.
@@ -58,10 +67,11 @@ func (r *renewal) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-r.kick:
 		case <-time.After(wait):
 		}
 		wait = renewCheck
-		if !r.due() {
+		if !r.due() && (r.behind == nil || !r.behind()) {
 			continue
 		}
 		if err := r.renew(ctx); err != nil && ctx.Err() == nil {
@@ -82,6 +92,9 @@ func (r *renewal) renew(ctx context.Context) error {
 		return err
 	}
 	cfg := r.base.Clone()
+	if r.roots != nil {
+		cfg.RootCAs = r.roots()
+	}
 	cfg.Certificates, cfg.GetClientCertificate = nil, r.certificate
 	client := enrolClient(cfg)
 	defer client.CloseIdleConnections()
@@ -96,18 +109,13 @@ func (r *renewal) renew(ctx context.Context) error {
 	if pair.Leaf.Subject.CommonName != r.gateway {
 		return fmt.Errorf("server %s: its certificate is for %q", r.server, pair.Leaf.Subject.CommonName)
 	}
-	path := filepath.Join(r.dir, certificateFile)
-	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("store certificate: %w", err)
-	}
-	err = writeDurably(path+".new", append([]byte(reply.Cert), key...))
-	if err == nil {
-		err = errors.Join(os.Rename(path+".new", path), syncFolder(r.dir))
-	}
-	if err != nil {
+	if err := replaceFile(r.dir, certificateFile, append([]byte(reply.Cert), key...)); err != nil {
 		return fmt.Errorf("store certificate: %w", err)
 	}
 	r.current.Store(&pair)
 	r.log.LogAttrs(ctx, slog.LevelInfo, "certificate renewed", slog.Time("ends", pair.Leaf.NotAfter))
+	if r.renewed != nil {
+		r.renewed()
+	}
 	return nil
 }

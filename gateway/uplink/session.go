@@ -130,11 +130,16 @@ func (u *Uplink) connect(ctx context.Context) (<-chan struct{}, error) {
 	if _, err := rand.Read(tail[:]); err != nil {
 		return nil, fmt.Errorf("client id: %w", err)
 	}
+	conf := u.cfg.TLS
+	if u.cfg.Roots != nil { // whom to believe may have changed since the last connection
+		conf = conf.Clone()
+		conf.RootCAs = u.cfg.Roots()
+	}
 	ended := make(chan struct{})
 	var once sync.Once
 	o := mqtt.NewClientOptions().
 		AddBroker(u.cfg.Server).
-		SetTLSConfig(u.cfg.TLS).
+		SetTLSConfig(conf).
 		// New for each connection: nobody can evict us by using our id, not even our half-open predecessor.
 		SetClientID(string(u.cfg.Gateway) + "-" + hex.EncodeToString(tail[:])).
 		SetProtocolVersion(4).

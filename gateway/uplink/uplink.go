@@ -10,6 +10,7 @@ package uplink
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ type Policies interface {
 	Apply(p link.PolicyReady) link.PolicyHeld
 }
 
-// Config is what New needs; all fields but Log and Command are required.
+// Config is what New needs; all fields but Next, Roots, Log and Command are required.
 type Config struct {
 	Server      string // tls://host:port
 	TLS         *tls.Config
@@ -58,6 +59,7 @@ type Config struct {
 	Signer      note.Signer
 	Verifiers   wire.Verifiers
 	Root        note.Verifier
+	Next        note.Verifier // the root that the keys note announces, nil for none
 	KeysVersion uint64
 	AskKey      wire.AskKey
 	Rand        interface{ Read([]byte) (int, error) }
@@ -69,6 +71,8 @@ type Config struct {
 	Outbox      Outbox
 	Policies    Policies
 	Listener    Listener
+	// Roots are the TLS roots of the next connection; nil = TLS.RootCAs.
+	Roots func() *x509.CertPool
 	// Command takes a verified command to its door; nil drops every command. It is called on the uplink's
 	// goroutine and must not block.
 	Command func(link.Commanded)
@@ -97,7 +101,8 @@ type Uplink struct {
 
 	mu    sync.Mutex
 	doors []wire.DoorStatus // newest, by door
-	moved chan struct{}     // capacity 1: doors has changed
+	kept  uint64            // keys note that is on the disk with all that belongs to it
+	moved chan struct{}     // capacity 1: doors or kept has changed
 	cut   bool              // the link is cut on purpose (simulator)
 }
 
@@ -123,7 +128,7 @@ func New(cfg Config) *Uplink {
 		cfg: cfg,
 		machine: link.NewGateway(link.GatewayConfig{
 			Site: cfg.Site, ID: cfg.Gateway, Signer: cfg.Signer, Verifiers: cfg.Verifiers, Root: cfg.Root,
-			KeysVersion: cfg.KeysVersion, AskKey: cfg.AskKey, Rand: cfg.Rand, Boot: cfg.Boot,
+			Next: cfg.Next, KeysVersion: cfg.KeysVersion, AskKey: cfg.AskKey, Rand: cfg.Rand, Boot: cfg.Boot,
 			Software: cfg.Software, AskTimeout: cfg.AskTimeout, Deltas: true,
 		}),
 		inbox: make(chan link.GatewayInput, inboxLimit), asks: make(chan askInput, link.MaxAsks),
@@ -154,6 +159,17 @@ func (u *Uplink) SetDoor(s wire.DoorStatus) {
 	if !found {
 		u.doors = append(u.doors, s)
 	}
+	u.mu.Unlock()
+	select {
+	case u.moved <- struct{}{}:
+	default:
+	}
+}
+
+// KeysKept says in the next heartbeats up to which keys note this gateway could start alone.
+func (u *Uplink) KeysKept(version uint64) {
+	u.mu.Lock()
+	u.kept = version
 	u.mu.Unlock()
 	select {
 	case u.moved <- struct{}{}:
@@ -202,9 +218,10 @@ func (u *Uplink) Run(ctx context.Context) {
 			u.step(h)
 		case <-u.moved:
 			u.mu.Lock()
-			doors := append([]wire.DoorStatus(nil), u.doors...)
+			doors, kept := append([]wire.DoorStatus(nil), u.doors...), u.kept
 			u.mu.Unlock()
 			u.step(link.Doors{Doors: doors})
+			u.step(link.KeysKept{Version: kept})
 		case <-timer.C:
 			u.step(link.Tick{})
 		}
