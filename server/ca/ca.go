@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,19 +35,42 @@ const (
 	rootValidity = 10 * 365 * 24 * time.Hour
 	// issuingValidity bounds what a stolen server disk is worth; the root signs a new one each year.
 	issuingValidity = 365 * 24 * time.Hour
+	// serverValidity bounds what the server's TLS key alone is worth; the issuing key makes a new one (Upkeep).
+	serverValidity = 180 * 24 * time.Hour
 	// backdate lets a gateway whose clock is a little slow accept a certificate made a moment ago.
 	backdate = 5 * time.Minute
 )
 
 // CA is a loaded authority. Its methods may be called from several goroutines.
 type CA struct {
-	dir     string
-	site    string
+	dir   string
+	site  string
+	certs atomic.Pointer[certs] // nil after OpenLists
+	deny  denyList
+}
+
+// certs are the certificates of one moment; Reload swaps them for newer ones.
+type certs struct {
+	authority
+	server tls.Certificate
+	next   *authority // while the root is changed (roll.go): trusted too, and issues all gateways' certificates
+}
+
+// authority is a root and what issues under it.
+type authority struct {
 	root    *x509.Certificate
 	issuing *x509.Certificate
 	key     crypto.Signer // the issuing key
-	server  tls.Certificate
-	deny    denyList
+}
+
+func (c *CA) held() *certs { return c.certs.Load() }
+
+// issuer is the authority that issues now.
+func (s *certs) issuer() *authority {
+	if s.next != nil {
+		return s.next
+	}
+	return &s.authority
 }
 
 // Options of Create.
@@ -121,57 +145,98 @@ func Create(dir string, o Options) (*CA, error) {
 // Open loads the authority in dir and proves that its files belong together and are valid at now.
 // Each error names the file at fault. root.key is not needed.
 func Open(dir string, now time.Time) (*CA, error) {
-	if err := finishRenewal(dir); err != nil {
-		return nil, fmt.Errorf("finish renewing certificates: %w", err)
-	}
-	rootPath, issPath, srvPath := filepath.Join(dir, "root.crt"), filepath.Join(dir, "issuing.crt"), filepath.Join(dir, "server.crt")
-	roots, err := readCerts(rootPath)
-	if err != nil {
+	c := &CA{dir: dir}
+	if err := c.Reload(now); err != nil {
 		return nil, err
 	}
-	c := &CA{dir: dir, root: roots[0]}
-	if err := c.root.CheckSignatureFrom(c.root); err != nil {
-		return nil, fmt.Errorf("%s: is not a self-signed root certificate: %w", rootPath, err)
-	}
-	c.site = siteOf(c.root)
-	iss, key, err := readPair(issPath, filepath.Join(dir, "issuing.key"))
-	if err != nil {
-		return nil, err
-	}
-	c.issuing, c.key = iss[0], key
-	if err := c.verify(iss, now, x509.ExtKeyUsageAny); err != nil {
-		return nil, fmt.Errorf("%s: %w", issPath, err)
-	}
-	srv, srvKey, err := readPair(srvPath, filepath.Join(dir, "server.key"))
-	if err != nil {
-		return nil, err
-	}
-	if err := c.verify(srv, now, x509.ExtKeyUsageServerAuth); err != nil {
-		return nil, fmt.Errorf("%s: %w", srvPath, err)
-	}
-	c.server = tls.Certificate{PrivateKey: srvKey, Leaf: srv[0]}
-	for _, s := range srv {
-		c.server.Certificate = append(c.server.Certificate, s.Raw)
-	}
-	if err := c.deny.open(dir); err != nil {
+	if err := c.deny.open(dir, true); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
+// OpenLists opens only what can withdraw trust: the deny list and the invites. It works whatever has ended, is missing or
+// damaged beside them, since a stolen gateway must be refused at any time. It cannot issue or serve.
+func OpenLists(dir string) (*CA, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, short(dir, err)
+	}
+	c := &CA{dir: dir}
+	return c, c.deny.open(dir, false)
+}
+
+// Reload reads the certificates again after Upkeep; on an error those held before still count.
+func (c *CA) Reload(now time.Time) error {
+	if err := finishRenewal(c.dir); err != nil {
+		return fmt.Errorf("finish renewing certificates: %w", err)
+	}
+	a, err := readAuthority(c.dir, now)
+	if err != nil {
+		return err
+	}
+	s := &certs{authority: *a}
+	if s.next, err = readNext(c.dir, a, now); err != nil {
+		return err
+	}
+	srvPath := filepath.Join(c.dir, "server.crt")
+	srv, srvKey, err := readPair(srvPath, filepath.Join(c.dir, "server.key"))
+	if err != nil {
+		return err
+	}
+	if err := a.verify(srv, now, x509.ExtKeyUsageServerAuth); err != nil {
+		return fmt.Errorf("%s: %w", srvPath, ofRoot(err, c.dir))
+	}
+	s.server = tls.Certificate{PrivateKey: srvKey, Leaf: srv[0]}
+	for _, x := range srv {
+		s.server.Certificate = append(s.server.Certificate, x.Raw)
+	}
+	c.site = siteOf(a.root)
+	c.certs.Store(s)
+	return nil
+}
+
+// readAuthority reads root and issuing key of a folder and proves that they belong together.
+func readAuthority(dir string, now time.Time) (*authority, error) {
+	rootPath, issPath := filepath.Join(dir, "root.crt"), filepath.Join(dir, "issuing.crt")
+	roots, err := readCerts(rootPath)
+	if err != nil {
+		return nil, err
+	}
+	a := &authority{root: roots[0]}
+	if err := a.root.CheckSignatureFrom(a.root); err != nil {
+		return nil, fmt.Errorf("%s: is not a self-signed root certificate: %w", rootPath, err)
+	}
+	iss, key, err := readPair(issPath, filepath.Join(dir, "issuing.key"))
+	if err != nil {
+		return nil, err
+	}
+	a.issuing, a.key = iss[0], key
+	if err := a.verify(iss, now, x509.ExtKeyUsageAny); err != nil {
+		return nil, fmt.Errorf("%s: %w", issPath, ofRoot(err, dir))
+	}
+	return a, nil
+}
+
 // Site is the site's name as the root certificate gives it.
 func (c *CA) Site() string { return c.site }
 
-// Expires is when the first of the server's own certificates ends; a real site warns weeks ahead.
+// Expires is when the first of the server's own certificates ends.
 func (c *CA) Expires() time.Time {
-	if c.server.Leaf.NotAfter.Before(c.issuing.NotAfter) {
-		return c.server.Leaf.NotAfter
+	s := c.held()
+	if s.server.Leaf.NotAfter.Before(s.issuing.NotAfter) {
+		return s.server.Leaf.NotAfter
 	}
-	return c.issuing.NotAfter
+	return s.issuing.NotAfter
 }
 
-// RootPEM is what a gateway trusts: the root certificate.
-func (c *CA) RootPEM() []byte { return certPEM(c.root.Raw) }
+// RootPEM is what a gateway trusts: the root certificate, and the next one while the root is changed.
+func (c *CA) RootPEM() []byte {
+	s := c.held()
+	if s.next != nil {
+		return certPEM(s.root.Raw, s.next.root.Raw)
+	}
+	return certPEM(s.root.Raw)
+}
 
 // Issued is a gateway's new TLS identity.
 type Issued struct {
@@ -201,15 +266,15 @@ func (c *CA) IssueGateway(id string, validity time.Duration, now time.Time) (Iss
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue certificate for %s: %w", id, err)
 	}
-	return Issued{CertPEM: cert, KeyPEM: pemKey, Serial: serial, NotAfter: c.until(validity, now)}, nil
+	return Issued{CertPEM: cert, KeyPEM: pemKey, Serial: serial, NotAfter: c.held().issuer().until(validity, now)}, nil
 }
 
 // until is when a certificate issued now ends: never after the issuing one.
-func (c *CA) until(validity time.Duration, now time.Time) time.Time {
-	if end := now.Add(validity); end.Before(c.issuing.NotAfter) {
+func (a *authority) until(validity time.Duration, now time.Time) time.Time {
+	if end := now.Add(validity); end.Before(a.issuing.NotAfter) {
 		return end
 	}
-	return c.issuing.NotAfter
+	return a.issuing.NotAfter
 }
 
 // issueFor certifies a gateway's own key.
@@ -220,15 +285,16 @@ func (c *CA) issueFor(id string, key crypto.PublicKey, validity time.Duration, n
 	if validity <= 0 {
 		return nil, "", fmt.Errorf("issue certificate for %s: validity %v is not positive", id, validity)
 	}
-	notAfter := c.until(validity, now)
-	t, err := template(pkix.Name{CommonName: id, Organization: c.issuing.Subject.Organization}, now, notAfter)
+	a := c.held().issuer()
+	notAfter := a.until(validity, now)
+	t, err := template(pkix.Name{CommonName: id, Organization: a.issuing.Subject.Organization}, now, notAfter)
 	if err != nil {
 		return nil, "", fmt.Errorf("issue certificate for %s: %w", id, err)
 	}
 	// Client only: a gateway's certificate never serves as a server's, whatever name it bears.
 	t.KeyUsage = x509.KeyUsageDigitalSignature
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	der, err := x509.CreateCertificate(rand.Reader, t, c.issuing, key, c.key)
+	der, err := x509.CreateCertificate(rand.Reader, t, a.issuing, key, a.key)
 	if err != nil {
 		return nil, "", fmt.Errorf("issue certificate for %s: %w", id, err)
 	}
@@ -237,13 +303,32 @@ func (c *CA) issueFor(id string, key crypto.PublicKey, validity time.Duration, n
 	if err := c.deny.noteIssued(serial, id, notAfter); err != nil {
 		return nil, "", fmt.Errorf("issue certificate for %s: %w", id, err)
 	}
-	return certPEM(der, c.issuing.Raw), serial, nil
+	return certPEM(der, a.issuing.Raw), serial, nil
 }
 
-// verify checks a chain (leaf first) up to the root at now.
-func (c *CA) verify(chain []*x509.Certificate, now time.Time, usage x509.ExtKeyUsage) error {
+// errChain: a chain does not end in the root.
+var errChain = errors.New("is of another root")
+
+// ofRoot names the root file in an error of verify.
+func ofRoot(err error, dir string) error {
+	if errors.Is(err, errChain) {
+		return fmt.Errorf("does not belong to %s: %w", filepath.Join(dir, "root.crt"), err)
+	}
+	return err
+}
+
+// verify checks a chain (leaf first) up to a root that is trusted at now: this one, or the next.
+func (s *certs) verify(chain []*x509.Certificate, now time.Time, usage x509.ExtKeyUsage) error {
+	err := s.authority.verify(chain, now, usage)
+	if err != nil && errors.Is(err, errChain) && s.next != nil {
+		err = s.next.verify(chain, now, usage)
+	}
+	return err
+}
+
+func (a *authority) verify(chain []*x509.Certificate, now time.Time, usage x509.ExtKeyUsage) error {
 	pool, inter := x509.NewCertPool(), x509.NewCertPool()
-	pool.AddCert(c.root)
+	pool.AddCert(a.root)
 	for _, i := range chain[1:] {
 		inter.AddCert(i)
 	}
@@ -258,7 +343,7 @@ func (c *CA) verify(chain []*x509.Certificate, now time.Time, usage x509.ExtKeyU
 		}
 		return fmt.Errorf("ended on %s", chain[0].NotAfter.Format(time.DateOnly))
 	}
-	return fmt.Errorf("does not belong to %s: %w", filepath.Join(c.dir, "root.crt"), err)
+	return fmt.Errorf("%w: %w", errChain, err)
 }
 
 func makeRoot(o Options) (*ecdsa.PrivateKey, []byte, error) {
@@ -282,7 +367,11 @@ func makeIssuing(o Options, root *x509.Certificate, rootKey crypto.Signer) (*ecd
 }
 
 func makeServer(o Options, issuing *x509.Certificate, key crypto.Signer) (*ecdsa.PrivateKey, []byte, error) {
-	t, err := template(pkix.Name{CommonName: ServerName, Organization: issuing.Subject.Organization}, o.Now, issuing.NotAfter)
+	end := o.Now.Add(serverValidity)
+	if issuing.NotAfter.Before(end) {
+		end = issuing.NotAfter
+	}
+	t, err := template(pkix.Name{CommonName: ServerName, Organization: issuing.Subject.Organization}, o.Now, end)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -40,11 +40,15 @@ func TestCreateOpenModes(t *testing.T) {
 	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("directory: %v, %v", st, err)
 	}
-	if d := c.root.NotAfter.Sub(now); d < 9*365*24*time.Hour {
+	if d := c.held().root.NotAfter.Sub(now); d < 9*365*24*time.Hour {
 		t.Errorf("root ends in %v", d)
 	}
-	if d := c.Expires().Sub(now); d < 364*24*time.Hour || d > 366*24*time.Hour {
-		t.Errorf("issuing ends in %v", d)
+	server, issuing, _, automatic := c.Ends()
+	if d := issuing.Sub(now); d < 364*24*time.Hour || d > 366*24*time.Hour || !automatic {
+		t.Errorf("issuing ends in %v, renewed by itself: %v", d, automatic)
+	}
+	if d := server.Sub(now); d < 179*24*time.Hour || d > 181*24*time.Hour || !c.Expires().Equal(server) {
+		t.Errorf("the server's certificate ends in %v; the first on %v", d, c.Expires())
 	}
 	if _, err := Create(dir, Options{Site: "tagajo-demo", Now: now}); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("second Create: %v", err)
@@ -156,8 +160,8 @@ func TestIssueGateway(t *testing.T) {
 		t.Errorf("valid for %v", d)
 	}
 	long, err := c.IssueGateway("gw-1", 5*365*24*time.Hour, now)
-	if err != nil || !long.NotAfter.Equal(c.issuing.NotAfter) {
-		t.Errorf("a long one ends %v, want with the issuing certificate %v (%v)", long.NotAfter, c.issuing.NotAfter, err)
+	if err != nil || !long.NotAfter.Equal(c.held().issuing.NotAfter) {
+		t.Errorf("a long one ends %v, want with the issuing certificate %v (%v)", long.NotAfter, c.held().issuing.NotAfter, err)
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 // denyList is the set of refused serials. Both files are re-read when they change, because the
 // command that denies runs in another process than the server that refuses.
 type denyList struct {
-	dir string
+	dir     string
+	lenient bool // set by open
 
 	mu      sync.Mutex
 	denied  map[string]string // serial → gateway
@@ -35,17 +36,20 @@ type denyList struct {
 	modTime time.Time
 }
 
-func (d *denyList) open(dir string) error {
+// open reads the list. Strictly, a line that cannot be read is an error; else it is passed over, since to refuse more
+// must be possible then too.
+func (d *denyList) open(dir string, strict bool) error {
 	d.dir = dir
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.lenient = !strict
 	return d.reload()
 }
 
 // reload reads the denied file whole. Called with mu held.
 func (d *denyList) reload() error {
 	path := filepath.Join(d.dir, deniedFile)
-	entries, err := readList(path)
+	entries, err := readList(path, !d.lenient)
 	if err != nil {
 		return err
 	}
@@ -81,7 +85,7 @@ func (c *CA) Denied(serial string) bool {
 // DenyGateway refuses every certificate ever issued to the gateway and returns how many there are.
 // A running server refuses new connections within a second; the broker's check ends living ones.
 func (c *CA) DenyGateway(id string, now time.Time) (int, error) {
-	issued, err := readList(filepath.Join(c.dir, issuedFile))
+	issued, err := readList(filepath.Join(c.dir, issuedFile), !c.deny.lenient)
 	if err != nil {
 		return 0, fmt.Errorf("deny gateway %s: %w", id, err)
 	}
@@ -112,7 +116,7 @@ func (c *CA) DenyGateway(id string, now time.Time) (int, error) {
 func (c *CA) wasIssued(serial, id string) bool {
 	c.deny.mu.Lock()
 	defer c.deny.mu.Unlock()
-	issued, err := readList(filepath.Join(c.dir, issuedFile))
+	issued, err := readList(filepath.Join(c.dir, issuedFile), true)
 	if err != nil {
 		return false // fail locked: a list that cannot be read knows nobody
 	}
@@ -132,7 +136,8 @@ func (d *denyList) noteIssued(serial, id string, notAfter time.Time) error {
 
 type listEntry struct{ serial, gateway string }
 
-func readList(path string) ([]listEntry, error) {
+// readList reads one of the two lists; strict refuses a line that is not one, else it is passed over.
+func readList(path string, strict bool) ([]listEntry, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -145,6 +150,9 @@ func readList(path string) ([]listEntry, error) {
 	for n := 1; sc.Scan(); n++ {
 		f := strings.Split(sc.Text(), "\t")
 		if len(f) != 3 || f[0] == "" || strings.Trim(f[0], "0123456789abcdef") != "" {
+			if !strict {
+				continue
+			}
 			// A torn last line of a power cut is refused as well: a person must look, because a
 			// serial dropped here would be a device let in again.
 			return nil, fmt.Errorf("%s:%d: is not serial TAB gateway TAB time", path, n)
@@ -158,11 +166,15 @@ func readList(path string) ([]listEntry, error) {
 }
 
 func appendLine(path, serial, gateway string, at time.Time) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return short(path, err)
 	}
-	_, err = fmt.Fprintf(f, "%s\t%s\t%s\n", serial, gateway, at.UTC().Format(time.RFC3339))
+	line := fmt.Sprintf("%s\t%s\t%s\n", serial, gateway, at.UTC().Format(time.RFC3339))
+	if torn(f) { // by a power cut: the new line must stand on its own
+		line = "\n" + line
+	}
+	_, err = f.WriteString(line)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -173,4 +185,15 @@ func appendLine(path, serial, gateway string, at time.Time) error {
 		return short(path, err)
 	}
 	return nil
+}
+
+// torn reports whether a file's last line has no end.
+func torn(f *os.File) bool {
+	st, err := f.Stat()
+	if err != nil || st.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = f.ReadAt(last[:], st.Size()-1)
+	return err == nil && last[0] != '\n'
 }

@@ -65,9 +65,11 @@ func NewEnrolment(cfg EnrolConfig) *Enrolment { return &Enrolment{cfg: cfg, toke
 // EnrolTLS is for that port: TLS 1.3; the root is sent along, since a new gateway has only its fingerprint. A client
 // certificate is asked for and checked by the handler, which lets an expired one renew.
 func (c *CA) EnrolTLS() *tls.Config {
-	cert := c.server
-	cert.Certificate = append(append([][]byte(nil), cert.Certificate...), c.root.Raw)
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert, SessionTicketsDisabled: true}
+	return c.newest(func(s *certs) *tls.Config {
+		cert := s.server
+		cert.Certificate = append(append([][]byte(nil), cert.Certificate...), s.root.Raw)
+		return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert, SessionTicketsDisabled: true}
+	})
 }
 
 type enrolRequest struct {
@@ -258,7 +260,7 @@ func (e *Enrolment) known(state *tls.ConnectionState, now time.Time) (string, er
 	if now.After(leaf.NotAfter) && now.Sub(leaf.NotAfter) <= LateRenewal {
 		at = leaf.NotAfter.Add(-time.Second)
 	}
-	if err := c.verify(state.PeerCertificates, at, x509.ExtKeyUsageClientAuth); err != nil {
+	if err := c.held().verify(state.PeerCertificates, at, x509.ExtKeyUsageClientAuth); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if c.Denied(serial) {

@@ -236,7 +236,7 @@ func TestRenewTable(t *testing.T) {
 			t.Errorf("%s: %d %+v", name, status, a)
 		}
 	}
-	server := &device{csr: d.csr, chain: []*x509.Certificate{h.ca.server.Leaf, h.ca.issuing}}
+	server := &device{csr: d.csr, chain: []*x509.Certificate{h.ca.held().server.Leaf, h.ca.held().issuing}}
 	if status, _ := h.renew(server); status != 403 {
 		t.Errorf("the server's own certificate renews a gateway's: %d", status)
 	}

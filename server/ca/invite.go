@@ -178,7 +178,7 @@ func (c *CA) Invite(id, user, reason string, life time.Duration, replace bool, n
 	if err != nil {
 		return "", fmt.Errorf("invite %s: %w", id, err)
 	}
-	pin := sha256.Sum256(c.root.Raw)
+	pin := sha256.Sum256(c.held().root.Raw)
 	return codeText(append(secret, pin[:pinSize]...)), c.Note(Event{Verb: "gateway_invited", Gateway: id, User: user, Reason: reason, At: now})
 }
 

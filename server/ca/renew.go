@@ -16,7 +16,10 @@ import (
 // renewReady marks that a whole new set of files lies beside the old one (NAME.next).
 const renewReady = "renew.ready"
 
-func renewFiles() []string { return []string{"server.key", "server.crt", "issuing.key", "issuing.crt"} }
+// renewFiles are swapped in this order; the last two only when the root is changed.
+func renewFiles() []string {
+	return []string{"server.key", "server.crt", "issuing.key", "issuing.crt", "root.key", "root.crt"}
+}
 
 // Renew makes a new issuing certificate and a new server certificate in dir with the root's key, which is read from
 // rootKey and may lie on a medium that is taken away again. The server must be stopped. Gateways notice
@@ -41,21 +44,11 @@ func Renew(dir, rootKey string, names []string, now time.Time) error {
 		return fmt.Errorf("%s: is valid from %s to %s, and it is %s", filepath.Join(dir, "root.crt"),
 			root.NotBefore.Format(time.DateOnly), root.NotAfter.Format(time.DateOnly), now.Format(time.DateOnly))
 	}
-	o := Options{Site: siteOf(root), Names: names, Now: now}
-	old, err := readCerts(filepath.Join(dir, "server.crt"))
+	own, err := serverNames(dir)
 	if err != nil {
 		return err
 	}
-	for _, n := range old[0].DNSNames {
-		if n != "localhost" && n != ServerName {
-			o.Names = append(o.Names, n)
-		}
-	}
-	for _, ip := range old[0].IPAddresses {
-		if !ip.IsLoopback() {
-			o.Names = append(o.Names, ip.String())
-		}
-	}
+	o := Options{Site: siteOf(root), Names: append(own, names...), Now: now}
 	issKey, issDER, err := makeIssuing(o, root, key)
 	if err != nil {
 		return fmt.Errorf("renew issuing certificate: %w", err)
@@ -74,10 +67,37 @@ func Renew(dir, rootKey string, names []string, now time.Time) error {
 			return fmt.Errorf("renew %s: %w", name, err)
 		}
 	}
+	return swap(dir, next)
+}
+
+// serverNames are the names that the server's certificate has beside those that each has.
+func serverNames(dir string) (names []string, err error) {
+	old, err := readCerts(filepath.Join(dir, "server.crt"))
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range old[0].DNSNames {
+		if n != "localhost" && n != ServerName {
+			names = append(names, n)
+		}
+	}
+	for _, ip := range old[0].IPAddresses {
+		if !ip.IsLoopback() {
+			names = append(names, ip.String())
+		}
+	}
+	return names, nil
+}
+
+// swap puts new files in the place of some of renewFiles, all or none.
+func swap(dir string, next map[string][]byte) error {
 	for _, name := range renewFiles() {
 		path := filepath.Join(dir, name+".next")
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return short(path, err)
+		}
+		if next[name] == nil {
+			continue // stays as it is
 		}
 		if err := writeNew(path, next[name]); err != nil {
 			return fmt.Errorf("renew certificates: %w", err)
@@ -102,7 +122,14 @@ func finishRenewal(dir string) error {
 			return err
 		}
 	}
-	return errors.Join(syncDir(dir), os.Remove(filepath.Join(dir, renewReady)), syncDir(dir))
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	err := os.Remove(filepath.Join(dir, renewReady))
+	if errors.Is(err, fs.ErrNotExist) { // another process has finished it at the same time
+		err = nil
+	}
+	return errors.Join(err, syncDir(dir))
 }
 
 func readRootKey(path string, root *x509.Certificate) (crypto.Signer, error) {

@@ -13,16 +13,25 @@ var ErrDenied = errors.New("certificate is on the deny list")
 // ServerTLS is for the broker's listener: TLS 1.3, a client certificate of this site is required,
 // and one on the deny list is refused inside the handshake, before any parser sees a byte.
 func (c *CA) ServerTLS() *tls.Config {
-	return &tls.Config{
-		Certificates: []tls.Certificate{c.server},
-		MinVersion:   tls.VersionTLS13,
-		ClientAuth:   tls.RequireAndVerifyClientCert,
-		ClientCAs:    c.pool(),
-		// VerifyConnection and not VerifyPeerCertificate: it runs on resumed sessions too.
-		VerifyConnection: c.checkPeer,
-		// No tickets: a resumed session would outlive the certificate check for days.
-		SessionTicketsDisabled: true,
-	}
+	return c.newest(func(s *certs) *tls.Config {
+		return &tls.Config{
+			Certificates: []tls.Certificate{s.server},
+			MinVersion:   tls.VersionTLS13,
+			ClientAuth:   tls.RequireAndVerifyClientCert,
+			ClientCAs:    s.pool(),
+			// VerifyConnection and not VerifyPeerCertificate: it runs on resumed sessions too.
+			VerifyConnection: c.checkPeer,
+			// No tickets: a resumed session would outlive the certificate check for days.
+			SessionTicketsDisabled: true,
+		}
+	})
+}
+
+// newest gives a configuration that each connection makes again from the certificates of its moment.
+func (c *CA) newest(build func(*certs) *tls.Config) *tls.Config {
+	cfg := build(c.held())
+	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return build(c.held()), nil }
+	return cfg
 }
 
 // ClientTLS is for the server's own MQTT client. serverName is the name or address that the
@@ -32,16 +41,19 @@ func (c *CA) ClientTLS(serverName string) *tls.Config {
 		serverName = ServerName
 	}
 	return &tls.Config{
-		Certificates: []tls.Certificate{c.server},
-		MinVersion:   tls.VersionTLS13,
-		RootCAs:      c.pool(),
-		ServerName:   serverName,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.held().server, nil },
+		MinVersion:           tls.VersionTLS13,
+		RootCAs:              c.held().pool(),
+		ServerName:           serverName,
 	}
 }
 
-func (c *CA) pool() *x509.CertPool {
+func (s *certs) pool() *x509.CertPool {
 	p := x509.NewCertPool()
-	p.AddCert(c.root)
+	p.AddCert(s.root)
+	if s.next != nil {
+		p.AddCert(s.next.root)
+	}
 	return p
 }
 
