@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -172,6 +174,55 @@ func (c *importCommand) Run(ctx context.Context) error {
 
 type caCommand struct {
 	Renew caRenewCommand `cmd:"" help:"Make new issuing and server certificates with the root's key. The server must be stopped; gateways notice nothing."`
+	Roll  caRollCommand  `cmd:"" help:"Change both roots with an overlap in which gateways trust old and new: start it, look at it (--status), end it (--finish). The server must be stopped but for --status."`
+}
+
+type caRollCommand struct {
+	onSite
+	Finish  bool     `xor:"what" help:"End it: only the new roots are trusted. Refused while a gateway has not confirmed."`
+	Status  bool     `xor:"what" help:"Say which gateways have not confirmed yet."`
+	RootKey string   `placeholder:"FILE" type:"existingfile" help:"The key that signs lists of keys (keys/root.key), from where it is kept; with --finish that of the next root. Default: the data directory."`
+	Without []string `placeholder:"GATEWAY" help:"With --finish: do not wait for this gateway. It has to be enrolled again."`
+	Reason  string   `placeholder:"TEXT" help:"Why; goes into the log."`
+}
+
+func (c *caRollCommand) Run() error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	if c.Status {
+		st, err := app.Rolling(cfg)
+		switch {
+		case err != nil:
+			return err
+		case !st.UnderWay:
+			fmt.Println("no change of the root is under way")
+		case len(st.Waiting) == 0:
+			fmt.Println("every gateway has confirmed; stop the server and run ca roll --finish")
+		default:
+			fmt.Printf("not confirmed yet: %s\n", strings.Join(st.Waiting, ", "))
+		}
+		return nil
+	}
+	if c.Reason == "" {
+		return errors.New("ca roll: say why with --reason")
+	}
+	o := app.RollOptions{RootKey: c.RootKey, Without: c.Without, User: operator(), Reason: c.Reason, Now: time.Now()}
+	if c.Finish {
+		if err := app.FinishRoll(cfg, o); err != nil {
+			return err
+		}
+		fmt.Printf("Only the new roots are trusted. Start serve; back up the keys, and keep %s and %s offline. The old roots' keys can be destroyed.\n",
+			filepath.Join(cfg.CA.Dir, "root.key"), cfg.Path("keys", "root.key"))
+		return nil
+	}
+	if err := app.StartRoll(cfg, o); err != nil {
+		return err
+	}
+	fmt.Printf("Two roots are trusted from now on. Start serve; gateways learn of it and renew by themselves: see ca roll --status. Back up the keys, with %s and %s.\n",
+		filepath.Join(cfg.CA.Dir, "next"), cfg.Path("keys", "next"))
+	return nil
 }
 
 type caRenewCommand struct {
@@ -212,6 +263,15 @@ func (c identities) open() (*ca.CA, error) {
 	return ca.Open(cfg.CA.Dir, time.Now())
 }
 
+// lists opens what works whatever has become of the certificates.
+func (c identities) lists() (*ca.CA, error) {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	return ca.OpenLists(cfg.CA.Dir)
+}
+
 func operator() string {
 	u, err := user.Current()
 	if err != nil {
@@ -245,7 +305,7 @@ func (c *gatewayInviteCommand) Run() error {
 type gatewayPendingCommand struct{ identities }
 
 func (c *gatewayPendingCommand) Run() error {
-	authority, err := c.open()
+	authority, err := c.lists()
 	if err != nil {
 		return err
 	}
@@ -298,7 +358,7 @@ type gatewayDenyCommand struct {
 }
 
 func (c *gatewayDenyCommand) Run() error {
-	authority, err := c.open()
+	authority, err := c.lists()
 	if err != nil {
 		return err
 	}
@@ -312,8 +372,9 @@ func (c *gatewayDenyCommand) Run() error {
 
 type gatewayAddCommand struct {
 	onSite
-	ID  string `arg:"" help:"The gateway's id in the directory."`
-	Out string `required:"" placeholder:"DIR" help:"New folder for the identity; carry it to the gateway and delete it here."`
+	ID      string `arg:"" help:"The gateway's id in the directory."`
+	Out     string `required:"" placeholder:"DIR" help:"New folder for the identity; carry it to the gateway and delete it here."`
+	Replace bool   `help:"For another device in the place of a dead or stolen one: the old one's certificates are refused, and the keys it shared with the server are made anew."`
 }
 
 func (c *gatewayAddCommand) Run(ctx context.Context) error {
@@ -323,7 +384,11 @@ func (c *gatewayAddCommand) Run(ctx context.Context) error {
 	}
 	id := access.GatewayID(c.ID)
 	err = s.KnowsGateway(ctx, id)
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.Replace:
+		err = s.ReplaceGateway(id, c.Out, operator(), time.Now())
+	default:
 		err = s.AddGateway(id, c.Out, time.Now())
 	}
 	if err := errors.Join(err, s.Close()); err != nil {

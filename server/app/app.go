@@ -275,6 +275,7 @@ func (a *App) Run(ctx context.Context) error {
 	if a.enrol != nil {
 		run("enrolment", a.serveEnrolment)
 	}
+	run("certificates", func() error { a.keepUp(ctx); return nil })
 	run("identities", func() error { a.followIdentities(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
 	run("sweep", func() error { a.sweep(ctx); return nil })

@@ -280,8 +280,26 @@ func TestDoctor(t *testing.T) {
 	if got := bad(time.Now().Add(-2 * time.Minute)); !strings.Contains(got["clock "], "newest entry") {
 		t.Errorf("clock behind: %v", got)
 	}
-	if got := bad(time.Now().AddDate(0, 11, 20)); !strings.Contains(got["server certificate"], "certificates") {
-		t.Errorf("certificate near its end: %v", got)
+	// The root's key lies on the machine: nobody has to do anything, a server that was off for a year included.
+	if got := bad(time.Now().AddDate(0, 11, 20)); got["certificates "] != "" {
+		t.Errorf("renewed by itself: %v", got)
+	}
+	// The root's key is offline: said 90 and 60 days before, a fault 30 days before.
+	if err := os.Remove(filepath.Join(cfg.DataDir, "ca", "root.key")); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now().AddDate(0, 11, 20) // of the issuing certificate that the line above has made
+	for _, c := range []struct {
+		left int
+		note string
+		bad  bool
+	}{{95, "days left", false}, {85, "plan it", false}, {55, "do it now", false}, {25, "", true}} {
+		at := start.AddDate(0, 0, 365-c.left)
+		for _, k := range Doctor(t.Context(), path, at) {
+			if k.Name == "certificates" && ((k.Err != nil) != c.bad || !strings.Contains(k.Note, c.note) || c.bad && !strings.Contains(k.Err.Error(), "ca renew")) {
+				t.Errorf("%d days left: %q, %v", c.left, k.Note, k.Err)
+			}
+		}
 	}
 	if err := os.Remove(cfg.Path(databaseFile)); err != nil {
 		t.Fatal(err)

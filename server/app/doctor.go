@@ -36,12 +36,9 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 	}
 	defer func() { _ = s.Close() }() // everything was only read
 	checks = append(checks, clock(ctx, s, now))
-	left := s.CA.Expires().Sub(now)
-	c := Check{Name: "server certificate", Note: fmt.Sprintf(": %d days left", int(left.Hours()/24))}
-	if left < 30*24*time.Hour {
-		c.Err = fmt.Errorf("ends on %s, and then no gateway connects: see docs/operations.md on certificates", s.CA.Expires().Format(time.DateOnly))
-	}
-	checks = append(checks, c, Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)})
+	checks = append(checks, certificates(s.CA, now))
+	checks = append(checks, rollCheck(cfg)...)
+	checks = append(checks, Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)})
 	checks = append(checks, Check{Name: "signing of checkpoints", Err: s.Store.SignErr()})
 	dir, err := s.Directory(ctx)
 	checks = append(checks, Check{Name: "directory", Err: err, Note: fmt.Sprintf(": %d people, %d cards, %d doors, %d gateways",
@@ -67,6 +64,22 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 	}
 	checks = append(checks, Check{Name: "accounts", Err: err})
 	return append(checks, closedDays(dir.ClosedDays, calendar.DateOf(now.In(cfg.Location())).FiscalYear()))
+}
+
+// rollCheck says how a change of the root stands; nothing when none is under way.
+func rollCheck(cfg *config.Config) []Check {
+	st, err := Rolling(cfg)
+	c := Check{Name: "change of the root", Err: err}
+	switch {
+	case err != nil:
+	case !st.UnderWay:
+		return nil
+	case len(st.Waiting) == 0:
+		c.Note = ": every gateway has confirmed; end it with `ca roll --finish`"
+	default:
+		c.Note = ": waits for " + strings.Join(st.Waiting, ", ")
+	}
+	return []Check{c}
 }
 
 // lockout asks whether people could be kept from the server by the server's own door (AD-18).

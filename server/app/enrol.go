@@ -45,14 +45,14 @@ func (a *App) serveEnrolment() error {
 
 // grant makes the server believe a new gateway's note key. Keys first, then the policy that is keyed
 // for it, the verifier last: whatever breaks before, a gateway that had an identity goes on with it.
-func (a *App) grant(ctx context.Context, gateway, noteKey string) (ca.Granted, error) {
+func (a *App) grant(ctx context.Context, g ca.Grant) (ca.Granted, error) {
 	a.granting.Lock()
 	defer a.granting.Unlock()
-	id := access.GatewayID(gateway)
+	id := access.GatewayID(g.Gateway)
 	if err := a.site.KnowsGateway(ctx, id); err != nil {
 		return ca.Granted{}, fmt.Errorf("%w: %w", ca.ErrUnknown, err)
 	}
-	if err := a.site.trust(id, noteKey, func() error {
+	if err := a.site.trust(id, g.NoteKey, g.Replace, func() error {
 		a.pub.SetKeys(a.site.Keys)
 		return a.pub.Reload(ctx)
 	}); err != nil {
@@ -92,6 +92,9 @@ func (a *App) logIdentities(ctx context.Context, events []ca.Event) error {
 	return a.site.Store.Write(ctx, func(tx *store.Tx) error {
 		for _, e := range events {
 			leaf := entrylog.Action{Verb: e.Verb, Target: "gateway", ID: e.Gateway, From: "cli", Result: "ok", Reason: e.Reason != "", AtMS: e.At.UnixMilli()}
+			if e.Target != "" {
+				leaf.Target, leaf.ID = e.Target, a.site.Config.Site
+			}
 			if e.User == "" {
 				leaf.From = "remote" // the gateway itself
 			}
@@ -117,5 +120,6 @@ func RenewCA(cfg *config.Config, rootKey string, names []string, now time.Time) 
 	if err != nil {
 		return time.Time{}, err
 	}
-	return c.Expires(), nil
+	_, issuing, _, _ := c.Ends()
+	return issuing, nil
 }

@@ -31,6 +31,7 @@ type beat struct {
 	boot     wire.BootID
 	bootAt   time.Time
 	software string
+	keys     uint64 // newest list of keys that it confirmed and that is written down
 }
 
 // newHealth begins to listen; since is the time of the newest entry, as nobody knows how long the
@@ -79,6 +80,17 @@ func (h *health) said(gw access.GatewayID, hello wire.Hello) {
 	b := h.beats[gw]
 	b.software = hello.Software
 	h.beats[gw] = b
+}
+
+// keys notes that a gateway has confirmed a list of keys; it reports whether that is news.
+func (h *health) keys(gw access.GatewayID, version uint64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := h.beats[gw]
+	news := b.keys != version
+	b.keys = version
+	h.beats[gw] = b
+	return news
 }
 
 // last is what a gateway told last; ok is false when it was never heard.

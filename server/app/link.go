@@ -93,6 +93,7 @@ type listening struct{ a *App }
 // Heartbeat implements downlink.Health.
 func (l listening) Heartbeat(gw access.GatewayID, hb wire.Heartbeat, at time.Time) {
 	gap := l.a.health.heard(gw, hb, at)
+	l.a.confirmed(gw, hb.Keys)
 	if gap.Gateway == "" {
 		return
 	}

@@ -264,7 +264,14 @@ func (s *Site) open(now time.Time, log *slog.Logger) error {
 	cfg := s.Config
 	var err error
 	if s.CA, err = ca.Open(cfg.CA.Dir, now); err != nil {
-		return err
+		// A server that was off for long: what nobody is needed for is made good.
+		done, keepErr := upkeep(cfg, now, log)
+		if keepErr != nil || !done.Server {
+			return err
+		}
+		if s.CA, err = ca.Open(cfg.CA.Dir, now); err != nil {
+			return err
+		}
 	}
 	if name := s.CA.Site(); name != cfg.Site {
 		return fmt.Errorf("site: the configuration says %q, the certificates in %s are those of %q", cfg.Site, cfg.CA.Dir, name)
@@ -353,9 +360,28 @@ func (s *Site) KnowsGateway(ctx context.Context, id access.GatewayID) error {
 	return nil
 }
 
+// ReplaceGateway is AddGateway for another device in the place of one that is dead or stolen: the old one's certificates are refused,
+// and what only it and the server knew is made anew.
+func (s *Site) ReplaceGateway(id access.GatewayID, out, user string, now time.Time) error {
+	there, err := exists(out)
+	if err != nil {
+		return err
+	}
+	if there {
+		return fmt.Errorf("%s exists already and is not overwritten: name a new folder", out)
+	}
+	if _, err := s.CA.Refuse(string(id), user, "replaced", now); err != nil && !errors.Is(err, ca.ErrNoCertificate) {
+		return err
+	}
+	if err := s.newKeys(id, true); err != nil {
+		return err
+	}
+	return s.AddGateway(id, out, now)
+}
+
 // AddGateway makes the identity bundle of a gateway in the new folder out; see KnowsGateway. One that
-// had symmetric keys keeps them; its note key is a new one, and what the old one signs is not believed
-// any more.
+// had symmetric keys keeps them, since records that it has not delivered are sealed with them; its note key is a new one, and what
+// the old one signs is not believed any more.
 func (s *Site) AddGateway(id access.GatewayID, out string, now time.Time) error {
 	there, err := exists(out)
 	if err != nil {
@@ -406,21 +432,34 @@ func (s *Site) AddGateway(id access.GatewayID, out string, now time.Time) error 
 
 // trust gives a gateway that made its keys itself its symmetric keys, or leaves it those it had, has them
 // published, and believes the note key from then on.
-func (s *Site) trust(id access.GatewayID, noteKey string, publish func() error) error {
-	if _, known := s.Keys.Gateways[id]; !known {
-		keys, err := s.Keys.With(id, rand.Reader)
-		if err != nil {
+func (s *Site) trust(id access.GatewayID, noteKey string, replace bool, publish func() error) error {
+	if _, known := s.Keys.Gateways[id]; !known || replace {
+		if err := s.newKeys(id, replace); err != nil {
 			return err
 		}
-		if err := keys.Save(s.Config.Path(siteKeysFile)); err != nil {
-			return err
-		}
-		s.Keys = keys
 	}
 	if err := publish(); err != nil {
 		return err
 	}
 	return s.saveVerifier(id, noteKey)
+}
+
+// newKeys saves symmetric keys for a gateway: those it has, or with replace fresh ones. The old device's are then worth
+// nothing, and cards need not be enrolled again: tokens are derived from their references anew (OP-9).
+func (s *Site) newKeys(id access.GatewayID, replace bool) error {
+	old := s.Keys
+	if replace {
+		old = old.Without(id)
+	}
+	keys, err := old.With(id, rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := keys.Save(s.Config.Path(siteKeysFile)); err != nil {
+		return err
+	}
+	s.Keys = keys
+	return nil
 }
 
 func (s *Site) verifierPath(id access.GatewayID) string {

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"monban/firmware/wire"
 	"monban/server/config"
 	"monban/server/directory"
+	"monban/server/policypub"
 	"monban/server/signer"
 )
 
@@ -213,8 +215,22 @@ func TestOpenSiteErrors(t *testing.T) {
 		if err := CreateSite(cfg, time.Now(), quiet); err != nil {
 			t.Fatal(err)
 		}
+		key := filepath.Join(cfg.CA.Dir, "root.key")
+		if err := os.Rename(key, key+".offline"); err != nil {
+			t.Fatal(err)
+		}
 		_, err := OpenSite(cfg, time.Now().AddDate(2, 0, 0), quiet)
 		wantLine(t, err, "ended on")
+		if err := os.Rename(key+".offline", key); err != nil { // then nobody is needed
+			t.Fatal(err)
+		}
+		s, err := OpenSite(cfg, time.Now().AddDate(2, 0, 0), quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -286,6 +302,42 @@ func TestAddGateway(t *testing.T) {
 		if err != nil || !bytes.Equal(sym, same) {
 			t.Errorf("symmetric keys changed: %v", err)
 		}
+	})
+}
+
+// OP-9: another device in a gateway's place gets keys of its own; the old one's certificate is refused; the site's keys stay, so no card
+// is enrolled again.
+func TestReplaceGateway(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		dir := t.TempDir()
+		if err := s.ReplaceGateway("gw-1", filepath.Join(dir, "first"), "admin", time.Now()); err != nil { // nothing to refuse yet
+			t.Fatal(err)
+		}
+		before := s.Keys
+		if err := s.ReplaceGateway("gw-1", filepath.Join(dir, "second"), "admin", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		a, b := before.Gateways["gw-1"], s.Keys.Gateways["gw-1"]
+		if a.Token == b.Token || a.Ask == b.Ask || before.CardKey != s.Keys.CardKey || before.PINKey != s.Keys.PINKey {
+			t.Error("the spare has keys of the dead one, or the site's have changed")
+		}
+		saved, err := policypub.LoadKeys(cfg.Path(siteKeysFile))
+		if err != nil || saved.Gateways["gw-1"] != b {
+			t.Errorf("not saved: %v", err)
+		}
+		serial := func(name string) string {
+			t.Helper()
+			pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name, "tls.crt"), filepath.Join(dir, name, "tls.key"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pair.Leaf.SerialNumber.Text(16)
+		}
+		if !s.CA.Denied(serial("first")) || s.CA.Denied(serial("second")) {
+			t.Error("the old certificate is taken, or the new one refused")
+		}
+		wantLine(t, s.ReplaceGateway("gw-1", filepath.Join(dir, "second"), "admin", time.Now()), "not overwritten")
 	})
 }
 

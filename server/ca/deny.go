@@ -3,6 +3,7 @@ package ca
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -107,9 +108,118 @@ func (c *CA) DenyGateway(id string, now time.Time) (int, error) {
 		d.denied[e.serial] = id
 	}
 	if n == 0 {
-		return 0, fmt.Errorf("deny gateway %s: no certificate was issued to it", id)
+		return 0, fmt.Errorf("deny gateway %s: %w", id, ErrNoCertificate)
 	}
 	return n, nil
+}
+
+// ErrNoCertificate: there is nothing to deny.
+var ErrNoCertificate = errors.New("no certificate was issued to it")
+
+// Refuse withdraws the gateway's invite and denies every certificate it ever had; it gives how many. The
+// invite first: a code that still holds would give the refused device a new certificate.
+func (c *CA) Refuse(id, user, reason string, now time.Time) (int, error) {
+	if !validName(id) {
+		return 0, fmt.Errorf("deny: %q is no gateway's name", id)
+	}
+	return c.refuse(Event{Verb: "gateway_denied", Gateway: id, User: user, Reason: reason, At: now}, true)
+}
+
+// refuse denies, and spools the event. What is to be done is written down first, so that the server finishes it, with its leaf,
+// when this process dies on the way (finishDenials):
+//
+//	crash point 1: written down, nothing denied → denied and logged by the server
+//	crash point 2: denied, no event             → logged by the server
+//	crash point 3: event spooled, mark there    → logged twice
+func (c *CA) refuse(e Event, withdraw bool) (int, error) {
+	unlock, err := c.denialLock()
+	if err != nil {
+		return 0, fmt.Errorf("deny %s: %w", e.Gateway, err)
+	}
+	defer unlock()
+	mark := filepath.Join(c.dir, inviteDir, e.Gateway+denyingMark)
+	line, err := json.Marshal(denying{e, withdraw})
+	if err != nil {
+		return 0, err
+	}
+	if err := os.Remove(mark); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, short(mark, err)
+	}
+	if err := errors.Join(writeNew(mark, line), syncDir(filepath.Dir(mark))); err != nil {
+		return 0, fmt.Errorf("deny %s: %w", e.Gateway, err)
+	}
+	return c.finishDenial(mark, denying{e, withdraw})
+}
+
+// denyingMark ends the name of the file that says that a denial is under way; before it stands the gateway.
+const denyingMark = ".denying"
+
+type denying struct {
+	Event    Event `json:"event"`
+	Withdraw bool  `json:"withdraw"` // the invite too
+}
+
+func (c *CA) denialLock() (func(), error) {
+	dir := filepath.Join(c.dir, inviteDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return lockFile(filepath.Join(dir, "denying.lock"))
+}
+
+func (c *CA) finishDenial(mark string, d denying) (int, error) {
+	invited := false
+	if d.Withdraw {
+		if err := c.invites(d.Event.Gateway, func(in *Invite) (*Invite, error) { invited = in != nil; return nil, nil }); err != nil {
+			return 0, fmt.Errorf("deny %s: %w", d.Event.Gateway, err)
+		}
+	}
+	n, err := c.DenyGateway(d.Event.Gateway, d.Event.At)
+	switch {
+	case err == nil:
+	case !errors.Is(err, ErrNoCertificate):
+		return n, err // the mark stays: the server tries again
+	case !invited:
+		return 0, errors.Join(err, os.Remove(mark))
+	}
+	if err := c.Note(d.Event); err != nil {
+		return n, err
+	}
+	return n, os.Remove(mark)
+}
+
+// finishDenials ends what a process that died has begun.
+func (c *CA) finishDenials() error {
+	marks, err := filepath.Glob(filepath.Join(c.dir, inviteDir, "*"+denyingMark))
+	if err != nil || len(marks) == 0 {
+		return err
+	}
+	unlock, err := c.denialLock() // whoever is at it right now ends first
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, mark := range marks {
+		data, err := os.ReadFile(mark)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // ended meanwhile
+		}
+		if err != nil {
+			return short(mark, err)
+		}
+		var d denying
+		if err := json.Unmarshal(data, &d); err != nil || !validName(d.Event.Gateway) {
+			// Torn by a power cut before anything was denied; who ordered it was told of no success.
+			if err := os.Remove(mark); err != nil {
+				return short(mark, err)
+			}
+			continue
+		}
+		if _, err := c.finishDenial(mark, d); err != nil && !errors.Is(err, ErrNoCertificate) {
+			return err
+		}
+	}
+	return nil
 }
 
 // wasIssued reports whether this serial was issued to this gateway.

@@ -38,6 +38,13 @@ type Granted struct {
 	Symmetric json.RawMessage `json:"symmetric"`
 }
 
+// Grant is what the server is asked to believe.
+type Grant struct {
+	Gateway string
+	NoteKey string // verifier of the gateway's note key
+	Replace bool   // another device takes the place: what only the old one and the server know is made anew
+}
+
 // EnrolConfig of an Enrolment; every field is required.
 type EnrolConfig struct {
 	CA       *CA
@@ -45,7 +52,7 @@ type EnrolConfig struct {
 	Now      func() time.Time
 	// Grant makes the server believe the note key and gives what the gateway needs. ErrUnknown when
 	// the directory has no such gateway. It may be called again with the same key.
-	Grant func(ctx context.Context, id, noteKey string) (Granted, error)
+	Grant func(ctx context.Context, g Grant) (Granted, error)
 	Log   *slog.Logger
 }
 
@@ -205,11 +212,12 @@ func (e *Enrolment) enrol(ctx context.Context, q *enrolRequest) (enrolAnswer, er
 	}
 	if in.Replace && !in.Granted {
 		// crash point 1: the old device is refused, the new one not there yet; it asks again.
-		if _, err := e.cfg.CA.DenyGateway(q.Gateway, now); err != nil {
+		gone := Event{Verb: "gateway_denied", Gateway: q.Gateway, Reason: "replaced", At: now}
+		if _, err := e.cfg.CA.refuse(gone, false); err != nil && !errors.Is(err, ErrNoCertificate) { // the first one in this place
 			return enrolAnswer{}, err
 		}
 	}
-	granted, err := e.cfg.Grant(ctx, q.Gateway, q.NoteKey)
+	granted, err := e.cfg.Grant(ctx, Grant{Gateway: q.Gateway, NoteKey: q.NoteKey, Replace: in.Replace && !in.Granted})
 	if err != nil {
 		return enrolAnswer{}, fmt.Errorf("%s: %w", q.Gateway, err)
 	}

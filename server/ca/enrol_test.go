@@ -40,8 +40,8 @@ func newHall(t *testing.T) *hall {
 	}
 	h.e = NewEnrolment(EnrolConfig{
 		CA: h.ca, Validity: DefaultValidity, Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler),
-		Grant: func(_ context.Context, id, _ string) (Granted, error) {
-			if id == "gw-none" {
+		Grant: func(_ context.Context, g Grant) (Granted, error) {
+			if g.Gateway == "gw-none" {
 				return Granted{}, ErrUnknown
 			}
 			return Granted{KeysNote: "k", RootVKey: "r", Symmetric: json.RawMessage(`{}`)}, nil
@@ -372,7 +372,7 @@ func FuzzEnrolBody(f *testing.F) {
 	}
 	e := NewEnrolment(EnrolConfig{
 		CA: authority, Validity: DefaultValidity, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
-		Grant: func(context.Context, string, string) (Granted, error) { return Granted{}, nil },
+		Grant: func(context.Context, Grant) (Granted, error) { return Granted{}, nil },
 	})
 	for _, s := range []string{`{"gateway":"gw-1","code":"AAAAAAAAAAAAAAAAAAAAAAAAAA","csr":"AAAA","note_key":"x"}`, `{}`, `{"csr":"MIIB"}`, `[`, ``} {
 		f.Add([]byte(s), true)

@@ -55,7 +55,8 @@ type Request struct {
 
 // Event is something an operator or a gateway did to identities, to become a leaf of the log (RA-4).
 type Event struct {
-	Verb    string    `json:"verb"` // gateway_invited, gateway_confirmed, gateway_denied, gateway_enrolled, gateway_renewed
+	Verb    string    `json:"verb"`             // gateway_invited, gateway_confirmed, gateway_denied, gateway_enrolled, gateway_renewed, root_change_begun, root_change_ended
+	Target  string    `json:"target,omitempty"` // "" = gateway
 	Gateway string    `json:"gateway"`
 	User    string    `json:"user"` // of the operating system; "" for the gateway itself
 	Reason  string    `json:"reason"`
@@ -229,22 +230,6 @@ func (c *CA) Confirm(id, fingerprint, user string, now time.Time) error {
 	return c.Note(Event{Verb: "gateway_confirmed", Gateway: id, User: user, At: now})
 }
 
-// Refuse withdraws the gateway's invite and denies every certificate it ever had; it gives how many. The
-// invite first: a code that still holds would give the refused device a new certificate.
-func (c *CA) Refuse(id, user, reason string, now time.Time) (int, error) {
-	if !validName(id) {
-		return 0, fmt.Errorf("deny: %q is no gateway's name", id)
-	}
-	if err := c.invites(id, func(*Invite) (*Invite, error) { return nil, nil }); err != nil {
-		return 0, fmt.Errorf("deny %s: %w", id, err)
-	}
-	n, err := c.DenyGateway(id, now)
-	if err != nil {
-		return n, err
-	}
-	return n, c.Note(Event{Verb: "gateway_denied", Gateway: id, User: user, Reason: reason, At: now})
-}
-
 // claim takes a gateway's request under its code. It gives the invite as it stands afterwards.
 func (c *CA) claim(id string, secret []byte, r Request, now time.Time) (Invite, error) {
 	var out Invite
@@ -330,6 +315,9 @@ func (c *CA) spoolLock() (func(), error) {
 // Drain hands the spooled events to log and forgets them when it has returned nil. After a crash between the
 // two an event is logged twice, never not at all. A line that a power cut tore is skipped.
 func (c *CA) Drain(log func([]Event) error) error {
+	if err := c.finishDenials(); err != nil {
+		return err
+	}
 	path := filepath.Join(c.dir, inviteDir, "events")
 	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
 		return nil // nothing there: no lock is taken each second

@@ -1,6 +1,8 @@
 package policypub
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +66,18 @@ func (k Keys) With(gw access.GatewayID, rand io.Reader) (Keys, error) {
 	return out, nil
 }
 
+// Without gives the same keys but those of one gateway.
+func (k Keys) Without(gw access.GatewayID) Keys {
+	out := k
+	out.Gateways = make(map[access.GatewayID]GatewayKeys, len(k.Gateways))
+	for id, g := range k.Gateways {
+		if id != gw {
+			out.Gateways[id] = g
+		}
+	}
+	return out
+}
+
 // Version is the version of the site card key.
 func (k Keys) Version() uint32 { return k.CardVersion }
 
@@ -110,6 +124,15 @@ type keysFile struct {
 	Card     versionedKey                            `json:"card_key"`
 	PIN      versionedKey                            `json:"pin_key"`
 	Gateways map[access.GatewayID]gatewayKeysInAFile `json:"gateways"`
+	Sum      []byte                                  `json:"sha256,omitempty"` // of the file without this line; from format 2 on
+}
+
+// sum is the checksum of all but itself: a flipped bit in a key would make every card unknown, in silence.
+func (f keysFile) sum() ([]byte, error) {
+	f.Sum = nil
+	b, err := json.Marshal(f)
+	h := sha256.Sum256(b)
+	return h[:], err
 }
 
 type gatewayKeysInAFile struct {
@@ -148,11 +171,15 @@ func marshal(v any) ([]byte, error) {
 // on the disk.
 func (k Keys) Save(path string) error {
 	f := keysFile{
-		Format: 1, Card: versionedKey{k.CardVersion, k.CardKey[:]}, PIN: versionedKey{1, k.PINKey[:]},
+		Format: 2, Card: versionedKey{k.CardVersion, k.CardKey[:]}, PIN: versionedKey{1, k.PINKey[:]},
 		Gateways: map[access.GatewayID]gatewayKeysInAFile{},
 	}
 	for id, g := range k.Gateways {
 		f.Gateways[id] = gatewayKeysInAFile{versionedKey{1, g.Token[:]}, versionedKey{1, g.Ask[:]}}
+	}
+	var err error
+	if f.Sum, err = f.sum(); err != nil {
+		return fmt.Errorf("write site keys: %w", err)
 	}
 	b, err := marshal(f)
 	if err != nil {
@@ -202,8 +229,13 @@ func LoadKeys(path string) (Keys, error) {
 		return Keys{}, fmt.Errorf("%s: %w", path, err)
 	}
 	var f keysFile
-	if err := json.Unmarshal(b, &f); err != nil || f.Format != 1 {
-		return Keys{}, fmt.Errorf("%s: is damaged or of another version", path) // err may quote a key
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil || f.Format != 1 && f.Format != 2 {
+		return Keys{}, fmt.Errorf("%s: is damaged or of another version: put it back from the copy of the keys", path) // err may quote a key
+	}
+	if sum, err := f.sum(); err != nil || f.Format == 2 && !bytes.Equal(sum, f.Sum) || f.Format == 1 && f.Sum != nil {
+		return Keys{}, fmt.Errorf("%s: is damaged (its checksum does not fit): put it back from the copy of the keys", path)
 	}
 	k := Keys{CardVersion: f.Card.Version, Gateways: make(map[access.GatewayID]GatewayKeys, len(f.Gateways))}
 	bad := !fill(k.CardKey[:], f.Card) || !fill(k.PINKey[:], f.PIN)

@@ -1,12 +1,15 @@
 package signer
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"golang.org/x/mod/sumdb/note"
@@ -38,7 +41,41 @@ type roleKey struct {
 type lastSigned struct {
 	Size     int64             `json:"size"`
 	Root     tlog.Hash         `json:"root"`
-	Policies map[string]uint64 `json:"policies"` // gateway → highest manifest version
+	Policies map[string]uint64 `json:"policies"`         // gateway → highest manifest version
+	Sum      []byte            `json:"sha256,omitempty"` // of all but itself; missing in files of before
+}
+
+// encode gives the file's text with its checksum.
+func (s lastSigned) encode() ([]byte, error) {
+	s.Sum = nil
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.Sum256(b)
+	s.Sum = h[:]
+	return json.Marshal(s)
+}
+
+// decodeState reads what encode wrote. A number that a flipped bit has made smaller would let an older policy or log be signed.
+func decodeState(text string) (s lastSigned, err error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("is damaged: put it back from the newest copy of the keys: %w", err)
+	}
+	if s.Sum != nil {
+		was := s.Sum
+		s.Sum = nil
+		b, err := json.Marshal(s)
+		if h := sha256.Sum256(b); err != nil || !bytes.Equal(h[:], was) {
+			return s, errors.New("is damaged (its checksum does not fit): put it back from the newest copy of the keys")
+		}
+	}
+	if s.Policies == nil {
+		s.Policies = map[string]uint64{}
+	}
+	return s, nil
 }
 
 const (
@@ -111,11 +148,8 @@ func Open(dir string, policy PolicyVersion, roles ...Role) (*Local, error) {
 	case err != nil:
 		return nil, err
 	default:
-		if err := json.Unmarshal([]byte(state), &l.last); err != nil {
-			return nil, fmt.Errorf("%s: %w", stateFile, err)
-		}
-		if l.last.Policies == nil {
-			l.last.Policies = map[string]uint64{}
+		if l.last, err = decodeState(state); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err)
 		}
 	}
 	return l, nil
@@ -250,7 +284,7 @@ func (l *Local) SignCheckpoint(text string, proof tlog.TreeProof) ([]byte, error
 
 // save swaps signed.json for a new one, durably. Call with mu held.
 func (l *Local) save() error {
-	data, err := json.Marshal(l.last)
+	data, err := l.last.encode()
 	if err != nil {
 		return fmt.Errorf("save signer state: %w", err)
 	}

@@ -1,7 +1,6 @@
 package signer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +59,7 @@ func (l *Local) Succeed(next string, size int64, root tlog.Hash, rand io.Reader)
 	}
 	l.mu.Lock()
 	state := lastSigned{Size: size, Root: root, Policies: l.last.Policies}
-	data, err := json.Marshal(state)
+	data, err := state.encode()
 	l.mu.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("succeed log: %w", err)

@@ -3,18 +3,21 @@ package faults
 import (
 	"bytes"
 	"context"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"monban/firmware/wire"
 	"monban/gateway/outbox"
 	"monban/gateway/policycache"
 	"monban/server/ingest"
+	"monban/server/policypub"
 	"monban/server/store"
 )
 
@@ -39,12 +42,14 @@ func TestDamagedFiles(t *testing.T) {
 	total := count(t, "MONBAN_FLIPS", 150)
 	n := seed(t)
 	box, policies, db := newOutboxLedger(), newPolicyLedger(), newStoreLedger()
+	site := &siteKeys{}
 	for i, d := range []damageable{
 		{"outbox", []string{"outbox.db"}, 45, func(f string) error { return fillOnce(box, f) }, func(f string) error { return openDamagedOutbox(box, f) }},
 		{"policycache", []string{"policy", "policy", "policy.floor", "policy.age"}, 45,
 			func(f string) error { return makePolicies(policies, f) }, func(f string) error { return openDamagedPolicies(policies, f) }},
 		{"store", []string{"monban.db", "monban.db", "monban.db", "monban.db.anchor", "sign/signed.json", "sign/log.key", "keystore.json"}, 10,
 			func(f string) error { return makeStore(db, f) }, func(f string) error { return openDamagedStore(db, f) }},
+		{"keys", []string{"site-keys.json"}, 5, site.make, site.open},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
@@ -232,4 +237,28 @@ func openDamagedStore(l *storeLedger, folder string) error {
 	}
 	_, err = l.compare(s)
 	return err
+}
+
+// siteKeys are the site's symmetric keys as they were saved.
+type siteKeys struct{ saved policypub.Keys }
+
+func (k *siteKeys) make(folder string) (err error) {
+	if k.saved, err = policypub.NewKeys(cryptorand.Reader); err != nil {
+		return err
+	}
+	if k.saved, err = k.saved.With("gw-1", cryptorand.Reader); err != nil {
+		return err
+	}
+	return k.saved.Save(filepath.Join(folder, "site-keys.json"))
+}
+
+func (k *siteKeys) open(folder string) error {
+	got, err := policypub.LoadKeys(filepath.Join(folder, "site-keys.json"))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errFound, err)
+	}
+	if !reflect.DeepEqual(got, k.saved) {
+		return errors.New("WRONG keys: every card would be unknown, in silence")
+	}
+	return nil
 }

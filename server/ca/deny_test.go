@@ -1,0 +1,132 @@
+package ca
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func (h *hall) events() (out []Event) {
+	h.Helper()
+	if err := h.ca.Drain(func(e []Event) error { out = append(out, e...); return nil }); err != nil {
+		h.Fatal(err)
+	}
+	return out
+}
+
+func denials(events []Event) (out []Event) {
+	for _, e := range events {
+		if e.Verb == "gateway_denied" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// RA-4: a denial without a leaf does not exist. When the process that denies dies on the way, the server ends what was begun and logs who
+// wanted it and why.
+func TestDenialIsFinished(t *testing.T) {
+	t.Parallel()
+	for name, denied := range map[string]bool{"nothing denied yet": false, "denied, not logged": true} {
+		h := newHall(t)
+		is, err := h.ca.IssueGateway("gw-1", DefaultValidity, h.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.ca.Invite("gw-1", "admin", "x", time.Minute, false, h.now); err != nil {
+			t.Fatal(err)
+		}
+		_ = h.events()
+		line, err := json.Marshal(denying{Event{Verb: "gateway_denied", Gateway: "gw-1", User: "髙橋", Reason: "stolen", At: h.now}, true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(h.ca.dir, inviteDir), "gw-1"+denyingMark, line)
+		put(t, filepath.Join(h.ca.dir, inviteDir), "gw-2"+denyingMark, line[:20]) // torn: nobody was told of success
+		if denied {
+			if _, err := h.ca.DenyGateway("gw-1", h.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := denials(h.events())
+		if len(got) != 1 || got[0].User != "髙橋" || got[0].Reason != "stolen" || !h.ca.Denied(is.Serial) {
+			t.Errorf("%s: events %+v, denied %v", name, got, h.ca.Denied(is.Serial))
+		}
+		if left, err := h.ca.Invites(); err != nil || len(left) != 0 {
+			t.Errorf("%s: %d invites are left, %v", name, len(left), err)
+		}
+		if again := denials(h.events()); len(again) != 0 {
+			t.Errorf("%s: logged again: %+v", name, again)
+		}
+		if marks, _ := filepath.Glob(filepath.Join(h.ca.dir, inviteDir, "*"+denyingMark)); len(marks) != 0 {
+			t.Errorf("%s: left behind: %v", name, marks)
+		}
+	}
+}
+
+// A gateway that was only invited can be refused; one that is not known at all is an error, and nothing is logged.
+func TestRefuseWithoutCertificate(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	if _, err := h.ca.Refuse("gw-7", "admin", "x", h.now); !errors.Is(err, ErrNoCertificate) {
+		t.Errorf("unknown: %v", err)
+	}
+	if _, err := h.ca.Invite("gw-7", "admin", "x", time.Minute, false, h.now); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := h.ca.Refuse("gw-7", "admin", "x", h.now); n != 0 || err != nil {
+		t.Errorf("invited: %d, %v", n, err)
+	}
+	if got := denials(h.events()); len(got) != 1 {
+		t.Errorf("%d denials are logged, want one", len(got))
+	}
+	if _, err := os.Stat(filepath.Join(h.ca.dir, inviteDir, "gw-7"+denyingMark)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left behind: %v", err)
+	}
+}
+
+// OP-9: `invite --replace` for a gateway that never had a certificate enrols it; for one that had, the old certificate is refused and both
+// things are logged.
+func TestReplaceEnrols(t *testing.T) {
+	t.Parallel()
+	for _, had := range []bool{false, true} {
+		h := newHall(t)
+		serial := ""
+		if had {
+			is, err := h.ca.IssueGateway("gw-1", DefaultValidity, h.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			serial = is.Serial
+		}
+		code, err := h.ca.Invite("gw-1", "admin", "x", time.Minute, true, h.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := h.device("gw-1")
+		ask := enrolRequest{Gateway: "gw-1", Code: secretOf(t, code), CSR: d.csr, NoteKey: d.vkey}
+		status, a := h.post("/1/enrol", nil, ask)
+		if status != 202 {
+			t.Fatalf("had %v: %d %+v", had, status, a)
+		}
+		if err := h.ca.Confirm("gw-1", a.Fingerprint, "admin", h.now); err != nil {
+			t.Fatal(err)
+		}
+		if status, a = h.post("/1/enrol", nil, ask); status != 200 || a.Cert == "" {
+			t.Fatalf("had %v: %d %+v", had, status, a)
+		}
+		if had && !h.ca.Denied(serial) {
+			t.Error("the old certificate is not refused")
+		}
+		want := 0
+		if had {
+			want = 1
+		}
+		if got := denials(h.events()); len(got) != want {
+			t.Errorf("had %v: %d denials are logged, want %d", had, len(got), want)
+		}
+	}
+}
