@@ -73,7 +73,8 @@ func Rehearse(ctx context.Context, s *store.Store, cur *policypub.Current, draft
 
 // compileDraft makes the policy that a draft would become, with its door modes.
 func compileDraft(draft *directory.Snapshot, site string, zone *time.Location, version uint64) (*access.Policy, error) {
-	rules, err := policypub.Rules(draft, site, zone, version)
+	inForce := draft.InForce(directory.DateOf(time.Now().In(zone))) // as it would be published now
+	rules, err := policypub.Rules(&inForce, site, zone, version)
 	if err != nil {
 		return nil, fmt.Errorf("the draft cannot be published: %w", err)
 	}

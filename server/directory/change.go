@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"monban/firmware/access"
 	"monban/server/entrylog"
@@ -53,6 +54,11 @@ func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot)
 	}
 	if probs := next.Validate(); len(probs) > 0 {
 		return nil, probs
+	}
+	// The day in UTC is a few hours off the site's: this only insists that an exception was thought of, doors
+	// go by InForce.
+	for _, w := range weakened(&base, &next, DateOf(time.UnixMilli(nowMS).UTC())) {
+		return nil, Problems{{Text: fmt.Sprintf("zone %s: %s "+needsException, w.zone, w.control, w.control)}}
 	}
 	changes := Diff(base, next)
 	for i := range changes {

@@ -105,6 +105,17 @@ func Import(base Snapshot, files []File, cfg ImportConfig) (next Snapshot, chang
 		return base, nil, probs
 	}
 	next = d.snapshot()
+	for _, w := range weakened(&base, &next, d.today) {
+		text := fmt.Sprintf(needsException, w.control)
+		if r := d.zoneRows[w.zone]; r != nil {
+			r.fail(w.control.column(), text)
+			continue
+		}
+		probs = append(probs, Problem{Text: fmt.Sprintf("zone %s: %s %s", w.zone, w.control, text)})
+	}
+	if len(probs) > 0 {
+		return base, nil, probs
+	}
 	if ps := next.Validate(); len(ps) > 0 {
 		return base, nil, ps
 	}
@@ -132,6 +143,7 @@ type draft struct {
 	items      map[ItemID]Item
 	enrolments map[string]Enrolment
 	rounds     []Round
+	zoneRows   map[access.ZoneID]*row
 	later      []func()          // what can only be judged when the whole file was read
 	named      map[string]string // kind + id → "FILE:LINE" of this import
 	byRef      map[card.Ref]CardID
@@ -144,7 +156,7 @@ func newDraft(base Snapshot, cfg ImportConfig, probs *Problems) *draft {
 		doors: map[access.DoorID]Door{}, gateways: map[access.GatewayID]Gateway{},
 		schedules: map[ScheduleID]Schedule{}, grants: map[GrantID]Grant{}, closed: map[Date]ClosedDay{},
 		groups: map[GroupID]Group{}, contracts: map[ContractID]Contract{}, exceptions: map[ExceptionID]Exception{},
-		conditions: map[uint32]Conditions{}, items: map[ItemID]Item{}, enrolments: map[string]Enrolment{}, rounds: base.Rounds,
+		conditions: map[uint32]Conditions{}, items: map[ItemID]Item{}, enrolments: map[string]Enrolment{}, rounds: base.Rounds, zoneRows: map[access.ZoneID]*row{},
 		named: map[string]string{}, byRef: map[card.Ref]CardID{},
 	}
 	for _, v := range base.Groups {

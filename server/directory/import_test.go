@@ -61,7 +61,7 @@ func sampleSite(t testing.TB) Snapshot {
 
 func TestSampleSite(t *testing.T) {
 	site := sampleSite(t)
-	if got, want := len(site.People), 10; got != want {
+	if got, want := len(site.People), 11; got != want {
 		t.Errorf("%d people, want %d", got, want)
 	}
 	// Names are stored as typed, never normalised.

@@ -124,6 +124,9 @@ type Zone struct {
 	Conditions      uint32 // least version of the entry conditions that must be acknowledged, 0 = none (VE-6)
 	CarryIn         CarryIn
 	Basis           string // clause of the city's rules that asks for all this (A7)
+	// Barred are those whom no grant lets in, for want of an escort that could be watched. Set by InForce,
+	// never stored.
+	Barred Escort
 }
 
 // Door joins two zones and hangs on one gateway.

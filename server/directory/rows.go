@@ -74,9 +74,10 @@ func (d *draft) readZone(r *row) {
 	d.name(r, KindZones, "zone_id", string(id))
 	z := old
 	z.ID, z.Name, z.NameEN, z.Level = id, r.need("name"), r.get("name_en"), int(r.number("level", 1, 3))
-	if !known {
-		z.preset()
+	if !known || z.Level != old.Level {
+		z.raise()
 	}
+	d.zoneRows[id] = r
 	z.MinAssurance = oneOf(r, "min_assurance", assurances(), z.MinAssurance)
 	z.PINAlways = oneOf(r, "pin_always", yesNo(), z.PINAlways)
 	z.OfflineGrantAndFlag = oneOf(r, "offline_grant_and_flag", yesNo(), z.OfflineGrantAndFlag)

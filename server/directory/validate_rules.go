@@ -140,8 +140,8 @@ func (x *Exception) validate() string {
 		return "lasts longer than one year; end it earlier and decide again (VR-8)"
 	case !x.Review.IsZero() && x.Until.Before(x.Review):
 		return "is reviewed after its end"
-	case x.Subject == "zone" && !slices.Contains(ControlNames(), x.What):
-		return "sets an unknown control aside; write " + strings.Join(ControlNames(), ", ")
+	case x.Subject == "zone" && !slices.Contains(controlNames(), x.What):
+		return "sets an unknown control aside; write " + strings.Join(controlNames(), ", ")
 	}
 	return first(freeText(x.What, 1, 100), freeText(x.Reason, 1, maxFreeText), freeText(x.Approver, 1, 100), freeText(x.Basis, 0, maxFreeText))
 }

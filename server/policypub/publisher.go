@@ -146,7 +146,8 @@ type Ledger interface {
 // Publish compiles dir and appends to tx what is not there yet. What it returns may be used once tx
 // has committed. It has no clock and no I/O but tx: the simulator runs it over a model store.
 func Publish(tx Ledger, dir *directory.Snapshot, keys *Keys, site string, zone *time.Location, nowMS int64) (*Current, error) {
-	run := publication{tx: tx, site: site, dir: dir, keys: keys, nowMS: nowMS, zone: zone}
+	inForce := dir.InForce(directory.DateOf(time.UnixMilli(nowMS).In(zone)))
+	run := publication{tx: tx, site: site, dir: &inForce, keys: keys, nowMS: nowMS, zone: zone}
 	return run.run()
 }
 

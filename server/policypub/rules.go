@@ -17,19 +17,24 @@ import (
 )
 
 // Rules makes the site's rules of a directory, with the card_ref as key and version as the version
-// of all three kinds of thing that hang on it. Whatever the directory leaves open is filled in on the
-// strict side. zone is the site's time zone: days begin and end in it.
+// of all three kinds of thing that hang on it. dir is as it is in force (directory.InForce): Rules has no
+// clock. Whatever the directory leaves open is filled in on the strict side. zone is the site's time zone: days begin and end in it.
 func Rules(dir *directory.Snapshot, site string, zone *time.Location, version uint64) (access.Rules, error) {
 	if probs := dir.Validate(); len(probs) > 0 {
 		return access.Rules{}, fmt.Errorf("compile policy: %w", probs)
 	}
 	r := access.Rules{Version: version, Site: site, TimeZone: zone.String(), Calendar: calendarOf(dir)}
-	contracts := contractsOf(dir)
+	contracts, guests := contractsOf(dir), map[directory.PersonID]bool{}
+	for i := range dir.Grants {
+		if g := &dir.Grants[i]; g.Exact != (directory.Span{}) {
+			guests[g.Person] = true
+		}
+	}
 	persons := make(map[directory.PersonID]access.PersonNo, len(dir.People))
 	for i := range dir.People {
 		p := &dir.People[i]
 		persons[p.ID] = access.PersonNo(i)
-		r.Persons = append(r.Persons, personOf(p, contracts[p.ID], zone))
+		r.Persons = append(r.Persons, personOf(p, contracts[p.ID], guests[p.ID] || len(dir.Contracts) == 0, zone))
 	}
 	for i := range dir.Credentials {
 		c := &dir.Credentials[i]

@@ -7,7 +7,9 @@ import (
 	"monban/server/directory"
 )
 
-func personOf(p *directory.Person, contracts []*directory.Contract, zone *time.Location) access.Person {
+// personOf maps a person. contracts are those that name the person; with byDates, the days on the person
+// are all there is: a guest, whose contract was looked at on receipt, or a site that keeps no contracts.
+func personOf(p *directory.Person, contracts []*directory.Contract, byDates bool, zone *time.Location) access.Person {
 	category := access.CategoryUnset // refused by access, should directory.Validate ever let it pass
 	switch p.Category {
 	case directory.Staff:
@@ -23,7 +25,11 @@ func personOf(p *directory.Person, contracts []*directory.Contract, zone *time.L
 		ContractFromMS: p.ContractFrom.StartMS(zone), ContractUntilMS: p.ContractUntil.EndMS(zone),
 		TrainingUntilMS: p.TrainingUntil.EndMS(zone), Conditions: p.Conditions, MayEscort: p.MayEscort, Party: p.Party,
 	}
+	if p.Category != directory.Contractor || byDates {
+		return out
+	}
 	if len(contracts) == 0 {
+		out.ContractFromMS, out.ContractUntilMS = 0, 1 // VE-4, A21: no contract names this worker
 		return out
 	}
 	// From the first day of the first contract to the last day of the last; the grants leave out what lies between.
@@ -38,6 +44,9 @@ func personOf(p *directory.Person, contracts []*directory.Contract, zone *time.L
 	}
 	out.ContractFromMS = later(out.ContractFromMS, from.StartMS(zone))
 	out.ContractUntilMS = earlier(out.ContractUntilMS, until.EndMS(zone))
+	if out.ContractUntilMS <= out.ContractFromMS {
+		out.ContractFromMS, out.ContractUntilMS = 0, 1 // the worker's own days and the contracts' have none in common
+	}
 	return out
 }
 
@@ -63,6 +72,15 @@ func grantsOf(dir *directory.Snapshot, persons map[directory.PersonID]access.Per
 	for i := range dir.Groups {
 		members[dir.Groups[i].ID] = dir.Groups[i].Members
 	}
+	barred := make(map[access.ZoneID]directory.Escort, len(dir.Zones))
+	for i := range dir.Zones {
+		barred[dir.Zones[i].ID] = dir.Zones[i].Barred
+	}
+	contracts := contractsOf(dir)
+	people := make(map[directory.PersonID]*directory.Person, len(dir.People))
+	for i := range dir.People {
+		people[dir.People[i].ID] = &dir.People[i]
+	}
 	var out []access.Grant
 	for i := range dir.Grants {
 		g := &dir.Grants[i]
@@ -75,16 +93,40 @@ func grantsOf(dir *directory.Snapshot, persons map[directory.PersonID]access.Per
 		}
 		for _, p := range holders {
 			no, ok := persons[p]
-			if !ok {
-				continue // Validate refuses it; a grant of nobody is no grant
+			if !ok || escorted(people[p].Category, barred[g.Zone]) {
+				continue // of nobody (Validate refuses it), or of somebody who would need an escort that cannot be watched
 			}
-			out = append(out, access.Grant{
+			right := access.Grant{
 				Person: no, Zone: g.Zone, Schedule: schedules[g.Schedule], Emergency: g.Emergency,
 				FromMS: later(g.ValidFrom.StartMS(zone), g.Exact.FromMS), UntilMS: earlier(g.ValidUntil.EndMS(zone), g.Exact.UntilMS),
-			})
+			}
+			if people[p].Category != directory.Contractor || g.Exact != (directory.Span{}) || len(dir.Contracts) == 0 {
+				out = append(out, right) // as personOf with byDates
+				continue
+			}
+			for _, c := range contracts[p] { // VE-4: as long as a contract names the worker
+				part := right
+				part.FromMS = later(part.FromMS, c.ValidFrom.StartMS(zone))
+				part.UntilMS = earlier(part.UntilMS, c.ValidUntil.EndMS(zone))
+				if part.FromMS < part.UntilMS {
+					out = append(out, part)
+				}
+			}
 		}
 	}
 	return out
+}
+
+// escorted reports whether a rule is about people of a category.
+func escorted(c directory.Category, rule directory.Escort) bool {
+	switch rule {
+	case directory.EscortNone:
+		return false
+	case directory.EscortVisitors:
+		return c != directory.Staff && c != directory.Contractor
+	default:
+		return c != directory.Staff
+	}
 }
 
 func zoneOf(z *directory.Zone) access.Zone {

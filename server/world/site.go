@@ -48,7 +48,7 @@ func benchFiles(n int) ([]directory.File, error) {
 	for name, text := range map[string]string{
 		"gateways.csv": gateways.String(), "doors.csv": doors.String(), "people.csv": people.String(), "cards.csv": cards.String(),
 		"grants.csv":    grants.String(),
-		"zones.csv":     "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag\nroom,計測室,Room,2,uid_only,no,no\n",
+		"zones.csv":     "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag\nroom,計測室,Room,1,uid_only,no,no\n",
 		"schedules.csv": "schedule_id,name,name_en,days,from,to\nalways,常時,Always,every,0:00,24:00\n",
 	} {
 		kind, ok := directory.KindOf(name)

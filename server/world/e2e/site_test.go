@@ -33,7 +33,7 @@ func officeCSV(t *testing.T, n int, fc, first int, doors []doorSpec) map[string]
 	return map[string]string{
 		"people.csv": people.String(), "cards.csv": cards.String(), "grants.csv": grants.String(),
 		"doors.csv": doorRows.String(), "gateways.csv": gateways.String(),
-		"zones.csv":     "zone_id,name,level,min_assurance,pin_always\nroom,サーバ室,2,uid_only,no\n",
+		"zones.csv":     "zone_id,name,level,min_assurance,pin_always\nroom,サーバ室,1,uid_only,no\n",
 		"schedules.csv": alwaysCSV,
 	}
 }

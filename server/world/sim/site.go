@@ -42,7 +42,11 @@ func SiteFiles(gateways, people int) []directory.File {
 	return []directory.File{
 		file(directory.KindGateways, gw.String()), file(directory.KindDoors, doors.String()), file(directory.KindPeople, who.String()),
 		file(directory.KindCards, cards.String()), file(directory.KindGrants, grants.String()),
-		file(directory.KindZones, "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag\nhall,広間,Hall,1,uid_only,no,no\nvault,金庫,Vault,3,uid_only,yes,no\n"),
+		file(directory.KindZones, "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag,two_person_within,escort,carry_in\n"+
+			"hall,広間,Hall,1,uid_only,no,no,0s,none,free\nvault,金庫,Vault,3,uid_only,yes,no,0s,none,free\n"),
+		file(directory.KindExceptions, "exception_id,subject,subject_id,what,reason,approver,valid_from,valid_until\n"+
+			"e-1,zone,vault,two_person,simulation,simulation,2026-11-01,2027-10-31\ne-2,zone,vault,escort,simulation,simulation,2026-11-01,2027-10-31\n"+
+			"e-3,zone,vault,carry_in,simulation,simulation,2026-11-01,2027-10-31\n"),
 		file(directory.KindSchedules, "schedule_id,name,name_en,days,from,to\nalways,常時,Always,every,0:00,24:00\noffice,開庁,Office,weekdays,8:30,17:15\nnight,夜間,Night,every,22:00,5:00\n"),
 	}
 }

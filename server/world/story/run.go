@@ -118,6 +118,9 @@ func (r *runner) found(lines []Line) ([]Line, error) {
 				always = false
 			}
 			opt.Files = append(opt.Files, f)
+			if w[0] == "zone" && len(w) > 1 {
+				opt.Files = append(opt.Files, setAside(l))
+			}
 			continue
 		}
 		switch {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,11 +22,17 @@ var nouns = map[string]struct {
 	defaults map[string]string
 	alias    map[string]string
 }{
-	"zone":    {directory.KindZones, "zone_id", map[string]string{"name": "*", "level": "1", "min_assurance": "uid_only"}, nil},
+	"zone": {directory.KindZones, "zone_id", map[string]string{
+		"name": "*", "level": "1", "min_assurance": "uid_only", "pin_always": "no", "two_person_within": "0s", "escort": "none", "carry_in": "free",
+	}, nil},
 	"gateway": {directory.KindGateways, "gateway_id", map[string]string{"name": "*"}, nil},
 	"door": {directory.KindDoors, "door_id", map[string]string{
 		"name": "*", "kind": "controlled", "exit": "handle", "offline": "deny", "max_age": "1h",
 	}, map[string]string{"zone": "enter_zone", "gateway": "gateway_id"}},
+	"group": {directory.KindGroups, "group_id", map[string]string{"name": "*"}, map[string]string{"person": "person_id"}},
+	"contract": {directory.KindContracts, "contract_id", map[string]string{"company": "*", "section": "-"}, map[string]string{
+		"person": "person_id", "from": "valid_from", "until": "valid_until",
+	}},
 	"schedule": {directory.KindSchedules, "schedule_id", map[string]string{"name": "*"}, nil},
 	"closed":   {directory.KindClosedDays, "date", map[string]string{"name": "*"}, nil},
 	"person":   {directory.KindPeople, "person_id", map[string]string{"name": "*", "section": "-", "category": "staff"}, nil},
@@ -78,6 +85,16 @@ func row(l Line, number int) (directory.File, error) {
 	_ = w.Write(cells)
 	w.Flush()
 	return directory.File{Name: l.File + ":" + strconv.Itoa(l.Number), Kind: n.kind, Data: b.Bytes()}, nil
+}
+
+// setAside makes the exceptions of a story's zone: it asks for what its line says, whatever its level.
+func setAside(l Line) directory.File {
+	var b strings.Builder
+	b.WriteString("exception_id,subject,subject_id,what,reason,approver,valid_from,valid_until\n")
+	for i, c := range directory.Controls() {
+		fmt.Fprintf(&b, "story-%d-%d,zone,%s,%s,story,story,today,today+300\n", l.Number, i, l.Words[1], c)
+	}
+	return directory.File{Name: l.File + ":" + strconv.Itoa(l.Number), Kind: directory.KindExceptions, Data: []byte(b.String())}
 }
 
 // folder reads a folder of import files.
