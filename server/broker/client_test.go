@@ -100,7 +100,7 @@ func (b *bench) tlsOf(t *testing.T, id string) *tls.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Certificates = []tls.Certificate{cert}
+	cfg.Certificates, cfg.GetClientCertificate = []tls.Certificate{cert}, nil
 	return cfg
 }
 

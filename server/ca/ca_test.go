@@ -186,7 +186,7 @@ func TestHandshakes(t *testing.T) {
 	old := good.Clone()
 	old.MinVersion, old.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 	gwAsServer := c.ServerTLS()
-	gwAsServer.Certificates = good.Certificates
+	gwAsServer.Certificates, gwAsServer.GetConfigForClient = good.Certificates, nil
 
 	if err := handshake(t, c.ServerTLS(), denied); err != nil {
 		t.Errorf("before the denial: %v", err)

@@ -297,7 +297,7 @@ func (b *bench) device(id access.GatewayID) *device {
 		b.t.Fatal(err)
 	}
 	cfg := b.ca.ClientTLS("")
-	cfg.Certificates = []tls.Certificate{cert}
+	cfg.Certificates, cfg.GetClientCertificate = []tls.Certificate{cert}, nil
 	var r [8]byte
 	_, _ = rand.Read(r[:])
 	o := mqtt.NewClientOptions().AddBroker("tls://" + b.addr).SetClientID(string(id) + "-" + hex.EncodeToString(r[:])).

@@ -44,7 +44,7 @@ func newPair(t *testing.T, seed uint64) *pair {
 		t.Fatal(err)
 	}
 	client := c.ClientTLS("localhost")
-	client.Certificates = []tls.Certificate{cert}
+	client.Certificates, client.GetClientCertificate = []tls.Certificate{cert}, nil
 	l, err := tls.Listen("tcp", "127.0.0.1:0", c.ServerTLS())
 	if err != nil {
 		t.Fatal(err)
