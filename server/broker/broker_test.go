@@ -302,7 +302,7 @@ func TestDenyListIsCheckedAtAuthenticationToo(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(c *broker.Config) {
 		c.TLS = c.TLS.Clone()
-		c.TLS.VerifyConnection = nil
+		c.TLS.VerifyConnection, c.TLS.GetConfigForClient = nil, nil
 	})
 	cfg := b.tlsOf(t, "gw-1")
 	if _, err := b.ca.DenyGateway("gw-1", time.Now()); err != nil {

@@ -99,3 +99,38 @@ func TestDirectoryChanges(t *testing.T) {
 		}
 	}
 }
+
+// Text that a database might take for a command is text: it is stored, searched for and read back as it was typed, in names as in
+// reasons, and nothing else changes (threat model).
+func TestHostileTextIsText(t *testing.T) {
+	s := sitetest.New(t)
+	for _, name := range []string{"'); DROP TABLE person;--", `x" OR "1"="1`, "髙橋%_' UNION SELECT * FROM account --", "?1 :name @x $y", `\'; PRAGMA writable_schema=1;`} {
+		var before, after directory.Snapshot
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) (err error) {
+			if before, err = tx.Directory(); err != nil {
+				return err
+			}
+			_, err = directory.Update(tx, directory.Actor{Account: "acc-1", From: "local"}, name, sitetest.Now().UnixMilli(), func(d *directory.Snapshot) error {
+				d.People[0].Name, d.People[0].Section = name, name
+				return nil
+			})
+			return err
+		})
+		if err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		s.Read(func(r *store.ReadTx) (err error) {
+			after, err = r.Directory()
+			return err
+		})
+		if after.People[0].Name != name || after.People[0].Section != name {
+			t.Errorf("%q is read back as %q, %q", name, after.People[0].Name, after.People[0].Section)
+		}
+		if diff := directory.Diff(before, after); len(diff) != 1 {
+			t.Errorf("%q: %d rows changed, want one: %v", name, len(diff), diff)
+		}
+	}
+	if err := s.Store.QuickCheck(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -125,6 +126,11 @@ func TestEnrolDenyReplace(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	badge()
+	for name, same := range map[string]bool{"card_key": true, "pin_key": true, "gateway_key": false, "ask_key": false} {
+		if old, now := s.sharedKey("stolen", name), s.sharedKey("gw-1-identity", name); (old == now) != same {
+			t.Errorf("%s of the spare is the stolen one's: %v, want %v", name, old == now, same)
+		}
+	}
 	s.gateways["gw-1"].stop(t)
 	time.Sleep(1500 * time.Millisecond) // the server makes leaves of spooled events each second
 	s.server.stop(t)
@@ -135,6 +141,20 @@ func TestEnrolDenyReplace(t *testing.T) {
 		}
 	}
 	s.run("verify", "--openings", s.path("server/monban.db"))
+}
+
+// sharedKey is a key that an identity shares with the server.
+func (s *site) sharedKey(identity, name string) string {
+	s.t.Helper()
+	data, err := os.ReadFile(s.path(identity + "/symmetric.json"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var keys map[string]struct{ Key string }
+	if err := json.Unmarshal(data, &keys); err != nil || keys[name].Key == "" {
+		s.t.Fatalf("%s: no %s (%v)", identity, name, err)
+	}
+	return keys[name].Key
 }
 
 // Each wrong way to enrol gets one line that says what to do, and nothing is written.
