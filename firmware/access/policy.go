@@ -254,6 +254,15 @@ func (p *Policy) Person(n PersonNo) (Person, bool) {
 	return p.persons[n], true
 }
 
+// PersonNo gives the number of the person with an id.
+func (p *Policy) PersonNo(id string) (PersonNo, bool) {
+	if p == nil {
+		return 0, false
+	}
+	n, ok := p.personIndex[id]
+	return n, ok
+}
+
 // PersonCount is the number of persons; their numbers are 0 … PersonCount-1.
 func (p *Policy) PersonCount() int {
 	if p == nil {

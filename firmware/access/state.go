@@ -1,5 +1,10 @@
 package access
 
+import (
+	"maps"
+	"slices"
+)
+
 // State is the moving state Decide needs: where people are, who stands at a door, and how often a
 // card's PIN was wrong. One owner holds it (the server's authority, or one goroutine of a gateway) and
 // moves it only through Apply; it is not safe for concurrent use. The zero State knows nothing.
@@ -164,6 +169,9 @@ func (st *State) gone(door DoorID, person string) {
 
 // Inside is where a person is by the passages applied so far, "" = outside or never seen.
 func (st *State) Inside(person string) ZoneID { return st.places[person].inside }
+
+// People lists the persons whose place is a zone, not those in zones inside it, sorted by id.
+func (st *State) People(zone ZoneID) []string { return slices.Sorted(maps.Keys(st.inside[zone])) }
 
 // Count is the number of persons inside a zone, not in zones inside it, by the passages applied so far.
 func (st *State) Count(zone ZoneID) uint32 { return st.counts[zone] }

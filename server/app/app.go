@@ -50,6 +50,7 @@ type App struct {
 	broker    *broker.Broker // nil with an external one
 	downlink  *downlink.Downlink
 	ingest    *ingest.Pipeline
+	authority *authority.Authority
 	health    *health
 	pages     *web.Handler
 	orders    *commands
@@ -102,6 +103,9 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	a.health = newHealth(since)
 	a.ingest = ingest.New(a.pub, cfg.Location())
+	if err := a.openPlaces(ctx); err != nil {
+		return err
+	}
 	address := cfg.MQTT.BrokerURL
 	if address == "" {
 		if a.broker, err = a.newBroker(cfg); err != nil {
@@ -185,7 +189,7 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 	return downlink.New(downlink.Config{
 		Site: cfg.Site, Broker: address, TLS: a.site.CA.ClientTLS(""), Name: ca.ServerName,
 		Signer: sign, Command: order, Keys: string(a.site.keysNote),
-		Authority: &answers{store: a.site.Store, authority: authority.New(a.pub)},
+		Authority: &answers{store: a.site.Store, authority: a.authority},
 		Ingest:    &batches{a.site.Store, a.ingest, a.health},
 		Health:    listening{a}, Policies: policies{a.pub, a.site.Store}, Gateways: a.verifiers,
 		AskTimeout: cfg.Ask.Timeout.Std(), AskWorkers: cfg.Ask.Workers, MaxGateways: cfg.MQTT.MaxGateways, Log: a.log,
@@ -279,6 +283,7 @@ func (a *App) Run(ctx context.Context) error {
 	run("identities", func() error { a.followIdentities(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
 	run("sweep", func() error { a.sweep(ctx); return nil })
+	run("people inside", func() error { a.watchPlaces(ctx); return nil })
 	run("database", func() error {
 		select {
 		case <-ctx.Done():

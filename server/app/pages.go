@@ -320,7 +320,11 @@ func (p *pages) finding(r store.Reader, f attempt.Finding, n names, show bool) w
 func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []web.Finding, total int, err error) {
 	n := p.names(ctx)
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
-		rows, all, err := r.Findings(q.All, q.Skip, q.Limit)
+		find := r.Findings
+		if q.Duress {
+			find = r.FindingsWithDuress
+		}
+		rows, all, err := find(q.All, q.Skip, q.Limit)
 		if err != nil {
 			return err
 		}

@@ -184,7 +184,7 @@ func (r *Row) decide(out access.Outcome, body *wire.Record) {
 	if r.Decision != NoIndex && body.By != access.ByServer && r.Outcome != out.String() {
 		r.Flags |= FlagOverruled
 	}
-	if r.Decision != NoIndex && body.By == access.ByServer {
+	if r.Decision != NoIndex && body.By == access.ByServer && !(waiting(r.Outcome) && out == access.Granted) {
 		return // the decision leaf has said it already, with more
 	}
 	r.Outcome, r.Reason, r.Failed = out.String(), body.Reason.String(), body.Failed.String()

@@ -10,7 +10,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"sync"
 
 	"monban/firmware/access"
 	"monban/firmware/card"
@@ -41,15 +40,16 @@ type Policies interface{ Site() *policypub.Current }
 // Authority decides for the server. Its methods may be called from several goroutines.
 type Authority struct {
 	policies Policies
-
-	mu   sync.Mutex
-	pins map[access.Key]uint8 // mu; wrong PINs in a row that this process has seen, by card_ref
+	places   *Places
 }
 
 // New makes an authority. policies is asked anew for every answer.
 func New(policies Policies) *Authority {
-	return &Authority{policies: policies, pins: map[access.Key]uint8{}}
+	return &Authority{policies: policies, places: newPlaces(policies)}
 }
+
+// Places is who is where, by which this authority decides.
+func (a *Authority) Places() *Places { return a.places }
 
 // ErrForeignAttempt says that a gateway asks about an attempt that another gateway has begun. There is
 // no answer, so the door stays locked.
@@ -60,7 +60,7 @@ var ErrForeignAttempt = errors.New("the attempt belongs to another gateway")
 // runs out and its own decision counts (D8). Answer may be run again from the start (group commit).
 func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, error) {
 	q := question{ask: ask, policy: a.policies.Site(), nowMS: nowMS}
-	q.prepare(a.failedPINs)
+	q.prepare(a.places)
 	var policy *access.Policy // nil denies no_policy
 	if q.policy != nil {
 		policy = q.policy.Policy
@@ -90,7 +90,13 @@ func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, erro
 		}
 	}
 	if e, ok := access.PINEvent(q.request, d); ok {
-		tx.AfterCommit(func() { a.count(e) })
+		tx.AfterCommit(func() { a.places.count(e) })
+	}
+	a.places.decided(policy, ask.Attempt, q.request, d)
+	if review.IsDuress(q.request, d.Outcome) {
+		if err := a.duress(tx, &q, idx); err != nil {
+			return wire.Answer{}, err
+		}
 	}
 	return wire.Answer{
 		Gateway: ask.Gateway, ID: ask.ID, Attempt: ask.Attempt, Outcome: d.Outcome, Reason: d.Primary, Failed: d.Failed,
@@ -167,7 +173,7 @@ type question struct {
 }
 
 // prepare fills in request and view. What cannot be read or is not known stays zero, which denies.
-func (q *question) prepare(failedPINs func(access.Key) uint8) {
+func (q *question) prepare(places *Places) {
 	q.request = access.Request{
 		Door: q.ask.Door, Side: q.ask.Side, WallMS: q.nowMS, Clock: access.ClockServer, Link: access.LinkServer,
 	}
@@ -193,7 +199,8 @@ func (q *question) prepare(failedPINs func(access.Key) uint8) {
 	q.request.Key, q.request.HasCard = access.Key(ref), true
 	q.holder, _ = q.policy.Holder(ref) // an unknown card has the zero holder: nobody
 	q.request.PIN = q.pinState(keys)
-	q.view.PIN = access.PINView{Known: true, Failed: max(q.ask.PINFailed, failedPINs(q.request.Key))}
+	q.view = places.view(q.policy.Policy, q.request)
+	q.view.PIN = access.PINView{Known: true, Failed: places.failedPINs(q.request.Key, q.ask.PINFailed)}
 }
 
 // pinState compares the proof with those of the card's PIN and duress PIN. Both are always computed
@@ -255,28 +262,16 @@ func (a *Authority) find(tx Tx, kind review.Kind, q *question, idx int64) error 
 	return nil
 }
 
-func (a *Authority) failedPINs(k access.Key) uint8 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.pins[k]
-}
-
-// count moves the count of wrong PINs after the decision has committed. Together with the gateway's
-// own count (the larger one counts) it locks a card out that is tried at several gateways in turn.
-func (a *Authority) count(e access.Event) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch e.Kind {
-	case access.EventPINFailed:
-		if n := a.pins[e.Key]; n < 255 {
-			a.pins[e.Key] = n + 1
-		}
-	case access.EventPINOK, access.EventPINReset:
-		delete(a.pins, e.Key)
+// duress writes the silent alert of a PIN given under duress (AD-13): a finding that names the door and the
+// decision, for the security officer alone. It names no attempt, so the attempt's line shows nothing of it,
+// and the answer, the door and the pages of all others are those of any right PIN (D10).
+func (a *Authority) duress(tx Tx, q *question, idx int64) error {
+	_, err := tx.AppendFinding(attempt.Finding{
+		Kind: string(review.Duress), Severity: review.Duress.Entry().Severity.String(), Gateway: string(q.ask.Gateway), Door: string(q.ask.Door),
+		Cause: idx, AtMS: q.nowMS,
+	}, nil)
+	if err != nil {
+		return fmt.Errorf("log finding %s: %w", review.Duress, err)
 	}
-}
-
-// ResetPIN lifts the lockout of a card at the server; an officer's action, logged by the caller.
-func (a *Authority) ResetPIN(ref card.Ref) {
-	a.count(access.Event{Kind: access.EventPINReset, Key: access.Key(ref)})
+	return nil
 }

@@ -173,11 +173,10 @@ func TestDuressShowsNowhere(t *testing.T) {
 		Answer  wire.Answer
 		Leaf    entrylog.Decision
 		Bytes   [2]int // answer, opening
-		Leaves  int64
+		Line    attempt.Flags
 		Finding int
 	}
 	look := func(digits string) (trace, access.PINState) {
-		before := h.Store.Size()
 		a := h.withPIN(h.ask(4568), 4568, digits)
 		ans := h.answer(a)
 		d, o := h.opening(ans)
@@ -189,10 +188,14 @@ func TestDuressShowsNowhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr := trace{Answer: ans, Leaf: d, Bytes: [2]int{len(wire.AppendAnswer(nil, &ans)), len(b)}, Leaves: h.Store.Size() - before}
+		tr := trace{Answer: ans, Leaf: d, Bytes: [2]int{len(wire.AppendAnswer(nil, &ans)), len(b)}}
 		h.Read(func(r *store.ReadTx) error {
 			list, _, err := r.Findings(true, 0, 100)
-			tr.Finding = len(list)
+			if tr.Finding = len(list); err != nil {
+				return err
+			}
+			row, err := r.AttemptRow(a.Attempt)
+			tr.Line = row.Flags
 			return err
 		})
 		tr.Answer.ID, tr.Answer.Attempt, tr.Answer.Leaf = wire.AskID{}, [16]byte{}, 0
@@ -207,6 +210,17 @@ func TestDuressShowsNowhere(t *testing.T) {
 	if diff := cmp.Diff(right, duress); diff != "" || right.Answer.Outcome != access.Granted {
 		t.Errorf("%v\n%s", right.Answer.Outcome, diff)
 	}
+	// AD-13: the one exception is the alert for the security officer. It names the door, and no attempt.
+	h.Read(func(r *store.ReadTx) error {
+		list, total, err := r.FindingsWithDuress(false, 0, 10)
+		if err != nil {
+			return err
+		}
+		if total != 1 || len(list) != 1 || list[0].Kind != "duress" || list[0].Severity != "high" || list[0].Door != "server-room-1" || list[0].Attempt != [16]byte{} {
+			t.Errorf("alerts: %+v", list)
+		}
+		return nil
+	})
 }
 
 // AD-13: the fifth wrong PIN locks the card out, whoever counts: five tries at the server's doors,
@@ -221,7 +235,7 @@ func TestPINLockout(t *testing.T) {
 	if ans := h.answer(h.withPIN(h.ask(4569), 4569, "8024")); ans.Reason != access.ReasonPINLocked {
 		t.Errorf("after five: %v", ans.Reason)
 	}
-	h.ResetPIN(h.Ref(4569))
+	h.Places().Apply(store.ZoneAct{Kind: store.ActPINReset, Subject: h.card(4569)})
 	if ans := h.answer(h.withPIN(h.ask(4569), 4569, "8024")); ans.Outcome != access.Granted {
 		t.Errorf("after the reset: %v", ans.Reason)
 	}

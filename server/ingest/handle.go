@@ -60,7 +60,18 @@ type Pipeline struct {
 	holes map[chain]hole   // mu; where batches begin too late
 	forks map[chain]bool   // mu; what ForkedAt said, true for good
 	old   *access.Policy   // mu; rules of an earlier version, the last that were asked for
+
+	follower Follower // nil = nobody
 }
+
+// Follower is told every record that has committed, in order: who moves whom follows from them (D7). It
+// must not block. person is whose card the record's private part names, "" when it names none.
+type Follower interface {
+	Follow(f review.Fact, person string, seq uint64)
+}
+
+// Follow sets who is told of records. Call it before the first Handle.
+func (p *Pipeline) Follow(f Follower) { p.follower = f }
 
 type chain struct {
 	gateway access.GatewayID

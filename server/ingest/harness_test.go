@@ -27,6 +27,7 @@ var nowMS = sitetest.Now().UnixMilli()
 
 // box is a gateway's outbox: records and chain hashes; hashes[i] is that after record i.
 type box struct {
+	view    access.View // what the gateway knew
 	site    *sitetest.Site
 	gw      access.GatewayID
 	epoch   wire.Epoch
@@ -37,7 +38,7 @@ type box struct {
 
 func newBox(s *sitetest.Site, gw access.GatewayID, epoch uint16) *box {
 	id := [16]byte{byte(epoch), byte(epoch >> 8)}
-	return &box{site: s, gw: gw, epoch: id, hashes: []wire.Hash{{}}, stamp: wire.Stamp{
+	return &box{view: access.View{PIN: access.PINView{Known: true}}, site: s, gw: gw, epoch: id, hashes: []wire.Hash{{}}, stamp: wire.Stamp{
 		Boot: id, BoottimeNS: 1_000_000_000, WallMS: nowMS - 100, Quality: access.ClockServer,
 	}}
 }
@@ -70,8 +71,8 @@ func (b *box) alone(d access.DoorID, number uint64, a byte, rules uint64, failed
 		Assurance: card.UIDOnly, PIN: access.PINOK, WallMS: b.stamp.WallMS, Clock: access.ClockNTP, Link: access.LinkOffline,
 	}
 	edit(&request)
-	inputs := access.AppendInputs(nil, access.View{PIN: access.PINView{Known: true}}, request)
-	sealed := wire.SealPrivate(keys.Ask, sitetest.Nonce(), wire.Private{Card: b.site.Sealed(b.gw, number), PIN: access.PINOK, Inputs: inputs})
+	inputs := access.AppendInputs(nil, b.view, request)
+	sealed := wire.SealPrivate(keys.Ask, sitetest.Nonce(), wire.Private{Card: b.site.Sealed(b.gw, number), PIN: request.PIN, Inputs: inputs})
 	var salt [32]byte
 	_, _ = rand.Read(salt[:]) // crypto/rand never fails
 	r := wire.Record{

@@ -32,6 +32,7 @@ func (b *batch) add(r *parsed) error {
 		if fact.Then, fact.KnowsThen, err = b.judgeThen(r, &secret); err != nil {
 			return err
 		}
+		fact.Judged, fact.Then = joined(r.body.Failed, fact.Judged), joined(r.body.Failed, fact.Then)
 		in.Leaf.Judged = fact.Judged.Primary.String()
 		in.Leaf.Mismatch = fact.Judged.Outcome != access.Granted || fact.KnowsThen && fact.Then.Outcome != access.Granted
 	}
@@ -45,6 +46,16 @@ func (b *batch) add(r *parsed) error {
 	fact.Leaf = idx
 	if err := b.judgeFact(fact); err != nil {
 		return err
+	}
+	if err := b.duress(r, &secret, fact); err != nil {
+		return err
+	}
+	if b.p.follower != nil && fact.Attempt != (door.Attempt{}) {
+		seq, person := r.body.Seq, ""
+		if secret.opening != nil {
+			person = secret.opening.Person
+		}
+		b.tx.AfterCommit(func() { b.p.follower.Follow(fact, person, seq) })
 	}
 	return b.oddities(r, &secret, idx)
 }
@@ -127,6 +138,29 @@ func (b *batch) judgeThen(r *parsed, s *secret) (d access.Decision, known bool, 
 	}
 	request.Door, request.Key = b.ownDoor(request.Door), s.key
 	return access.Decide(rules, view, request), true, nil
+}
+
+// joined takes a wait for a second person or an escort for a grant where the record says that they came:
+// a granted record that still names what was waited for (AD-8, VE-2). Everything else about the one who
+// waited was in order, or the decision would not be a wait.
+func joined(failed access.ReasonSet, d access.Decision) access.Decision {
+	switch {
+	case d.Outcome == access.NeedSecond && failed.Has(access.ReasonSecondPerson),
+		d.Outcome == access.NeedEscort && failed.Has(access.ReasonEscortMissing):
+		d.Outcome, d.Primary = access.Granted, access.ReasonGranted
+	}
+	return d
+}
+
+// duress is the silent alert of a PIN that was given under duress where the gateway decided alone; the
+// server's own decisions have theirs (AD-13). It names no attempt: the line shows nothing of it (D10).
+func (b *batch) duress(r *parsed, s *secret, f review.Fact) error {
+	if f.By != access.ByGateway || s.private.PIN != access.PINDuress || f.Event != door.EventGranted {
+		return nil
+	}
+	found := review.New(review.Duress, f.Leaf)
+	found.AtMS, found.Gateway, found.Door = f.AtMS, f.Gateway, r.body.Door
+	return appendFinding(b.tx, found)
 }
 
 // rulesOf gives the site's rules of a version, nil when they are not kept. The last version asked for

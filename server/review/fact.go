@@ -41,7 +41,7 @@ func Rules() []Rule {
 	return []Rule{
 		forcedOpen, heldOpen, insideOpen, exitUnattributed, exitInvalidCard, unknownCardRepeated,
 		pinLocked, tamper, lineFault, readerLost, strikeFailed, fireRelease, clockStep, decisionMismatch,
-		recoveryUsed, uncleanBoot, mainsLost, batteryLow,
+		recoveryUsed, uncleanBoot, mainsLost, batteryLow, antiPassback, emergencyEntry, trainingExpired, zoneUnknown,
 	}
 }
 

@@ -35,6 +35,13 @@ const (
 	UncleanBoot           Kind = "unclean_boot"
 	MainsLost             Kind = "mains_lost"
 	BatteryLow            Kind = "battery_low"
+	Duress                Kind = "duress"           // a PIN given under duress; the security officer's alone (AD-13)
+	AntiPassback          Kind = "anti_passback"    // entered while inside by the log (AD-9)
+	EmergencyEntry        Kind = "emergency_entry"  // by an emergency grant; a report is due (AD-14)
+	TrainingExpired       Kind = "training_expired" // let in with training out of date (AD-15)
+	EscortLeft            Kind = "escort_left"      // outsiders without an escort beyond the grace (VE-10)
+	LeftAlone             Kind = "left_alone"       // fewer inside than the zone asks for (AD-10)
+	ZoneUnknown           Kind = "zone_unknown"     // let in without knowing who is inside (D7)
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -91,6 +98,13 @@ var catalogue = [...]Entry{
 	{UncleanBoot, Low, DeviceFault, 3, "finding.unclean_boot"},
 	{MainsLost, Medium, DeviceFault, 1, "finding.mains_lost"},
 	{BatteryLow, Medium, DeviceFault, 1, "finding.battery_low"},
+	{Duress, High, Spoofing, 1, "finding.duress"},
+	{AntiPassback, Low, Habit, 3, "finding.anti_passback"},
+	{EmergencyEntry, High, Elevation, 1, "finding.emergency_entry"},
+	{TrainingExpired, Low, Habit, 3, "finding.training_expired"},
+	{EscortLeft, Medium, Habit, 1, "finding.escort_left"},
+	{LeftAlone, Medium, Habit, 1, "finding.left_alone"},
+	{ZoneUnknown, Low, Repudiation, 3, "finding.zone_unknown"},
 }
 
 // Catalogue lists every kind.

@@ -101,6 +101,8 @@ func parseFact(t *testing.T, line string) Fact {
 			if f.Judged.Primary == access.ReasonGranted {
 				f.Judged.Outcome = access.Granted
 			}
+		case "missing":
+			f.Judged.Missing, err = access.ParseKnowledgeSet(value)
 		case "then":
 			f.KnowsThen = true
 			err = f.Then.Primary.UnmarshalText([]byte(value))

@@ -35,8 +35,11 @@ type findingLine struct {
 	Leaf     string
 }
 
+// duressRoles are shown that a PIN was given under duress: nobody else, and nothing at the door (AD-13).
+var duressRoles = roleSet(RoleCSIRT)
+
 func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
-	q := FindingQuery{All: rq.URL.Query().Get("show") == "all", Names: rq.names, Limit: findingLimit}
+	q := FindingQuery{All: rq.URL.Query().Get("show") == "all", Names: rq.names, Limit: findingLimit, Duress: rq.roles&duressRoles != 0}
 	if rq.names {
 		if err := h.src.Audit.RecordAction(rq.Context(), rq.action(ActionViewFindings, "")); err != nil {
 			return fmt.Errorf("record view: %w", err)

@@ -400,10 +400,11 @@ type Finding struct {
 
 // FindingQuery selects findings.
 type FindingQuery struct {
-	All   bool // closed ones too
-	Names bool
-	Skip  int
-	Limit int
+	All    bool // closed ones too
+	Names  bool
+	Duress bool // with the silent alerts, which only the security officer is shown (AD-13)
+	Skip   int
+	Limit  int
 }
 
 // Findings reads findings, open and severe ones first, then newest first.

@@ -57,6 +57,7 @@ func (s *server) boot() {
 	s.machines, s.manifests = map[access.GatewayID]*link.Server{}, map[access.GatewayID][]byte{}
 	s.heard = maps.Clone(s.saved) // what a gateway did while nobody listened, nobody knows
 	s.authority, s.pipeline = authority.New(s), ingest.New(s, w.opt.Zone)
+	s.pipeline.Follow(s.authority.Places())
 	for i := range s.dir.Gateways {
 		id := s.dir.Gateways[i].ID
 		s.machines[id] = link.NewServer(link.ServerConfig{Site: w.opt.Site, Gateway: id, Signer: w.roleKey(wire.RoleLink), Command: w.roleKey(wire.RoleCommand), Key: w.gatewayKey(id)})
@@ -65,7 +66,25 @@ func (s *server) boot() {
 		w.err = err
 		return
 	}
+	if err := s.authority.Places().Load(s.store, s.wallMS(), w.opt.Zone); err != nil {
+		w.err = err
+		return
+	}
 	s.housekeeping(s.life)
+	s.watchPlaces(s.life)
+}
+
+// watchPlaces logs what the watch over the people inside finds, as the server does each second.
+func (s *server) watchPlaces(life int) {
+	s.w.after(time.Second, func() {
+		if s.life != life || !s.up {
+			return
+		}
+		for _, n := range s.authority.Places().Due(s.wallMS()) {
+			_ = s.write(func(m *model) error { return s.pipeline.Notice(m, n, s.wallMS()) }) // what a disk fault swallows, a story does not wait for
+		}
+		s.watchPlaces(life)
+	})
 }
 
 // stop ends the process without warning; what has committed stays.

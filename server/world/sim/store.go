@@ -35,6 +35,7 @@ type model struct {
 	parts    map[[2]string]policyHead // the versions before
 	settings map[string]string
 	coverage []attempt.Coverage
+	acts     []store.ZoneAct // as an officer declared them; a story does
 
 	open   bool
 	undo   []func()
@@ -503,3 +504,25 @@ func (m *model) appendCoverage(c attempt.Coverage, from, to time.Duration, atMS 
 	m.events = append(m.events, invariant.Event{Kind: invariant.Coverage, Gateway: gatewayID(c.Gateway), From: from, Until: to})
 	return nil
 }
+
+// Passages implements authority.Past.
+func (m *model) Passages(int64, int64, *time.Location) (out []attempt.Row, err error) {
+	for _, r := range m.order {
+		if r.Passage == string(door.EventEntry) || r.Passage == string(door.EventExit) || r.Passage == "" {
+			out = append(out, *r)
+		}
+	}
+	return out, nil
+}
+
+// Opening implements authority.Past.
+func (m *model) Opening(idx int64) (entrylog.Opening, error) {
+	o, ok := m.openings[idx]
+	if !ok {
+		return o, store.ErrNotFound
+	}
+	return o, nil
+}
+
+// ZoneActs implements authority.Past.
+func (m *model) ZoneActs(int64) ([]store.ZoneAct, error) { return m.acts, nil }

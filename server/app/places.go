@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"monban/firmware/access"
+	"monban/server/authority"
+	"monban/server/directory"
+	"monban/server/ingest"
+	"monban/server/policypub"
+	"monban/server/store"
+)
+
+// watchEvery is how often the watch over the people inside looks at the clock: well below any grace.
+const watchEvery = time.Second
+
+// openPlaces makes the authority with the places of everybody as the log has them.
+func (a *App) openPlaces(ctx context.Context) error {
+	a.authority = authority.New(a.pub)
+	places := a.authority.Places()
+	a.ingest.Follow(places)
+	return a.site.Store.Read(ctx, func(r *store.ReadTx) error {
+		return places.Load(r, time.Now().UnixMilli(), a.site.Store.Zone())
+	})
+}
+
+// watchPlaces logs what the watch finds: an escort who left, somebody left alone. What could not be
+// written is tried again.
+func (a *App) watchPlaces(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	var due []access.Notice
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if due = append(due, a.authority.Places().Due(time.Now().UnixMilli())...); len(due) == 0 {
+			continue
+		}
+		err := a.site.Store.Write(ctx, func(tx *store.Tx) error { return logNotices(tx, a.ingest, due) })
+		if err != nil {
+			a.log.LogAttrs(ctx, slog.LevelError, "finding of the people inside is not written, tried again", slog.Any("err", err))
+			continue
+		}
+		due = nil
+	}
+}
+
+func logNotices(tx *store.Tx, p *ingest.Pipeline, due []access.Notice) error {
+	for _, n := range due {
+		if err := p.Notice(tx, n, time.Now().UnixMilli()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ZoneDesk is where an officer mends what the log says of who is where: each act is an action leaf with a
+// reason (AD-9, AD-10, AD-13). Leaving never needs any of it.
+type ZoneDesk struct {
+	Store  *store.Store
+	Places *authority.Places
+	Site   func() *policypub.Current
+	Now    func() time.Time
+}
+
+// Officer is who acts, by account and origin, and why.
+type Officer struct {
+	Account string
+	From    string // class of the origin: "lan", "local", "cli"
+	Address string
+	Reason  string // required
+}
+
+// Forgive declares that a person is outside: the exit that was not recorded is known otherwise (AD-9).
+func (d *ZoneDesk) Forgive(ctx context.Context, o Officer, person directory.PersonID) error {
+	site := d.Site()
+	if site == nil {
+		return policypub.ErrNoGateway
+	}
+	if _, known := site.Policy.PersonNo(string(person)); !known {
+		return fmt.Errorf("forgive: person: %w", directory.ErrNoSuch)
+	}
+	return d.act(ctx, o, store.ZoneAct{Kind: store.ActForgiven, Subject: string(person)})
+}
+
+// ResetZone declares a zone empty (AD-10). Whoever passes a door afterwards counts again.
+func (d *ZoneDesk) ResetZone(ctx context.Context, o Officer, zone access.ZoneID) error {
+	site := d.Site()
+	if site == nil {
+		return policypub.ErrNoGateway
+	}
+	if _, known := site.Policy.Zone(zone); !known {
+		return fmt.Errorf("reset zone %s: %w", zone, directory.ErrNoSuch)
+	}
+	return d.act(ctx, o, store.ZoneAct{Kind: store.ActZoneReset, Subject: string(zone)})
+}
+
+// ResetPIN lifts the lockout of a card after too many wrong PINs (AD-13). The gateways count on by
+// themselves until the card has been used with its right PIN while linked.
+func (d *ZoneDesk) ResetPIN(ctx context.Context, o Officer, card directory.CardID) error {
+	site := d.Site()
+	if site == nil {
+		return policypub.ErrNoGateway
+	}
+	for i := range site.Directory().Credentials {
+		if site.Directory().Credentials[i].ID == card {
+			return d.act(ctx, o, store.ZoneAct{Kind: store.ActPINReset, Subject: string(card)})
+		}
+	}
+	return fmt.Errorf("reset PIN: card: %w", directory.ErrNoSuch)
+}
+
+func (d *ZoneDesk) act(ctx context.Context, o Officer, a store.ZoneAct) error {
+	if strings.TrimSpace(o.Reason) == "" {
+		return directory.ErrNoReason
+	}
+	a.AtMS = d.Now().UnixMilli()
+	err := d.Store.Write(ctx, func(tx *store.Tx) error {
+		done, err := tx.AppendZoneAct(a, o.Account, o.From, o.Address, o.Reason)
+		if err != nil {
+			return err
+		}
+		tx.AfterCommit(func() { d.Places.Apply(done) })
+		return nil
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s is not recorded, nothing has changed", a.Kind), err)
+	}
+	return nil
+}

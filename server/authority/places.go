@@ -1,0 +1,308 @@
+package authority
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/server/attempt"
+	"monban/server/entrylog"
+	"monban/server/review"
+	"monban/server/store"
+)
+
+// Places is the site's moving state (D7): who is in which zone and who stands at which door. It is a
+// fold over the passages that gateways recorded, by the time they happened and not by the time they
+// came: a late record never moves somebody who has moved since. What it holds follows from the log;
+// Load makes it again at start. Its methods may be called from several goroutines.
+type Places struct {
+	policies Policies
+
+	mu      sync.Mutex
+	st      *access.State           // mu
+	last    map[string]order        // mu; per person, what their place follows from
+	holders map[[16]byte]holder     // mu; whose the attempts of the last while are
+	recent  [][16]byte              // mu; keys of holders, oldest first
+	watch   access.Watch            // mu
+	lifted  map[access.Key]bool     // mu; cards whose lockout was lifted and whose gateway may still count
+	emptied map[access.ZoneID]order // mu; when a zone was last declared empty
+	loading bool                    // mu
+}
+
+// order is the place of an event in the fold: occurred, then gateway and number, as they are written.
+type order struct {
+	ms  int64
+	gw  access.GatewayID
+	seq uint64
+}
+
+func (o order) before(x order) bool {
+	return cmp.Or(cmp.Compare(o.ms, x.ms), cmp.Compare(o.gw, x.gw), cmp.Compare(o.seq, x.seq)) < 0
+}
+
+// holder is whose an attempt is.
+type holder struct {
+	person  string
+	pending bool // the attempt put the person at the door
+}
+
+// maxHolders bounds the attempts remembered for their passages; a passage follows within a minute.
+const maxHolders = 8192
+
+func newPlaces(policies Policies) *Places {
+	return &Places{
+		policies: policies, st: access.NewState(access.KnowAll), last: map[string]order{}, holders: map[[16]byte]holder{},
+		lifted: map[access.Key]bool{}, emptied: map[access.ZoneID]order{},
+	}
+}
+
+// failedPINs is the count of a card's wrong PINs in a row: the larger of the server's own and the
+// gateway's. After an officer lifted the lockout the gateway's is an old one, until a right PIN has
+// started it again.
+func (p *Places) failedPINs(k access.Key, gateway uint8) uint8 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lifted[k] {
+		return p.st.PINFailed(k)
+	}
+	return max(p.st.PINFailed(k), gateway)
+}
+
+// count takes the movement a committed decision makes in a card's count.
+func (p *Places) count(e access.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	access.Apply(p.st, e)
+	if e.Kind == access.EventPINOK {
+		delete(p.lifted, e.Key)
+	}
+}
+
+// view is what the server knows around a request.
+func (p *Places) view(policy *access.Policy, r access.Request) access.View {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.st.View(policy, r)
+}
+
+// decided remembers whose an attempt is and that they stand at the door. It counts from the decision on
+// and not from its commit: two who badge within one commit must see each other. A decision that is
+// rolled back leaves somebody at a door for some seconds, where the gateway will ask about them again.
+func (p *Places) decided(policy *access.Policy, a [16]byte, r access.Request, d access.Decision) {
+	if !d.KnownPerson {
+		return
+	}
+	person, known := policy.Person(d.Person)
+	if !known {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, pending := access.PendingEvent(policy, r, d)
+	if pending {
+		access.Apply(p.st, e)
+	}
+	p.remember(a, holder{person.ID, pending})
+}
+
+// remember keeps whose an attempt is. mu is held.
+func (p *Places) remember(a [16]byte, h holder) {
+	old, known := p.holders[a]
+	if !known {
+		if len(p.recent) >= maxHolders {
+			delete(p.holders, p.recent[0])
+			p.recent = p.recent[1:]
+		}
+		p.recent = append(p.recent, a)
+	}
+	h.pending = h.pending || old.pending
+	p.holders[a] = h
+}
+
+// Follow takes one record that has just been committed. person is whose card its private part names, ""
+// when it names none; seq is its number at the gateway.
+func (p *Places) Follow(f review.Fact, person string, seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.follow(f, person, seq)
+}
+
+func (p *Places) follow(f review.Fact, person string, seq uint64) {
+	h := p.holders[f.Attempt]
+	if person != "" && h.person != person {
+		p.remember(f.Attempt, holder{person: person})
+		h = p.holders[f.Attempt]
+	}
+	if h.person == "" {
+		return // a key, a handle, a command: nobody is known to have moved
+	}
+	switch f.Event {
+	case door.EventEntry, door.EventExit:
+		p.passed(h.person, f, seq)
+	case door.EventNoEntry, door.EventLapsed, door.EventDenied, door.EventLateIgnored:
+		if h.pending { // the attempt that put them there; another of theirs says nothing
+			access.Apply(p.st, access.Event{Kind: access.EventGone, Door: f.Door, Person: h.person})
+		}
+	}
+}
+
+// passed moves a person, unless they have moved since. mu is held.
+func (p *Places) passed(person string, f review.Fact, seq uint64) {
+	at := order{f.AtMS, f.Gateway, seq}
+	if old, moved := p.last[person]; moved && at.before(old) {
+		return
+	}
+	site := p.policies.Site()
+	if site == nil {
+		return
+	}
+	d, known := site.Policy.Door(f.Door)
+	if !known {
+		return
+	}
+	e := access.Event{Kind: access.EventPassage, Person: person, Zone: d.EnterZone, WallMS: f.AtMS}
+	if f.Event == door.EventExit {
+		e.Zone = d.ExitZone
+	}
+	if reset, ok := p.emptied[e.Zone]; ok && at.before(reset) {
+		return // a record of before the zone was declared empty
+	}
+	if n, ok := site.Policy.PersonNo(person); ok {
+		who, _ := site.Policy.Person(n)
+		e.Party = who.Party
+	}
+	p.last[person] = at
+	access.Apply(p.st, e)
+	p.step(f.AtMS)
+}
+
+// Due gives what the watch over escorts and lonely people has found by nowMS (VE-10, AD-10), each once.
+func (p *Places) Due(nowMS int64) []access.Notice {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.step(nowMS)
+	return p.watch.Take()
+}
+
+// Inside lists the ids of the people inside a zone, not in zones inside it, sorted.
+func (p *Places) Inside(zone access.ZoneID) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.st.People(zone)
+}
+
+// PlaceOf is where a person is, "" = outside or never seen, and since when by UTC ms.
+func (p *Places) PlaceOf(person string) (access.ZoneID, int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.st.Inside(person), p.last[person].ms
+}
+
+// Apply takes an officer's act that has committed: forgiven, zone reset, PIN lockout lifted.
+func (p *Places) Apply(a store.ZoneAct) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.apply(a)
+}
+
+func (p *Places) apply(a store.ZoneAct) {
+	at := order{ms: a.AtMS}
+	switch a.Kind {
+	case store.ActForgiven:
+		if old := p.last[a.Subject]; !at.before(old) {
+			p.last[a.Subject] = at
+			access.Apply(p.st, access.Event{Kind: access.EventForgiven, Person: a.Subject})
+		}
+	case store.ActZoneReset:
+		zone := access.ZoneID(a.Subject)
+		p.emptied[zone] = at
+		for _, person := range p.st.People(zone) {
+			if !at.before(p.last[person]) {
+				p.last[person] = at
+				access.Apply(p.st, access.Event{Kind: access.EventForgiven, Person: person})
+			}
+		}
+	case store.ActPINReset:
+		if site := p.policies.Site(); site != nil {
+			dir := site.Directory()
+			for i := range dir.Credentials {
+				if c := &dir.Credentials[i]; string(c.ID) == a.Subject {
+					p.lifted[access.Key(c.Ref)] = true
+					access.Apply(p.st, access.Event{Kind: access.EventPINReset, Key: access.Key(c.Ref)})
+				}
+			}
+		}
+	}
+	p.step(a.AtMS)
+}
+
+// Past is what Load reads; the store's reader.
+type Past interface {
+	// Passages gives at least the newest line of each person who passed a door since fromMS, and the lines
+	// shortly before nowMS that nothing has come of yet.
+	Passages(fromMS, nowMS int64, zone *time.Location) ([]attempt.Row, error)
+	Opening(idx int64) (entrylog.Opening, error)
+	// ZoneActs gives the officers' acts since fromMS, in their order.
+	ZoneActs(fromMS int64) ([]store.ZoneAct, error)
+}
+
+// reach is how far back Load looks: whoever has been inside for longer is a matter for the day review.
+const reach = 31 * 86_400_000
+
+// Load makes the places again from the log at start. nowMS is the server's clock, UTC ms.
+func (p *Places) Load(past Past, nowMS int64, zone *time.Location) error {
+	rows, err := past.Passages(nowMS-reach, nowMS, zone)
+	if err != nil {
+		return fmt.Errorf("who is inside: %w", err)
+	}
+	acts, err := past.ZoneActs(nowMS - reach)
+	if err != nil {
+		return fmt.Errorf("who is inside: %w", err)
+	}
+	slices.SortStableFunc(rows, func(a, b attempt.Row) int {
+		return cmp.Or(cmp.Compare(a.PassedMS, b.PassedMS), cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.Last, b.Last))
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loading = true
+	for i := range rows {
+		r := &rows[i]
+		if r.Opening == attempt.NoIndex {
+			continue
+		}
+		o, err := past.Opening(r.Opening)
+		if errors.Is(err, store.ErrNotFound) || err == nil && o.Person == "" {
+			continue // erased, or nobody
+		}
+		if err != nil {
+			return fmt.Errorf("who is inside: line %d: %w", r.First, err)
+		}
+		for len(acts) > 0 && acts[0].AtMS <= r.PassedMS {
+			p.apply(acts[0])
+			acts = acts[1:]
+		}
+		p.follow(review.Fact{
+			AtMS: r.PassedMS, Gateway: access.GatewayID(r.Gateway), Door: access.DoorID(r.Door), Event: door.Event(r.Passage), Attempt: r.ID,
+		}, o.Person, 0)
+	}
+	for _, a := range acts {
+		p.apply(a)
+	}
+	// Of each person only the newest passage was read, so since when an escort is away is not known: the
+	// grace begins again now.
+	p.loading = false
+	p.step(nowMS)
+	return nil
+}
+
+// step lets the watch look. mu is held.
+func (p *Places) step(nowMS int64) {
+	if site := p.policies.Site(); site != nil && !p.loading {
+		p.watch.Step(site.Policy, p.st, nowMS)
+	}
+}
