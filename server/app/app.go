@@ -62,6 +62,8 @@ type App struct {
 	enrolListener net.Listener
 	granting      sync.Mutex // one identity at a time
 
+	endSaid int // keepUp's: the limit, in days, of which a finding was made last
+
 	findings sync.WaitGroup // writers of the link's findings
 	writing  atomic.Int32   // how many there are
 }

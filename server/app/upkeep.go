@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"monban/server/attempt"
 	"monban/server/ca"
 	"monban/server/config"
+	"monban/server/review"
+	"monban/server/store"
 )
 
 // upkeepEvery is how often a running server looks at its own certificates.
@@ -64,11 +67,7 @@ func (a *App) keepUp(ctx context.Context) {
 		}
 		if now.Sub(said) >= 24*time.Hour {
 			said = now
-			if days, text := ends(a.site.CA, now); days <= lastDays {
-				a.log.LogAttrs(ctx, slog.LevelError, text)
-			} else if days <= soonDays {
-				a.log.LogAttrs(ctx, slog.LevelWarn, text)
-			}
+			a.sayEnd(ctx, now)
 		}
 		select {
 		case <-ctx.Done():
@@ -76,6 +75,41 @@ func (a *App) keepUp(ctx context.Context) {
 		case <-t.C:
 		}
 	}
+}
+
+// sayEnd logs that a certificate ends which somebody has to renew, and makes a finding of it once for each of the three limits.
+func (a *App) sayEnd(ctx context.Context, now time.Time) {
+	days, text := ends(a.site.CA, now)
+	if days > soonDays {
+		return
+	}
+	limit, level := soonDays, slog.LevelWarn
+	if days <= laterDays {
+		limit = laterDays
+	}
+	if days <= lastDays {
+		limit, level = lastDays, slog.LevelError
+	}
+	a.log.LogAttrs(ctx, level, text)
+	if a.endSaid == limit {
+		return
+	}
+	err := a.site.Store.Write(ctx, func(tx *store.Tx) error {
+		f, detail := review.New(review.CertificateEnds, review.NoCause), fmt.Sprintf("days-%d", limit)
+		open, err := tx.OpenFinding(string(f.Kind), "", "", detail)
+		if err != nil || open {
+			return err
+		}
+		_, err = tx.AppendFinding(attempt.Finding{
+			Kind: string(f.Kind), Severity: f.Severity.String(), Cause: f.Cause, Detail: detail, AtMS: now.UnixMilli(),
+		}, nil)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		a.log.LogAttrs(ctx, slog.LevelError, "finding not logged", slog.String("kind", string(review.CertificateEnds)), slog.Any("err", err))
+		return
+	}
+	a.endSaid = limit
 }
 
 // ends says when the next certificate ends that somebody has to do something about, and what.

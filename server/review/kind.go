@@ -42,6 +42,7 @@ const (
 	EscortLeft            Kind = "escort_left"      // outsiders without an escort beyond the grace (VE-10)
 	LeftAlone             Kind = "left_alone"       // fewer inside than the zone asks for (AD-10)
 	ZoneUnknown           Kind = "zone_unknown"     // let in without knowing who is inside (D7)
+	CertificateEnds       Kind = "certificate_ends" // one that a person has to renew
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -105,6 +106,7 @@ var catalogue = [...]Entry{
 	{EscortLeft, Medium, Habit, 1, "finding.escort_left"},
 	{LeftAlone, Medium, Habit, 1, "finding.left_alone"},
 	{ZoneUnknown, Low, Repudiation, 3, "finding.zone_unknown"},
+	{CertificateEnds, Medium, DeviceFault, 3, "finding.certificate_ends"},
 }
 
 // Catalogue lists every kind.
