@@ -75,7 +75,8 @@ drills: need-cc ## 100 restores from a backup, 1,000 cards put back, 5 × 1,000 
 	MONBAN_INSIDER=$${MONBAN_INSIDER:-1000} $(GO) test -count=1 -v -timeout 40m -run 'TestInsiderMany' ./server/store
 	MONBAN_DRILLS=1 $(GO) test -count=1 -v -timeout 40m -run 'TestRestoreCrashes' ./server/app
 
-backlog: need-cc ## 432,000 records made without a link arrive; a server of 1 M rows starts after kill -9
+backlog: need-cc ## 1 M records and what each takes in the outbox; 432,000 made without a link arrive; a server of 1 M rows starts after kill -9
+	MONBAN_OUTBOX_RECORDS=$${MONBAN_OUTBOX_RECORDS:-1000000} $(GO) test -count=1 -v -timeout 20m -run 'TestBytesPerRecord' ./gateway/outbox
 	MONBAN_BACKLOG=$${MONBAN_BACKLOG:-432000} $(GO) test -count=1 -v -timeout 40m -run 'TestBacklog' ./server/world
 	MONBAN_ROWS=$${MONBAN_ROWS:-1000000} $(GO) test -count=1 -v -timeout 40m -run 'TestStartAfterKill' ./server/app
 

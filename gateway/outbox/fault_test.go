@@ -13,6 +13,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"monban/firmware/door"
 	"monban/firmware/wire"
 )
 
@@ -290,12 +291,12 @@ func TestSalvage(t *testing.T) {
 	t.Parallel()
 	data, _ := filled(t)
 	path := filepath.Join(t.TempDir(), "outbox.db")
-	at := bytes.LastIndex(data, []byte(`"detail":"r50"`))
+	at := bytes.LastIndex(data, []byte("\x03r50"))
 	if at < 0 {
 		t.Fatal("record not found in the file")
 	}
 	// The newest copy of the page holds it; old copies may too, so change every one.
-	bad := bytes.ReplaceAll(data, []byte(`"detail":"r50"`), []byte(`"detail":"r51"`))
+	bad := bytes.ReplaceAll(data, []byte("\x03r50"), []byte("\x03r51"))
 	if err := os.WriteFile(path, bad, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -368,44 +369,44 @@ func TestSpoiltMetaPage(t *testing.T) {
 func TestEditedRowsAreFound(t *testing.T) {
 	t.Parallel()
 	data, _ := filled(t)
+	var of origin
 	get := func(b *bbolt.Bucket, seq uint64) row {
-		r, err := parseRow(b.Get(seqKey(seq)))
+		r, err := parseRow(of, seqKey(seq), b.Get(seqKey(seq)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.body = bytes.Clone(r.body)
 		r.private, r.salt = bytes.Clone(r.private), bytes.Clone(r.salt)
 		return r
 	}
 	for name, edit := range map[string]func(b *bbolt.Bucket) error{
 		"body": func(b *bbolt.Bucket) error {
 			r := get(b, 12)
-			r.body = bytes.Replace(r.body, []byte(`"event":"granted"`), []byte(`"event":"denied"`), 1)
+			r.rec.Event = door.EventDenied
 			return b.Put(seqKey(12), appendRow(nil, r))
 		},
 		"body with its own hash": func(b *bbolt.Bucket) error {
 			r := get(b, 12)
-			r.body = bytes.Replace(r.body, []byte(`"event":"granted"`), []byte(`"event":"denied"`), 1)
-			r.hash = wire.ChainHash(r.prev, r.body)
+			r.rec.Event = door.EventDenied
+			r.hash = wire.ChainHash(get(b, 11).hash, wire.AppendRecord(nil, &r.rec))
 			return b.Put(seqKey(12), appendRow(nil, r))
 		},
 		"last body with its own hash": func(b *bbolt.Bucket) error {
 			k, _ := b.Cursor().Last()
 			seq := binary.BigEndian.Uint64(k)
 			r := get(b, seq)
-			r.body = append(r.body, ' ')
-			r.hash = wire.ChainHash(r.prev, r.body)
+			r.rec.Detail += "x"
+			r.hash = wire.ChainHash(get(b, seq-1).hash, wire.AppendRecord(nil, &r.rec))
 			return b.Put(k, appendRow(nil, r))
 		},
 		"swapped": func(b *bbolt.Bucket) error {
 			x, y := get(b, 12), get(b, 13)
-			x.seq, y.seq = 13, 12
+			x.rec.Seq, y.rec.Seq = 13, 12
 			return errors.Join(b.Put(seqKey(12), appendRow(nil, y)), b.Put(seqKey(13), appendRow(nil, x)))
 		},
 		"deleted":      func(b *bbolt.Bucket) error { return b.Delete(seqKey(12)) },
 		"first gone":   func(b *bbolt.Bucket) error { return b.Delete(seqKey(1)) },
 		"last deleted": func(b *bbolt.Bucket) error { k, _ := b.Cursor().Last(); return b.Delete(k) },
-		"other number": func(b *bbolt.Bucket) error { return b.Put(seqKey(12), appendRow(nil, get(b, 11))) },
+		"other number": func(b *bbolt.Bucket) error { return b.Put(seqKey(12), bytes.Clone(b.Get(seqKey(11)))) },
 	} {
 		path := filepath.Join(t.TempDir(), "outbox.db")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -423,12 +424,13 @@ func TestEditedRowsAreFound(t *testing.T) {
 			}); err != nil {
 				return err
 			}
-			return edit(tx.Bucket(recordsBucket(last.epoch)))
+			of = last.origin
+			return edit(tx.Bucket(recordsBucket(of.epoch)))
 		})
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
 		}
-		s, err := scanFile(path, nil)
+		s, err := scanFile(path, "gw-1", nil)
 		if err != nil || s.fault == nil {
 			t.Errorf("%s: not found: %v", name, err)
 		}

@@ -52,7 +52,7 @@ func (o *Outbox) open() (err error) {
 		return err
 	}
 	var notices []Notice
-	s, err := scanFile(o.cfg.Path, nil)
+	s, err := scanFile(o.cfg.Path, o.cfg.Gateway, nil)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if err := o.build(nil, "new"); err != nil {
@@ -71,7 +71,7 @@ func (o *Outbox) open() (err error) {
 		notices = append(notices, Notice{Kind: NoticeDoubt, Err: errPage})
 	}
 	if len(notices) > 0 && notices[0].Kind != NoticeDoubt {
-		if s, err = scanFile(o.cfg.Path, nil); err != nil || s.fault != nil {
+		if s, err = scanFile(o.cfg.Path, o.cfg.Gateway, nil); err != nil || s.fault != nil {
 			return fmt.Errorf("new file: %w", errors.Join(err, s.fault))
 		}
 	}
@@ -189,8 +189,8 @@ func (o *Outbox) salvage(s scan) (Notice, error) {
 			return err
 		}
 		// crash point 5: part of the rows copied; the next start begins again
-		if _, err := scanFile(o.cfg.Path, func(e epochRow, r row) error {
-			pending = append(pending, savedRow{epoch: e.epoch, seq: r.seq, bytes: appendRow(nil, r)})
+		if _, err := scanFile(o.cfg.Path, o.cfg.Gateway, func(e epochRow, r row) error {
+			pending = append(pending, savedRow{epoch: e.epoch, seq: r.rec.Seq, bytes: appendRow(nil, r)})
 			if len(pending) < batchLimit {
 				return nil
 			}

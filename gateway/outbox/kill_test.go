@@ -132,12 +132,12 @@ func verifyFromOutside(t *testing.T, where, path string, epoch wire.Epoch, told 
 		return epoch // killed before crash point 3
 	}
 	found := map[uint64]string{}
-	s, err := scanFile(path, func(e epochRow, r row) error {
+	s, err := scanFile(path, "gw-1", func(e epochRow, r row) error {
 		rec, err := wire.ParseRecord(r.body)
 		if err != nil {
 			return err
 		}
-		found[r.seq] = rec.Detail
+		found[r.rec.Seq] = rec.Detail
 		return nil
 	})
 	if err != nil || s.fault != nil || s.doubt || len(s.epochs) != 1 {

@@ -251,19 +251,19 @@ func (o *Outbox) planTrim(p *plan, over uint64, now time.Time) error {
 		e := &p.epochs[i]
 		last := e.tail + e.deletable() // first that stays
 		for e.tail < last && len(p.gone) < trimStep {
-			r, err := o.row(e.epoch, e.tail)
+			r, err := o.row(e.origin, e.tail)
 			if err != nil {
 				return err
 			}
-			old := !now.IsZero() && r.wallMS != 0 && now.Sub(time.UnixMilli(r.wallMS)) > o.cfg.KeepFor
+			old := !now.IsZero() && r.wallMS() != 0 && now.Sub(time.UnixMilli(r.wallMS())) > o.cfg.KeepFor
 			if uint64(len(p.gone)) >= over && !old {
 				return nil
 			}
-			p.gone = append(p.gone, savedRow{epoch: e.epoch, seq: r.seq})
+			p.gone = append(p.gone, savedRow{epoch: e.epoch, seq: r.rec.Seq})
 			p.dirty[i] = true
-			e.tail, e.tailPrev = r.seq+1, r.hash
-			if e.aside && e.acked < r.seq {
-				e.acked, e.ackedHash = r.seq, r.hash
+			e.tail, e.tailPrev = r.rec.Seq+1, r.hash
+			if e.aside && e.acked < r.rec.Seq {
+				e.acked, e.ackedHash = r.rec.Seq, r.hash
 			}
 		}
 		if e.tail <= e.head || i == len(p.epochs)-1 {

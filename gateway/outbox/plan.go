@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,7 +13,6 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/firmware/wire"
 )
@@ -50,11 +50,8 @@ func (p *plan) empty() bool {
 func (p *plan) append(rec wire.Record, private []byte) (Result, error) {
 	i := len(p.epochs) - 1
 	e := &p.epochs[i]
-	rec.Gateway, rec.Epoch, rec.Seq, rec.GCommit = p.cfg.Gateway, e.epoch, e.head+1, wire.Hash{}
-	r := row{seq: rec.Seq, prev: e.headHash}
-	if rec.Stamp.Quality >= access.ClockRTC {
-		r.wallMS = rec.Stamp.WallMS
-	}
+	rec.Gateway, rec.Epoch, rec.Seq, rec.GCommit = e.gateway, e.epoch, e.head+1, wire.Hash{}
+	var r row
 	if len(private) > 0 {
 		var salt [32]byte
 		if _, err := io.ReadFull(p.cfg.Rand, salt[:]); err != nil {
@@ -67,15 +64,21 @@ func (p *plan) append(rec wire.Record, private []byte) (Result, error) {
 	if len(r.body) > maxBody || len(private) > maxPrivate {
 		return Result{}, ErrTooLarge
 	}
-	// A record the server cannot read would stand in the queue for ever and hold up all after it.
+	// A record the server cannot read would stand in the queue for ever and hold up all after it. One that this
+	// file gave back in other words would break the chain.
+	r.rec = rec
+	r.hash = wire.ChainHash(e.headHash, r.body)
 	if _, err := wire.ParseRecord(r.body); err != nil {
 		return Result{}, err
 	}
-	r.hash = wire.ChainHash(r.prev, r.body)
-	p.rows = append(p.rows, savedRow{epoch: e.epoch, seq: r.seq, bytes: appendRow(nil, r)})
-	e.head, e.headHash = r.seq, r.hash
+	saved := appendRow(nil, r)
+	if back, err := parseRow(e.origin, seqKey(rec.Seq), saved); err != nil || !bytes.Equal(back.body, r.body) {
+		return Result{}, fmt.Errorf("record %d cannot be stored: %w", rec.Seq, errRow)
+	}
+	p.rows = append(p.rows, savedRow{epoch: e.epoch, seq: rec.Seq, bytes: saved})
+	e.head, e.headHash = rec.Seq, r.hash
 	p.dirty[i] = true
-	return Result{Epoch: e.epoch, Seq: r.seq}, nil
+	return Result{Epoch: e.epoch, Seq: rec.Seq}, nil
 }
 
 func (p *plan) pin(u PINUpdate) {
@@ -112,7 +115,7 @@ func (p *plan) mint(why string) error {
 	if len(why) < 1 || len(why) > 20 || strings.Trim(why, "abcdefghijklmnopqrstuvwxyz") != "" {
 		return fmt.Errorf("new epoch: bad reason %q", why)
 	}
-	var next epochRow
+	next := epochRow{origin: origin{gateway: p.cfg.Gateway}}
 	if _, err := io.ReadFull(p.cfg.Rand, next.epoch[:]); err != nil {
 		return fmt.Errorf("new epoch: %w", err)
 	}
@@ -196,7 +199,7 @@ func putRows(tx *bbolt.Tx, rows []savedRow) error {
 			if b, err = tx.CreateBucketIfNotExists(recordsBucket(r.epoch)); err != nil {
 				return err
 			}
-			b.FillPercent = 0.95 // keys only grow
+			b.FillPercent = 1 // keys only grow
 			of = r.epoch
 		}
 		if err := b.Put(seqKey(r.seq), r.bytes); err != nil {

@@ -17,24 +17,25 @@ func (o *Outbox) Load(epoch wire.Epoch, first uint64, max int) (wire.Events, err
 	ev := wire.Events{Gateway: o.cfg.Gateway, Epoch: epoch, First: first}
 	max = min(max, wire.MaxBatchRecords)
 	size := 0
-	err := o.view(func(tx *bbolt.Tx) error {
+	of, prev, err := o.before(epoch, first)
+	if err != nil {
+		return wire.Events{}, fmt.Errorf("load records from %d: %w", first, err)
+	}
+	err = o.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(recordsBucket(epoch))
 		if b == nil {
 			return ErrUnknown
 		}
 		cur := b.Cursor()
-		var c chain
+		c := chain{next: first, prev: prev}
+		ev.Prev = prev
 		for k, v := cur.Seek(seqKey(first)); k != nil && len(ev.Records) < max; k, v = cur.Next() {
-			r, err := parseRow(v)
+			if len(ev.Records) == 0 && !bytes.Equal(k, seqKey(first)) {
+				return ErrUnknown
+			}
+			r, err := parseRow(of, k, v)
 			if err != nil {
 				return err
-			}
-			if len(ev.Records) == 0 {
-				if r.seq != first {
-					return ErrUnknown
-				}
-				c = chain{next: first, prev: r.prev}
-				ev.Prev = r.prev
 			}
 			if err := c.accept(r); err != nil {
 				return err
@@ -45,7 +46,7 @@ func (o *Outbox) Load(epoch wire.Epoch, first uint64, max int) (wire.Events, err
 			}
 			ev.Head = r.hash
 			ev.Records = append(ev.Records, wire.Carried{ // copies: the row's memory is the mapped file's
-				Body: bytes.Clone(r.body), Private: bytes.Clone(r.private), Salt: bytes.Clone(r.salt),
+				Body: r.body, Private: bytes.Clone(r.private), Salt: bytes.Clone(r.salt),
 			})
 		}
 		if len(ev.Records) == 0 {
@@ -58,6 +59,23 @@ func (o *Outbox) Load(epoch wire.Epoch, first uint64, max int) (wire.Events, err
 	}
 	o.noteAgain(epoch, first)
 	return ev, nil
+}
+
+// before is what Load needs to check and send the record at first: what its epoch's rows share, and the chain hash
+// in front of it.
+func (o *Outbox) before(epoch wire.Epoch, first uint64) (origin, wire.Hash, error) {
+	o.stateMu.RLock()
+	i := o.find(epoch)
+	var of origin
+	if i >= 0 {
+		of = o.epochs[i].origin
+	}
+	o.stateMu.RUnlock()
+	if i < 0 || first == 0 {
+		return origin{}, wire.Hash{}, ErrUnknown
+	}
+	prev, err := o.HashAt(epoch, first-1)
+	return of, prev, err
 }
 
 // noteAgain recalls older epochs when a record of the present one is asked for that was acknowledged: by its
@@ -90,7 +108,7 @@ func (o *Outbox) HashAt(epoch wire.Epoch, seq uint64) (wire.Hash, error) {
 	case seq == e.head:
 		return e.headHash, nil
 	}
-	r, err := o.row(epoch, seq)
+	r, err := o.row(e.origin, seq)
 	if err != nil {
 		return wire.Hash{}, fmt.Errorf("hash at %d: %w", seq, err)
 	}
@@ -98,10 +116,10 @@ func (o *Outbox) HashAt(epoch wire.Epoch, seq uint64) (wire.Hash, error) {
 }
 
 // row reads one row; its slices are not valid afterwards and are cleared.
-func (o *Outbox) row(epoch wire.Epoch, seq uint64) (row, error) {
+func (o *Outbox) row(of origin, seq uint64) (row, error) {
 	var r row
 	err := o.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(recordsBucket(epoch))
+		b := tx.Bucket(recordsBucket(of.epoch))
 		if b == nil {
 			return ErrUnknown
 		}
@@ -110,7 +128,7 @@ func (o *Outbox) row(epoch wire.Epoch, seq uint64) (row, error) {
 			return ErrUnknown
 		}
 		var err error
-		r, err = parseRow(v)
+		r, err = parseRow(of, seqKey(seq), v)
 		return err
 	})
 	r.body, r.private, r.salt = nil, nil, nil

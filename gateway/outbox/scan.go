@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"monban/firmware/access"
 )
 
 // scan is what walking a whole file has found.
@@ -26,8 +27,9 @@ type keep func(e epochRow, r row) error
 var errKeep = errors.New("keep")
 
 // scanFile walks the file at path: pages, chains of every epoch, and state. Damage is reported in
-// scan.fault; the error is for a file that cannot be read at all.
-func scanFile(path string, keepRow keep) (scan, error) {
+// scan.fault; the error is for a file that cannot be read at all. gw is whose records they are where no row of an
+// epoch tells.
+func scanFile(path string, gw access.GatewayID, keepRow keep) (scan, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return scan{}, err
@@ -51,9 +53,11 @@ func scanFile(path string, keepRow keep) (scan, error) {
 		names = append(names, string(e.key))
 		return nil
 	}))
-	s.readEpochs(p, buckets)
+	if s.readEpochs(p, buckets); errors.Is(s.fault, errOld) {
+		return s, fmt.Errorf("%s: %w: send its records with the program of before, then move the file away", path, errOld)
+	}
 	s.readState(p, buckets)
-	if err := s.readRecords(p, buckets, names, keepRow); err != nil {
+	if err := s.readRecords(p, gw, buckets, names, keepRow); err != nil {
 		return s, err
 	}
 	return s, nil
@@ -74,7 +78,7 @@ func (s *scan) readEpochs(p *pages, buckets map[string]element) {
 	s.note(p.bucket(e, func(key, value []byte) error {
 		row, err := parseEpochRow(value)
 		if err != nil || len(key) != 4 {
-			return errRow
+			return cmp.Or(err, errRow)
 		}
 		row.index = binary.BigEndian.Uint32(key)
 		s.epochs = append(s.epochs, row)
@@ -102,7 +106,7 @@ func (s *scan) readState(p *pages, buckets map[string]element) {
 }
 
 // readRecords walks the chain of every epoch and cuts each epoch's head back to its last good record.
-func (s *scan) readRecords(p *pages, buckets map[string]element, names []string, keepRow keep) error {
+func (s *scan) readRecords(p *pages, gw access.GatewayID, buckets map[string]element, names []string, keepRow keep) error {
 	for i := range s.epochs {
 		e := &s.epochs[i]
 		name := string(recordsBucket(e.epoch))
@@ -125,7 +129,7 @@ func (s *scan) readRecords(p *pages, buckets map[string]element, names []string,
 			continue
 		}
 		s.note(fmt.Errorf("%w: records without epoch", errPage))
-		e := epochRow{}
+		e := epochRow{origin: origin{gateway: gw}}
 		if len(raw) != len(e.epoch) {
 			continue
 		}
@@ -145,19 +149,22 @@ func (s *scan) readChain(p *pages, bucket element, e *epochRow, keepRow keep) er
 	known := e.tail > 0
 	c := chain{next: e.tail, prev: e.tailPrev}
 	err := p.bucket(bucket, func(key, value []byte) error {
-		r, err := parseRow(value)
+		r, err := parseRow(e.origin, key, value)
 		if err != nil {
 			return err
 		}
 		if !known && e.tail == 0 {
-			e.tail, e.tailPrev, e.acked, e.ackedHash = r.seq, r.prev, r.seq-1, r.prev
-			c = chain{next: r.seq, prev: r.prev}
-		}
-		if !bytes.Equal(key, seqKey(r.seq)) {
-			return errRow
+			if r.rec.Seq > 1 {
+				// What lies before it was trimmed and its hash is lost with the epoch's row: nothing proves this row,
+				// but it proves those after it. It stays in the damaged file, which is kept.
+				e.tail, e.tailPrev, e.acked, e.ackedHash = r.rec.Seq+1, r.hash, r.rec.Seq, r.hash
+				c = chain{next: r.rec.Seq + 1, prev: r.hash}
+				return nil
+			}
+			e.tail, c = 1, chain{next: 1}
 		}
 		// A last record that was chained anew continues the chain, but not to the head that was written.
-		if known && (r.seq > e.head || r.seq == e.head && r.hash != e.headHash || r.seq == e.acked && r.hash != e.ackedHash) {
+		if known && (r.rec.Seq > e.head || r.rec.Seq == e.head && r.hash != e.headHash || r.rec.Seq == e.acked && r.hash != e.ackedHash) {
 			return errRow
 		}
 		if err := c.accept(r); err != nil {
