@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"monban/server/attempt"
+	"monban/server/entrylog"
 )
 
 // AttemptsOfDay lists the lines of one day (YYYY-MM-DD in the site's zone), newest first, and the
@@ -41,6 +42,51 @@ func (r Reader) CoverageOf(fromMS, toMS int64) ([]attempt.Coverage, error) {
 			return nil, fmt.Errorf("read coverage: %w", err)
 		}
 		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// Passed lists the lines of the days from…to (YYYY-MM-DD, both included) whose door was passed on a badge, in the order
+// of passing.
+func (r Reader) Passed(from, to string) ([]attempt.Row, error) {
+	return r.attempts(`SELECT `+attemptColumns+` FROM attempt WHERE day >= ? AND day <= ? AND passage IN ('entry', 'exit')
+		ORDER BY passed_ms, first_idx`, from, to)
+}
+
+// OfPerson lists the lines of the days from…to that are a person's, in the order of the log. Lines of a time whose key was
+// destroyed are nobody's any more.
+func (r Reader) OfPerson(person, from, to string) (out []attempt.Row, err error) {
+	refs := r.PersonRefs(person)
+	rows, err := r.attempts(`SELECT `+attemptColumns+` FROM attempt WHERE day >= ? AND day <= ? AND person_ref IS NOT NULL ORDER BY first_idx`, from, to)
+	for _, row := range rows {
+		if refs[string(row.PersonRef)] {
+			out = append(out, row)
+		}
+	}
+	return out, err
+}
+
+// PersonRefs gives every reference under which the lines of a person stand, one for each fiscal year with a key.
+func (r Reader) PersonRefs(person string) map[string]bool {
+	out := map[string]bool{}
+	for _, ref := range r.keys.PersonRefs(person, entrylog.ClassRegister) {
+		out[string(ref)] = true
+	}
+	return out
+}
+
+func (r Reader) attempts(q string, args ...any) (out []attempt.Row, err error) {
+	rows, err := r.query(q, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read attempts: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row, err := scanAttempt(rows.Scan)
+		if err != nil {
+			return nil, fmt.Errorf("read attempts: %w", err)
+		}
+		out = append(out, row)
 	}
 	return out, rows.Err()
 }

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"time"
 
+	"monban/firmware/access"
 	"monban/server/directory"
 )
 
@@ -162,3 +163,16 @@ func (s *Site) zone(id string) *directory.Zone {
 	}
 	return nil
 }
+
+// ConditionsOf is the version of the entry conditions that has to be accepted for zones: the highest that one of them asks
+// for, 0 = none (VE-6).
+func (s *Site) ConditionsOf(zones []access.ZoneID) (version uint32) {
+	for _, z := range zones {
+		if x := s.zone(string(z)); x != nil {
+			version = max(version, conditionsOf(x))
+		}
+	}
+	return version
+}
+
+func conditionsOf(*directory.Zone) uint32 { return 0 }

@@ -122,7 +122,7 @@ func (l *dueList) visit(v *Visit, passages []Passage) {
 			continue
 		}
 		part := strconv.Itoa(i + 1)
-		if g.here() {
+		if g.Here() {
 			l.add(DueBadge, part, v.badgeDue(l.site, l.site.closing(l.site.dayOf(v.FromMS))))
 		}
 		if inside(i) {

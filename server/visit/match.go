@@ -32,6 +32,7 @@ func (v *Visit) Match(passages []Passage) []Presence {
 		if g.Returned.Done() {
 			until = g.Returned.AtMS + 1
 		}
+		in := map[access.ZoneID]bool{}
 		for _, x := range passages {
 			who := v.PersonID(i)
 			if p.Carried {
@@ -41,15 +42,20 @@ func (v *Visit) Match(passages []Passage) []Presence {
 				continue
 			}
 			if !x.In {
-				p.LeftMS, p.Inside = x.AtMS, false
+				p.LeftMS = x.AtMS
+				delete(in, x.Zone)
+				if x.Outside {
+					clear(in)
+				}
 				continue
 			}
 			if p.EnteredMS == 0 {
 				p.EnteredMS, p.Attempt = x.AtMS, x.Attempt
 			}
 			p.Entries++
-			p.Inside = true
+			in[x.Zone] = true
 		}
+		p.Inside = len(in) > 0
 		if g.Leaving.Done() {
 			p.Inside = false
 		}

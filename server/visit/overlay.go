@@ -66,7 +66,7 @@ func (o *overlay) visit(v *Visit) {
 	}
 	for i := range v.Guests {
 		g := &v.Guests[i]
-		if !g.here() || !g.Card {
+		if !g.Here() || !g.Card {
 			continue
 		}
 		id := o.guest(v, i)

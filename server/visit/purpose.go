@@ -110,6 +110,7 @@ type Passage struct {
 	Door    access.DoorID
 	Zone    access.ZoneID // the zone that was entered or left
 	In      bool          // entered; false = left
+	Outside bool          // left into no zone at all: who was in an inner zone is out of it too
 	Person  directory.PersonID
 	Badge   string // masked last digits of the card, for the register
 }

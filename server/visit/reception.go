@@ -160,7 +160,7 @@ func (v *Visit) CarryBy(carrier directory.PersonID, nowMS int64, s *Site) error 
 func (v *Visit) Party() int {
 	n := 0
 	for i := range v.Guests {
-		if g := &v.Guests[i]; g.here() && !g.Card {
+		if g := &v.Guests[i]; g.Here() && !g.Card {
 			n++
 		}
 	}
@@ -196,7 +196,7 @@ func (v *Visit) ReturnBadge(i int, lost bool, inside func(guest int) bool, by Ac
 	switch {
 	case v.State != Running:
 		return ErrState
-	case i < 0 || i >= len(v.Guests) || !v.Guests[i].here():
+	case i < 0 || i >= len(v.Guests) || !v.Guests[i].Here():
 		return ErrState.at("guest")
 	}
 	if err := free("note", note, maxText, false); err != nil {
@@ -211,7 +211,7 @@ func (v *Visit) ReturnBadge(i int, lost bool, inside func(guest int) bool, by Ac
 	v.setGuest(i, g)
 	for i := range v.Guests {
 		g := &v.Guests[i]
-		if g.here() || g.Received() && !g.Leaving.Done() && inside(i) {
+		if g.Here() || g.Received() && !g.Leaving.Done() && inside(i) {
 			return nil
 		}
 		if !g.Received() && !g.Replaced.Done() && nowMS < v.UntilMS {
@@ -248,7 +248,7 @@ func (v *Visit) Close(inside func(guest int) bool, by Actor, nowMS int64, note s
 	odd := v.Heads > 0 && v.HeadsIn != v.HeadsOut
 	for i := range v.Guests {
 		g := &v.Guests[i]
-		if g.here() {
+		if g.Here() {
 			return ErrState.at("badge")
 		}
 		odd = odd || g.Received() && !g.Leaving.Done() && inside(i)
@@ -266,4 +266,33 @@ func (v *Visit) Close(inside func(guest int) bool, by Actor, nowMS int64, note s
 // guestID names a guest whom the directory does not know.
 func guestID(visit string, i int) directory.PersonID {
 	return directory.PersonID(visit + "." + strconv.Itoa(i+1))
+}
+
+// Out lists the badges that are out, by inventory number.
+func (v *Visit) Out() (badges []string) {
+	for i := range v.Guests {
+		if g := &v.Guests[i]; g.Here() {
+			badges = append(badges, g.Badge)
+		}
+	}
+	return badges
+}
+
+// People lists whose passages tell of the visit: its received guests and who carries or carried them; sinceMS is from when
+// on. Nobody is listed before somebody was received.
+func (v *Visit) People() (sinceMS int64, people []directory.PersonID) {
+	for i := range v.Guests {
+		g := &v.Guests[i]
+		if !g.Received() {
+			continue
+		}
+		if sinceMS == 0 || g.Checked.AtMS < sinceMS {
+			sinceMS = g.Checked.AtMS
+		}
+		people = append(people, v.PersonID(i))
+	}
+	for _, c := range v.Carriers {
+		people = append(people, c.Person)
+	}
+	return sinceMS, people
 }

@@ -89,8 +89,8 @@ type Guest struct {
 // Received reports whether the guest was received at reception.
 func (g *Guest) Received() bool { return g.Checked.Done() }
 
-// here reports whether the guest was received and has not given the badge back.
-func (g *Guest) here() bool { return g.Checked.Done() && !g.Returned.Done() && !g.Lost }
+// Here reports whether the guest was received and has not given the badge back.
+func (g *Guest) Here() bool { return g.Checked.Done() && !g.Returned.Done() && !g.Lost }
 
 // Oral is an approval by phone (口頭承認) of an urgent receipt (VE-12).
 type Oral struct {
