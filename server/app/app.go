@@ -54,6 +54,7 @@ type App struct {
 	health    *health
 	pages     *web.Handler
 	orders    *commands
+	visits    *Visits
 	http      *http.Server
 	listener  net.Listener
 	verifiers *verifiers
@@ -200,6 +201,7 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 
 func (a *App) newPages(cfg *config.Config) error {
 	people := accounts{a.site.Store}
+	a.visits = newVisits(a.pub, a.site.Store, time.Now, a.log)
 	p := &pages{
 		store: a.site.Store, health: a.health, now: time.Now, log: a.log,
 		directory: func() directory.Snapshot { return *a.pub.Site().Directory() },
@@ -355,6 +357,9 @@ func (a *App) sweep(ctx context.Context) {
 			})
 			if err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep", slog.Any("err", err))
+			}
+			if err := a.visits.sweep(ctx); err != nil && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "sweep of visits", slog.Any("err", err))
 			}
 		}
 	}

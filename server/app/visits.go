@@ -69,15 +69,15 @@ func (v *Visits) run(ctx context.Context, publish bool, f func(t *visitTx) error
 	return err
 }
 
-// act says who does what, for the leaf.
-type act struct {
+// deed says who does what, for the leaf.
+type deed struct {
 	by     visit.Actor
 	verb   string
 	reason string
 }
 
 // put writes a matter as it stands after a step.
-func (t *visitTx) put(prev store.Matter, m visit.Matter, a act) (store.Matter, error) {
+func (t *visitTx) put(prev store.Matter, m visit.Matter, a deed) (store.Matter, error) {
 	doc, err := json.Marshal(m)
 	if err != nil {
 		return store.Matter{}, err
@@ -157,7 +157,7 @@ func list[T any, P interface {
 func step[T any, P interface {
 	*T
 	visit.Matter
-}](ctx context.Context, v *Visits, kind, id string, publish bool, a act, move func(t *visitTx, m P) error) (T, error) {
+}](ctx context.Context, v *Visits, kind, id string, publish bool, a deed, move func(t *visitTx, m P) error) (T, error) {
 	var out T
 	err := v.run(ctx, publish, func(t *visitTx) error {
 		m, row, err := load[T, P](t.Reader, kind, id)
@@ -184,7 +184,7 @@ func step[T any, P interface {
 func begin[T any, P interface {
 	*T
 	visit.Matter
-}](ctx context.Context, v *Visits, kind string, publish bool, a act, make func(t *visitTx, id string) (T, error), after func(t *visitTx, row store.Matter, m P) error) (T, error) {
+}](ctx context.Context, v *Visits, kind string, publish bool, a deed, make func(t *visitTx, id string) (T, error), after func(t *visitTx, row store.Matter, m P) error) (T, error) {
 	var out T
 	err := v.run(ctx, publish, func(t *visitTx) error {
 		id, err := t.number(kind)

@@ -17,7 +17,7 @@ import (
 // ApplyVisit takes an application in (VE-1). warnings name fields that look like an Individual Number where any number may
 // stand (VE-5).
 func (v *Visits) ApplyVisit(ctx context.Context, app visit.Application, by visit.Actor) (out visit.Visit, warnings []string, err error) {
-	out, err = begin(ctx, v, visit.KindVisit, false, act{by, "visit_applied", app.Purpose}, func(t *visitTx, id string) (x visit.Visit, err error) {
+	out, err = begin(ctx, v, visit.KindVisit, false, deed{by, "visit_applied", app.Purpose}, func(t *visitTx, id string) (x visit.Visit, err error) {
 		x, warnings, err = visit.Apply(app, by, t.nowMS, t.site)
 		x.ID = id
 		return x, err
@@ -28,7 +28,7 @@ func (v *Visits) ApplyVisit(ctx context.Context, app visit.Application, by visit
 // UrgentVisit takes in a visit that approver has approved by phone (口頭承認, VE-12). It can be received at once and has to be
 // confirmed until the closing time of the next open day: ConfirmOral.
 func (v *Visits) UrgentVisit(ctx context.Context, app visit.Application, approver directory.PersonID, by visit.Actor) (out visit.Visit, warnings []string, err error) {
-	out, err = begin(ctx, v, visit.KindVisit, false, act{by, "visit_urgent", app.Purpose}, func(t *visitTx, id string) (x visit.Visit, err error) {
+	out, err = begin(ctx, v, visit.KindVisit, false, deed{by, "visit_urgent", app.Purpose}, func(t *visitTx, id string) (x visit.Visit, err error) {
 		x, warnings, err = visit.Urgent(app, approver, by, t.nowMS, t.site)
 		x.ID = id
 		return x, err
@@ -42,7 +42,7 @@ func (v *Visits) DecideVisit(ctx context.Context, id string, approve bool, note 
 	if approve {
 		verb = "visit_approved"
 	}
-	return step(ctx, v, visit.KindVisit, id, false, act{by, verb, note}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, false, deed{by, verb, note}, func(t *visitTx, m *visit.Visit) error {
 		if err := t.twoAccounts(m.Asked, by); approve && err != nil {
 			return err
 		}
@@ -74,14 +74,14 @@ func (t *visitTx) twoAccounts(first visit.Step, by visit.Actor) error {
 
 // WithdrawVisit ends a visit for which nobody was received.
 func (v *Visits) WithdrawVisit(ctx context.Context, id, reason string, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, false, act{by, "visit_withdrawn", reason}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, false, deed{by, "visit_withdrawn", reason}, func(t *visitTx, m *visit.Visit) error {
 		return m.Withdraw(by, t.nowMS, reason)
 	})
 }
 
 // ExtendVisit moves the end of a visit's window; badges that are out open until then (VE-9).
 func (v *Visits) ExtendVisit(ctx context.Context, id string, until time.Time, reason string, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, true, act{by, "visit_extended", reason}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, true, deed{by, "visit_extended", reason}, func(t *visitTx, m *visit.Visit) error {
 		if err := t.twoAccounts(m.Asked, by); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (v *Visits) ExtendVisit(ctx context.Context, id string, until time.Time, re
 
 // ChangeWorker replaces a guest by a substitute on the day, by the owning section (VE-12).
 func (v *Visits) ChangeWorker(ctx context.Context, id string, guest int, with visit.Guest, reason string, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, false, act{by, "visit_worker_changed", reason}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, false, deed{by, "visit_worker_changed", reason}, func(t *visitTx, m *visit.Visit) error {
 		return m.ChangeWorker(guest, with, by, t.nowMS, reason, t.site)
 	})
 }
@@ -103,7 +103,7 @@ func (v *Visits) ConfirmOral(ctx context.Context, id string, given bool, note st
 	if given {
 		verb = "visit_oral_confirmed"
 	}
-	return step(ctx, v, visit.KindVisit, id, !given, act{by, verb, note}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, !given, deed{by, verb, note}, func(t *visitTx, m *visit.Visit) error {
 		if err := t.twoAccounts(m.Asked, by); err != nil {
 			return err
 		}
@@ -126,12 +126,13 @@ type ReceptionForm struct {
 	Declared   []visit.Declared
 	Badge      string             // inventory number or label of the badge that is lent
 	Carrier    directory.PersonID // for a badge without a card: the escort on whose badge the guest enters; "" = as before
+	PIN        string             // digits for zones that ask for a PIN, kept as a reference only; "" = none
 }
 
 // ReceiveGuest receives one guest of an approved visit and lends the badge (VE-3, VE-5, VE-6). When it returns, the badge opens the
 // visit's doors until the window ends.
 func (v *Visits) ReceiveGuest(ctx context.Context, id string, f ReceptionForm, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, true, act{by, "visit_received", ""}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, true, deed{by, "visit_received", ""}, func(t *visitTx, m *visit.Visit) error {
 		b, err := badgeOf(t.Reader, f.Badge)
 		if err != nil {
 			return err
@@ -141,7 +142,10 @@ func (v *Visits) ReceiveGuest(ctx context.Context, id string, f ReceptionForm, b
 			return err
 		}
 		r := visit.Reception{Guest: f.Guest, Identity: f.Identity, Conditions: f.Conditions, Declared: f.Declared, Badge: b, Carrier: f.Carrier}
-		return m.Receive(r, t.site.ConditionsOf(m.Zones), lent, by, t.nowMS, t.site)
+		if err := m.Receive(r, t.site.ConditionsOf(m.Zones), lent, by, t.nowMS, t.site); err != nil {
+			return err
+		}
+		return t.setPIN(*b, f.PIN)
 	})
 }
 
@@ -153,14 +157,14 @@ func (v *Visits) VisitConditions(ctx context.Context, zones []access.ZoneID) (ve
 
 // HandOverParty makes another member of staff the one on whose badge the party without cards goes (VE-10, VE-11).
 func (v *Visits) HandOverParty(ctx context.Context, id string, carrier directory.PersonID, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, true, act{by, "visit_party_handed_over", ""}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, true, deed{by, "visit_party_handed_over", ""}, func(t *visitTx, m *visit.Visit) error {
 		return m.CarryBy(carrier, t.nowMS, t.site)
 	})
 }
 
 // CountHeads counts the heads of a tour on its way in, or out again.
 func (v *Visits) CountHeads(ctx context.Context, id string, out bool, heads int, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, true, act{by, "visit_heads_counted", ""}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, true, deed{by, "visit_heads_counted", ""}, func(t *visitTx, m *visit.Visit) error {
 		return m.Count(out, heads, by, t.nowMS)
 	})
 }
@@ -200,12 +204,12 @@ func (v *Visits) ReturnBadge(ctx context.Context, badge string, lost bool, note 
 		if err := m.ReturnBadge(i, lost, m.Insider(past), by, t.nowMS, note); err != nil {
 			return err
 		}
-		if _, err := t.put(row, m, act{by, verb, note}); err != nil {
+		if _, err := t.put(row, m, deed{by, verb, note}); err != nil {
 			return err
 		}
 		out = *m
 		if !lost {
-			return nil
+			return t.setPIN(*b, "")
 		}
 		return t.loseBadge(*b, row.First, by)
 	})
@@ -223,14 +227,14 @@ func (t *visitTx) loseBadge(b visit.Badge, cause int64, by visit.Actor) error {
 
 // GuestLeft records what a person says of a guest's exit that the log does not show (退室未記録, VE-8).
 func (v *Visits) GuestLeft(ctx context.Context, id string, guest int, note string, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, false, act{by, "visit_exit_stated", note}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, false, deed{by, "visit_exit_stated", note}, func(t *visitTx, m *visit.Visit) error {
 		return m.Left(guest, by, t.nowMS, note)
 	})
 }
 
 // CloseVisit closes a visit whose badges are back. With somebody inside by the log it takes a note (VE-8).
 func (v *Visits) CloseVisit(ctx context.Context, id, note string, by visit.Actor) (visit.Visit, error) {
-	return step(ctx, v, visit.KindVisit, id, true, act{by, "visit_closed", note}, func(t *visitTx, m *visit.Visit) error {
+	return step(ctx, v, visit.KindVisit, id, true, deed{by, "visit_closed", note}, func(t *visitTx, m *visit.Visit) error {
 		past, err := passagesOf(t.Reader, t.site, []visit.Visit{*m}, t.nowMS)
 		if err != nil {
 			return err
@@ -343,7 +347,7 @@ func (v *Visits) read(ctx context.Context, f func(r store.Reader, s *visit.Site)
 
 // ApplyPermit asks for a standing permit (VE-12).
 func (v *Visits) ApplyPermit(ctx context.Context, p visit.Permit, by visit.Actor) (out visit.Permit, warnings []string, err error) {
-	out, err = begin(ctx, v, visit.KindPermit, false, act{by, "permit_applied", p.Purpose}, func(t *visitTx, id string) (x visit.Permit, err error) {
+	out, err = begin(ctx, v, visit.KindPermit, false, deed{by, "permit_applied", p.Purpose}, func(t *visitTx, id string) (x visit.Permit, err error) {
 		x, warnings, err = visit.ApplyPermit(p, by, t.nowMS, t.site)
 		x.ID = id
 		return x, err
@@ -357,7 +361,7 @@ func (v *Visits) DecidePermit(ctx context.Context, id string, grant bool, note s
 	if grant {
 		verb = "permit_granted"
 	}
-	return step(ctx, v, visit.KindPermit, id, false, act{by, verb, note}, func(t *visitTx, m *visit.Permit) error {
+	return step(ctx, v, visit.KindPermit, id, false, deed{by, verb, note}, func(t *visitTx, m *visit.Permit) error {
 		if err := t.twoAccounts(m.Asked, by); err != nil {
 			return err
 		}
@@ -367,7 +371,7 @@ func (v *Visits) DecidePermit(ctx context.Context, id string, grant bool, note s
 
 // EndPermit ends a standing permit.
 func (v *Visits) EndPermit(ctx context.Context, id, reason string, by visit.Actor) (visit.Permit, error) {
-	return step(ctx, v, visit.KindPermit, id, false, act{by, "permit_ended", reason}, func(t *visitTx, m *visit.Permit) error {
+	return step(ctx, v, visit.KindPermit, id, false, deed{by, "permit_ended", reason}, func(t *visitTx, m *visit.Permit) error {
 		return m.End(by, t.nowMS, reason)
 	})
 }
@@ -383,7 +387,7 @@ func (v *Visits) Permits(ctx context.Context) (out []visit.Permit, err error) {
 
 // VisitFromPermit makes the visit for which the people of a permit stand at the counter; ReceiveGuest follows.
 func (v *Visits) VisitFromPermit(ctx context.Context, permit string, by visit.Actor) (visit.Visit, error) {
-	return begin(ctx, v, visit.KindVisit, false, act{by, "visit_by_permit", ""}, func(t *visitTx, id string) (x visit.Visit, err error) {
+	return begin(ctx, v, visit.KindVisit, false, deed{by, "visit_by_permit", ""}, func(t *visitTx, id string) (x visit.Visit, err error) {
 		p, _, err := load[visit.Permit](t.Reader, visit.KindPermit, permit)
 		if err != nil {
 			return x, err

@@ -43,6 +43,7 @@ type Past interface {
 	RefusedAt(door, reason string, days [2]string, fromMS, toMS int64) ([]attempt.Row, error)
 	Unrecorded(days [2]string, beforeMS int64) ([]attempt.Row, error)
 	LastRecord(gateway string) (idx int64, err error)
+	MatterAtDoor(kind, door string, atMS int64) (bool, error)
 	Leaf(idx int64) (entrylog.Leaf, error)
 	Policy(gateway, part string, version uint64) (store.PolicyVersion, error)
 }

@@ -15,6 +15,7 @@ import (
 	"monban/server/policypub"
 	"monban/server/review"
 	"monban/server/store"
+	"monban/server/visit"
 )
 
 // add logs one record and what follows from it.
@@ -219,7 +220,17 @@ func (b *batch) fact(r *parsed, from, to int64) review.Fact {
 }
 
 // judgeFact runs the rules and logs what they find.
-func (b *batch) judgeFact(f review.Fact) error {
+func (b *batch) judgeFact(f review.Fact) (err error) {
+	switch f.Event {
+	case door.EventForcedOpen:
+		f.KeyOut, err = b.tx.MatterAtDoor(visit.KindKeyLoan, string(f.Door), f.AtMS)
+	case door.EventHeldOpen:
+		f.Carrying, err = b.tx.MatterAtDoor(visit.KindCarry, string(f.Door), f.AtMS)
+	default: // nothing that is lent or carried changes what it means
+	}
+	if err != nil {
+		return err
+	}
 	var before []review.Fact
 	if review.NeedsBefore(f) {
 		var err error

@@ -18,6 +18,8 @@ type Fact struct {
 	Reason   access.Reason
 	Failed   access.ReasonSet
 	Observed bool   // the door is of kind observe: no lock, nothing can be forced
+	KeyOut   bool   // a mechanical key of the door was lent then (DS-7)
+	Carrying bool   // a carry session was open at the door then: it may stand open (EQ-1)
 	Detail   string // machine word of the record
 	Leaf     int64  // index of the leaf that says so
 	// Judged is the server's own decision on a grant or denial that the gateway made alone;
@@ -39,7 +41,7 @@ type Rule func(f Fact, before []Fact) (Finding, bool)
 // Rules lists every rule, in the order in which their findings are written.
 func Rules() []Rule {
 	return []Rule{
-		forcedOpen, heldOpen, insideOpen, exitUnattributed, exitInvalidCard, unknownCardRepeated,
+		forcedOpen, keyEntry, heldOpen, insideOpen, exitUnattributed, exitInvalidCard, unknownCardRepeated,
 		pinLocked, tamper, lineFault, readerLost, strikeFailed, fireRelease, clockStep, decisionMismatch,
 		recoveryUsed, uncleanBoot, mainsLost, batteryLow, antiPassback, emergencyEntry, trainingExpired, zoneUnknown,
 	}

@@ -35,14 +35,35 @@ const (
 	UncleanBoot           Kind = "unclean_boot"
 	MainsLost             Kind = "mains_lost"
 	BatteryLow            Kind = "battery_low"
-	Duress                Kind = "duress"           // a PIN given under duress; the security officer's alone (AD-13)
-	AntiPassback          Kind = "anti_passback"    // entered while inside by the log (AD-9)
-	EmergencyEntry        Kind = "emergency_entry"  // by an emergency grant; a report is due (AD-14)
-	TrainingExpired       Kind = "training_expired" // let in with training out of date (AD-15)
-	EscortLeft            Kind = "escort_left"      // outsiders without an escort beyond the grace (VE-10)
-	LeftAlone             Kind = "left_alone"       // fewer inside than the zone asks for (AD-10)
-	ZoneUnknown           Kind = "zone_unknown"     // let in without knowing who is inside (D7)
-	CertificateEnds       Kind = "certificate_ends" // one that a person has to renew
+	Duress                Kind = "duress"                // a PIN given under duress; the security officer's alone (AD-13)
+	AntiPassback          Kind = "anti_passback"         // entered while inside by the log (AD-9)
+	EmergencyEntry        Kind = "emergency_entry"       // by an emergency grant; a report is due (AD-14)
+	TrainingExpired       Kind = "training_expired"      // let in with training out of date (AD-15)
+	EscortLeft            Kind = "escort_left"           // outsiders without an escort beyond the grace (VE-10)
+	LeftAlone             Kind = "left_alone"            // fewer inside than the zone asks for (AD-10)
+	ZoneUnknown           Kind = "zone_unknown"          // let in without knowing who is inside (D7)
+	CertificateEnds       Kind = "certificate_ends"      // one that a person has to renew
+	BadgeUnreturned       Kind = "badge_unreturned"      // of what is due: server/visit (VE-3)
+	ExitNotRecorded       Kind = "exit_not_recorded"     // 退室未記録 (VE-8)
+	OralUnconfirmed       Kind = "oral_unconfirmed"      // approval by phone (VE-12)
+	OralDenied            Kind = "oral_denied"           // the named approver says that it was not so
+	ApplicationUndecided  Kind = "application_undecided" //
+	TourHeadsDiffer       Kind = "tour_heads_differ"     //
+	BringInFlagged        Kind = "bring_in_flagged"      // EQ-2
+	BadgeLost             Kind = "badge_lost"            //
+	TemporaryUnreturned   Kind = "temporary_unreturned"  // AD-16
+	TemporaryFrequent     Kind = "temporary_frequent"    //
+	EntriesUnconfirmed    Kind = "entries_unconfirmed"   // AD-17
+	EntryDisowned         Kind = "entry_disowned"        //
+	CardNotSettled        Kind = "card_not_settled"      //
+	EmergencyBegun        Kind = "emergency_begun"       // AD-14
+	EmergencyUnreported   Kind = "emergency_unreported"  //
+	CarryListOpen         Kind = "carry_list_open"       // EQ-1
+	CarryNotOut           Kind = "carry_not_out"         // EQ-3
+	KeyUnreturned         Kind = "key_unreturned"        // EQ-4
+	KeyLost               Kind = "key_lost"              //
+	KeyEntry              Kind = "key_entry"             // DS-7
+	PurposeBlank          Kind = "purpose_blank"         // RR-7
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -107,6 +128,27 @@ var catalogue = [...]Entry{
 	{LeftAlone, Medium, Habit, 1, "finding.left_alone"},
 	{ZoneUnknown, Low, Repudiation, 3, "finding.zone_unknown"},
 	{CertificateEnds, Medium, DeviceFault, 3, "finding.certificate_ends"},
+	{BadgeUnreturned, Medium, Habit, 1, "finding.badge_unreturned"},
+	{ExitNotRecorded, Medium, Habit, 1, "finding.exit_not_recorded"},
+	{OralUnconfirmed, Medium, Elevation, 1, "finding.oral_unconfirmed"},
+	{OralDenied, High, Elevation, 1, "finding.oral_denied"},
+	{ApplicationUndecided, Low, Habit, 1, "finding.application_undecided"},
+	{TourHeadsDiffer, Medium, Habit, 1, "finding.tour_heads_differ"},
+	{BringInFlagged, Low, Habit, 3, "finding.bring_in_flagged"},
+	{BadgeLost, Medium, Spoofing, 1, "finding.badge_lost"},
+	{TemporaryUnreturned, Medium, Habit, 1, "finding.temporary_unreturned"},
+	{TemporaryFrequent, Low, Habit, 3, "finding.temporary_frequent"},
+	{EntriesUnconfirmed, Medium, Spoofing, 1, "finding.entries_unconfirmed"},
+	{EntryDisowned, High, Spoofing, 1, "finding.entry_disowned"},
+	{CardNotSettled, Low, Habit, 3, "finding.card_not_settled"},
+	{EmergencyBegun, High, Elevation, 1, "finding.emergency_begun"},
+	{EmergencyUnreported, High, Elevation, 1, "finding.emergency_unreported"},
+	{CarryListOpen, Low, Habit, 1, "finding.carry_list_open"},
+	{CarryNotOut, Medium, Tampering, 1, "finding.carry_not_out"},
+	{KeyUnreturned, Medium, Habit, 1, "finding.key_unreturned"},
+	{KeyLost, High, Spoofing, 1, "finding.key_lost"},
+	{KeyEntry, Low, Habit, 1, "finding.key_entry"},
+	{PurposeBlank, Low, Habit, 3, "finding.purpose_blank"},
 }
 
 // Catalogue lists every kind.

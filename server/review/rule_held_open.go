@@ -2,5 +2,10 @@ package review
 
 import "monban/firmware/door"
 
-// heldOpen: a door stood open longer than its open time (扉の長時間開放).
-func heldOpen(f Fact, _ []Fact) (Finding, bool) { return on(f, door.EventHeldOpen, HeldOpen) }
+// heldOpen: a door stood open longer than its open time (扉の長時間開放). Inside a carry session it may (EQ-1).
+func heldOpen(f Fact, _ []Fact) (Finding, bool) {
+	if f.Carrying {
+		return Finding{}, false
+	}
+	return on(f, door.EventHeldOpen, HeldOpen)
+}

@@ -94,6 +94,10 @@ func parseFact(t *testing.T, line string) Fact {
 			f.Detail = value
 		case "observed":
 			f.Observed = true
+		case "key_out":
+			f.KeyOut = true
+		case "carrying":
+			f.Carrying = true
 		case "judged":
 			f.Rejudged = true
 			err = f.Judged.Primary.UnmarshalText([]byte(value))

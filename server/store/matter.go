@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,12 @@ func (r Reader) MattersBetween(kind string, fromMS, toMS int64) ([]Matter, error
 func (r Reader) MattersAt(kind string, atMS int64) ([]Matter, error) {
 	return r.matters(`SELECT `+matterColumns+` FROM matter WHERE kind = ? AND from_ms <= ? AND (until_ms > ? OR until_ms = 0 AND open = 1)
 		ORDER BY from_ms, id`, kind, atMS, atMS)
+}
+
+// MatterAtDoor reports whether a matter of a kind held a door at a moment, UTC ms.
+func (r Reader) MatterAtDoor(kind, door string, atMS int64) (bool, error) {
+	list, err := r.MattersAt(kind, atMS)
+	return slices.ContainsFunc(list, func(m Matter) bool { return slices.Contains(m.Doors, door) }), err
 }
 
 func (r Reader) matters(q string, args ...any) ([]Matter, error) {

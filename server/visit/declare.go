@@ -15,7 +15,7 @@ type Declared struct {
 
 // declare judges what is brought into the zones of a visit: the strictest zone counts. Equipment of a carry session and
 // what stays outside is free; an exception has to be named.
-func (v *Visit) declare(list []Declared, s *Site) ([]Declared, error) {
+func (v *Visit) declare(list []Declared, nowMS int64, s *Site) ([]Declared, error) {
 	if len(list) > 20 {
 		return nil, ErrTooMany.at("declared")
 	}
@@ -43,6 +43,9 @@ func (v *Visit) declare(list []Declared, s *Site) ([]Declared, error) {
 		}
 		if err := firstErr(free("exception", d.Exception, 64, false), free("carry", d.Carry, 64, false)); err != nil {
 			return nil, err
+		}
+		if d.Exception != "" && !s.excepted(d.Exception, s.dayOf(nowMS)) {
+			return nil, ErrUnknown.at("exception") // expired = off (VR-8)
 		}
 		if !d.Outside && d.Exception == "" && d.Carry == "" {
 			if rule == BringInDeny {

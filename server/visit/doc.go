@@ -111,22 +111,9 @@ func (s Step) same(a Actor) bool {
 
 // Site is what decisions about matters look at. All fields are required.
 type Site struct {
-	Dir       *directory.Snapshot // as stored, without overlay
-	Contracts []Contract
-	Settings  Settings
-	Zone      *time.Location // the site's time zone
-}
-
-// Contract is what a visit needs to know of a contract (VE-4).
-type Contract struct {
-	ID       string
-	Company  string
-	Section  string
-	FromMS   int64 // [FromMS, UntilMS), UTC ms; 0 = no limit
-	UntilMS  int64
-	Tier     int    // 1 = with the city itself; ≥ 2 = subcontract (再委託)
-	Approval string // number of the written approval that a subcontract needs
-	Workers  []directory.PersonID
+	Dir      *directory.Snapshot // as stored, without overlay
+	Settings Settings
+	Zone     *time.Location // the site's time zone
 }
 
 func (s *Site) person(id directory.PersonID) *directory.Person {
@@ -146,10 +133,10 @@ func (s *Site) staff(id directory.PersonID) *directory.Person {
 	return nil
 }
 
-func (s *Site) contract(id string) *Contract {
-	for i := range s.Contracts {
-		if s.Contracts[i].ID == id && id != "" {
-			return &s.Contracts[i]
+func (s *Site) contract(id string) *directory.Contract {
+	for i := range s.Dir.Contracts {
+		if string(s.Dir.Contracts[i].ID) == id && id != "" {
+			return &s.Dir.Contracts[i]
 		}
 	}
 	return nil
@@ -169,10 +156,29 @@ func (s *Site) zone(id string) *directory.Zone {
 func (s *Site) ConditionsOf(zones []access.ZoneID) (version uint32) {
 	for _, z := range zones {
 		if x := s.zone(string(z)); x != nil {
-			version = max(version, conditionsOf(x))
+			version = max(version, x.Conditions)
 		}
 	}
 	return version
 }
 
-func conditionsOf(*directory.Zone) uint32 { return 0 }
+// excepted reports whether an exception measure is in force on a day (VR-8).
+func (s *Site) excepted(id string, d directory.Date) bool {
+	for i := range s.Dir.Exceptions {
+		if x := &s.Dir.Exceptions[i]; string(x.ID) == id && id != "" {
+			return !d.Before(x.From) && !x.Until.Before(d)
+		}
+	}
+	return false
+}
+
+// escort gives a member of staff who may take outsiders into zones; nil for anybody else (VE-2).
+func (s *Site) escort(id directory.PersonID, zones []access.ZoneID) *directory.Person {
+	p := s.staff(id)
+	for _, z := range zones {
+		if x := s.zone(string(z)); p != nil && x != nil && x.Escort != directory.EscortNone && !p.MayEscort {
+			return nil
+		}
+	}
+	return p
+}

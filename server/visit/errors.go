@@ -54,5 +54,6 @@ var (
 	ErrImpact     = &Error{Word: "no_impact_check", Text: "say what the check of the effect on running systems gave, and who checked"}
 	ErrProtection = &Error{Word: "no_protection", Text: "a medium with personal data needs a method of protection"}
 	ErrUnmatched  = &Error{Word: "carry_unmatched", Text: "was not carried in here and no authorization is named"}
+	ErrPIN        = &Error{Word: "bad_pin", Field: "pin", Text: "is not a PIN of 4–8 digits 0–9"}
 	ErrNotHolder  = &Error{Word: "not_holder", Text: "only the holder can say so"}
 )

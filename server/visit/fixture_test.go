@@ -29,7 +29,7 @@ func hall(t *testing.T) *Site {
 		Zone: zone, Settings: DefaultSettings(),
 		Dir: &directory.Snapshot{
 			People: []directory.Person{
-				{ID: "1001", Name: "髙橋 健一", Section: "情報政策課", Category: directory.Staff, Active: true},
+				{ID: "1001", Name: "髙橋 健一", Section: "情報政策課", Category: directory.Staff, Active: true, MayEscort: true},
 				{ID: "1002", Name: "﨑山 美咲", Section: "情報政策課", Category: directory.Staff, Active: true},
 				{ID: "1003", Name: "渡邉 恵", Section: "総務課", Category: directory.Staff, Active: true},
 				{ID: "1004", Name: "葛󠄀城 優", Section: "総務課", Category: directory.Staff},
@@ -40,9 +40,13 @@ func hall(t *testing.T) *Site {
 			Doors: []directory.Door{
 				{ID: "front", Enter: "server-room", Recovery: recovery, GuardsServer: true}, {ID: "store", Enter: "media", Exit: "server-room"},
 			},
+			Contracts: []directory.Contract{{
+				ID: "K2026-1", Name: "保守", Company: "保守工業", Section: "情報政策課", Tier: 1, Workers: []directory.PersonID{"K-1"},
+				ValidFrom: directory.Date{Year: 2026, Month: 4, Day: 1}, ValidUntil: until,
+			}},
+			Items:      []directory.Item{{ID: "KEY-1", Kind: directory.ItemKey, Name: "正鍵", Doors: "front store", State: directory.ItemPresent}},
 			ClosedDays: []directory.ClosedDay{{Day: directory.Date{Year: 2026, Month: 11, Day: 23}, Name: "勤労感謝の日"}},
 		},
-		Contracts: []Contract{{ID: "K2026-1", Company: "保守工業", Section: "情報政策課", Tier: 1, Workers: []directory.PersonID{"K-1"}}},
 	}
 }
 

@@ -1,6 +1,9 @@
 package visit
 
 import (
+	"slices"
+	"strings"
+
 	"monban/firmware/access"
 	"monban/server/directory"
 )
@@ -38,10 +41,10 @@ func (k *KeyLoan) Head() Head {
 // Subject implements Matter.
 func (k *KeyLoan) Subject() directory.PersonID { return k.Person }
 
-// LendKey writes a key out. out tells whether the key is lent already, by its inventory number; dueMS 0 = as long as is
+// LendKey writes a key of the inventory out; what it is called and which doors it opens stands there. out tells whether the key is lent already, by its inventory number; dueMS 0 = as long as is
 // allowed.
 func LendKey(k KeyLoan, out func(key string) bool, by Actor, nowMS int64, s *Site) (KeyLoan, error) {
-	if err := firstErr(free("key", k.Key, 64, true), free("label", k.Label, maxName, false), free("purpose", k.Purpose, maxText, true)); err != nil {
+	if err := firstErr(free("key", k.Key, 64, true), free("purpose", k.Purpose, maxText, true)); err != nil {
 		return KeyLoan{}, err
 	}
 	if k.DueMS == 0 {
@@ -52,19 +55,16 @@ func LendKey(k KeyLoan, out func(key string) bool, by Actor, nowMS int64, s *Sit
 		return KeyLoan{}, ErrWindow.at("due")
 	case s.person(k.Person) == nil || !s.person(k.Person).Active:
 		return KeyLoan{}, ErrUnknown.at("person")
-	case len(k.Doors) > 50:
-		return KeyLoan{}, ErrTooMany.at("doors")
 	case out(k.Key):
 		return KeyLoan{}, ErrBadgeLent.at("key")
 	}
-	for _, id := range k.Doors {
-		known := false
-		for i := range s.Dir.Doors {
-			known = known || s.Dir.Doors[i].ID == id
-		}
-		if !known {
-			return KeyLoan{}, ErrUnknown.at("doors")
-		}
+	i := slices.IndexFunc(s.Dir.Items, func(x directory.Item) bool { return x.Kind == directory.ItemKey && string(x.ID) == k.Key })
+	if i < 0 || s.Dir.Items[i].State == directory.ItemDisposed {
+		return KeyLoan{}, ErrUnknown.at("key")
+	}
+	k.Label, k.Doors = s.Dir.Items[i].Name, nil
+	for id := range strings.FieldsSeq(s.Dir.Items[i].Doors) {
+		k.Doors = append(k.Doors, access.DoorID(id))
 	}
 	return KeyLoan{Key: k.Key, Label: k.Label, Doors: k.Doors, Person: k.Person, Purpose: k.Purpose, DueMS: k.DueMS, Out: by.step(nowMS, "")}, nil
 }

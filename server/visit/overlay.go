@@ -85,20 +85,17 @@ func (o *overlay) guest(v *Visit, i int) directory.PersonID {
 	if g.Person != "" {
 		for j := range o.dir.People {
 			if p := &o.dir.People[j]; p.ID == g.Person {
-				o.accepted(p, g)
+				p.Conditions = max(p.Conditions, g.Conditions) // accepted at reception (VE-6)
 				return id
 			}
 		}
 		return ""
 	}
-	p := directory.Person{ID: id, Name: g.Name, Kana: g.Kana, Section: v.Section, Company: g.Company, Category: g.Category, Active: true}
-	if p.Company == "" {
-		p.Company = v.Company
+	p := v.personOf(g, o.site)
+	p.ID = id
+	if probs := (&directory.Snapshot{People: []directory.Person{p}}).Validate(); len(probs) > 0 {
+		return "" // a policy with such a person would not compile, and nobody's revocation come through
 	}
-	if g.Category == directory.Contractor { // a substitute: for this day only
-		p.ContractFrom, p.ContractUntil = o.site.dayOf(v.FromMS), o.site.dayOf(v.UntilMS-1)
-	}
-	o.accepted(&p, g)
 	o.dir.People = append(o.dir.People, p)
 	return id
 }
@@ -195,10 +192,4 @@ func (o *overlay) emergency(e *Emergency) {
 			}
 		}
 	}
-}
-
-// accepted notes on a person which entry conditions they accepted (VE-6).
-func (o *overlay) accepted(p *directory.Person, g *Guest) {
-	_ = p
-	_ = g
 }

@@ -81,7 +81,7 @@ func (v *Visit) Receive(r Reception, conditions uint32, lent Lent, by Actor, now
 			return err
 		}
 	}
-	declared, err := v.declare(r.Declared, s)
+	declared, err := v.declare(r.Declared, nowMS, s)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (v *Visit) Receive(r Reception, conditions uint32, lent Lent, by Actor, now
 			carriers = []Carrier{{Person: now, FromMS: nowMS}}
 		}
 		// One visit has one carrier at a time; CarryBy hands over.
-		if s.staff(now) == nil || r.Carrier != "" && r.Carrier != now {
+		if s.escort(now, v.Zones) == nil || r.Carrier != "" && r.Carrier != now {
 			return ErrCarrier.at("carrier")
 		}
 	}
@@ -149,8 +149,8 @@ func (v *Visit) CarryBy(carrier directory.PersonID, nowMS int64, s *Site) error 
 	switch {
 	case v.State != Running || v.Carrier() == carrier || len(v.Carriers) >= 30:
 		return ErrState
-	case s.staff(carrier) == nil:
-		return ErrNotStaff.at("carrier")
+	case s.escort(carrier, v.Zones) == nil:
+		return ErrCarrier.at("carrier")
 	}
 	v.Carriers = append(append([]Carrier(nil), v.Carriers...), Carrier{Person: carrier, FromMS: nowMS})
 	return nil

@@ -3,6 +3,7 @@ package visit
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"monban/firmware/access"
@@ -20,18 +21,18 @@ const (
 
 // Settings are the numbers marked † in the requirements. The zero value is not usable: see DefaultSettings.
 type Settings struct {
-	ClosingS        int                        `json:"closing_s"`        // closing time, seconds since midnight, 1–86400
-	GraceMS         int64                      `json:"grace_ms"`         // after the end of a window until a badge is missed
-	EarlyMS         int64                      `json:"early_ms"`         // reception may begin so long before the window
-	MaxWindowMS     int64                      `json:"max_window_ms"`    // longest window of one visit
-	EmergencyMS     int64                      `json:"emergency_ms"`     // longest emergency entry (AD-14)
-	ReportMS        int64                      `json:"report_ms"`        // until its report is due
-	TemporaryMonth  int                        `json:"temporary_month"`  // temporary cards a month from which use is noted (AD-16)
-	KeyLoanMS       int64                      `json:"key_loan_ms"`      // longest key loan
-	PurposeDays     int                        `json:"purpose_days"`     // open days to state a purpose afterwards (RR-7)
-	PurposeLabels   map[access.ZoneID][]string `json:"purpose_labels"`   // label of keypad code 1–9 by zone
-	BringIn         map[access.ZoneID]BringIn  `json:"bring_in"`         // EQ-2 by zone
-	PurposeRequired map[access.ZoneID]bool     `json:"purpose_required"` // zones in which a blank purpose is an item; nil = every zone
+	ClosingS       int                        `json:"closing_s"`       // closing time, seconds since midnight, 1–86400
+	GraceMS        int64                      `json:"grace_ms"`        // after the end of a window until a badge is missed
+	EarlyMS        int64                      `json:"early_ms"`        // reception may begin so long before the window
+	MaxWindowMS    int64                      `json:"max_window_ms"`   // longest window of one visit
+	EmergencyMS    int64                      `json:"emergency_ms"`    // longest emergency entry (AD-14)
+	ReportMS       int64                      `json:"report_ms"`       // until its report is due
+	TemporaryMonth int                        `json:"temporary_month"` // temporary cards a month from which use is noted (AD-16)
+	KeyLoanMS      int64                      `json:"key_loan_ms"`     // longest key loan
+	PurposeDays    int                        `json:"purpose_days"`    // open days to state a purpose afterwards (RR-7)
+	PurposeLabels  map[access.ZoneID][]string `json:"purpose_labels"`  // label of keypad code 1–9 by zone
+	BringIn        map[access.ZoneID]BringIn  `json:"bring_in"`        // EQ-2 by zone
+	PurposeZones   []access.ZoneID            `json:"purpose_zones"`   // zones whose entries need a purpose (RR-7); null = every zone
 }
 
 // DefaultSettings are the proposals of the requirements.
@@ -88,4 +89,9 @@ func (s Settings) Validate() error {
 		}
 	}
 	return nil
+}
+
+// AsksPurpose reports whether entries of a zone need a purpose (RR-7).
+func (s *Settings) AsksPurpose(z access.ZoneID) bool {
+	return s.PurposeZones == nil || slices.Contains(s.PurposeZones, z)
 }

@@ -1,6 +1,7 @@
 package visit
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -19,7 +20,7 @@ func free(field, s string, most int, need bool) error {
 	switch {
 	case need && blank(s):
 		return ErrMissing.at(field)
-	case !prints(s, most):
+	case !prints(s, most) || most == maxName && strings.ContainsAny(s, "\n\t"):
 		return ErrText.at(field)
 	case directory.MyNumber(s):
 		return ErrMyNumber.at(field)

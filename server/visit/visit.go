@@ -62,12 +62,12 @@ type Application struct {
 // Guest is one person of a visit.
 type Guest struct {
 	// Who they are, from the application.
-	Name     string             `json:"name"`
-	Kana     string             `json:"kana,omitempty"`
-	Company  string             `json:"company,omitempty"`
-	Category directory.Category `json:"category"`         // Contractor or Visitor; school employees are visitors (AD-2)
-	Kind     string             `json:"kind,omitempty"`   // supplier, school_employee, inspector, public, …: for the register
-	Person   directory.PersonID `json:"person,omitempty"` // a worker whom the directory knows; "" = nobody there
+	Name     string               `json:"name"`
+	Kana     string               `json:"kana,omitempty"`
+	Company  string               `json:"company,omitempty"`
+	Category directory.Category   `json:"category"`         // Contractor or Visitor; school employees are visitors (AD-2)
+	Kind     directory.PersonKind `json:"kind,omitempty"`   // within the category: supplier, school_employee, inspector, …; "" = not said
+	Person   directory.PersonID   `json:"person,omitempty"` // a worker whom the directory knows; "" = nobody there
 
 	// What became of them.
 	Substitute bool       `json:"substitute,omitempty"` // named on the day by the owning section, not by the contract (VE-12)
@@ -240,7 +240,7 @@ func (v *Visit) check(nowMS int64, s *Site) (warnings []string, err error) {
 func (s *Site) holds(id string, fromMS, untilMS int64) error {
 	c := s.contract(id)
 	switch {
-	case c == nil || c.FromMS > fromMS || c.UntilMS != 0 && c.UntilMS < untilMS:
+	case c == nil || c.ValidFrom.StartMS(s.Zone) > fromMS || c.ValidUntil.EndMS(s.Zone) < untilMS:
 		return ErrContract.at("contract")
 	case c.Tier >= 2 && blank(c.Approval):
 		return ErrTier.at("contract")
@@ -250,8 +250,7 @@ func (s *Site) holds(id string, fromMS, untilMS int64) error {
 
 // checkGuest looks at one person. A substitute need not stand in the contract: the owning section vouches for this day.
 func (v *Visit) checkGuest(g *Guest, s *Site, substitute bool) error {
-	if err := firstErr(free("name", g.Name, maxName, true), free("kana", g.Kana, maxName, false), free("guest_company", g.Company, maxName, false),
-		free("kind", g.Kind, maxName, false)); err != nil {
+	if err := firstErr(free("name", g.Name, maxName, true), free("kana", g.Kana, maxName, false), free("guest_company", g.Company, maxName, false)); err != nil {
 		return err
 	}
 	if g.Person != "" {
@@ -259,7 +258,9 @@ func (v *Visit) checkGuest(g *Guest, s *Site, substitute bool) error {
 		if p == nil || !p.Active {
 			return ErrUnknown.at("person")
 		}
-		g.Category = p.Category
+		g.Category, g.Kind = p.Category, p.Kind
+	} else if probs := (&directory.Snapshot{People: []directory.Person{v.personOf(g, s)}}).Validate(); len(probs) > 0 && (g.Category == directory.Visitor || g.Category == directory.Contractor) {
+		return ErrText.at("name") // the policy is compiled of it: the directory's rules count
 	}
 	switch g.Category {
 	case directory.Visitor:
@@ -281,6 +282,21 @@ func (v *Visit) checkGuest(g *Guest, s *Site, substitute bool) error {
 		return ErrMissing.at("category") // staff need no visit
 	}
 	return nil
+}
+
+// personOf is a guest whom the directory does not know, as a person of the directory.
+func (v *Visit) personOf(g *Guest, s *Site) directory.Person {
+	p := directory.Person{
+		ID: "guest", Name: g.Name, Kana: g.Kana, Section: v.Section, Company: g.Company, Category: g.Category, Kind: g.Kind, Active: true,
+		Conditions: g.Conditions,
+	}
+	if p.Company == "" {
+		p.Company = v.Company
+	}
+	if g.Category == directory.Contractor { // a substitute: for this day only
+		p.ContractFrom, p.ContractUntil = s.dayOf(v.FromMS), s.dayOf(v.UntilMS-1)
+	}
+	return p
 }
 
 // Approve lets a second person approve (VE-1): who applied, or is a guest, may not.

@@ -57,7 +57,7 @@ func TestApplicationFields(t *testing.T) {
 // VE-5: a contract number of twelve digits is only warned of.
 func TestNumberWarns(t *testing.T) {
 	s := hall(t)
-	s.Contracts[0].ID = "123456789018"
+	s.Dir.Contracts[0].ID = "123456789018"
 	app := s.work()
 	app.Contract = "123456789018"
 	if _, warn, err := Apply(app, applicant, s.at(24, 8, 0), s); err != nil || len(warn) != 1 {
@@ -131,14 +131,14 @@ func TestContract(t *testing.T) {
 	app.Contract = ""
 	_, _, err = Apply(app, applicant, now, s)
 	refused(t, err, ErrContract)
-	s.Contracts[0].Tier = 2
+	s.Dir.Contracts[0].Tier = 2
 	_, _, err = Apply(s.work(), applicant, now, s)
 	refused(t, err, ErrTier)
-	s.Contracts[0].Approval = "R8-17"
+	s.Dir.Contracts[0].Approval = "R8-17"
 	if _, _, err = Apply(s.work(), applicant, now, s); err != nil {
 		t.Error(err)
 	}
-	s.Contracts[0].UntilMS = s.at(24, 11, 0)
+	s.Dir.Contracts[0].ValidUntil = directory.Date{Year: 2026, Month: 11, Day: 23}
 	_, _, err = Apply(s.work(), applicant, now, s)
 	refused(t, err, ErrContract)
 }

@@ -432,6 +432,9 @@ func (m *model) Unrecorded(days [2]string, beforeMS int64) ([]attempt.Row, error
 	return out, nil
 }
 
+// MatterAtDoor: nothing is lent or carried in the simulated site.
+func (m *model) MatterAtDoor(string, string, int64) (bool, error) { return false, nil }
+
 // LastRecord implements ingest.Past.
 func (m *model) LastRecord(gateway string) (int64, error) {
 	last := int64(-1)
