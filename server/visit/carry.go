@@ -141,7 +141,7 @@ func OpenCarry(c Carry, past []Carry, by Actor, nowMS int64, s *Site) (Carry, []
 		known := false
 		for i := range s.Dir.Doors {
 			d := &s.Dir.Doors[i]
-			known = known || d.ID == id && (d.Enter == n.Zone || d.Exit == n.Zone || d.Enter == n.To || d.Exit == n.To)
+			known = known || d.ID == id && (d.Enter == n.Zone || d.Exit == n.Zone || n.To != "" && (d.Enter == n.To || d.Exit == n.To))
 		}
 		if !known {
 			return Carry{}, nil, ErrUnknown.at("doors")

@@ -44,6 +44,7 @@ func hall(t *testing.T) *Site {
 				ID: "K2026-1", Name: "保守", Company: "保守工業", Section: "情報政策課", Tier: 1, Workers: []directory.PersonID{"K-1"},
 				ValidFrom: directory.Date{Year: 2026, Month: 4, Day: 1}, ValidUntil: until,
 			}},
+			Conditions: []directory.Conditions{{Version: 4, Text: "遵守事項"}, {Version: 5, Text: "遵守事項 改"}},
 			Items:      []directory.Item{{ID: "KEY-1", Kind: directory.ItemKey, Name: "正鍵", Doors: "front store", State: directory.ItemPresent}},
 			ClosedDays: []directory.ClosedDay{{Day: directory.Date{Year: 2026, Month: 11, Day: 23}, Name: "勤労感謝の日"}},
 		},

@@ -85,7 +85,9 @@ func (o *overlay) guest(v *Visit, i int) directory.PersonID {
 	if g.Person != "" {
 		for j := range o.dir.People {
 			if p := &o.dir.People[j]; p.ID == g.Person {
-				p.Conditions = max(p.Conditions, g.Conditions) // accepted at reception (VE-6)
+				if slices.ContainsFunc(o.dir.Conditions, func(c directory.Conditions) bool { return c.Version == g.Conditions }) {
+					p.Conditions = max(p.Conditions, g.Conditions) // accepted at reception (VE-6)
+				}
 				return id
 			}
 		}
@@ -93,7 +95,7 @@ func (o *overlay) guest(v *Visit, i int) directory.PersonID {
 	}
 	p := v.personOf(g, o.site)
 	p.ID = id
-	if probs := (&directory.Snapshot{People: []directory.Person{p}}).Validate(); len(probs) > 0 {
+	if probs := (&directory.Snapshot{People: []directory.Person{p}, Conditions: o.dir.Conditions}).Validate(); len(probs) > 0 {
 		return "" // a policy with such a person would not compile, and nobody's revocation come through
 	}
 	o.dir.People = append(o.dir.People, p)
