@@ -50,9 +50,13 @@ type Due struct {
 func Dues(matters []Matter, passages []Passage, nowMS int64, s *Site) []Due {
 	l := dueList{nowMS: nowMS, site: s}
 	var carries []Carry
+	visits := map[string]bool{"": false}
 	for _, m := range matters {
-		if c, ok := m.(*Carry); ok {
-			carries = append(carries, *c)
+		switch m := m.(type) {
+		case *Carry:
+			carries = append(carries, *m)
+		case *Visit:
+			visits[m.ID] = true
 		}
 	}
 	slices.SortStableFunc(carries, func(a, b Carry) int { return int(a.Opened.AtMS - b.Opened.AtMS) })
@@ -76,7 +80,7 @@ func Dues(matters []Matter, passages []Passage, nowMS int64, s *Site) []Due {
 			if !m.complete() {
 				l.add(DueItems, "", m.ItemsDueMS)
 			}
-			if m.Visit == "" && m.Closed.Done() {
+			if !visits[m.Visit] && m.Closed.Done() { // of no visit, or of one that is over
 				l.notOut(m, s.closing(s.dayOf(m.Closed.AtMS)), carries)
 			}
 		case *KeyLoan:

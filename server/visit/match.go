@@ -30,15 +30,15 @@ func (v *Visit) Match(passages []Passage) []Presence {
 		}
 		until := int64(1<<63 - 1)
 		if g.Returned.Done() {
-			until = g.Returned.AtMS + 1
+			until = g.Returned.AtMS + skewMS
 		}
 		in := map[access.ZoneID]bool{}
 		for _, x := range passages {
 			who := v.PersonID(i)
 			if p.Carried {
-				who = v.carrierAt(x.AtMS) // after a hand-over the exit of who carried before is theirs alone (VE-10)
+				who = v.carrierAt(x.AtMS + skewMS) // after a hand-over the exit of who carried before is theirs alone (VE-10)
 			}
-			if who == "" || x.Person != who || x.AtMS < g.Checked.AtMS || x.AtMS >= until || !v.touches(x.Zone) {
+			if who == "" || x.Person != who || x.AtMS < g.Checked.AtMS-skewMS || x.AtMS >= until || !v.touches(x.Zone) {
 				continue
 			}
 			if !x.In {
@@ -62,6 +62,9 @@ func (v *Visit) Match(passages []Passage) []Presence {
 	}
 	return out
 }
+
+// skewMS is how far the time of a passage may be off: it is the middle of the interval in which it happened.
+const skewMS = 5000
 
 func (v *Visit) touches(z access.ZoneID) bool { return slices.Contains(v.Zones, z) }
 

@@ -294,5 +294,5 @@ func (v *Visit) People() (sinceMS int64, people []directory.PersonID) {
 	for _, c := range v.Carriers {
 		people = append(people, c.Person)
 	}
-	return sinceMS, people
+	return sinceMS - skewMS, people
 }
