@@ -28,7 +28,7 @@ func actAt(tx *store.Tx, a web.Action) (int64, error) {
 		Account: a.Actor, Verb: string(a.Kind), From: "lan", Result: "ok", Reason: a.Reason != "", AtMS: a.At.UnixMilli(),
 	}
 	switch a.Kind {
-	case web.ActionLoginFailed, web.ActionLoginThrottled, web.ActionCommandNotSent:
+	case web.ActionLoginFailed, web.ActionLoginThrottled, web.ActionCommandNotSent, web.ActionSecondFailed, web.ActionStepUpFailed:
 		leaf.Result = "refused"
 	}
 	if a.Target != "" {
@@ -111,6 +111,8 @@ func mapped(err error) error {
 		return web.ErrNotFound
 	case errors.Is(err, store.ErrExists):
 		return web.ErrExists
+	case errors.Is(err, store.ErrUsed):
+		return web.ErrUsed
 	default:
 		return err
 	}
@@ -175,6 +177,12 @@ func (a accounts) ChangeAccount(ctx context.Context, id string, c web.AccountCha
 		if c.LastLogin != nil {
 			x.LastLoginMS = milli(*c.LastLogin)
 		}
+		if c.Source != nil {
+			x.Source = *c.Source
+			if err := tx.UnlinkExternal(id); err != nil {
+				return err
+			}
+		}
 		if err := tx.UpdateAccount(x); err != nil {
 			return err
 		}
@@ -207,7 +215,7 @@ func moment(ms int64) time.Time {
 func toStore(a web.Account) store.Account {
 	x := store.Account{
 		ID: a.ID, Login: a.Name, FullName: a.FullName, Person: a.Person, PasswordHash: a.PasswordHash, MustChange: a.MustChange,
-		Language: string(a.Language), Suspended: a.Suspended, SuspendedWhy: a.SuspendedWhy,
+		Language: string(a.Language), Suspended: a.Suspended, SuspendedWhy: a.SuspendedWhy, Source: a.Source,
 		CreatedMS: milli(a.Created), LastLoginMS: milli(a.LastLogin),
 	}
 	for _, r := range a.Roles {
@@ -219,7 +227,7 @@ func toStore(a web.Account) store.Account {
 func toWeb(x store.Account) web.Account {
 	a := web.Account{
 		ID: x.ID, Name: x.Login, FullName: x.FullName, Person: x.Person, PasswordHash: x.PasswordHash, MustChange: x.MustChange,
-		Language: web.Lang(x.Language), Suspended: x.Suspended, SuspendedWhy: x.SuspendedWhy,
+		Language: web.Lang(x.Language), Suspended: x.Suspended, SuspendedWhy: x.SuspendedWhy, Source: x.Source, SecondFactor: x.SecondFactor,
 		Created: moment(x.CreatedMS), LastLogin: moment(x.LastLoginMS),
 	}
 	for _, r := range x.Roles {

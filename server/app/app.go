@@ -122,7 +122,7 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := a.openEnrolment(ctx, cfg); err != nil {
 		return err
 	}
-	return a.newPages(cfg)
+	return a.newPages(ctx, cfg)
 }
 
 // findDoubt makes a finding of a database that is not what was last signed, once while it is open.
@@ -199,7 +199,7 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 	})
 }
 
-func (a *App) newPages(cfg *config.Config) error {
+func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	people := accounts{a.site.Store}
 	a.visits = newVisits(a.pub, a.site.Store, time.Now, a.log)
 	p := &pages{
@@ -213,11 +213,18 @@ func (a *App) newPages(cfg *config.Config) error {
 	a.orders = &commands{
 		store: a.site.Store, health: a.health, directory: p.directory, link: a.downlink, now: time.Now, log: a.log, pages: p,
 	}
+	second := factors{a.site.Store, a.site.Keys.Derive("monban one-time codes")}
+	public := a.publicURL(cfg)
+	if err := a.warnPasskeys(ctx, public); err != nil {
+		return err
+	}
 	var err error
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
+		SecondFactor: rolesOf(cfg.Login.SecondFactorRoles), PasswordStepUp: cfg.Login.PasswordStepUp, StepUp: cfg.Session.StepUp.Std(), PublicURL: public,
 	}, web.Sources{
+		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
 		Judge: &judge{current: a.pub.Site, pages: p},

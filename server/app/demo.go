@@ -56,6 +56,10 @@ listen = %q
 [http]
 listen = %q
 
+[login] # a real site leaves both out: privileged roles then need a passkey or one-time codes
+second_factor_roles = []
+password_step_up = true
+
 [ca]
 device_validity = "8760h" # a demo may lie for months; real gateways renew every two weeks
 `, filepath.Join(o.Dir, "server"), o.MQTT, o.HTTP)

@@ -29,7 +29,7 @@ func contains(b []byte, s string) bool { return bytes.Contains(b, []byte(s)) }
 // testConfig is a site in a new folder, on ports that the system chooses.
 func testConfig(t *testing.T) *config.Config {
 	t.Helper()
-	text := fmt.Sprintf("site = \"test-city\"\ntime_zone = \"Asia/Tokyo\"\ndata_dir = %q\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n", filepath.Join(t.TempDir(), "data"))
+	text := fmt.Sprintf("site = \"test-city\"\ntime_zone = \"Asia/Tokyo\"\ndata_dir = %q\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n[login]\nsecond_factor_roles = []\npassword_step_up = true\n", filepath.Join(t.TempDir(), "data"))
 	cfg, err := config.Parse("server.toml", []byte(text))
 	if err != nil {
 		t.Fatal(err)

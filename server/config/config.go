@@ -58,6 +58,9 @@ type HTTP struct {
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert string `toml:"tls_cert"`
 	TLSKey  string `toml:"tls_key"`
+	// PublicURL is how browsers reach the pages, "https://name[:port]" without a path. Passkeys are bound to its host
+	// name: another one ends them. Empty means localhost without TLS, and no passkeys with TLS.
+	PublicURL string `toml:"public_url"`
 }
 
 // CA says where the site's certificates are.
@@ -105,6 +108,18 @@ type Login struct {
 	Window Duration `toml:"window"`
 	// Lockout is how long an account rests after that; 1 min – 24 h.
 	Lockout Duration `toml:"lockout"`
+	// SecondFactorRoles are the roles whose accounts must have a passkey or one-time codes; until one is set up,
+	// nothing else is open to them (RA-3). Names of RA-1's roles. An empty list asks nobody.
+	SecondFactorRoles []string `toml:"second_factor_roles"`
+	// PasswordStepUp lets the password alone be the fresh check that doors, accounts and rights need, for accounts
+	// without a second factor (D28 does not). For demos.
+	PasswordStepUp bool `toml:"password_step_up"`
+}
+
+// roles are the names of RA-1's roles, as in the pages and the log.
+var roles = []string{
+	"ciso", "chief_security_officer", "zone_manager", "section_manager", "applicant", "reception", "reviewer", "auditor",
+	"facility_section", "system_administrator", "csirt",
 }
 
 // Session limits how long a signed-in browser stays signed in.
@@ -113,6 +128,8 @@ type Session struct {
 	Idle Duration `toml:"idle"`
 	// Absolute ends any session; 10 min – 24 h, not shorter than Idle.
 	Absolute Duration `toml:"absolute"`
+	// StepUp is how long a fresh check of identity holds (D28); 1 min – 4 h, not longer than Absolute.
+	StepUp Duration `toml:"step_up"`
 }
 
 // Log sets the journal.
@@ -171,9 +188,14 @@ func Default() Config {
 		Ask: Ask{Timeout: D(400 * time.Millisecond)},
 		// 5 tries in 15 minutes, then 15 minutes of rest: a guesser gets 480 a day, a person who
 		// mistypes loses a coffee break.
-		Login: Login{Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute)},
-		// 15 minutes idle suits a shared counter PC; 10 hours covers one working day and no night.
-		Session: Session{Idle: D(15 * time.Minute), Absolute: D(10 * time.Hour)},
+		Login: Login{
+			Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute),
+			// Who can open doors, give rights, run the machines or read every name.
+			SecondFactorRoles: []string{"ciso", "chief_security_officer", "zone_manager", "auditor", "system_administrator", "csirt"},
+		},
+		// 15 minutes idle suits a shared counter PC; 12 hours covers a long working day and no night. A fresh check holds
+		// for one review session, and no longer than an idle session lives.
+		Session: Session{Idle: D(15 * time.Minute), Absolute: D(12 * time.Hour), StepUp: D(15 * time.Minute)},
 		// Info and JSON: for the journal of a machine nobody watches.
 		Log: Log{Level: "info", Format: "json"},
 	}

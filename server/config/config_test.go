@@ -70,8 +70,9 @@ func TestDefaults(t *testing.T) {
 		HTTP:    HTTP{Listen: "127.0.0.1:8080"},
 		CA:      CA{Dir: "d/ca", DeviceValidity: D(336 * time.Hour)},
 		Ask:     Ask{Timeout: D(400 * time.Millisecond)},
-		Login:   Login{Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute)},
-		Session: Session{Idle: D(15 * time.Minute), Absolute: D(10 * time.Hour)},
+		Login: Login{Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute),
+			SecondFactorRoles: []string{"ciso", "chief_security_officer", "zone_manager", "auditor", "system_administrator", "csirt"}},
+		Session: Session{Idle: D(15 * time.Minute), Absolute: D(12 * time.Hour), StepUp: D(15 * time.Minute)},
 		Log:     Log{Level: "info", Format: "json"},
 	}
 	if d := cmp.Diff(got, want); d != "" {

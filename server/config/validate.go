@@ -33,6 +33,13 @@ func (c *Config) Validate() error {
 	f.number("login.tries", c.Login.Tries, 3, 20)
 	f.between("login.window", c.Login.Window, time.Minute, 24*time.Hour)
 	f.between("login.lockout", c.Login.Lockout, time.Minute, 24*time.Hour)
+	for _, r := range c.Login.SecondFactorRoles {
+		f.oneOf("login.second_factor_roles", r, roles...)
+	}
+	f.between("session.step_up", c.Session.StepUp, time.Minute, 4*time.Hour)
+	if c.Session.StepUp.Std() > c.Session.Absolute.Std() {
+		f.add("session.step_up", "is longer than session.absolute")
+	}
 	f.between("session.idle", c.Session.Idle, time.Minute, 12*time.Hour)
 	f.between("session.absolute", c.Session.Absolute, 10*time.Minute, 24*time.Hour)
 	if c.Session.Absolute.Std() < c.Session.Idle.Std() {
@@ -75,6 +82,26 @@ func (h *HTTP) validate(f *faults) {
 	if f.address("http.listen", h.Listen) && h.TLSCert == "" && !loopback(h.Listen) {
 		// D30: passwords and names in plaintext on a network are not a setting.
 		f.add("http.listen", "%q is not a loopback address: set http.tls_cert and http.tls_key, or listen on 127.0.0.1", h.Listen)
+	}
+	if h.PublicURL != "" {
+		h.validatePublicURL(f)
+	}
+}
+
+// validatePublicURL: browsers give passkeys to HTTPS and to localhost only, and the pages are what they say.
+func (h *HTTP) validatePublicURL(f *faults) {
+	u, err := url.Parse(h.PublicURL)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+		f.add("http.public_url", "%q is not https://name[:port]", h.PublicURL)
+	case u.Scheme == "https" && h.TLSCert == "":
+		f.add("http.public_url", "begins with https, but http.tls_cert is missing")
+	case u.Scheme == "http" && (h.TLSCert != "" || u.Hostname() != "localhost"):
+		f.add("http.public_url", "%q must begin with https; http is for localhost without http.tls_cert only", h.PublicURL)
+	case u.Scheme != "https" && u.Scheme != "http":
+		f.add("http.public_url", "%q must begin with https", h.PublicURL)
+	case !hostName(u.Hostname()) || net.ParseIP(u.Hostname()) != nil:
+		f.add("http.public_url", "%q has no host name; an address is none: passkeys need a name", h.PublicURL)
 	}
 }
 

@@ -2,6 +2,7 @@ package policypub
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -112,6 +113,17 @@ func (k Keys) PIN(ref card.Ref, digits string) (card.PINRef, error) {
 		}
 	}
 	return card.PINRefOf(k.PINKey[:], ref, digits), nil
+}
+
+// Derive makes a key for another secret of the site's, so that there is no further key file to keep. label has 1–31
+// bytes: shorter than a card reference, so that it is never the input of a PIN's.
+func (k Keys) Derive(label string) [32]byte {
+	if label == "" || len(label) > 31 {
+		panic("BUG: label of a derived key has 1–31 bytes")
+	}
+	m := hmac.New(sha256.New, k.PINKey[:])
+	m.Write([]byte(label))
+	return [32]byte(m.Sum(nil))
 }
 
 type versionedKey struct {

@@ -20,7 +20,9 @@ type Account struct {
 	Suspended    bool
 	SuspendedWhy string
 	CreatedMS    int64
-	LastLoginMS  int64 // 0 = never
+	LastLoginMS  int64  // 0 = never
+	Source       string // who checks the password: "" = we, "oidc", "ldap"
+	SecondFactor bool   // there is a passkey or a one-time-code secret; read only
 	Roles        []RoleAssignment
 }
 
@@ -45,12 +47,16 @@ func unique(err error) error {
 	return err
 }
 
-const accountColumns = `id, login, full_name, person, password_hash, must_change, language, suspended, suspended_why, created_ms, last_login_ms`
+const accountColumns = `id, login, full_name, person, password_hash, must_change, language, suspended, suspended_why, created_ms, last_login_ms, source`
+
+// accountSelect adds what is computed.
+const accountSelect = accountColumns + `, EXISTS (SELECT 1 FROM passkey p WHERE p.account = account.id AND p.stopped = 0)
+	OR EXISTS (SELECT 1 FROM totp t WHERE t.account = account.id)`
 
 func scanAccount(scan func(...any) error) (Account, error) {
 	var a Account
 	var last sql.NullInt64
-	err := scan(&a.ID, &a.Login, &a.FullName, &a.Person, &a.PasswordHash, &a.MustChange, &a.Language, &a.Suspended, &a.SuspendedWhy, &a.CreatedMS, &last)
+	err := scan(&a.ID, &a.Login, &a.FullName, &a.Person, &a.PasswordHash, &a.MustChange, &a.Language, &a.Suspended, &a.SuspendedWhy, &a.CreatedMS, &last, &a.Source, &a.SecondFactor)
 	a.LastLoginMS = last.Int64
 	return a, found(err)
 }
@@ -84,12 +90,12 @@ func (r Reader) roles(account string) ([]RoleAssignment, error) {
 
 // AccountByID reads one account with its roles; ErrNotFound.
 func (r Reader) AccountByID(id string) (Account, error) {
-	return r.withRoles(scanAccount(r.row(`SELECT `+accountColumns+` FROM account WHERE id = ?`, id).Scan))
+	return r.withRoles(scanAccount(r.row(`SELECT `+accountSelect+` FROM account WHERE id = ?`, id).Scan))
 }
 
 // AccountByLogin reads one account by its login name, without regard to case; ErrNotFound.
 func (r Reader) AccountByLogin(login string) (Account, error) {
-	return r.withRoles(scanAccount(r.row(`SELECT `+accountColumns+` FROM account WHERE login = ?`, login).Scan))
+	return r.withRoles(scanAccount(r.row(`SELECT `+accountSelect+` FROM account WHERE login = ?`, login).Scan))
 }
 
 // AccountCount is the number of accounts, suspended ones too: 0 means that set-up is still to come.
@@ -100,7 +106,7 @@ func (r Reader) AccountCount() (n int64, err error) {
 
 // Accounts lists all accounts by login name.
 func (r Reader) Accounts() ([]Account, error) {
-	rows, err := r.query(`SELECT ` + accountColumns + ` FROM account ORDER BY login`)
+	rows, err := r.query(`SELECT ` + accountSelect + ` FROM account ORDER BY login`)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
@@ -126,8 +132,8 @@ func (r Reader) Accounts() ([]Account, error) {
 
 // InsertAccount stores a new account with its roles; ErrExists when id or login name is taken.
 func (tx *Tx) InsertAccount(a Account) error {
-	_, err := tx.exec(`INSERT INTO account (`+accountColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.ID, a.Login, a.FullName, a.Person, a.PasswordHash, a.MustChange, a.Language, a.Suspended, a.SuspendedWhy, a.CreatedMS, null(a.LastLoginMS))
+	_, err := tx.exec(`INSERT INTO account (`+accountColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, a.Login, a.FullName, a.Person, a.PasswordHash, a.MustChange, a.Language, a.Suspended, a.SuspendedWhy, a.CreatedMS, null(a.LastLoginMS), a.Source)
 	if err != nil {
 		return fmt.Errorf("insert account: %w", unique(err))
 	}
@@ -137,8 +143,8 @@ func (tx *Tx) InsertAccount(a Account) error {
 // UpdateAccount replaces everything of an account but its id, creation time and roles; ErrNotFound.
 func (tx *Tx) UpdateAccount(a Account) error {
 	res, err := tx.exec(`UPDATE account SET login = ?, full_name = ?, person = ?, password_hash = ?, must_change = ?, language = ?,
-		suspended = ?, suspended_why = ?, last_login_ms = ? WHERE id = ?`,
-		a.Login, a.FullName, a.Person, a.PasswordHash, a.MustChange, a.Language, a.Suspended, a.SuspendedWhy, null(a.LastLoginMS), a.ID)
+		suspended = ?, suspended_why = ?, last_login_ms = ?, source = ? WHERE id = ?`,
+		a.Login, a.FullName, a.Person, a.PasswordHash, a.MustChange, a.Language, a.Suspended, a.SuspendedWhy, null(a.LastLoginMS), a.Source, a.ID)
 	return changedOne("update account", res, err)
 }
 

@@ -22,6 +22,10 @@ type accountsView struct {
 	GivenT string
 	Fault  string // refusal of a suspension
 	New    bool   // the form of a new account stands open
+	StepUp string // where to get a fresh check of identity first; "" = not needed
+
+	Requests []requestLine
+	Sources  []choice // where passwords may be checked; one alone is not shown
 }
 
 type accountLine struct {
@@ -32,6 +36,9 @@ type accountLine struct {
 	LastLogin          time.Time
 	Mine               bool
 	Suspended          bool
+	Factor             bool // has a second factor
+	Source             string
+	Held               []choice // roles, for taking one away
 }
 
 func (h *Handler) accountsView(rq *request) (accountsView, error) {
@@ -44,20 +51,24 @@ func (h *Handler) accountsView(rq *request) (accountsView, error) {
 	for _, a := range list {
 		l := accountLine{ID: a.ID, Name: a.Name, FullName: a.FullName, LastLogin: a.LastLogin, Mine: a.ID == rq.account.ID,
 			Suspended: a.Suspended, Why: a.SuspendedWhy}
+		l.Factor = a.SecondFactor
+		switch a.Source {
+		case SourceDirectory:
+			l.Source = v.T("account.source_ldap")
+		case SourceProvider:
+			l.Source = v.T("account.source_oidc")
+		}
 		var roles []string
 		for _, as := range a.Roles {
-			s := v.T("role." + as.Role.String())
-			if as.Zone != "" {
-				s = v.T("account.role_zone", "role", s, "zone", string(as.Zone))
-			}
-			if !as.Until.IsZero() {
-				s = v.T("account.role_until", "role", s, "day", v.Long(as.Until.Add(-time.Second)))
-			}
-			roles = append(roles, s)
+			roles = append(roles, v.roleWords(as))
+			l.Held = append(l.Held, choice{Value: roleKey(as), Label: v.roleWords(as)})
+		}
+		if len(roles) == 0 {
+			roles = append(roles, v.T("role.none"))
 		}
 		l.Roles = strings.Join(roles, v.T("list.separator"))
 		l.State = Tag{v.T("account.active"), ToneGood, "check"}
-		if a.MustChange {
+		if a.MustChange && a.Source == SourceHere {
 			l.State = Tag{v.T("account.invited"), ToneNote, "clock"}
 		}
 		if a.Suspended {
@@ -68,7 +79,20 @@ func (h *Handler) accountsView(rq *request) (accountsView, error) {
 	for _, r := range Roles() {
 		v.Roles = append(v.Roles, choice{Value: r.String(), Label: v.T("role." + r.String())})
 	}
-	return v, nil
+	if h.cfg.Directory != nil || h.cfg.Provider != nil {
+		v.Sources = append(v.Sources, choice{Value: SourceHere, Label: v.T("account.source_here")})
+		if h.cfg.Directory != nil {
+			v.Sources = append(v.Sources, choice{Value: SourceDirectory, Label: v.T("account.source_ldap")})
+		}
+		if h.cfg.Provider != nil {
+			v.Sources = append(v.Sources, choice{Value: SourceProvider, Label: v.T("account.source_oidc")})
+		}
+	}
+	if h.freshAt(rq, "POST /accounts") != "" {
+		v.StepUp = "/step-up?next=/accounts"
+	}
+	v.Requests, err = h.requestLines(rq, v.Base, list)
+	return v, err
 }
 
 func (h *Handler) getAccounts(w http.ResponseWriter, rq *request) error {
@@ -101,16 +125,12 @@ func (h *Handler) postAccount(w http.ResponseWriter, rq *request) error {
 	if key := fullNameFault(v.Full.Value); key != "" {
 		v.Full.Error = v.T(key)
 	}
-	role, ok := ParseRole(v.Role.Value)
-	if !ok {
-		v.Role.Error = v.T("account.role_missing")
+	as, roleFault, untilFault := h.assignment(rq)
+	if roleFault != "" {
+		v.Role.Error = v.T(roleFault)
 	}
-	as := Assignment{Role: role, From: rq.now}
-	if v.Until.Value != "" {
-		last, err := time.ParseInLocation(dayLayout, v.Until.Value, h.cfg.Zone)
-		if as.Until = last.AddDate(0, 0, 1); err != nil || !as.Until.After(rq.now) {
-			v.Until.Error = v.T("account.until_form")
-		}
+	if untilFault != "" {
+		v.Until.Error = v.T(untilFault)
 	}
 	if v.Name.Error+v.Full.Error+v.Role.Error+v.Until.Error != "" {
 		return h.renderStatus(w, rq, "accounts", v, http.StatusUnprocessableEntity)
@@ -120,10 +140,9 @@ func (h *Handler) postAccount(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	a := Account{ID: rand.Text(), Name: v.Name.Value, FullName: v.Full.Value, PasswordHash: phc, MustChange: true,
-		Roles: []Assignment{as}, Created: rq.now}
+	a := Account{ID: rand.Text(), Name: v.Name.Value, FullName: v.Full.Value, PasswordHash: phc, MustChange: true, Created: rq.now}
 	act := rq.action(ActionAccountCreated, a.ID)
-	act.Reason = role.String()
+	act.Reason = as.Role.String()
 	err = h.src.Accounts.CreateAccount(rq.Context(), a, act)
 	if errors.Is(err, ErrExists) {
 		v.Name.Error = v.T("account.exists")
@@ -132,11 +151,11 @@ func (h *Handler) postAccount(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return fmt.Errorf("create account: %w", err)
 	}
-	if v, err = h.accountsView(rq); err != nil {
+	// The account is there and has no right yet; the role takes a second person (RA-2).
+	if _, err := h.ask(rq, AccountRequest{Kind: RequestRole, Account: a.ID, Role: as, Why: v.T("requests.new_account")}); err != nil {
 		return err
 	}
-	v.Given, v.GivenT = given, v.T("account.given", "name", a.Name)
-	return h.render(w, rq, "accounts", v)
+	return h.showGiven(w, rq, a, given)
 }
 
 // postSuspend ends an account's sessions at once. Nobody suspends the own account: the last one
@@ -161,6 +180,9 @@ func (h *Handler) postReset(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return fmt.Errorf("account: %w", err)
 	}
+	if a.Source != SourceHere {
+		return h.refuseAccount(w, rq, "account.no_password_here")
+	}
 	given := givenPassword()
 	phc, err := h.hash(rq.Context(), given)
 	if err != nil {
@@ -175,12 +197,7 @@ func (h *Handler) postReset(w http.ResponseWriter, rq *request) error {
 		return fmt.Errorf("end sessions: %w", err)
 	}
 	h.account.forget(strings.ToLower(a.Name))
-	v, err := h.accountsView(rq)
-	if err != nil {
-		return err
-	}
-	v.Given, v.GivenT = given, v.T("account.given", "name", a.Name)
-	return h.render(w, rq, "accounts", v)
+	return h.showGiven(w, rq, a, given)
 }
 
 // reasonFor reads whom an act is for and why. It refuses, with the page, an act without a reason
@@ -199,12 +216,7 @@ func (h *Handler) reasonFor(w http.ResponseWriter, rq *request) (id, why string,
 	default:
 		return id, why, nil
 	}
-	v, err := h.accountsView(rq)
-	if err != nil {
-		return "", "", err
-	}
-	v.Fault = v.T(key)
-	if err := h.renderStatus(w, rq, "accounts", v, http.StatusUnprocessableEntity); err != nil {
+	if err := h.refuseAccount(w, rq, key); err != nil {
 		return "", "", err
 	}
 	return "", "", errAnswered

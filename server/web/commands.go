@@ -28,6 +28,7 @@ type commandsView struct {
 	Fault  string // refusal of what was just tried
 	Said   *commandLine
 	Reason string // as typed, when it was refused
+	StepUp string // where to get a fresh check of identity first; "" = not needed
 }
 
 type commandDoorView struct {
@@ -79,6 +80,9 @@ func (h *Handler) commandsView(rq *request) (commandsView, error) {
 	doors, err := h.src.Commands.CommandDoors(ctx)
 	if err != nil {
 		return v, fmt.Errorf("doors: %w", err)
+	}
+	if h.freshAt(rq, "POST /commands") != "" {
+		v.StepUp = "/step-up?next=/commands"
 	}
 	for _, d := range doors {
 		x := commandDoorView{ID: string(d.Door), Name: d.Name, State: v.commandDoorState(d), Rule: v.rule(d)}
@@ -250,24 +254,6 @@ func (h *Handler) refuseCommand(w http.ResponseWriter, rq *request, key string, 
 	return h.renderStatus(w, rq, "commands", v, code)
 }
 
-// fresh checks the own password again: a desk left open must not open a door (D28). It gives "" or the key of what is
-// wrong.
-func (h *Handler) fresh(rq *request) (string, error) {
-	key := strings.ToLower(rq.account.Name)
-	if wait := h.account.take(key, rq.now); wait > 0 {
-		return "", throttled{wait}
-	}
-	good, err := h.verify(rq.Context(), rq.account.PasswordHash, clip(rq.post("password"), 4*maxPassword))
-	if err != nil {
-		return "", err
-	}
-	if !good {
-		return "commands.password_wrong", nil
-	}
-	h.account.forget(key)
-	return "", nil
-}
-
 // commandFault maps a refusal of the source to its words; "" for anything else.
 func commandFault(err error) string {
 	switch {
@@ -310,11 +296,6 @@ func (h *Handler) postCommand(w http.ResponseWriter, rq *request) error {
 	if why == "" || len(why) > 1000 || !utf8.ValidString(why) {
 		return h.refuseCommand(w, rq, "account.reason_missing", http.StatusUnprocessableEntity)
 	}
-	if key, err := h.fresh(rq); err != nil {
-		return err
-	} else if key != "" {
-		return h.refuseCommand(w, rq, key, http.StatusUnprocessableEntity)
-	}
 	act := rq.action(ActionUnlockAsked, "") // the source names it after what was asked
 	act.Reason = why
 	c, err := h.src.Commands.AskCommand(rq.Context(), CommandOrder{Door: at.Door, Action: kind}, act)
@@ -347,11 +328,6 @@ func (h *Handler) postAgree(w http.ResponseWriter, rq *request) error {
 	}
 	if !rq.may(agreeRoles, c.Enter) {
 		return errForbidden
-	}
-	if key, err := h.fresh(rq); err != nil {
-		return err
-	} else if key != "" {
-		return h.refuseCommand(w, rq, key, http.StatusUnprocessableEntity)
 	}
 	c, err = h.src.Commands.AgreeCommand(rq.Context(), c.ID, rq.action(ActionCommandOrdered, ""))
 	if key := commandFault(err); key != "" {

@@ -11,9 +11,9 @@ import (
 	"monban/server/web"
 )
 
-func (s *site) ordered(cookie, where, action, password string) *http.Response {
+func (s *site) ordered(cookie, where, action string) *http.Response {
 	s.Helper()
-	return s.post("/commands", cookie, url.Values{"door": {where}, "action": {action}, "reason": {"点検業者を入れるため"}, "password": {password}})
+	return s.post("/commands", cookie, url.Values{"door": {where}, "action": {action}, "reason": {"点検業者を入れるため"}})
 }
 
 func (s *site) commands() []web.Command {
@@ -31,16 +31,15 @@ func TestFourEyesUnlock(t *testing.T) {
 	s := newSite(t, nil)
 	guard, officer, chief := s.login("reception"), s.login("csirt"), s.login("ciso")
 	before := len(s.mem.Actions())
-	s.status("ask", s.ordered(guard, "server-room-1", "remote_unlock", goodPassword), http.StatusSeeOther)
+	s.status("ask", s.ordered(guard, "server-room-1", "remote_unlock"), http.StatusSeeOther)
 	c := s.commands()[0]
 	if c.State != web.CommandAsked || c.AgreedBy != "" {
 		t.Fatalf("after one person: %+v", c)
 	}
-	agree := url.Values{"password": {goodPassword}}
+	agree := url.Values{}
 	s.status("the same person", s.post("/commands/"+c.ID+"/agree", guard, agree), http.StatusConflict)
-	s.status("without the password", s.post("/commands/"+c.ID+"/agree", officer, url.Values{"password": {"x"}}), http.StatusUnprocessableEntity)
 	if got := s.commands()[0]; got.State != web.CommandAsked {
-		t.Fatalf("after two refusals: %+v", got)
+		t.Fatalf("after a refusal: %+v", got)
 	}
 	s.status("another person", s.post("/commands/"+c.ID+"/agree", officer, agree), http.StatusSeeOther)
 	if got := s.commands()[0]; got.State != web.CommandDone || got.AgreedBy != accountID(web.RoleCSIRT) {
@@ -66,7 +65,7 @@ func TestFourEyesUnlock(t *testing.T) {
 func TestOnePersonIsConfirmed(t *testing.T) {
 	s := newSite(t, nil)
 	guard, officer := s.login("reception"), s.login("csirt")
-	s.status("ask", s.ordered(guard, "server-room-2", "remote_unlock", goodPassword), http.StatusSeeOther)
+	s.status("ask", s.ordered(guard, "server-room-2", "remote_unlock"), http.StatusSeeOther)
 	c := s.commands()[0]
 	if c.State != web.CommandDone || !c.Confirm {
 		t.Fatalf("%+v", c)
@@ -90,26 +89,25 @@ func TestOrderRefusals(t *testing.T) {
 		Roles: []web.Assignment{{Role: web.RoleZoneManager, Zone: "media-store"}}, Created: time.Now()})
 	guard, admin, elsewhere := s.login("reception"), s.login("system_administrator"), s.login("other")
 	for _, c := range []struct {
-		what, cookie, door, action, password string
-		want                                 int
+		what, cookie, door, action string
+		want                       int
 	}{
-		{"a wrong password", guard, "server-room-1", "remote_unlock", "wrong", http.StatusUnprocessableEntity},
-		{"an administrator unlocks", admin, "server-room-1", "remote_unlock", goodPassword, http.StatusForbidden},
-		{"an administrator re-arms", admin, "server-room-1", "rearm", goodPassword, http.StatusForbidden},
-		{"a role for another zone", elsewhere, "server-room-1", "remote_unlock", goodPassword, http.StatusForbidden},
-		{"a door without a lock", guard, "media-store", "remote_unlock", goodPassword, http.StatusConflict},
-		{"an unknown door", guard, "nowhere", "remote_unlock", goodPassword, http.StatusNotFound},
-		{"an unknown action", guard, "server-room-1", "lockdown", goodPassword, http.StatusBadRequest},
-		{"no action", guard, "server-room-1", "none", goodPassword, http.StatusBadRequest},
+		{"an administrator unlocks", admin, "server-room-1", "remote_unlock", http.StatusForbidden},
+		{"an administrator re-arms", admin, "server-room-1", "rearm", http.StatusForbidden},
+		{"a role for another zone", elsewhere, "server-room-1", "remote_unlock", http.StatusForbidden},
+		{"a door without a lock", guard, "media-store", "remote_unlock", http.StatusConflict},
+		{"an unknown door", guard, "nowhere", "remote_unlock", http.StatusNotFound},
+		{"an unknown action", guard, "server-room-1", "lockdown", http.StatusBadRequest},
+		{"no action", guard, "server-room-1", "none", http.StatusBadRequest},
 	} {
-		s.status(c.what, s.ordered(c.cookie, c.door, c.action, c.password), c.want)
+		s.status(c.what, s.ordered(c.cookie, c.door, c.action), c.want)
 	}
-	s.status("no reason", s.post("/commands", guard, url.Values{"door": {"server-room-1"}, "action": {"rearm"}, "password": {goodPassword}}), http.StatusUnprocessableEntity)
+	s.status("no reason", s.post("/commands", guard, url.Values{"door": {"server-room-1"}, "action": {"rearm"}}), http.StatusUnprocessableEntity)
 	if n := len(s.commands()); n != 0 {
 		t.Errorf("%d commands in spite of it", n)
 	}
-	s.status("an administrator tests", s.ordered(admin, "server-room-1", "self_test", goodPassword), http.StatusSeeOther)
-	s.status("a guard re-arms", s.ordered(guard, "server-room-1", "rearm", goodPassword), http.StatusSeeOther)
+	s.status("an administrator tests", s.ordered(admin, "server-room-1", "self_test"), http.StatusSeeOther)
+	s.status("a guard re-arms", s.ordered(guard, "server-room-1", "rearm"), http.StatusSeeOther)
 }
 
 // Each result reads as a sentence in both languages, a self-test's parts too.

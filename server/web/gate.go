@@ -38,6 +38,9 @@ type request struct {
 	names   bool     // this page may show names to these roles
 	expired bool     // a session cookie came that is no longer good
 	address string
+	login   string    // how the session's login was proved
+	proved  time.Time // when identity was last checked, zero = never
+	how     string    // and how
 }
 
 func (rq *request) actor() string {
@@ -131,6 +134,8 @@ func (h *Handler) identify(w http.ResponseWriter, rq *request, rt route) error {
 		return fmt.Errorf("account of session: %w", err)
 	}
 	rq.account, rq.roles, rq.token = &a, a.rolesAt(rq.now), token
+	rq.login, rq.how = h.sessions.GetString(ctx, keyHow), h.sessions.GetString(ctx, keyStepHow)
+	rq.proved, _ = time.Parse(time.RFC3339Nano, h.sessions.GetString(ctx, keyProved)) // unreadable = never
 	rq.names = seesNames(rt.roles, rq.roles)
 	rq.lang = h.chooseLanguage(rq.Request, &a)
 	rq.Request = rq.WithContext(WithLanguage(rq.Context(), rq.lang))
@@ -179,7 +184,25 @@ func (h *Handler) admit(w http.ResponseWriter, rq *request, rt route) error {
 		}
 		return redirect(w, rq, "/me?why=must_change")
 	}
+	if h.mustEnrol(rq) && !rt.enrol {
+		if rq.Method != http.MethodGet || rt.passive {
+			return errForbidden
+		}
+		return redirect(w, rq, "/me/factors")
+	}
+	if !h.steppedUp(rq, rt.stepUp) {
+		return redirect(w, rq, "/step-up?"+url.Values{"next": {backOf(rq.URL.Path)}}.Encode())
+	}
 	return nil
+}
+
+// backOf is the page whose form leads to a route: what was typed is gone, so people are asked before they type.
+func backOf(path string) string {
+	if strings.HasPrefix(path, "/me/factors") {
+		return "/me/factors"
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return "/" + first
 }
 
 func (h *Handler) setupNeeded(ctx context.Context) (bool, error) {

@@ -143,18 +143,20 @@ func TestCatalogues(t *testing.T) {
 // families are sections whose members are chosen by a value, with every value they must have.
 func families() map[string][]string {
 	f := map[string][]string{
-		"event":       {"other"},
-		"finding":     {"other", "times"},
-		"assurance":   {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
-		"clock":       {"none", "floor", "rtc", "ntp", "server"},
-		"lang":        {"ja", "en"},
-		"done":        {"setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed"},
+		"event":     {"other"},
+		"finding":   {"other", "times"},
+		"assurance": {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
+		"clock":     {"none", "floor", "rtc", "ntp", "server"},
+		"lang":      {"ja", "en"},
+		"done": {"setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed",
+			"passkey_added", "totp_set", "factor_removed", "role_asked", "role_granted", "role_removed", "factors_reset", "request_withdrawn", "source"},
 		"command_why": {"other", "expired", "no_lock", "fire_release", "fire_on", "faulted", "busy", "strike_failed", "not_linked", "no_key"},
 		"part": {
 			"contact", "request", "tamper", "fire", "reader_enter", "reader_exit", "lock", "outbox", "clock", "policy", "more", "other",
 		},
 		"command_action": {"remote_unlock", "rearm", "self_test"},
 		"command_state":  nil,
+		"method":         {"password", "directory", "provider", "passkey", "totp", "recovery", "strong", "fresh"},
 		"judge_check": {
 			"door", "read", "card", "person", "conditions", "training", "grant", "assurance", "pin", "mode", "footing", "zone",
 		},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -27,6 +28,8 @@ type sessionLine struct {
 	Address string
 	Agent   string
 	Mine    bool
+	How     string // how it was proved
+	Proved  string // until when a fresh check of identity holds; "" = not
 }
 
 func (h *Handler) meView(rq *request) (meView, error) {
@@ -42,10 +45,25 @@ func (h *Handler) meView(rq *request) (meView, error) {
 	for _, s := range list {
 		l := sessionLine{ID: s.TokenHash, Began: s.Created, Seen: s.Seen, Expires: s.Expires, Address: s.Address,
 			Agent: agentWords(s.Agent), Mine: s.TokenHash == mine}
+		l.How, l.Proved = h.proofWords(v.Base, s)
 		v.Others = v.Others || !l.Mine
 		v.Sessions = append(v.Sessions, l)
 	}
 	return v, nil
+}
+
+// proofWords says how a session was proved, and until when a fresh check of identity holds in it (D28).
+func (h *Handler) proofWords(b Base, s Session) (how, fresh string) {
+	var d sessionData
+	if err := json.Unmarshal(s.Data, &d); err != nil {
+		return "", "" // a session of another version: nothing is known
+	}
+	how = b.methodWords(d.Values[keyHow])
+	at, err := time.Parse(time.RFC3339Nano, d.Values[keyProved])
+	if until := at.Add(h.cfg.StepUp); err == nil && b.now.Before(until) && strongMethod(d.Values[keyStepHow]) {
+		fresh = b.T("me.proved", "time", b.Time(until))
+	}
+	return how, fresh
 }
 
 func (h *Handler) getMe(w http.ResponseWriter, rq *request) error {
@@ -60,6 +78,9 @@ func (h *Handler) getMe(w http.ResponseWriter, rq *request) error {
 func (h *Handler) postPassword(w http.ResponseWriter, rq *request) error {
 	if err := rq.form(); err != nil {
 		return err
+	}
+	if rq.account.Source != SourceHere {
+		return errForbidden // it is changed where it is checked
 	}
 	key := strings.ToLower(rq.account.Name)
 	if wait := h.account.take(key, rq.now); wait > 0 {

@@ -155,7 +155,7 @@ func (h *Handler) base(rq *request, titleKey string) Base {
 		roles = append(roles, words.say("role."+r.String()))
 	}
 	b.User = &userView{Name: rq.account.FullName, Roles: strings.Join(roles, words.say("list.separator"))}
-	if rq.account.MustChange {
+	if rq.account.MustChange || h.mustEnrol(rq) {
 		return b
 	}
 	b.navigate(rq.roles, rq.URL.Path)

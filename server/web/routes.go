@@ -23,7 +23,11 @@ type route struct {
 	// passive routes are fetched by the page itself: they do not count as activity of a person,
 	// and without a session they answer 401 instead of showing the login page.
 	passive bool
-	serve   func(*Handler, http.ResponseWriter, *request) error
+	// enrol routes are open to an account that has to set up a second factor first (RA-3).
+	enrol bool
+	// stepUp is how fresh and strong a proof of identity the route needs (D28).
+	stepUp stepUpLevel
+	serve  func(*Handler, http.ResponseWriter, *request) error
 }
 
 // routes is the whole of the site. A path that is not here is 403, whoever asks.
@@ -34,6 +38,13 @@ func routes() []route {
 		{pattern: "POST /setup", public: true, serve: (*Handler).postSetup},
 		{pattern: "GET /login", public: true, serve: (*Handler).getLogin},
 		{pattern: "POST /login", public: true, serve: (*Handler).postLogin},
+		{pattern: "GET /login/second", public: true, serve: (*Handler).getSecond},
+		{pattern: "POST /login/second", public: true, serve: (*Handler).postSecond},
+		{pattern: "POST /login/passkey/options", public: true, serve: (*Handler).postLoginOptions},
+		{pattern: "POST /login/passkey", public: true, serve: (*Handler).postLoginPasskey},
+		{pattern: "GET /login/provider", public: true, serve: (*Handler).getProvider},
+		{pattern: "GET /login/provider/back", public: true, serve: (*Handler).getProviderBack},
+		{pattern: "POST /login/provider", public: true, serve: (*Handler).postProvider},
 		{pattern: "POST /language", public: true, serve: (*Handler).postLanguage},
 		{pattern: "POST /logout", account: true, serve: (*Handler).postLogout},
 
@@ -47,18 +58,41 @@ func routes() []route {
 		{pattern: "GET /doors", roles: groupS | groupD, serve: (*Handler).getDoors},
 
 		{pattern: "GET /commands", roles: desk, serve: (*Handler).getCommands},
-		{pattern: "POST /commands", roles: testRoles, serve: (*Handler).postCommand},
-		{pattern: "POST /commands/{id}/agree", roles: agreeRoles, serve: (*Handler).postAgree},
+		{pattern: "POST /commands", roles: testRoles, stepUp: stepUpFull, serve: (*Handler).postCommand},
+		{pattern: "POST /commands/{id}/agree", roles: agreeRoles, stepUp: stepUpFull, serve: (*Handler).postAgree},
 		{pattern: "POST /commands/{id}/withdraw", roles: agreeRoles, serve: (*Handler).postWithdraw},
 		{pattern: "POST /commands/{id}/confirm", roles: agreeRoles, serve: (*Handler).postConfirm},
 
 		{pattern: "GET /judge", roles: groupF | groupS | groupA | groupC, serve: (*Handler).getJudge},
 
 		{pattern: "GET /accounts", roles: groupC | groupD, serve: (*Handler).getAccounts},
-		{pattern: "POST /accounts", roles: groupC | groupD, serve: (*Handler).postAccount},
-		{pattern: "POST /accounts/{id}/suspend", roles: groupC | groupD, serve: (*Handler).postSuspend},
-		{pattern: "POST /accounts/{id}/resume", roles: groupC | groupD, serve: (*Handler).postResume},
-		{pattern: "POST /accounts/{id}/reset", roles: groupC | groupD, serve: (*Handler).postReset},
+		{pattern: "POST /accounts", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postAccount},
+		{pattern: "POST /accounts/{id}/suspend", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postSuspend},
+		{pattern: "POST /accounts/{id}/resume", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postResume},
+		{pattern: "POST /accounts/{id}/reset", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postReset},
+
+		{pattern: "POST /accounts/{id}/roles", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postRoleAsked},
+		{pattern: "POST /accounts/{id}/roles/remove", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postRoleRemoved},
+		{pattern: "POST /accounts/{id}/factors", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postFactorsAsked},
+		{pattern: "POST /accounts/{id}/source", roles: groupC | groupD, stepUp: stepUpFull, serve: (*Handler).postSource},
+		{pattern: "POST /accounts/requests/{id}/agree", roles: grantRoles, stepUp: stepUpFull, serve: (*Handler).postRequestAgreed},
+		{pattern: "POST /accounts/requests/{id}/withdraw", roles: grantRoles, serve: (*Handler).postRequestWithdrawn},
+
+		{pattern: "GET /step-up", roles: all, enrol: true, serve: (*Handler).getStepUp},
+		{pattern: "POST /step-up", roles: all, enrol: true, serve: (*Handler).postStepUp},
+		{pattern: "POST /step-up/passkey/options", roles: all, serve: (*Handler).postStepUpOptions},
+		{pattern: "POST /step-up/passkey", roles: all, serve: (*Handler).postStepUpPasskey},
+
+		{pattern: "GET /me/factors", roles: all, enrol: true, serve: (*Handler).getFactors},
+		{pattern: "POST /me/factors/passkeys/options", roles: all, enrol: true, stepUp: stepUpOwn, serve: (*Handler).postPasskeyOptions},
+		{pattern: "POST /me/factors/passkeys", roles: all, enrol: true, stepUp: stepUpOwn, serve: (*Handler).postPasskey},
+		{pattern: "POST /me/factors/passkeys/{id}/delete", roles: all, stepUp: stepUpOwn, serve: (*Handler).postPasskeyDelete},
+		{pattern: "POST /me/factors/totp", roles: all, enrol: true, stepUp: stepUpOwn, serve: (*Handler).postTOTP},
+		{pattern: "GET /me/factors/totp", roles: all, enrol: true, serve: (*Handler).getTOTP},
+		{pattern: "GET /me/factors/totp/code.svg", roles: all, enrol: true, passive: true, serve: (*Handler).getTOTPCode},
+		{pattern: "POST /me/factors/totp/confirm", roles: all, enrol: true, stepUp: stepUpOwn, serve: (*Handler).postTOTPConfirm},
+		{pattern: "POST /me/factors/totp/delete", roles: all, stepUp: stepUpOwn, serve: (*Handler).postTOTPDelete},
+		{pattern: "POST /me/factors/codes", roles: all, stepUp: stepUpOwn, serve: (*Handler).postCodes},
 
 		{pattern: "GET /me", roles: all, serve: (*Handler).getMe},
 		{pattern: "POST /me/password", roles: all, serve: (*Handler).postPassword},

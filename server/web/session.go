@@ -21,6 +21,9 @@ const (
 	keyBegan   = "began"
 	keyAddress = "address"
 	keyAgent   = "agent"
+	keyHow     = "how"      // how the login was proved
+	keyProved  = "proved"   // RFC 3339, when identity was last checked (D28)
+	keyStepHow = "step_how" // and how
 )
 
 // touchEvery is how stale the time of last activity may be: each touch is a database commit. The
@@ -47,7 +50,7 @@ func newSessions(cfg Config, src Sessions) *scs.SessionManager {
 
 // begin starts a session for an account that has just proved itself. A session that was there
 // before ends first, so that its token is never reused.
-func (h *Handler) begin(w http.ResponseWriter, rq *request, a Account) error {
+func (h *Handler) begin(w http.ResponseWriter, rq *request, a Account, how string) error {
 	ctx := rq.Context()
 	if h.sessions.Token(ctx) != "" {
 		if err := h.sessions.Destroy(ctx); err != nil {
@@ -59,6 +62,8 @@ func (h *Handler) begin(w http.ResponseWriter, rq *request, a Account) error {
 	h.sessions.Put(ctx, keyBegan, rq.now.Format(time.RFC3339Nano))
 	h.sessions.Put(ctx, keyAddress, rq.address)
 	h.sessions.Put(ctx, keyAgent, clip(rq.UserAgent(), 200))
+	h.sessions.Put(ctx, keyHow, how)
+	h.prove(rq, how)
 	token, expires, err := h.sessions.Commit(ctx)
 	if err != nil {
 		return fmt.Errorf("store session: %w", err)
@@ -66,6 +71,12 @@ func (h *Handler) begin(w http.ResponseWriter, rq *request, a Account) error {
 	h.sessions.WriteSessionCookie(ctx, w, token, expires)
 	w.Header().Set("Cache-Control", "no-store") // scs adds a weaker one
 	return nil
+}
+
+// prove marks the session: who acts has just been checked. The caller commits.
+func (h *Handler) prove(rq *request, how string) {
+	h.sessions.Put(rq.Context(), keyProved, rq.now.Format(time.RFC3339Nano))
+	h.sessions.Put(rq.Context(), keyStepHow, how)
 }
 
 // touch moves the idle limit because a person acted.

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -143,17 +142,25 @@ func (h *Handler) postSetup(w http.ResponseWriter, rq *request) error {
 
 type loginView struct {
 	Base
-	Next   string
-	Name   Field
-	Error  string
-	Reason string // why the login page came up
+	Next     string
+	Name     Field
+	Error    string
+	Reason   string // why the login page came up
+	Passkey  bool   // this installation has passkeys
+	Provider string // label of the button, "" = none
 }
 
 func (h *Handler) loginView(rq *request) loginView {
 	v := loginView{Base: h.base(rq, "login.title"), Next: localPath(rq.FormValue("next"))}
-	v.Here = "/login"
-	if rq.URL.Query().Get("why") == "expired" {
+	v.Here, v.Passkey = "/login", h.passkeys != nil
+	if h.cfg.Provider != nil {
+		v.Provider = h.cfg.Provider.Label()
+	}
+	switch rq.URL.Query().Get("why") {
+	case "expired":
 		v.Reason = v.T("login.expired", "minutes", strconv.Itoa(int(h.cfg.Idle/time.Minute)))
+	case "too_slow":
+		v.Reason = v.T("login.too_slow")
 	}
 	return v
 }
@@ -204,15 +211,12 @@ func (h *Handler) postLogin(w http.ResponseWriter, rq *request) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("find account: %w", err)
 	}
-	phc := h.decoy
-	if known {
-		phc = a.PasswordHash
-	}
-	good, err := h.verify(ctx, phc, clip(password, 4*maxPassword))
-	if err != nil {
+	how, good, err := h.checkPassword(rq, a, known, password)
+	if err != nil && !errors.Is(err, errDirectory) {
 		return err
 	}
-	if !known || !good || a.Suspended || len(password) > maxPassword {
+	down := errors.Is(err, errDirectory)
+	if !known || !good || a.Suspended {
 		act := rq.action(ActionLoginFailed, "")
 		act.Actor = ""
 		if known {
@@ -222,25 +226,36 @@ func (h *Handler) postLogin(w http.ResponseWriter, rq *request) error {
 			return fmt.Errorf("record failed login: %w", err)
 		}
 		v.Error = v.T("login.wrong")
+		if down {
+			v.Error = v.T("login.directory_down")
+		}
 		return h.renderStatus(w, rq, "login", v, http.StatusUnprocessableEntity)
 	}
 	h.account.forget(key)
-	change := AccountChange{LastLogin: &rq.now}
-	if cost, _, _, err := parsePHC(a.PasswordHash); err == nil && cost != h.cfg.Cost {
-		// the price was raised since: keep the password under the new one
-		if stronger, err := h.hash(ctx, password); err == nil {
-			change.PasswordHash = &stronger
+	if how == methodPassword {
+		if err := h.strengthen(rq, &a, password); err != nil {
+			return err
 		}
 	}
-	rq.account = &a
-	if err := h.src.Accounts.ChangeAccount(ctx, a.ID, change, rq.action(ActionLogin, a.ID)); err != nil {
-		return fmt.Errorf("record login: %w", err)
+	return h.passed(w, rq, a, how, v.Next)
+}
+
+// strengthen keeps a right password under today's price, when the price was raised since.
+func (h *Handler) strengthen(rq *request, a *Account, password string) error {
+	cost, _, _, err := parsePHC(a.PasswordHash)
+	if err != nil || cost == h.cfg.Cost {
+		return nil
 	}
-	if err := h.begin(w, rq, a); err != nil {
-		return err
+	stronger, err := h.hash(rq.Context(), password)
+	if err != nil {
+		return nil //nolint:nilerr // busy: next time
 	}
-	h.log.LogAttrs(ctx, slog.LevelInfo, "login", slog.String("account", a.ID))
-	return redirect(w, rq, v.Next)
+	act := rq.action(ActionPasswordStored, a.ID)
+	act.Actor = a.ID
+	if err := h.src.Accounts.ChangeAccount(rq.Context(), a.ID, AccountChange{PasswordHash: &stronger}, act); err != nil {
+		return fmt.Errorf("store password again: %w", err)
+	}
+	return nil
 }
 
 func (h *Handler) postLogout(w http.ResponseWriter, rq *request) error {

@@ -273,9 +273,10 @@ func TestNewAccount(t *testing.T) {
 		t.Fatal("no password shown")
 	}
 	given := m[1]
-	if got := s.kinds(n); !slices.Equal(got, []web.ActionKind{web.ActionAccountCreated}) {
+	if got := s.kinds(n); !slices.Equal(got, []web.ActionKind{web.ActionAccountCreated, web.ActionRoleAsked}) {
 		t.Errorf("leaves %v", got)
 	}
+	s.agreeAll("system_administrator")
 	if strings.Contains(text(t, s.get("/accounts", boss)), given) || strings.Contains(s.log.String(), given) {
 		t.Error("the password is shown or kept again")
 	}
@@ -302,6 +303,19 @@ func TestNewAccount(t *testing.T) {
 	s.status("log", s.get("/log", c), 200)
 	s.status("the other session is gone", s.get("/me", cookie(other)), 303)
 	s.status("the given password is gone", s.post("/login", "", url.Values{"name": {"watanabe"}, "password": {given}}), 422)
+}
+
+// agreeAll has another account agree to all that waits for a second person.
+func (s *site) agreeAll(name string) {
+	s.Helper()
+	second := s.login(name)
+	list, err := s.mem.OpenRequests(s.Context())
+	if err != nil || len(list) == 0 {
+		s.Fatalf("nothing waits: %v", err)
+	}
+	for _, q := range list {
+		s.status("agree", s.post("/accounts/requests/"+q.ID+"/agree", second, nil), 303)
+	}
 }
 
 // My page: one's own sessions can be ended, other people's cannot be named.

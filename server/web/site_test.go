@@ -45,7 +45,7 @@ func newSite(t *testing.T, change func(*web.Config)) *site {
 		s.mem.PutAccount(web.Account{ID: accountID(r), Name: r.String(), FullName: webtest.AllPersons[i%7].Name, PasswordHash: phc,
 			Roles: []web.Assignment{{Role: r}}, Created: time.Now().Add(-time.Hour)})
 	}
-	cfg := web.Config{Site: "多賀城デモ市役所", Zone: tokyo, ZoneName: "Asia/Tokyo", Cost: cheap, MaskKey: make([]byte, 32),
+	cfg := web.Config{Site: "多賀城デモ市役所", Zone: tokyo, ZoneName: "Asia/Tokyo", Cost: cheap, MaskKey: make([]byte, 32), PasswordStepUp: true,
 		Log: slog.New(slog.NewTextHandler(s.log, nil))}
 	if change != nil {
 		change(&cfg)

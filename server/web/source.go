@@ -31,6 +31,8 @@ type Sources struct {
 	Machines  Machines
 	Live      Live
 	Commands  Commands
+	Factors   Factors
+	Requests  Requests
 	Judge     Judge
 }
 
@@ -40,7 +42,7 @@ func (s Sources) validate() error {
 		"setup": s.Setup == nil, "accounts": s.Accounts == nil, "sessions": s.Sessions == nil,
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
-		"commands": s.Commands == nil, "judge": s.Judge == nil,
+		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -73,6 +75,8 @@ type Account struct {
 	SuspendedWhy string
 	Created      time.Time
 	LastLogin    time.Time // zero = never
+	Source       string    // where the password is checked: SourceHere, SourceDirectory, SourceProvider
+	SecondFactor bool      // there is a passkey or a secret of one-time codes; read only
 }
 
 // Assignment is one role of an account (D26). Zone "" means the whole site.
@@ -91,6 +95,7 @@ type AccountChange struct {
 	Suspended    *bool
 	SuspendedWhy *string
 	LastLogin    *time.Time
+	Source       *string // the link to a provider is forgotten with it
 }
 
 // Accounts keeps operators' accounts. An account is never deleted.
@@ -138,13 +143,34 @@ type ActionKind string
 
 // Kinds of actions on these pages (RA-4).
 const (
-	ActionSetup            ActionKind = "setup"             // the first account was made
-	ActionLogin            ActionKind = "login"             //
-	ActionLoginFailed      ActionKind = "login_failed"      // Target = account, "" when there is no such account
-	ActionLoginThrottled   ActionKind = "login_throttled"   // refused unread: too many tries
-	ActionLogout           ActionKind = "logout"            //
-	ActionPasswordChanged  ActionKind = "password_changed"  //
-	ActionSessionRevoked   ActionKind = "session_revoked"   //
+	ActionSetup            ActionKind = "setup"              // the first account was made
+	ActionLogin            ActionKind = "login"              //
+	ActionLoginFailed      ActionKind = "login_failed"       // Target = account, "" when there is no such account
+	ActionLoginThrottled   ActionKind = "login_throttled"    // refused unread: too many tries
+	ActionLogout           ActionKind = "logout"             //
+	ActionPasswordChanged  ActionKind = "password_changed"   //
+	ActionPasswordStored   ActionKind = "password_stored"    // the same one, under a higher price
+	ActionSessionRevoked   ActionKind = "session_revoked"    //
+	ActionStepUp           ActionKind = "step_up"            // identity was checked again (D28)
+	ActionStepUpFailed     ActionKind = "step_up_failed"     //
+	ActionSecondFailed     ActionKind = "second_failed"      // first factor right, second wrong or used before
+	ActionPasskeyAdded     ActionKind = "passkey_added"      //
+	ActionPasskeyDeleted   ActionKind = "passkey_deleted"    //
+	ActionPasskeyStopped   ActionKind = "passkey_stopped"    // its counter went back: perhaps a copy
+	ActionTOTPSet          ActionKind = "totp_set"           //
+	ActionTOTPDeleted      ActionKind = "totp_deleted"       //
+	ActionCodesMade        ActionKind = "codes_made"         // recovery codes; the old ones are gone
+	ActionCodeUsed         ActionKind = "code_used"          // a recovery code let somebody in
+	ActionIdentityLinked   ActionKind = "identity_linked"    // first sign-in by a provider
+	ActionSourceChanged    ActionKind = "source_changed"     // where the password is checked
+	ActionRoleAsked        ActionKind = "role_asked"         // Target = account, as in all below
+	ActionRoleGranted      ActionKind = "role_granted"       // by the second person
+	ActionRoleGrantedAlone ActionKind = "role_granted_alone" // nobody exists who could be the second person
+	ActionRoleRemoved      ActionKind = "role_removed"       //
+	ActionFactorsAsked     ActionKind = "factors_reset_asked"
+	ActionFactorsReset     ActionKind = "factors_reset"
+	ActionFactorsAlone     ActionKind = "factors_reset_alone"
+	ActionRequestWithdrawn ActionKind = "request_withdrawn" //
 	ActionLanguageChanged  ActionKind = "language_changed"  //
 	ActionAccountCreated   ActionKind = "account_created"   //
 	ActionAccountSuspended ActionKind = "account_suspended" //

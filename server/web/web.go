@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/go-webauthn/webauthn/webauthn"
 )
 
 //go:embed templates/*.html catalogue/*.toml static
@@ -51,6 +52,18 @@ type Config struct {
 	Cost Cost
 	// Throttle limits login tries; the zero value means DefaultThrottle.
 	Throttle Throttle
+	// SecondFactor is the set of roles whose accounts need a second factor: until it is set up, nothing but its
+	// set-up is open to them (RA-3). The zero value asks nobody; server/config has a default that asks.
+	SecondFactor RoleSet
+	// PasswordStepUp lets the password alone be the fresh check of an account that has no second factor (D28 does
+	// not). For demos and tests.
+	PasswordStepUp bool
+	StepUp         time.Duration // how long a fresh check of identity holds; 0 = DefaultStepUp; ≤ Absolute
+	// PublicURL is how browsers reach the pages, "https://name[:port]" or "http://localhost[:port]". Passkeys are
+	// bound to its host name. "" = no passkeys, no provider.
+	PublicURL string
+	Directory Directory // nil = none
+	Provider  Provider  // nil = none
 	// EventWrite is how long one write to a live client may take before it is dropped; 0 = 5 s.
 	EventWrite time.Duration
 	// EventTick is how often a live client without news is told that the data is still fresh and
@@ -74,7 +87,11 @@ type Handler struct {
 	decoy    string // PHC string checked when the account is unknown, so that the answer takes as long
 	assets   string // version of the static files, part of their addresses
 	statics  fs.FS
-	settled  flag // set-up is over, no need to ask again
+	settled  flag     // set-up is over, no need to ask again
+	second   *buckets // tries of second factors per account id
+	flows    *flows
+	passkeys *webauthn.WebAuthn // nil = none
+	rp       string             // host name that passkeys are made for
 	root     http.Handler
 }
 
@@ -105,6 +122,12 @@ func New(cfg Config, src Sources) (*Handler, error) {
 	}
 	h.account = newBuckets(cfg.Throttle.AccountBurst, cfg.Throttle.AccountEvery)
 	h.address = newBuckets(cfg.Throttle.AddressBurst, cfg.Throttle.AddressEvery)
+	// Six digits are guessed sooner than twelve characters: a quarter of the tries.
+	h.second = newBuckets(cfg.Throttle.AccountBurst, 4*cfg.Throttle.AccountEvery)
+	h.flows = newFlows()
+	if h.passkeys, h.rp, err = newPasskeys(cfg); err != nil {
+		return nil, err
+	}
 	h.sessions = newSessions(cfg, src.Sessions)
 	h.root = h.build(routes())
 	return h, nil
@@ -124,6 +147,12 @@ func (c *Config) complete() error {
 	}
 	if c.Idle < time.Minute || c.Absolute < c.Idle {
 		errs = append(errs, fmt.Errorf("idle %v, absolute %v: want 1m ≤ idle ≤ absolute", c.Idle, c.Absolute))
+	}
+	if c.StepUp == 0 {
+		c.StepUp = DefaultStepUp
+	}
+	if c.StepUp < time.Minute || c.StepUp > c.Absolute {
+		errs = append(errs, fmt.Errorf("step-up %v: want 1m to %v", c.StepUp, c.Absolute))
 	}
 	if len(c.MaskKey) == 0 {
 		c.MaskKey = make([]byte, 32)

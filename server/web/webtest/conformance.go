@@ -15,6 +15,8 @@ type Stores interface {
 	web.Sessions
 	web.Audit
 	web.Live
+	web.Factors
+	web.Requests
 }
 
 // T is the part of *testing.T that the checks need.
@@ -35,7 +37,8 @@ type Fresh struct {
 
 // Conformance lists the checks of what web's pages rely on, by name. Each wants an empty store.
 func Conformance() map[string]func(T, Fresh) {
-	return map[string]func(T, Fresh){"setup": checkSetup, "accounts": checkAccounts, "sessions": checkSessions, "live": checkLive}
+	return map[string]func(T, Fresh){"setup": checkSetup, "accounts": checkAccounts, "sessions": checkSessions, "live": checkLive,
+		"passkeys": checkPasskeys, "codes": checkCodes, "identities": checkIdentities, "requests": checkRequests}
 }
 
 func sample() (now time.Time, first web.Account, act web.Action) {

@@ -35,12 +35,13 @@ type Memory struct {
 	code     [32]byte
 	codeMade time.Time
 	leaves   []web.LiveEvent
+	factors  factorTables
 }
 
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m = m
-	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m}
+	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m}
 }
 
 // Actions copies the action leaves written so far.
@@ -137,7 +138,7 @@ func (m *Memory) AccountByName(_ context.Context, name string) (web.Account, err
 	defer m.mu.Unlock()
 	for _, a := range m.accounts {
 		if strings.EqualFold(a.Name, name) {
-			return a, nil
+			return m.withFactor(a), nil
 		}
 	}
 	return web.Account{}, web.ErrNotFound
@@ -151,14 +152,18 @@ func (m *Memory) AccountByID(_ context.Context, id string) (web.Account, error) 
 	if !ok {
 		return web.Account{}, web.ErrNotFound
 	}
-	return a, nil
+	return m.withFactor(a), nil
 }
 
 // ListAccounts implements web.Accounts.
 func (m *Memory) ListAccounts(context.Context) ([]web.Account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.SortedFunc(maps.Values(m.accounts), func(a, b web.Account) int { return cmp.Compare(a.Name, b.Name) }), nil
+	list := slices.SortedFunc(maps.Values(m.accounts), func(a, b web.Account) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range list {
+		list[i] = m.withFactor(list[i])
+	}
+	return list, nil
 }
 
 // CreateAccount implements web.Accounts.
@@ -194,6 +199,10 @@ func (m *Memory) ChangeAccount(_ context.Context, id string, c web.AccountChange
 	set(&a.Suspended, c.Suspended)
 	set(&a.SuspendedWhy, c.SuspendedWhy)
 	set(&a.LastLogin, c.LastLogin)
+	if c.Source != nil {
+		a.Source = *c.Source
+		maps.DeleteFunc(m.factors.external, func(_ [2]string, account string) bool { return account == id })
+	}
 	m.put(a)
 	return nil
 }

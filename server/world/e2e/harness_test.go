@@ -85,7 +85,7 @@ func newSite(t *testing.T, csv map[string]string, gateways []gatewaySpec) *site 
 func newSiteAt(t *testing.T, host string, csv map[string]string, gateways []gatewaySpec) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), http: freePort(t), mqtt: freePort(t), gateways: map[string]*process{}, logs: &lockedBuffer{}}
-	conf := fmt.Sprintf("site = \"e2e\"\ntime_zone = \"Asia/Tokyo\"\ndata_dir = %q\n\n[mqtt]\nlisten = \"%s:%d\"\n\n[http]\nlisten = \"127.0.0.1:%d\"\n\n[ca]\nnames = [%q]\n",
+	conf := fmt.Sprintf("site = \"e2e\"\ntime_zone = \"Asia/Tokyo\"\ndata_dir = %q\n\n[mqtt]\nlisten = \"%s:%d\"\n\n[http]\nlisten = \"127.0.0.1:%d\"\n\n[login]\nsecond_factor_roles = []\npassword_step_up = true\n\n[ca]\nnames = [%q]\n",
 		filepath.Join(s.dir, "server"), host, s.mqtt, s.http, host)
 	s.write("server.toml", conf)
 	s.run("setup", "--config", s.path("server.toml"))
