@@ -66,10 +66,10 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Config{
 		Site: "s", TimeZone: "Asia/Tokyo", DataDir: "d",
-		MQTT:    MQTT{Listen: "127.0.0.1:8883", MaxGateways: 400, RuntimeDir: "d/run"},
-		HTTP:    HTTP{Listen: "127.0.0.1:8080"},
-		CA:      CA{Dir: "d/ca", DeviceValidity: D(336 * time.Hour)},
-		Ask:     Ask{Timeout: D(400 * time.Millisecond)},
+		MQTT: MQTT{Listen: "127.0.0.1:8883", MaxGateways: 400, RuntimeDir: "d/run"},
+		HTTP: HTTP{Listen: "127.0.0.1:8080"},
+		CA:   CA{Dir: "d/ca", DeviceValidity: D(336 * time.Hour)},
+		Ask:  Ask{Timeout: D(400 * time.Millisecond)},
 		Login: Login{Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute),
 			SecondFactorRoles: []string{"ciso", "chief_security_officer", "zone_manager", "auditor", "system_administrator", "csirt"}},
 		Session: Session{Idle: D(15 * time.Minute), Absolute: D(12 * time.Hour), StepUp: D(15 * time.Minute)},
