@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"strings"
 
 	"monban/firmware/access"
@@ -13,14 +14,14 @@ import (
 // openings; beside them it looks at what the directory has for the person now: the reduced form, by
 // which 髙橋 is found by who can only type 高橋, kana and romaji.
 type search struct {
-	text   string // lower case
+	text   string // as directory.FoldName makes it
 	people map[directory.PersonID]*directory.Person
 	known  map[string]bool // person_ref → found; one opening a person is read, not one a line
 }
 
 func (p *pages) search(text string) *search {
 	s := p.directory()
-	f := &search{text: strings.ToLower(text), people: make(map[directory.PersonID]*directory.Person, len(s.People)), known: map[string]bool{}}
+	f := &search{text: directory.FoldName(text), people: make(map[directory.PersonID]*directory.Person, len(s.People)), known: map[string]bool{}}
 	for i := range s.People {
 		f.people[s.People[i].ID] = &s.People[i]
 	}
@@ -28,7 +29,7 @@ func (p *pages) search(text string) *search {
 }
 
 func (f *search) in(texts ...string) bool {
-	return strings.Contains(strings.ToLower(strings.Join(texts, "\n")), f.text)
+	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(directory.FoldName(s), f.text) })
 }
 
 // hits reports whether the line's person or door has the text. An erased opening has no person.

@@ -41,8 +41,8 @@ var ErrNoReason = errors.New("a change needs a reason")
 // nothing is written once the caller rolls back. The function may be run again from the start (group
 // commit), so edit must not have effects of its own. nowMS is the server's clock, UTC ms.
 func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot) error) ([]Change, error) {
-	if reason == "" {
-		return nil, ErrNoReason
+	if err := reasonFault(reason); err != nil {
+		return nil, err
 	}
 	base, err := tx.Directory()
 	if err != nil {
@@ -86,10 +86,27 @@ func action(c *Change, actor Actor, reason string, nowMS int64) (entrylog.Action
 	if c.Subject() != "" || entrylog.PersonalTarget(noun) {
 		leaf.ID, opening.Target = "", id
 	}
-	if len(opening.Text) > 4<<10 {
-		opening.Text = strings.ToValidUTF8(opening.Text[:4<<10], "") // not half a character
-	}
+	opening.Text = clipText(opening.Text)
 	return leaf, opening
+}
+
+// clipText keeps what fits into an opening.
+func clipText(s string) string {
+	if len(s) > 4<<10 {
+		return strings.ToValidUTF8(s[:4<<10], "") // not half a character
+	}
+	return s
+}
+
+// reasonFault says what is wrong with a reason.
+func reasonFault(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return ErrNoReason
+	}
+	if MyNumber(reason) {
+		return fmt.Errorf("the reason %s", noMyNumber) // VE-5
+	}
+	return nil
 }
 
 // ImportFiles imports in one transaction: all or nothing, one leaf for each row that changed. A dry
@@ -203,6 +220,6 @@ func (s *Snapshot) clone() Snapshot {
 		Doors: slices.Clone(s.Doors), Gateways: slices.Clone(s.Gateways), Schedules: slices.Clone(s.Schedules),
 		Grants: slices.Clone(s.Grants), ClosedDays: slices.Clone(s.ClosedDays), Groups: slices.Clone(s.Groups),
 		Contracts: slices.Clone(s.Contracts), Exceptions: slices.Clone(s.Exceptions), Conditions: slices.Clone(s.Conditions),
-		Items: slices.Clone(s.Items), Enrolments: slices.Clone(s.Enrolments), Rounds: slices.Clone(s.Rounds),
+		Items: slices.Clone(s.Items), Enrolments: slices.Clone(s.Enrolments), Rounds: slices.Clone(s.Rounds), Transfers: slices.Clone(s.Transfers),
 	}
 }

@@ -40,13 +40,14 @@ type Change struct {
 	Item       *Item
 	Enrolment  *Enrolment
 	Round      *Round
+	Transfer   *Transfer
 }
 
 // Field is one value before and after.
 type Field struct{ Name, Was, Is string }
 
 // Noun gives the kind of row in one word: person, card, zone, door, gateway, schedule, grant,
-// closed_day, group, contract, exception, conditions, item, enrolment, recertification.
+// closed_day, group, contract, exception, conditions, item, enrolment, recertification, transfer.
 func (c *Change) Noun() string { n, _ := c.row(); return n }
 
 // ID gives the row's identifier.
@@ -84,6 +85,8 @@ func (c *Change) row() (noun, id string) {
 		return "enrolment", c.Enrolment.key()
 	case c.Round != nil:
 		return "recertification", string(c.Round.ID)
+	case c.Transfer != nil:
+		return "transfer", string(c.Transfer.Person)
 	}
 	return "", ""
 }
@@ -99,6 +102,8 @@ func (c *Change) Subject() PersonID {
 		return c.Grant.Person
 	case c.Enrolment != nil:
 		return c.Enrolment.Person
+	case c.Transfer != nil:
+		return c.Transfer.Person
 	case c.Exception != nil && c.Exception.Subject == "person":
 		return PersonID(c.Exception.SubjectID)
 	}
@@ -150,6 +155,7 @@ func Diff(base, next Snapshot) []Change {
 	compare(&d, base.Items, next.Items, same, itemFields, func(x Item) string { return string(x.ID) }, func(c *Change, x *Item) { c.Item = x })
 	compare(&d, base.Enrolments, next.Enrolments, same, enrolmentFields, Enrolment.key, func(c *Change, x *Enrolment) { c.Enrolment = x })
 	compare(&d, base.Rounds, next.Rounds, Round.equal, roundFields, func(x Round) string { return string(x.ID) }, func(c *Change, x *Round) { c.Round = x })
+	compare(&d, base.Transfers, next.Transfers, same, transferFields, func(x Transfer) string { return string(x.Person) }, func(c *Change, x *Transfer) { c.Transfer = x })
 	slices.Reverse(d.removed) // grants before the people they name
 	return append(d.changes, d.removed...)
 }

@@ -34,7 +34,7 @@ func grantFields(g Grant) []Field {
 }
 
 func groupFields(g Group) []Field {
-	return list("name", g.Name, "name_en", g.NameEN, "members", people(g.Members))
+	return list("name", g.Name, "name_en", g.NameEN, "section", g.Section, "members", people(g.Members))
 }
 
 func contractFields(c Contract) []Field {
@@ -70,6 +70,10 @@ func roundFields(r Round) []Field {
 	}
 	return list("zone", string(r.Zone), "opened", r.Opened.String(), "due", r.Due.String(), "closed", r.Closed.String(),
 		"answers", strings.Join(words, ", "))
+}
+
+func transferFields(t Transfer) []Field {
+	return list("day", t.Day.String(), "section", t.Section, "leave", yesOrNone(t.Leave), "overlap_days", count(uint32(max(t.Overlap, 0))), "joins", yesOrNone(t.Joins))
 }
 
 func people(ids []PersonID) string {

@@ -33,11 +33,12 @@ const (
 	KindExceptions Kind = "exceptions"
 	KindItems      Kind = "inventory"
 	KindEnrolments Kind = "biometrics"
+	KindTransfers  Kind = "transfers"
 )
 
 var kinds = [...]Kind{
 	KindConditions, KindZones, KindGateways, KindSchedules, KindClosedDays, KindPeople, KindGroups, KindContracts, KindCards, KindDoors,
-	KindExceptions, KindGrants, KindItems, KindEnrolments,
+	KindExceptions, KindGrants, KindItems, KindEnrolments, KindTransfers,
 }
 
 // Kinds lists every kind of import file in reading order.
@@ -105,6 +106,11 @@ func Import(base Snapshot, files []File, cfg ImportConfig) (next Snapshot, chang
 		return base, nil, probs
 	}
 	next = d.snapshot()
+	if slices.ContainsFunc(files, func(f File) bool { return f.Kind == KindTransfers }) {
+		next = next.clone()
+		next.CarryOutTransfers(d.today)
+		next.sort()
+	}
 	for _, w := range weakened(&base, &next, d.today) {
 		text := fmt.Sprintf(needsException, w.control)
 		if r := d.zoneRows[w.zone]; r != nil {
@@ -143,6 +149,7 @@ type draft struct {
 	items      map[ItemID]Item
 	enrolments map[string]Enrolment
 	rounds     []Round
+	transfers  map[PersonID]Transfer
 	zoneRows   map[access.ZoneID]*row
 	later      []func()          // what can only be judged when the whole file was read
 	named      map[string]string // kind + id → "FILE:LINE" of this import
@@ -158,6 +165,10 @@ func newDraft(base Snapshot, cfg ImportConfig, probs *Problems) *draft {
 		groups: map[GroupID]Group{}, contracts: map[ContractID]Contract{}, exceptions: map[ExceptionID]Exception{},
 		conditions: map[uint32]Conditions{}, items: map[ItemID]Item{}, enrolments: map[string]Enrolment{}, rounds: base.Rounds, zoneRows: map[access.ZoneID]*row{},
 		named: map[string]string{}, byRef: map[card.Ref]CardID{},
+	}
+	d.transfers = map[PersonID]Transfer{}
+	for _, v := range base.Transfers {
+		d.transfers[v.Person] = v
 	}
 	for _, v := range base.Groups {
 		d.groups[v.ID] = v
@@ -247,6 +258,8 @@ func (d *draft) read(f File) {
 			d.readItem(r)
 		case KindEnrolments:
 			d.readEnrolment(r)
+		case KindTransfers:
+			d.readTransfer(r)
 		}
 	}
 	for _, judge := range d.later {
@@ -289,6 +302,7 @@ func (d *draft) snapshot() Snapshot {
 		Gateways: sorted(d.gateways), Schedules: sorted(d.schedules), Grants: sorted(d.grants),
 		Groups: sorted(d.groups), Contracts: sorted(d.contracts), Exceptions: sorted(d.exceptions), Conditions: sorted(d.conditions),
 		Items: sorted(d.items), Enrolments: sorted(d.enrolments), Rounds: d.rounds,
+		Transfers: sorted(d.transfers),
 		ClosedDays: slices.SortedFunc(maps.Values(d.closed), func(a, b ClosedDay) int {
 			return cmp.Compare(a.Day.String(), b.Day.String())
 		}),

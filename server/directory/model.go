@@ -304,4 +304,5 @@ type Snapshot struct {
 	Items       []Item
 	Enrolments  []Enrolment // by person, reader
 	Rounds      []Round
+	Transfers   []Transfer // by person; those still to come
 }

@@ -71,9 +71,11 @@ type GroupID string
 
 // Group is several people who are given rights together.
 type Group struct {
-	ID      GroupID
-	Name    string
-	NameEN  string
+	ID     GroupID
+	Name   string
+	NameEN string
+	// Section: the group follows this section (所属), so that a transfer takes people out and in; "" = it does not.
+	Section string
 	Members []PersonID // sorted, none twice
 }
 
@@ -200,8 +202,21 @@ type Answer struct {
 	Day    Date   // none while open
 }
 
+// Transfer is a move (人事異動) or a departure that is still to come (RA-5). On its day it is carried out and
+// no longer here.
+type Transfer struct {
+	Person  PersonID
+	Day     Date   // first day in the new section, or first day away
+	Section string // new section; "" for a leaver
+	Leave   bool   // leaves the city hall
+	Overlap int    // days for which the old rights stay beside the new ones, for the hand-over; 0–31 (AD-19)
+	// Joins: a second person has agreed that the person joins the groups of the new section. Without it the
+	// old rights end on the day all the same (D27).
+	Joins bool
+}
+
 func (g Group) equal(o Group) bool {
-	return g.ID == o.ID && g.Name == o.Name && g.NameEN == o.NameEN && slices.Equal(g.Members, o.Members)
+	return g.ID == o.ID && g.Name == o.Name && g.NameEN == o.NameEN && g.Section == o.Section && slices.Equal(g.Members, o.Members)
 }
 
 func (c Contract) equal(o Contract) bool {

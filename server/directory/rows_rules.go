@@ -14,7 +14,7 @@ func ruleColumns(k Kind) []column {
 	case KindConditions:
 		return []column{{"version", "版", true}, {"text", "本文", true}, {"text_en", "英文", false}, {"valid_from", "有効開始日", false}}
 	case KindGroups:
-		return []column{{"group_id", "グループ番号", true}, {"name", "グループ名", true}, {"name_en", "英語名", false}, {"person_id", "職員番号", false}}
+		return []column{{"group_id", "グループ番号", true}, {"name", "グループ名", true}, {"name_en", "英語名", false}, {"section", "所属", false}, {"person_id", "職員番号", false}}
 	case KindContracts:
 		return []column{
 			{"contract_id", "契約番号", true}, {"name", "件名", false}, {"company", "会社名", true}, {"section", "所管課", true},
@@ -36,6 +36,10 @@ func ruleColumns(k Kind) []column {
 		return []column{
 			{"person_id", "職員番号", true}, {"reader", "読取装置", true}, {"reference", "登録番号", true}, {"consent", "同意日", true},
 			{"fallback", "代替手段", true}, {"deleted", "削除日", false},
+		}
+	case KindTransfers:
+		return []column{
+			{"person_id", "職員番号", true}, {"day", "異動日", true}, {"section", "新所属", false}, {"leave", "退職", false}, {"overlap_days", "引継日数", false},
 		}
 	}
 	return nil
@@ -135,12 +139,13 @@ func (d *draft) readGroup(r *row, fresh map[string]bool) {
 	g := d.groups[id]
 	first := !fresh[string(id)]
 	if first {
-		g = Group{ID: id, NameEN: g.NameEN}
+		g = Group{ID: id, NameEN: g.NameEN, Section: g.Section}
 		fresh[string(id)] = true
 		d.named[string(KindGroups)+" "+string(id)] = fmt.Sprintf("%s:%d", r.t.file, r.line)
 	}
 	g.Name = d.sameInAllRows(r, "name", g.Name, r.need("name"))
 	g.NameEN = orOld(r.get("name_en"), g.NameEN)
+	g.Section = orOld(r.get("section"), g.Section)
 	g.Members = d.addPerson(r, g.Members)
 	r.check("group_id", g.validate())
 	if !r.bad {

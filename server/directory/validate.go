@@ -131,7 +131,7 @@ func (s *Schedule) validate() string {
 
 func (g *Grant) validate() string {
 	switch {
-	case g.ID == "" || len(g.ID) > 100:
+	case g.ID == "" || len(g.ID) > 120:
 		return "has an identifier that is empty or too long"
 	case (g.Person == "") == (g.Group == ""):
 		return "is of nobody, or of a person and a group at once"

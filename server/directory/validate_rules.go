@@ -94,7 +94,7 @@ func (g *Group) validate() string {
 	case !ordered(g.Members):
 		return "has members out of order or twice"
 	}
-	return first(freeText(g.Name, 0, 100), freeText(g.NameEN, 0, 100))
+	return first(freeText(g.Name, 0, 100), freeText(g.NameEN, 0, 100), freeText(g.Section, 0, 100))
 }
 
 func (c *Contract) validate() string {
@@ -277,6 +277,11 @@ func (v *validation) rules(s *Snapshot) {
 		e := &s.Enrolments[i]
 		v.row("enrolment", e.key(), e.validate())
 		v.refers("enrolment", e.key(), "person", string(e.Person))
+	}
+	for i := range s.Transfers {
+		x := &s.Transfers[i]
+		v.row("transfer", string(x.Person), x.validate())
+		v.refers("transfer", string(x.Person), "person", string(x.Person))
 	}
 	for i := range s.Rounds {
 		r := &s.Rounds[i]

@@ -81,6 +81,10 @@ func grantsOf(dir *directory.Snapshot, persons map[directory.PersonID]access.Per
 	for i := range dir.People {
 		people[dir.People[i].ID] = &dir.People[i]
 	}
+	uncertified := make(map[access.ZoneID]map[directory.PersonID]string, len(dir.Zones))
+	for i := range dir.Zones {
+		uncertified[dir.Zones[i].ID] = dir.Uncertified(dir.Zones[i].ID)
+	}
 	var out []access.Grant
 	for i := range dir.Grants {
 		g := &dir.Grants[i]
@@ -95,6 +99,9 @@ func grantsOf(dir *directory.Snapshot, persons map[directory.PersonID]access.Per
 			no, ok := persons[p]
 			if !ok || escorted(people[p].Category, barred[g.Zone]) {
 				continue // of nobody (Validate refuses it), or of somebody who would need an escort that cannot be watched
+			}
+			if word := uncertified[g.Zone][p]; word == directory.AnswerSuspended || word == directory.AnswerRemove && g.Group != "" {
+				continue // VR-5
 			}
 			right := access.Grant{
 				Person: no, Zone: g.Zone, Schedule: schedules[g.Schedule], Emergency: g.Emergency,

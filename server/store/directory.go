@@ -18,7 +18,7 @@ func (r Reader) Directory() (directory.Snapshot, error) {
 	var s directory.Snapshot
 	for _, load := range []func(*directory.Snapshot) error{
 		r.people, r.credentials, r.zones, r.gateways, r.doors, r.schedules, r.windows, r.grants, r.closedDays,
-		r.groups, r.groupMembers, r.contracts, r.contractWorkers, r.exceptions, r.conditions, r.items, r.enrolments, r.rounds, r.answers,
+		r.groups, r.groupMembers, r.contracts, r.contractWorkers, r.exceptions, r.conditions, r.items, r.enrolments, r.rounds, r.answers, r.transfers,
 	} {
 		if err := load(&s); err != nil {
 			return directory.Snapshot{}, fmt.Errorf("directory: %w", err)

@@ -8,9 +8,9 @@ import (
 )
 
 func (r Reader) groups(s *directory.Snapshot) error {
-	return r.each(`SELECT id, name, name_en FROM person_group ORDER BY id`, func(rows *sql.Rows) error {
+	return r.each(`SELECT id, name, name_en, section FROM person_group ORDER BY id`, func(rows *sql.Rows) error {
 		var g directory.Group
-		if err := rows.Scan(&g.ID, &g.Name, &g.NameEN); err != nil {
+		if err := rows.Scan(&g.ID, &g.Name, &g.NameEN, &g.Section); err != nil {
 			return fmt.Errorf("group: %w", err)
 		}
 		s.Groups = append(s.Groups, g)
@@ -166,8 +166,9 @@ func (tx *Tx) changeRules(c directory.Change) error {
 	switch {
 	case c.Group != nil:
 		g := c.Group
-		return tx.putList(g.ID, g.Members, `INSERT INTO person_group (id, name, name_en) VALUES (?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en`, []any{g.ID, g.Name, g.NameEN},
+		return tx.putList(g.ID, g.Members, `INSERT INTO person_group (id, name, name_en, section) VALUES (?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, section = excluded.section`,
+			[]any{g.ID, g.Name, g.NameEN, g.Section},
 			`DELETE FROM group_member WHERE grp = ?`, `INSERT INTO group_member (grp, person) VALUES (?, ?)`)
 	case c.Contract != nil:
 		x := c.Contract
@@ -206,6 +207,12 @@ func (tx *Tx) changeRules(c directory.Change) error {
 			x.Person, x.Reader, x.Reference, x.Consent.String(), x.Fallback, x.Deleted.String())
 	case c.Round != nil:
 		return tx.putRound(c.Round)
+	case c.Transfer != nil:
+		x := c.Transfer
+		return tx.put(`INSERT INTO transfer (person, day, section, leave, overlap, joins) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (person) DO UPDATE SET day = excluded.day, section = excluded.section, leave = excluded.leave, overlap = excluded.overlap,
+				joins = excluded.joins`,
+			x.Person, x.Day.String(), x.Section, x.Leave, x.Overlap, x.Joins)
 	}
 	return fmt.Errorf("BUG: change of nothing")
 }
@@ -262,6 +269,8 @@ func (tx *Tx) removeRules(c directory.Change) error {
 		then, args = `DELETE FROM biometric_enrolment WHERE person = ? AND reader = ?`, []any{c.Enrolment.Person, c.Enrolment.Reader}
 	case c.Round != nil:
 		first, then = `DELETE FROM recertification_answer WHERE round = ?`, `DELETE FROM recertification WHERE id = ?`
+	case c.Transfer != nil:
+		then = `DELETE FROM transfer WHERE person = ?`
 	default:
 		return fmt.Errorf("BUG: removal of nothing")
 	}

@@ -1,0 +1,282 @@
+package directory
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"monban/firmware/access"
+	"monban/server/entrylog"
+)
+
+// States of a proposal.
+const (
+	ProposalOpen      = "open"
+	ProposalConfirmed = "confirmed"
+	ProposalWithdrawn = "withdrawn"
+)
+
+// proposalLife is how long a proposal can be confirmed: after that nobody remembers why it was made.
+const proposalLife = int64(30 * 24 * 3600 * 1000)
+
+// Proposal is a change that waits for a second person (D27). Nothing of it is in force.
+type Proposal struct {
+	ID         string // 32 hex digits
+	State      string // ProposalOpen …
+	Proposer   string // account, "" = the command line
+	ProposedMS int64  // UTC ms
+	Reason     string // "" once decided: it stands in the log
+	Decider    string // account that confirmed or withdrew it, "" while open
+	DecidedMS  int64  // 0 while open
+	Idx        int64  // leaf that tells of its last step
+	// Body holds the rows before and after; nil once decided: what was decided stands in the log.
+	Body []byte
+}
+
+// ProposalTx is a Tx that keeps proposals.
+type ProposalTx interface {
+	Tx
+	Proposal(id string) (Proposal, error)
+	InsertProposal(Proposal) error
+	// MoveProposal replaces an open proposal.
+	MoveProposal(Proposal) error
+}
+
+// Errors of proposals.
+var (
+	ErrSamePerson = errors.New("the same person cannot propose and confirm; ask somebody else")
+	ErrDecided    = errors.New("the proposal was decided before, or is older than 30 days; propose it again")
+	ErrStale      = errors.New("the directory has changed since; withdraw the proposal and make it again")
+)
+
+// step is a change with what stood there before, so that a confirmation changes what was looked at and
+// nothing else.
+type step struct {
+	Was *Change `json:"was,omitempty"` // nil for an addition
+	Is  Change  `json:"is"`
+}
+
+// Propose notes changes for a second person and writes one leaf. base is the directory they were made on; id
+// is made by the caller, 32 hex digits.
+func Propose(tx ProposalTx, actor Actor, reason string, nowMS int64, id string, base *Snapshot, changes []Change) (Proposal, error) {
+	if why := reasonFault(reason); why != nil {
+		return Proposal{}, why
+	}
+	was := rowsOf(base)
+	steps := make([]step, 0, len(changes))
+	for _, c := range changes {
+		s := step{Is: c}
+		if old, ok := was[c.Noun()+" "+c.ID()]; ok {
+			s.Was = &old
+		}
+		steps = append(steps, s)
+	}
+	body, err := json.Marshal(steps)
+	if err != nil {
+		return Proposal{}, fmt.Errorf("propose: %w", err)
+	}
+	p := Proposal{ID: id, State: ProposalOpen, Proposer: actor.Account, ProposedMS: nowMS, Reason: reason, Body: body}
+	if p.Idx, err = proposalLeaf(tx, "proposal_made", actor, reason, nowMS, id, changes); err != nil {
+		return Proposal{}, err
+	}
+	return p, tx.InsertProposal(p)
+}
+
+// ProposedChanges gives what an open proposal would change, in writing order.
+func (p *Proposal) ProposedChanges() ([]Change, error) {
+	steps, err := p.steps()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Change, 0, len(steps))
+	for _, s := range steps {
+		out = append(out, s.Is)
+	}
+	return out, nil
+}
+
+func (p *Proposal) steps() (out []step, err error) {
+	if err := json.Unmarshal(p.Body, &out); err != nil {
+		return nil, fmt.Errorf("proposal %s: %w", p.ID, err)
+	}
+	return out, nil
+}
+
+// Confirm puts an open proposal into force. The caller has made sure that actor is another person than the
+// proposer beyond the account (RA-2); here the account is compared. The rows must stand as they stood when
+// it was made.
+func Confirm(tx ProposalTx, actor Actor, nowMS int64, id string) ([]Change, error) {
+	p, err := openProposal(tx, nowMS, id)
+	if err != nil {
+		return nil, err
+	}
+	if actor.Account == "" || actor.Account == p.Proposer {
+		return nil, ErrSamePerson
+	}
+	steps, err := p.steps()
+	if err != nil {
+		return nil, err
+	}
+	reason := p.Reason + "\n" + "proposed by " + orWord(p.Proposer, "the command line") + ", proposal " + id
+	changes, err := Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+		now := rowsOf(s)
+		for i := range steps {
+			if !steps[i].stands(now) {
+				return ErrStale
+			}
+		}
+		for i := range steps {
+			s.apply(&steps[i].Is)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changes, decide(tx, "proposal_confirmed", ProposalConfirmed, actor, p.Reason, nowMS, p)
+}
+
+// Withdraw ends an open proposal without effect: by its proposer, or by whoever does not agree, with why.
+func Withdraw(tx ProposalTx, actor Actor, reason string, nowMS int64, id string) error {
+	if why := reasonFault(reason); why != nil {
+		return why
+	}
+	p, err := tx.Proposal(id)
+	if err != nil {
+		return err
+	}
+	if p.State != ProposalOpen {
+		return ErrDecided
+	}
+	return decide(tx, "proposal_withdrawn", ProposalWithdrawn, actor, reason, nowMS, p)
+}
+
+func openProposal(tx ProposalTx, nowMS int64, id string) (Proposal, error) {
+	p, err := tx.Proposal(id)
+	if err != nil {
+		return p, err
+	}
+	if p.State != ProposalOpen || nowMS-p.ProposedMS > proposalLife {
+		return p, ErrDecided
+	}
+	return p, nil
+}
+
+func decide(tx ProposalTx, verb, state string, actor Actor, reason string, nowMS int64, p Proposal) error {
+	idx, err := proposalLeaf(tx, verb, actor, reason, nowMS, p.ID, nil)
+	if err != nil {
+		return err
+	}
+	p.State, p.Decider, p.DecidedMS, p.Idx, p.Reason, p.Body = state, actor.Account, nowMS, idx, "", nil
+	return tx.MoveProposal(p)
+}
+
+// proposalLeaf writes the leaf of a step. The changes stand in the opening, since they name people (PR-2).
+func proposalLeaf(tx Tx, verb string, actor Actor, reason string, nowMS int64, id string, changes []Change) (int64, error) {
+	lines := []string{reason}
+	for i := range changes {
+		lines = append(lines, changes[i].String())
+	}
+	leaf := entrylog.Action{Account: actor.Account, Verb: verb, Target: "proposal", ID: id, From: actor.From, Result: "ok", Reason: true, AtMS: nowMS}
+	return tx.AppendAction(leaf, &entrylog.Opening{Text: clipText(strings.Join(lines, "\n"))})
+}
+
+// stands reports whether the row is as it was when the step was made.
+func (s *step) stands(now map[string]Change) bool {
+	row, there := now[s.Is.Noun()+" "+s.Is.ID()]
+	if s.Was == nil || !there {
+		return s.Was == nil && !there
+	}
+	a, errA := json.Marshal(row)
+	b, errB := json.Marshal(s.Was)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+// rowsOf gives every row of a directory by noun and identifier.
+func rowsOf(s *Snapshot) map[string]Change {
+	rows := Diff(Snapshot{}, *s)
+	out := make(map[string]Change, len(rows))
+	for _, c := range rows {
+		c.Op, c.Fields = "", nil
+		out[c.Noun()+" "+c.ID()] = c
+	}
+	return out
+}
+
+// apply puts a change's row into the place of the one it has the identifier of, or takes it out.
+func (s *Snapshot) apply(c *Change) {
+	switch {
+	case c.Person != nil:
+		s.People = replaced(s.People, c.Op, c.Person, func(v *Person) PersonID { return v.ID })
+	case c.Credential != nil:
+		s.Credentials = replaced(s.Credentials, c.Op, c.Credential, func(v *Credential) CardID { return v.ID })
+	case c.Zone != nil:
+		s.Zones = replaced(s.Zones, c.Op, c.Zone, func(v *Zone) access.ZoneID { return v.ID })
+	case c.Door != nil:
+		s.Doors = replaced(s.Doors, c.Op, c.Door, func(v *Door) access.DoorID { return v.ID })
+	case c.Gateway != nil:
+		s.Gateways = replaced(s.Gateways, c.Op, c.Gateway, func(v *Gateway) access.GatewayID { return v.ID })
+	case c.Schedule != nil:
+		s.Schedules = replaced(s.Schedules, c.Op, c.Schedule, func(v *Schedule) ScheduleID { return v.ID })
+	case c.Grant != nil:
+		s.Grants = replaced(s.Grants, c.Op, c.Grant, func(v *Grant) GrantID { return v.ID })
+	case c.ClosedDay != nil:
+		s.ClosedDays = replaced(s.ClosedDays, c.Op, c.ClosedDay, func(v *ClosedDay) string { return v.Day.String() })
+	case c.Group != nil:
+		s.Groups = replaced(s.Groups, c.Op, c.Group, func(v *Group) GroupID { return v.ID })
+	case c.Contract != nil:
+		s.Contracts = replaced(s.Contracts, c.Op, c.Contract, func(v *Contract) ContractID { return v.ID })
+	case c.Exception != nil:
+		s.Exceptions = replaced(s.Exceptions, c.Op, c.Exception, func(v *Exception) ExceptionID { return v.ID })
+	case c.Conditions != nil:
+		s.Conditions = replaced(s.Conditions, c.Op, c.Conditions, func(v *Conditions) uint32 { return v.Version })
+	case c.Item != nil:
+		s.Items = replaced(s.Items, c.Op, c.Item, func(v *Item) ItemID { return v.ID })
+	case c.Enrolment != nil:
+		s.Enrolments = replaced(s.Enrolments, c.Op, c.Enrolment, func(v *Enrolment) string { return v.key() })
+	case c.Round != nil:
+		s.Rounds = replaced(s.Rounds, c.Op, c.Round, func(v *Round) RoundID { return v.ID })
+	case c.Transfer != nil:
+		s.Transfers = replaced(s.Transfers, c.Op, c.Transfer, func(v *Transfer) PersonID { return v.Person })
+	}
+}
+
+// sort puts the rows into the order in which a store returns them.
+func (s *Snapshot) sort() {
+	for _, rows := range []func(){
+		func() { slices.SortFunc(s.People, func(a, b Person) int { return cmp.Compare(a.ID, b.ID) }) },
+		func() { slices.SortFunc(s.Credentials, func(a, b Credential) int { return cmp.Compare(a.ID, b.ID) }) },
+		func() { slices.SortFunc(s.Zones, func(a, b Zone) int { return cmp.Compare(a.ID, b.ID) }) },
+		func() { slices.SortFunc(s.Doors, func(a, b Door) int { return cmp.Compare(a.ID, b.ID) }) },
+		func() { slices.SortFunc(s.Grants, func(a, b Grant) int { return cmp.Compare(a.ID, b.ID) }) },
+		func() { slices.SortFunc(s.Groups, func(a, b Group) int { return cmp.Compare(a.ID, b.ID) }) },
+	} {
+		rows()
+	}
+}
+
+func replaced[K comparable, V any](rows []V, op Op, row *V, id func(*V) K) []V {
+	at := slices.IndexFunc(rows, func(v V) bool { return id(&v) == id(row) })
+	switch {
+	case op == OpRemove && at >= 0:
+		return slices.Delete(slices.Clone(rows), at, at+1)
+	case op == OpRemove:
+		return rows
+	case at >= 0:
+		out := slices.Clone(rows)
+		out[at] = *row
+		return out
+	}
+	return append(slices.Clone(rows), *row)
+}
+
+func orWord(s, word string) string {
+	if s == "" {
+		return word
+	}
+	return s
+}
