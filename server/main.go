@@ -157,19 +157,33 @@ func (c *importCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changes, err := s.Import(ctx, files, app.ImportOptions{Reason: c.Reason, Now: time.Now(), DryRun: c.DryRun})
+	out, err := s.ImportRows(ctx, files, app.ImportOptions{Reason: c.Reason, Now: time.Now(), DryRun: c.DryRun})
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
 	}
-	for i := range changes {
-		fmt.Println(changes[i].String())
+	for i := range out.Applied {
+		fmt.Println(out.Applied[i].String())
+	}
+	for i := range out.Waiting {
+		fmt.Println("needs a second person: " + out.Waiting[i].String())
+	}
+	for _, w := range out.Warnings {
+		fmt.Println("look at " + w.String())
 	}
 	if c.DryRun {
-		fmt.Printf("%d rows would change; nothing was changed\n", len(changes))
+		fmt.Printf("%d rows would change, %d of them once a second person agrees; nothing was changed\n", len(out.Applied)+len(out.Waiting), len(out.Waiting))
 		return nil
 	}
-	fmt.Printf("%d rows changed\n", len(changes))
+	fmt.Printf("%d rows changed\n", len(out.Applied))
+	if out.Proposal != "" {
+		fmt.Printf("%d rows wait. %s\n", len(out.Waiting), waits(out.Proposal))
+	}
 	return nil
+}
+
+// waits says what becomes of a proposal.
+func waits(proposal string) string {
+	return "It adds rights at level 2 or 3: proposal " + proposal + " is in force once a second person confirms it on the pages."
 }
 
 type caCommand struct {
@@ -473,7 +487,14 @@ func (c *cardCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.SetCardStatus(ctx, c.Card, c.Status, c.Reason), s.Close())
+	proposal, err := s.SetCardStatus(ctx, c.Card, c.Status, c.Reason)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	if proposal != "" {
+		fmt.Println(waits(proposal))
+	}
+	return nil
 }
 
 type verifyCommand struct {

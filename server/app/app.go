@@ -55,6 +55,7 @@ type App struct {
 	pages     *web.Handler
 	orders    *commands
 	visits    *Visits
+	registry  *Registry
 	http      *http.Server
 	listener  net.Listener
 	verifiers *verifiers
@@ -210,6 +211,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 			return web.Versions(v)
 		},
 	}
+	a.registry = newRegistry(a.site.Store, a.pub, func() directory.CardMaker { return a.site.Keys }, time.Now)
 	a.orders = &commands{
 		store: a.site.Store, health: a.health, directory: p.directory, link: a.downlink, now: time.Now, log: a.log, pages: p,
 	}
@@ -349,7 +351,11 @@ func (a *App) offerSetup(ctx context.Context) error {
 	return nil
 }
 
-// sweep looks once a minute for decisions that no record has followed, and ends expired sessions.
+// Registry gives the directory's service to pages.
+func (a *App) Registry() *Registry { return a.registry }
+
+// sweep looks once a minute for decisions that no record has followed, ends expired sessions, and does a new
+// day's work.
 func (a *App) sweep(ctx context.Context) {
 	t := time.NewTicker(time.Minute)
 	defer t.Stop()
@@ -362,6 +368,7 @@ func (a *App) sweep(ctx context.Context) {
 				now := time.Now().UnixMilli()
 				return errors.Join(a.ingest.Sweep(tx, now), a.orders.sweep(tx), tx.DeleteExpiredSessions(now))
 			})
+			err = errors.Join(err, a.registry.Daily(ctx))
 			if err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep", slog.Any("err", err))
 			}

@@ -56,30 +56,37 @@ func ReadImport(dir string) ([]directory.File, error) {
 // errDryRun rolls a dry run back.
 var errDryRun = errors.New("dry run")
 
-// Import reads files into the directory: all or nothing, and publishes the policy that follows in the
-// same transaction. A dry run says what would change.
+// Import is ImportRows for callers that need only what is in force, or on a dry run would be.
 func (s *Site) Import(ctx context.Context, files []directory.File, o ImportOptions) ([]directory.Change, error) {
+	out, err := s.ImportRows(ctx, files, o)
+	if o.DryRun {
+		return append(out.Applied, out.Waiting...), err
+	}
+	return out.Applied, err
+}
+
+// ImportRows reads files into the directory: all or nothing, and publishes the policy that follows in the
+// same transaction. Once a second person has an account, what adds rights at level 2 or 3 waits for them as a
+// proposal (D27). A dry run says what would change.
+func (s *Site) ImportRows(ctx context.Context, files []directory.File, o ImportOptions) (directory.Outcome, error) {
+	reg, err := s.registry(func() time.Time { return o.Now })
+	if err != nil {
+		return directory.Outcome{}, err
+	}
+	actor := directory.Actor{From: "cli"}
+	if o.DryRun {
+		return reg.TryChange(ctx, actor, importing(files, reg.importConfig(o.Relative)))
+	}
+	return reg.importFiles(ctx, actor, o.Reason, files, reg.importConfig(o.Relative))
+}
+
+// registry makes the directory's service of this site.
+func (s *Site) registry(now func() time.Time) (*Registry, error) {
 	pub, err := s.publisher()
 	if err != nil {
 		return nil, err
 	}
-	cfg := directory.ImportConfig{Now: o.Now, Zone: s.Config.Location(), Cards: s.Keys, Relative: o.Relative}
-	var planned []directory.Change
-	changes, err := pub.Change(ctx, func(tx *store.Tx) ([]directory.Change, error) {
-		got, err := directory.ImportFiles(tx, directory.Actor{From: "cli"}, o.Reason, files, cfg)
-		if err != nil {
-			return nil, err
-		}
-		if o.DryRun {
-			planned = got
-			return nil, errDryRun
-		}
-		return got, nil
-	})
-	if errors.Is(err, errDryRun) {
-		return planned, nil
-	}
-	return changes, err
+	return newRegistry(s.Store, pub, func() directory.CardMaker { return s.Keys }, now), nil
 }
 
 // holidayYears is how many fiscal years of closed days a new site knows, from its first on. Later

@@ -70,15 +70,17 @@ func (s *Site) PrintLog(ctx context.Context, w io.Writer, asJSON, openings bool)
 	return errors.Join(err, out.Flush())
 }
 
-// SetCardStatus changes a card from the command line and publishes at once.
-func (s *Site) SetCardStatus(ctx context.Context, card, status, reason string) error {
+// SetCardStatus changes a card from the command line and publishes at once. To re-activate one may wait for a
+// second person: then the proposal's id is given back.
+func (s *Site) SetCardStatus(ctx context.Context, card, status, reason string) (proposal string, err error) {
 	st, err := access.ParseCredentialStatus(status)
 	if err != nil {
-		return err
+		return "", err
 	}
-	pub, err := s.publisher()
+	reg, err := s.registry(time.Now)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return pub.SetCardStatus(ctx, directory.Actor{From: "cli"}, reason, directory.CardID(card), st)
+	out, err := reg.SetCardStatus(ctx, directory.Actor{From: "cli"}, reason, directory.CardID(card), st)
+	return out.Proposal, err
 }

@@ -422,13 +422,13 @@ func TestImport(t *testing.T) {
 		if err != nil || len(again) != 0 {
 			t.Errorf("the same files again: %d changes, %v", len(again), err)
 		}
-		if err := s.SetCardStatus(t.Context(), "C-001", "lost", "紛失"); err != nil {
+		if _, err := s.SetCardStatus(t.Context(), "C-001", "lost", "紛失"); err != nil {
 			t.Error(err)
 		}
-		if err := s.SetCardStatus(t.Context(), "C-001", "eaten", "x"); err == nil {
+		if _, err := s.SetCardStatus(t.Context(), "C-001", "eaten", "x"); err == nil {
 			t.Error("a status that there is not")
 		}
-		if err := s.SetCardStatus(t.Context(), "C-999", "lost", "x"); err == nil {
+		if _, err := s.SetCardStatus(t.Context(), "C-999", "lost", "x"); err == nil {
 			t.Error("a card that there is not")
 		}
 		var plain, open bytes.Buffer

@@ -41,26 +41,10 @@ var ErrNoReason = errors.New("a change needs a reason")
 // nothing is written once the caller rolls back. The function may be run again from the start (group
 // commit), so edit must not have effects of its own. nowMS is the server's clock, UTC ms.
 func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot) error) ([]Change, error) {
-	if err := reasonFault(reason); err != nil {
-		return nil, err
-	}
-	base, err := tx.Directory()
+	_, _, changes, err := plan(tx, reason, nowMS, edit)
 	if err != nil {
-		return nil, fmt.Errorf("load directory: %w", err)
-	}
-	next := base.clone()
-	if err := edit(&next); err != nil {
 		return nil, err
 	}
-	if probs := next.Validate(); len(probs) > 0 {
-		return nil, probs
-	}
-	// The day in UTC is a few hours off the site's: this only insists that an exception was thought of, doors
-	// go by InForce.
-	for _, w := range weakened(&base, &next, DateOf(time.UnixMilli(nowMS).UTC())) {
-		return nil, Problems{{Text: fmt.Sprintf("zone %s: %s "+needsException, w.zone, w.control, w.control)}}
-	}
-	changes := Diff(base, next)
 	for i := range changes {
 		c := &changes[i]
 		if err := tx.ChangeDirectory(*c); err != nil {
@@ -72,6 +56,29 @@ func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot)
 		}
 	}
 	return changes, nil
+}
+
+// plan runs an edit on a copy of the directory and says what would change. It writes nothing.
+func plan(tx Tx, reason string, nowMS int64, edit func(*Snapshot) error) (base, next Snapshot, changes []Change, err error) {
+	if err := reasonFault(reason); err != nil {
+		return base, next, nil, err
+	}
+	if base, err = tx.Directory(); err != nil {
+		return base, next, nil, fmt.Errorf("load directory: %w", err)
+	}
+	next = base.clone()
+	if err := edit(&next); err != nil {
+		return base, next, nil, err
+	}
+	if probs := next.Validate(); len(probs) > 0 {
+		return base, next, nil, probs
+	}
+	// The day in UTC is a few hours off the site's: this only insists that an exception was thought of, doors
+	// go by InForce.
+	for _, w := range weakened(&base, &next, DateOf(time.UnixMilli(nowMS).UTC())) {
+		return base, next, nil, Problems{{Text: fmt.Sprintf("zone %s: %s "+needsException, w.zone, w.control, w.control)}}
+	}
+	return base, next, Diff(base, next), nil
 }
 
 // action makes the leaf of a change. What names or numbers a person (person, card and grant
@@ -122,94 +129,19 @@ func ImportFiles(tx Tx, actor Actor, reason string, files []File, cfg ImportConf
 	})
 }
 
-// SetCardStatus suspends, reports lost, revokes or re-activates a card (AD-7, AD-17). Revoked is for good.
+// SetCardStatus is Snapshot.SetCardStatus as a transaction (AD-7, AD-17).
 func SetCardStatus(tx Tx, actor Actor, reason string, nowMS int64, id CardID, status access.CredentialStatus) ([]Change, error) {
-	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
-		for i := range s.Credentials {
-			c := &s.Credentials[i]
-			if c.ID != id {
-				continue
-			}
-			if c.Status == access.CredentialRevoked && status != access.CredentialRevoked {
-				return fmt.Errorf("card %s: %w", id, ErrRevoked)
-			}
-			c.Status = status
-			return nil
-		}
-		return fmt.Errorf("card %s: %w", id, ErrNoSuch)
-	})
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error { return s.SetCardStatus(id, status) })
 }
 
-// SetPersonActive suspends a person as a whole, or lifts that.
+// SetPersonActive is Snapshot.SetPersonActive as a transaction.
 func SetPersonActive(tx Tx, actor Actor, reason string, nowMS int64, id PersonID, active bool) ([]Change, error) {
-	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
-		for i := range s.People {
-			if s.People[i].ID == id {
-				s.People[i].Active = active
-				return nil
-			}
-		}
-		return fmt.Errorf("person %s: %w", id, ErrNoSuch)
-	})
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error { return s.SetPersonActive(id, active) })
 }
 
-// SetDoorMode puts a door into normal, locked or lockdown mode (D13).
+// SetDoorMode is Snapshot.SetDoorMode as a transaction.
 func SetDoorMode(tx Tx, actor Actor, reason string, nowMS int64, id access.DoorID, mode access.DoorMode) ([]Change, error) {
-	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
-		for i := range s.Doors {
-			if s.Doors[i].ID == id {
-				s.Doors[i].Mode = mode
-				return nil
-			}
-		}
-		return fmt.Errorf("door %s: %w", id, ErrNoSuch)
-	})
-}
-
-// PutGrant gives or changes a grant. Without an end it ends by DefaultExpiry of day today.
-func PutGrant(tx Tx, actor Actor, reason string, nowMS int64, today Date, g Grant) ([]Change, error) {
-	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
-		return s.putGrant(today, g)
-	})
-}
-
-// putGrant names a grant, gives it its end and puts it into the place of the one with that name.
-func (s *Snapshot) putGrant(today Date, g Grant) error {
-	var p Person
-	if g.Group == "" {
-		i := slices.IndexFunc(s.People, func(p Person) bool { return p.ID == g.Person })
-		if i < 0 {
-			return fmt.Errorf("person %s: %w", g.Person, ErrNoSuch)
-		}
-		p = s.People[i]
-	} else if !slices.ContainsFunc(s.Groups, func(x Group) bool { return x.ID == g.Group }) {
-		return fmt.Errorf("group %s: %w", g.Group, ErrNoSuch)
-	}
-	if g.ID == "" {
-		g.ID = nameGrant(g, func(id GrantID) (Grant, bool) {
-			i := slices.IndexFunc(s.Grants, func(old Grant) bool { return old.ID == id })
-			if i < 0 {
-				return Grant{}, false
-			}
-			return s.Grants[i], true
-		})
-	}
-	g.ValidUntil = firstSet(g.ValidUntil, DefaultExpiry(laterDay(today, g.ValidFrom), p))
-	s.Grants = slices.DeleteFunc(s.Grants, func(old Grant) bool { return old.ID == g.ID })
-	s.Grants = append(s.Grants, g)
-	return nil
-}
-
-// RevokeGrant takes a grant away.
-func RevokeGrant(tx Tx, actor Actor, reason string, nowMS int64, id GrantID) ([]Change, error) {
-	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
-		n := len(s.Grants)
-		s.Grants = slices.DeleteFunc(s.Grants, func(g Grant) bool { return g.ID == id })
-		if len(s.Grants) == n {
-			return fmt.Errorf("grant %s: %w", id, ErrNoSuch)
-		}
-		return nil
-	})
+	return Update(tx, actor, reason, nowMS, func(s *Snapshot) error { return s.SetDoorMode(id, mode) })
 }
 
 // clone copies the slices, so that an edit of the copy leaves s as it was. Windows, members, workers

@@ -184,3 +184,17 @@ func (s *Snapshot) willExcept(z access.ZoneID, c Control, day Date) bool {
 }
 
 const needsException = "asks for less than the zone's level does; name an exception in exceptions.csv, with the control %q (AD-3)"
+
+// ExceptionsDue lists the exceptions that end or are to be reviewed within 30 days, and those that ended within
+// the last 30 (VR-8).
+func (s *Snapshot) ExceptionsDue(today Date) (out []Exception) {
+	soon, since := today.AddDays(30), today.AddDays(-30)
+	for _, x := range s.Exceptions {
+		ends := !soon.Before(x.Until) && !x.Until.Before(since)
+		review := !x.Review.IsZero() && !soon.Before(x.Review) && !x.Until.Before(today)
+		if ends || review {
+			out = append(out, x)
+		}
+	}
+	return out
+}

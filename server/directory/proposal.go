@@ -42,6 +42,8 @@ type ProposalTx interface {
 	Tx
 	Proposal(id string) (Proposal, error)
 	InsertProposal(Proposal) error
+	// ProposalWith finds an open proposal with these bytes; ok is false when there is none.
+	ProposalWith(body []byte) (p Proposal, ok bool, err error)
 	// MoveProposal replaces an open proposal.
 	MoveProposal(Proposal) error
 }
@@ -56,12 +58,93 @@ var (
 // step is a change with what stood there before, so that a confirmation changes what was looked at and
 // nothing else.
 type step struct {
-	Was *Change `json:"was,omitempty"` // nil for an addition
-	Is  Change  `json:"is"`
+	Was *stored `json:"was,omitempty"` // nil for an addition
+	Is  stored  `json:"is"`
 }
 
-// Propose notes changes for a second person and writes one leaf. base is the directory they were made on; id
-// is made by the caller, 32 hex digits.
+// stored is a change as bytes keep it. A card's references print as nothing that could be read back, so they
+// stand beside it.
+type stored struct {
+	Change
+	Credential *storedCard `json:",omitempty"`
+}
+
+type storedCard struct {
+	Credential
+	Ref, PIN, Duress []byte
+}
+
+func toStored(c *Change) *stored {
+	out := &stored{Change: *c}
+	if x := c.Credential; x != nil {
+		out.Credential = &storedCard{Credential: *x, Ref: x.Ref[:], PIN: x.PIN[:], Duress: x.Duress[:]}
+	}
+	return out
+}
+
+func (s *stored) change() *Change {
+	c := s.Change
+	if x := s.Credential; x != nil {
+		card := x.Credential
+		copy(card.Ref[:], x.Ref)
+		copy(card.PIN[:], x.PIN)
+		copy(card.Duress[:], x.Duress)
+		c.Credential = &card
+	}
+	return &c
+}
+
+// Outcome is what became of a change.
+type Outcome struct {
+	Applied  []Change // in force with the commit
+	Waiting  []Change // waits for a second person, as Proposal
+	Proposal string   // "" when nothing waits
+	Warnings []Warning
+}
+
+// ChangeOrPropose changes the directory as Update does, as far as one person may (D27): what only takes
+// rights away, or concerns zones of level 1, is in force at once; what adds rights at level 2 or 3 becomes a
+// proposal. alone says that no second person exists yet (set-up): then all of it is in force at once. Asking
+// again for what is already proposed gives the same proposal. id names a new one, 32 hex digits; day is today.
+func ChangeOrPropose(tx ProposalTx, actor Actor, reason string, nowMS int64, day Date, alone bool, id string, edit func(*Snapshot) error) (Outcome, error) {
+	base, next, changes, err := plan(tx, reason, nowMS, edit)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Warnings: next.Warnings(changes, false, day)}
+	now, wait := changes, []Change(nil)
+	if !alone {
+		now, wait = Split(&base, &next, changes)
+	}
+	if len(now) > 0 {
+		out.Applied, err = Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+			for i := range now {
+				s.apply(&now[i])
+			}
+			s.sort()
+			return nil
+		})
+		if err != nil {
+			return Outcome{}, err
+		}
+	}
+	if len(wait) == 0 {
+		return out, nil
+	}
+	mid, err := tx.Directory()
+	if err != nil {
+		return Outcome{}, fmt.Errorf("load directory: %w", err)
+	}
+	p, err := Propose(tx, actor, reason, nowMS, id, &mid, wait)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out.Waiting, out.Proposal = wait, p.ID
+	return out, nil
+}
+
+// Propose notes changes for a second person and writes one leaf; what is proposed already is given back as it
+// is. base is the directory they were made on; id is made by the caller, 32 hex digits.
 func Propose(tx ProposalTx, actor Actor, reason string, nowMS int64, id string, base *Snapshot, changes []Change) (Proposal, error) {
 	if why := reasonFault(reason); why != nil {
 		return Proposal{}, why
@@ -69,15 +152,18 @@ func Propose(tx ProposalTx, actor Actor, reason string, nowMS int64, id string, 
 	was := rowsOf(base)
 	steps := make([]step, 0, len(changes))
 	for _, c := range changes {
-		s := step{Is: c}
+		s := step{Is: *toStored(&c)}
 		if old, ok := was[c.Noun()+" "+c.ID()]; ok {
-			s.Was = &old
+			s.Was = toStored(&old)
 		}
 		steps = append(steps, s)
 	}
 	body, err := json.Marshal(steps)
 	if err != nil {
 		return Proposal{}, fmt.Errorf("propose: %w", err)
+	}
+	if p, there, err := tx.ProposalWith(body); err != nil || there {
+		return p, err
 	}
 	p := Proposal{ID: id, State: ProposalOpen, Proposer: actor.Account, ProposedMS: nowMS, Reason: reason, Body: body}
 	if p.Idx, err = proposalLeaf(tx, "proposal_made", actor, reason, nowMS, id, changes); err != nil {
@@ -94,7 +180,7 @@ func (p *Proposal) ProposedChanges() ([]Change, error) {
 	}
 	out := make([]Change, 0, len(steps))
 	for _, s := range steps {
-		out = append(out, s.Is)
+		out = append(out, *s.Is.change())
 	}
 	return out, nil
 }
@@ -130,8 +216,9 @@ func Confirm(tx ProposalTx, actor Actor, nowMS int64, id string) ([]Change, erro
 			}
 		}
 		for i := range steps {
-			s.apply(&steps[i].Is)
+			s.apply(steps[i].Is.change())
 		}
+		s.sort()
 		return nil
 	})
 	if err != nil {
@@ -187,11 +274,12 @@ func proposalLeaf(tx Tx, verb string, actor Actor, reason string, nowMS int64, i
 
 // stands reports whether the row is as it was when the step was made.
 func (s *step) stands(now map[string]Change) bool {
-	row, there := now[s.Is.Noun()+" "+s.Is.ID()]
+	is := s.Is.change()
+	row, there := now[is.Noun()+" "+is.ID()]
 	if s.Was == nil || !there {
 		return s.Was == nil && !there
 	}
-	a, errA := json.Marshal(row)
+	a, errA := json.Marshal(toStored(&row))
 	b, errB := json.Marshal(s.Was)
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
@@ -206,6 +294,9 @@ func rowsOf(s *Snapshot) map[string]Change {
 	}
 	return out
 }
+
+// Apply makes a change of one row in s: for pages that edit a single row. It neither validates nor writes.
+func (c *Change) Apply(s *Snapshot) { s.apply(c) }
 
 // apply puts a change's row into the place of the one it has the identifier of, or takes it out.
 func (s *Snapshot) apply(c *Change) {

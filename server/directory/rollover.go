@@ -75,7 +75,7 @@ func (s *Snapshot) Renew(today Date, ids []GrantID) ([]GrantID, error) {
 		}
 		next := due[i].Grant
 		next.ID, next.ValidFrom, next.ValidUntil = "", due[i].From, due[i].Until
-		if err := s.putGrant(today, next); err != nil {
+		if err := s.PutGrant(today, next); err != nil {
 			return nil, err
 		}
 		made = append(made, s.Grants[len(s.Grants)-1].ID)

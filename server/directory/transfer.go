@@ -35,8 +35,9 @@ func (d *draft) readTransfer(r *row) {
 	r.need("day")
 	t := Transfer{
 		Person: id, Day: d.date(r, "day", Date{}), Section: r.get("section"), Leave: oneOf(r, "leave", yesNo(), false),
-		Overlap: int(r.optional("overlap_days", 0, 0, maxOverlap)), Joins: true,
+		Overlap: int(r.optional("overlap_days", 0, 0, maxOverlap)),
 	}
+	t.Joins = !t.Leave
 	r.check("section", t.validate())
 	if r.bad || t.done(&p) {
 		return

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"monban/server/directory"
@@ -34,6 +35,15 @@ func (r Reader) Proposals(all bool, limit int) (out []directory.Proposal, err er
 		out = append(out, p)
 	}
 	return out, rows.Err()
+}
+
+// ProposalWith finds an open proposal with these bytes.
+func (r Reader) ProposalWith(body []byte) (p directory.Proposal, ok bool, err error) {
+	p, err = scanProposal(r.row(`SELECT `+proposalColumns+` FROM proposal WHERE state = 'open' AND body = ?`, body).Scan)
+	if errors.Is(err, ErrNotFound) {
+		return directory.Proposal{}, false, nil
+	}
+	return p, err == nil, err
 }
 
 // InsertProposal stores a new proposal.
