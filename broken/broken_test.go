@@ -74,7 +74,8 @@ func TestFaultsAreCurrent(t *testing.T) {
 			}
 		}
 		for alt := range strings.SplitSeq(f.run, "|") {
-			re, err := regexp.Compile(alt)
+			name, _, _ := strings.Cut(alt, "/") // of a subtest the test
+			re, err := regexp.Compile(name)
 			if err != nil {
 				t.Fatalf("%s: %v", f.name, err)
 			}
@@ -115,6 +116,8 @@ func goTest(t *testing.T, f fault, extra ...string) (bool, string) {
 	args := append([]string{"test", "-v", "-vet=off", "-short", "-count=1", "-run", f.run}, extra...)
 	cmd := exec.CommandContext(ctx, "go", append(args, "./"+f.pkg)...)
 	cmd.Dir = root
+	// A file whose folder is not synced survives most cuts, and of the small form's few only some hit the policy cache.
+	cmd.Env = append(os.Environ(), "MONBAN_CUTS=200")
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {

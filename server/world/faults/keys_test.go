@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"monban/firmware/access"
 	"monban/server/policypub"
@@ -20,52 +22,71 @@ func writeKeys(folder string) error {
 		}
 	}
 	fmt.Println("ready")
-	for n := len(keys.Gateways); ; n++ {
-		if n == 40 { // the file would only get longer
-			keys.Gateways, n = nil, 0
-		}
-		gw := access.GatewayID(fmt.Sprintf("gw-%d", n))
+	for n := newestKey(keys) + 1; ; n++ {
+		gw := keyed(n)
 		if keys, err = keys.With(gw, rand.Reader); err != nil {
 			return err
 		}
+		keys = keys.Without(keyed(n - mostKeys)) // the file would only get longer
 		if err := keys.Save(path); err != nil {
 			return err
 		}
 		token := keys.Gateways[gw].Token
-		fmt.Printf("key %s %x\n", gw, token[:])
+		fmt.Printf("key %d %x\n", n, token[:])
 	}
 }
 
+// mostKeys is how many gateways the file holds at most.
+const mostKeys = 40
+
+func keyed(n int) access.GatewayID { return access.GatewayID(fmt.Sprintf("gw-%d", n)) }
+
+// newestKey is the number of the newest gateway in the file, -1 for none.
+func newestKey(keys policypub.Keys) int {
+	newest := -1
+	for gw := range keys.Gateways {
+		if n, err := strconv.Atoi(strings.TrimPrefix(string(gw), "gw-")); err == nil {
+			newest = max(newest, n)
+		}
+	}
+	return newest
+}
+
 // keysLedger is the newest key that was said to be saved.
-type keysLedger struct{ gateway, token string }
+type keysLedger struct {
+	number int
+	token  string
+}
 
 func (l *keysLedger) writer() string { return "keys" }
 
 func (l *keysLedger) forget() { *l = keysLedger{} }
 
-func (l *keysLedger) told(f []string) error {
+func (l *keysLedger) told(f []string) (err error) {
 	if len(f) != 3 || f[0] != "key" {
 		return errors.New("not a line of this writer")
 	}
-	l.gateway, l.token = f[1], f[2]
-	return nil
+	l.number, err = strconv.Atoi(f[1])
+	l.token = f[2]
+	return err
 }
 
-// check: the newest saved key is there, or the file was saved once more.
+// check: the newest key that was told of is there. More may have been saved since than anybody has read of, so many even that
+// this one had to make room.
 func (l *keysLedger) check(folder string) (int, error) {
-	if l.gateway == "" {
+	if l.token == "" {
 		return 0, nil
 	}
 	keys, err := policypub.LoadKeys(filepath.Join(folder, "site-keys.json"))
 	if err != nil {
-		return 0, fmt.Errorf("LOST key of %s: %w", l.gateway, err)
+		return 0, fmt.Errorf("LOST key of %s: %w", keyed(l.number), err)
 	}
-	got, ok := keys.Gateways[access.GatewayID(l.gateway)]
-	if len(keys.Gateways) == 1 && l.gateway == "gw-39" { // begun anew
+	newest := newestKey(keys)
+	if newest >= l.number+mostKeys {
 		return 1, nil
 	}
-	if !ok || fmt.Sprintf("%x", got.Token[:]) != l.token {
-		return 0, fmt.Errorf("LOST key of %s", l.gateway)
+	if got, ok := keys.Gateways[keyed(l.number)]; !ok || fmt.Sprintf("%x", got.Token[:]) != l.token {
+		return 0, fmt.Errorf("LOST key of %s; the newest is %s", keyed(l.number), keyed(newest))
 	}
 	return 1, nil
 }
