@@ -262,6 +262,12 @@ func (o *Outbox) retryOpen(ctx context.Context) {
 
 func (o *Outbox) newPath() string { return o.cfg.Path + ".new" }
 
+// lockWait is how long a start waits for the lock, lockStep how often it tries.
+const (
+	lockWait = time.Second
+	lockStep = 20 * time.Millisecond
+)
+
 // lock keeps a second gateway process away from the file: a scan of a file that somebody else is
 // writing would look like damage.
 func (o *Outbox) lock() error {
@@ -272,7 +278,15 @@ func (o *Outbox) lock() error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	// Somebody who starts a process while the file is closed holds the lock for the moment between fork and exec; a
+	// gateway that was killed holds it until the kernel has taken it apart.
+	for wait := time.Duration(0); ; wait += lockStep {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil || wait >= lockWait {
+			break
+		}
+		time.Sleep(lockStep)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("%s is in use by another process: %w", o.cfg.Path, err), f.Close())
 	}
 	o.lockFile = f

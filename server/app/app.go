@@ -106,6 +106,9 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	a.health = newHealth(since)
+	if err := a.health.load(ctx, a.site.Store, a.pub.Site().Directory().Gateways); err != nil {
+		return err
+	}
 	a.ingest = ingest.New(a.pub, cfg.Location())
 	if err := a.openPlaces(ctx); err != nil {
 		return err
@@ -317,6 +320,11 @@ func (a *App) Run(ctx context.Context) error {
 	wg.Wait()
 	a.findings.Wait() // each ends within findingTime; the database is closed after them
 	err := context.Cause(ctx)
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), findingTime)
+	defer done()
+	if lost := a.health.store(last, a.site.Store); lost != nil {
+		a.log.LogAttrs(last, slog.LevelError, "last heartbeats not kept", slog.Any("err", lost))
+	}
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
@@ -354,8 +362,8 @@ func (a *App) offerSetup(ctx context.Context) error {
 // Registry gives the directory's service to pages.
 func (a *App) Registry() *Registry { return a.registry }
 
-// sweep looks once a minute for decisions that no record has followed, ends expired sessions, and does a new
-// day's work.
+// sweep looks once a minute for decisions that no record has followed, ends expired sessions, keeps when each
+// gateway was heard last, and does a new day's work.
 func (a *App) sweep(ctx context.Context) {
 	t := time.NewTicker(time.Minute)
 	defer t.Stop()
@@ -374,6 +382,9 @@ func (a *App) sweep(ctx context.Context) {
 			}
 			if err := a.visits.sweep(ctx); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep of visits", slog.Any("err", err))
+			}
+			if err := a.health.store(ctx, a.site.Store); err != nil && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "gaps of gateways not logged, tried again in a minute", slog.Any("err", err))
 			}
 		}
 	}

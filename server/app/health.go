@@ -1,11 +1,19 @@
 package app
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
 	"sync"
 	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/wire"
+	"monban/server/attempt"
+	"monban/server/directory"
+	"monban/server/store"
 	"monban/server/web"
 )
 
@@ -16,14 +24,31 @@ const linkedFor = 3 * time.Second
 // silences are restarts and bad moments of a network; the outbox keeps what happened in them too.
 const gapLeast = time.Minute
 
-// health is what the gateways last told of themselves. It is kept in memory only: after a restart a
-// gateway is "not heard yet" until its next heartbeat, a second later.
+// keepSlack is how late the storing of the last heartbeats, once in gapLeast, may be.
+const keepSlack = 15 * time.Second
+
+// health is what the gateways last told of themselves. After a restart a gateway is "not heard yet" until its next
+// heartbeat, a second later; only when each was heard last is kept over it, once a minute, so that a silence that began
+// before the restart is a gap from its beginning (I10).
 type health struct {
 	since time.Time // the last moment before which the server is known to have listened
 
-	mu    sync.Mutex
-	beats map[access.GatewayID]beat
+	mu     sync.Mutex
+	beats  map[access.GatewayID]beat
+	before map[access.GatewayID]time.Time // when each was heard last, as a process before this one has kept it
+	owed   []owedGap                      // gaps that could not be written yet
+	open   map[access.GatewayID]int       // gaps, owed or being written, that are not in the log yet
+	kept   map[access.GatewayID]time.Time // what is stored
 }
+
+// owedGap is a gap and the heartbeat that ended it.
+type owedGap struct {
+	web.Gap
+	at time.Time
+}
+
+// heardSetting is where it is stored when a gateway was heard last, UTC ms.
+const heardSetting = "heard:" // followed by its id
 
 type beat struct {
 	wire.Heartbeat
@@ -37,16 +62,104 @@ type beat struct {
 // newHealth begins to listen; since is the time of the newest entry, as nobody knows how long the
 // server ran on after it.
 func newHealth(since time.Time) *health {
-	return &health{since: since, beats: map[access.GatewayID]beat{}}
+	return &health{since: since, beats: map[access.GatewayID]beat{}, before: map[access.GatewayID]time.Time{},
+		open: map[access.GatewayID]int{}, kept: map[access.GatewayID]time.Time{}}
 }
 
-// heard takes a verified heartbeat. silent is the gap that it ends, zero when there was none.
+// load reads when each gateway was heard last.
+func (h *health) load(ctx context.Context, s *store.Store, gateways []directory.Gateway) error {
+	return s.Read(ctx, func(r *store.ReadTx) error {
+		for _, g := range gateways {
+			text, err := r.Setting(heardSetting + string(g.ID))
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			ms, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return fmt.Errorf("setting %s%s is not a time: %w", heardSetting, g.ID, err)
+			}
+			h.before[g.ID] = time.UnixMilli(ms)
+			h.kept[g.ID] = h.before[g.ID]
+		}
+		return nil
+	})
+}
+
+// store writes the gaps that are owed and when each gateway was heard last. What fails is tried again the next time. A
+// gateway with a gap that is not in the log keeps its older time: if the server ends now, the gap is found again.
+func (h *health) store(ctx context.Context, s *store.Store) error {
+	h.mu.Lock()
+	owed, heard := h.owed, map[access.GatewayID]time.Time{}
+	h.owed = nil
+	for id, b := range h.beats {
+		if !b.at.IsZero() && !b.at.Equal(h.kept[id]) && h.open[id] == 0 {
+			heard[id] = b.at
+		}
+	}
+	h.mu.Unlock()
+	if len(owed) == 0 && len(heard) == 0 {
+		return nil
+	}
+	err := s.Write(ctx, func(tx *store.Tx) error {
+		for _, g := range owed {
+			if err := g.append(tx); err != nil {
+				return err
+			}
+		}
+		for id, at := range heard {
+			if err := tx.SetSetting(heardSetting+string(id), strconv.FormatInt(at.UnixMilli(), 10)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.owe(owed...)
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.Copy(h.kept, heard)
+	for _, g := range owed {
+		h.open[g.Gateway]--
+	}
+	return nil
+}
+
+// append states the gap in the log.
+func (g owedGap) append(tx *store.Tx) error {
+	_, err := tx.AppendCoverage(attempt.Coverage{
+		Gateway: string(g.Gateway), FromMS: g.From.UnixMilli(), ToMS: g.To.UnixMilli(), State: "dead",
+	}, g.at.UnixMilli())
+	return err
+}
+
+// owe takes gaps that could not be written.
+func (h *health) owe(list ...owedGap) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.owed = append(h.owed, list...)
+}
+
+// paid says that a gap is in the log.
+func (h *health) paid(g owedGap) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open[g.Gateway]--
+}
+
+// heard takes a verified heartbeat. silent is the gap that it ends, zero when there was none; the caller says with
+// paid or owe what became of it.
 func (h *health) heard(gw access.GatewayID, hb wire.Heartbeat, at time.Time) (silent web.Gap) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b := h.beats[gw]
-	if from := h.from(b); at.Sub(from) > gapLeast {
+	if from := h.from(gw, b); at.Sub(from) > gapLeast {
 		silent = web.Gap{Gateway: gw, From: from, To: at}
+		h.open[gw]++
 	}
 	if b.boot != hb.Stamp.Boot {
 		b.boot = hb.Stamp.Boot
@@ -58,18 +171,28 @@ func (h *health) heard(gw access.GatewayID, hb wire.Heartbeat, at time.Time) (si
 }
 
 // from is since when nothing is known of a gateway.
-func (h *health) from(b beat) time.Time {
-	if b.at.IsZero() {
+func (h *health) from(gw access.GatewayID, b beat) time.Time {
+	if !b.at.IsZero() {
+		return b.at
+	}
+	before, known := h.before[gw]
+	switch {
+	case !known:
+		return h.since
+	case h.since.Sub(before) > gapLeast+keepSlack: // it was silent while the server still listened
+		return before
+	case before.After(h.since):
+		return before
+	default: // what is stored may be a minute old: it is not known to have been silent before the server ended
 		return h.since
 	}
-	return b.at
 }
 
 // silence is the gap that a gateway is in now; ok is false when it is in none.
 func (h *health) silence(gw access.GatewayID, now time.Time) (g web.Gap, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	from := h.from(h.beats[gw])
+	from := h.from(gw, h.beats[gw])
 	return web.Gap{Gateway: gw, From: from}, now.Sub(from) > gapLeast
 }
 

@@ -9,7 +9,6 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/link"
 	"monban/firmware/wire"
-	"monban/server/attempt"
 	"monban/server/authority"
 	"monban/server/downlink"
 	"monban/server/ingest"
@@ -97,11 +96,13 @@ func (l listening) Heartbeat(gw access.GatewayID, hb wire.Heartbeat, at time.Tim
 	if gap.Gateway == "" {
 		return
 	}
-	l.write(gw, "coverage", func(tx *store.Tx) error {
-		_, err := tx.AppendCoverage(attempt.Coverage{
-			Gateway: string(gw), FromMS: gap.From.UnixMilli(), ToMS: gap.To.UnixMilli(), State: "dead",
-		}, at.UnixMilli())
-		return err
+	owed := owedGap{Gap: gap, at: at}
+	l.write(gw, "coverage", owed.append, func(err error) {
+		if err != nil {
+			l.a.health.owe(owed) // the sweep tries again
+			return
+		}
+		l.a.health.paid(owed)
 	})
 }
 
@@ -116,13 +117,18 @@ const (
 func (l listening) Finding(gw access.GatewayID, f link.Finding, at time.Time) {
 	l.write(gw, string(f.Kind), func(tx *store.Tx) error {
 		return l.a.ingest.Report(tx, gw, f.Kind, f.Epoch, f.Seq, at.UnixMilli())
-	})
+	}, nil)
 }
 
 // write logs what the link has noticed. The link must not wait for the disk, so it is done on a
-// goroutine of its own, which ends with the write; Run waits for them before the database is closed.
-func (l listening) write(gw access.GatewayID, what string, f func(*store.Tx) error) {
+// goroutine of its own, which ends with the write; Run waits for them before the database is closed. ended, which may
+// be nil, learns what came of it.
+func (l listening) write(gw access.GatewayID, what string, f func(*store.Tx) error, ended func(error)) {
+	if ended == nil {
+		ended = func(error) {}
+	}
 	failed := func(err error) {
+		ended(err)
 		l.a.log.LogAttrs(context.Background(), slog.LevelError, "finding not logged",
 			slog.String("kind", what), slog.String("gateway", string(gw)), slog.Any("err", err))
 	}
@@ -137,6 +143,8 @@ func (l listening) write(gw access.GatewayID, what string, f func(*store.Tx) err
 		defer cancel()
 		if err := l.a.site.Store.Write(ctx, f); err != nil {
 			failed(err)
+			return
 		}
+		ended(nil)
 	})
 }

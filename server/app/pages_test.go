@@ -2,10 +2,13 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -402,5 +405,93 @@ func TestGaps(t *testing.T) {
 	}
 	if strings.Join(got, ", ") != strings.Join(want, ", ") {
 		t.Errorf("gaps %q, want %q", got, want)
+	}
+}
+
+// I10: a gateway that fell silent before the server was started anew has a gap from its own last heartbeat on, not
+// only from the last moment of the server before. One that was heard to the end has none, though what is stored is older.
+func TestGapOverARestart(t *testing.T) {
+	d := newDesk(t)
+	now := sitetest.Now()
+	at := now.Add(-5 * time.Hour)
+	d.health.heard("gw-1", wire.Heartbeat{Gateway: "gw-1"}, at)
+	d.health.heard("gw-2", wire.Heartbeat{Gateway: "gw-2"}, now.Add(-4*time.Hour-gapLeast/2))
+	for range 2 { // the second finds nothing to write
+		if err := d.health.store(t.Context(), d.Site.Store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := newHealth(now.Add(-4 * time.Hour)) // the newest entry: the server listened until then
+	if err := again.load(t.Context(), d.Site.Store, d.directory().Gateways); err != nil {
+		t.Fatal(err)
+	}
+	d.health = again
+	a := &App{site: &Site{Store: d.Site.Store}, health: again, log: quiet}
+	for _, gw := range []access.GatewayID{"gw-1", "gw-2"} {
+		listening{a}.Heartbeat(gw, wire.Heartbeat{Gateway: gw}, now.Add(-3*time.Hour))
+	}
+	a.findings.Wait()
+	for gw, from := range map[access.GatewayID]time.Time{"gw-1": at, "gw-2": now.Add(-4 * time.Hour)} {
+		var got []web.Gap
+		for _, g := range d.day(web.LogQuery{}).Gaps {
+			if g.Gateway == gw && !g.To.IsZero() {
+				got = append(got, g)
+			}
+		}
+		if len(got) != 1 || !got[0].From.Equal(from) || !got[0].To.Equal(now.Add(-3*time.Hour)) {
+			t.Errorf("%s: %+v, want from %v", gw, got, from)
+		}
+	}
+}
+
+// I10: a gap that could not be written is written later, once; until it is, nothing stored says that the gateway was
+// heard, so that a server that ends meanwhile finds the gap again.
+func TestGapIsOwedUntilWritten(t *testing.T) {
+	d := newDesk(t)
+	now := sitetest.Now()
+	a := &App{site: &Site{Store: d.Site.Store}, health: d.health, log: quiet}
+	closed := func() (n int) {
+		for _, g := range d.day(web.LogQuery{}).Gaps {
+			if !g.To.IsZero() {
+				n++
+			}
+		}
+		return n
+	}
+	d.health.heard("gw-1", wire.Heartbeat{Gateway: "gw-1"}, now.Add(-10*time.Minute))
+	a.writing.Store(findingsMost) // no place: as a failed write
+	listening{a}.Heartbeat("gw-1", wire.Heartbeat{Gateway: "gw-1"}, now)
+	a.findings.Wait()
+	if n := closed(); n != 0 {
+		t.Fatalf("%d gaps written", n)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := d.health.store(stopped, d.Site.Store); err == nil {
+		t.Fatal("written with an ended context")
+	}
+	heard := func() string {
+		var text string
+		if err := d.Site.Store.Read(t.Context(), func(r *store.ReadTx) (err error) {
+			text, err = r.Setting(heardSetting + "gw-1")
+			if errors.Is(err, store.ErrNotFound) {
+				err = nil
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if heard() != "" {
+		t.Error("the last heartbeat is stored before the gap")
+	}
+	for range 3 { // gap, then heartbeat, then nothing
+		if err := d.health.store(t.Context(), d.Site.Store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := closed(); n != 1 || heard() != strconv.FormatInt(now.UnixMilli(), 10) {
+		t.Errorf("%d gaps written, heard %q", n, heard())
 	}
 }

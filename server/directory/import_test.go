@@ -291,3 +291,22 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
+
+// AD-4: a new zone that does not say what a card must prove there is refused with its line: it would pass, and then
+// no policy could be made of the site. One that is known keeps what it has.
+func TestZoneNeedsAssurance(t *testing.T) {
+	site := sampleSite(t)
+	zones := func(text string) error {
+		_, _, err := Import(site, []File{{"zones.csv", KindZones, []byte(text)}}, testConfig())
+		return err
+	}
+	for _, text := range []string{"zone_id,name,level\nnew,書庫,1\n", "zone_id,name,level,min_assurance\nnew,書庫,1,\n"} {
+		if err := zones(text); err == nil || !strings.Contains(err.Error(), `zones.csv:2: column "min_assurance"`) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	z := site.Zones[0]
+	if err := zones(fmt.Sprintf("zone_id,name,level\n%s,%s,%d\n", z.ID, z.Name, z.Level)); err != nil {
+		t.Errorf("known zone: %v", err)
+	}
+}

@@ -79,6 +79,10 @@ func (d *draft) readZone(r *row) {
 	}
 	d.zoneRows[id] = r
 	z.MinAssurance = oneOf(r, "min_assurance", assurances(), z.MinAssurance)
+	if z.MinAssurance == card.AssuranceUnknown && !r.bad {
+		// Nobody would get in, and no policy can be made of it. What a card must prove is a person's choice (AD-4).
+		r.check("min_assurance", "is empty; write uid_only, card_auth or mutual_auth: what a card must prove here")
+	}
 	z.PINAlways = oneOf(r, "pin_always", yesNo(), z.PINAlways)
 	z.OfflineGrantAndFlag = oneOf(r, "offline_grant_and_flag", yesNo(), z.OfflineGrantAndFlag)
 	d.readZoneRules(r, &z)
