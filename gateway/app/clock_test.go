@@ -238,6 +238,60 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
+// D12, I5: a server whose clock stood hours ahead and is then corrected leaves no time of the future on the card,
+// whenever the power fails after that: with the right time at the next start, and no server, the gateway decides.
+func TestServerClockCorrected(t *testing.T) {
+	w := &clockWorld{t: t, rand: rand.New(rand.NewPCG(1, 0)), real: noonMS, confirmed: noonMS, kernel: access.ClockNTP, policy: clockPolicy(t)}
+	w.boot()
+	w.real += 7 * hourMS // the server's claim
+	w.linked(true)
+	w.real -= 7 * hourMS
+	w.advance(5 * minuteMS)
+	if w.disk.trusted < noonMS+7*hourMS {
+		t.Fatalf("the wrong time was not taken: %+v", w.disk)
+	}
+	w.linked(true)
+	w.restart(1000, false) // the power fails at once
+	if w.disk.trusted > w.real || w.anchor.clock() != access.ClockNTP {
+		t.Errorf("trusted until %d, now %d, clock %s", w.disk.trusted, w.real, w.anchor.clock())
+	}
+	if got := w.badge(); got != access.ReasonGranted {
+		t.Errorf("the door says %s", got)
+	}
+	// The policy got no younger by it.
+	w.advance(25 * hourMS)
+	if got := w.badge(); got != access.ReasonPolicyExpired {
+		t.Errorf("a day later the door says %s", got)
+	}
+}
+
+// D12, I5: the first policy of a gateway without a clock of its own: the server's time is on the card as soon as it is
+// known. A power cut right after it, and a start long after max_age, revive nothing; nor does a card that lost the time.
+func TestFirstPolicyHasAnAge(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		w := &clockWorld{t: t, rand: rand.New(rand.NewPCG(1, 0)), real: noonMS, skew: -noonMS, kernel: access.ClockNone, policy: clockPolicy(t)}
+		w.boot()
+		w.keeper.policies.confirmed() // the policy came before the time
+		w.linked(true)
+		if got := w.badge(); got != access.ReasonGranted {
+			t.Fatalf("linked, and the door says %s", got)
+		}
+		if lost {
+			w.disk = disk{}
+		}
+		w.restart(maxAgeMS+hourMS, false)
+		w.skew, w.kernel = 0, access.ClockNTP // the network's time comes a little later
+		w.advance(minuteMS)
+		if got := w.badge(); got != access.ReasonPolicyExpired {
+			t.Errorf("lost %v: a policy of yesterday and the door says %s (%+v)", lost, got, w.disk)
+		}
+		w.linked(true)
+		if got := w.badge(); got != access.ReasonGranted {
+			t.Errorf("lost %v: linked again, and the door says %s", lost, got)
+		}
+	}
+}
+
 // jump sets the kernel's clock: mostly wrong, now and then right, with a word about itself that may be wrong too.
 func (w *clockWorld) jump() {
 	const fiftyYears = 50 * 365 * 24 * 3600

@@ -63,16 +63,13 @@ func (p *policies) load() {
 
 // loaded takes over a policy that the cache held and gives the wall time at which it was last known to be
 // in force. The age was saved together with the last trusted time; the time that this gateway was off
-// counts too. Without a trusted time the saved age alone counts.
+// counts too. Without a trusted time nobody knows how long it was off: the policy is too old for every door until
+// the server names it (fail secure: entry denied, exit as always).
 func (p *policies) loaded(held link.PolicyHeld) (since int64) {
-	saved := p.trusted()
-	if saved == 0 {
-		saved = p.wall()
-	}
-	age := p.ages.Age(held.Manifest)
+	saved, age := p.trusted(), p.ages.Age(held.Manifest)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.held, p.since, p.young, p.youngAt = held, saved-age, age, p.now()
+	p.held, p.since, p.young, p.youngAt = held, max(saved-age, 0), age, p.now()
 	return p.since
 }
 

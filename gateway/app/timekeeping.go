@@ -82,6 +82,9 @@ func (k *timekeeper) moved(stepMS int64, was access.ClockQuality) {
 	stepped := stepMS > clockStepMS || stepMS < -clockStepMS
 	if stepped || was != k.anchor.clock() {
 		k.confirm(k.policies.clockMoved(stepMS, was))
+		// At once: a power cut in the next minute must neither keep a time that was wrong, which would leave the right
+		// one untrusted at the next start, nor leave a policy whose age nobody has saved (D12).
+		k.save()
 	}
 	if stepped {
 		k.log.LogAttrs(context.Background(), slog.LevelWarn, "clock moved", slog.Int64("step_ms", stepMS),
