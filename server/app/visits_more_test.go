@@ -12,6 +12,7 @@ import (
 	"monban/firmware/wire"
 	"monban/server/directory"
 	"monban/server/entrylog"
+	"monban/server/policypub/sitetest"
 	"monban/server/store"
 	"monban/server/visit"
 )
@@ -469,4 +470,81 @@ func TestStepsAreLeaves(t *testing.T) {
 	if got := strings.Join(verbs, ", "); got != "section visit_applied, chief visit_approved, clerk visit_received, clerk visit_badge_returned" {
 		t.Error(got)
 	}
+}
+
+// VE-3, RR-7: a gateway that was away tells of a guest after the badge is back and lent to the next: the line is the first guest's, with
+// purpose, attendee and badge, and nobody is called a mismatch because the visit is over by now.
+func TestLateRecordOfABadge(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	lend := func(name, badge string) {
+		t.Helper()
+		app := c.application(name)
+		app.UntilMS = c.ms(24, 20, 0)
+		v := c.approved(app)
+		_, err := c.ReceiveGuest(ctx, v.ID, ReceptionForm{Identity: visit.Passport, Badge: badge}, clerk)
+		c.must(err)
+	}
+	lend("先の 客", "B-1")
+	policy := c.pub.Site().Policy // what the gateway holds while it is away
+	c.clock(24, 11, 0)
+	at := c.at
+	c.clock(24, 12, 0)
+	_, err := c.ReturnBadge(ctx, "B-1", false, "", clerk)
+	c.must(err)
+	c.clock(24, 13, 0)
+	lend("後の 客", "B-1")
+	c.clock(24, 14, 0)
+	id := c.lateGrant(30001, policy, at)
+	c.must(c.site.Store.Read(ctx, func(r *store.ReadTx) error {
+		row, err := r.AttemptRow(id)
+		if err != nil {
+			return err
+		}
+		o, err := r.Opening(row.Opening)
+		if err != nil || o.Name != "先の 客" || o.Purpose != "設備の下見" || o.Escort != "1002" || o.Badge != "100" || o.Category != "visitor" {
+			t.Errorf("%+v %v", o, err)
+		}
+		return nil
+	}))
+	c.wantFindings()
+	// Before it was lent to anybody the badge was nobody's.
+	c.clock(24, 14, 30)
+	id = c.lateGrant(30001, policy, time.UnixMilli(c.ms(24, 8, 0)))
+	c.must(c.site.Store.Read(ctx, func(r *store.ReadTx) error {
+		row, err := r.AttemptRow(id)
+		if err != nil {
+			return err
+		}
+		if o, err := r.Opening(row.Opening); err != nil || o.Name != "" || o.Person != "" {
+			t.Errorf("%+v %v: nobody had the badge", o, err)
+		}
+		return nil
+	}))
+	c.wantFindings("decision_mismatch")
+}
+
+// lateGrant has gw-2 tell now of an entry at media-store-1 that it let pass alone at that time, by the rules it held.
+func (c *counter) lateGrant(number uint64, held *access.Policy, at time.Time) [16]byte {
+	c.t.Helper()
+	const gw = access.GatewayID("gw-2")
+	keys := c.site.Keys.Gateways[gw]
+	inputs := access.AppendInputs(nil, access.View{PIN: access.PINView{Known: true}}, access.Request{
+		Door: store1, Side: access.SideEnter, Key: access.Key(c.site.Ref(number).Token(keys.Token[:])), HasCard: true,
+		Assurance: card.UIDOnly, WallMS: at.UnixMilli(), Clock: access.ClockServer, Link: access.LinkOffline,
+	})
+	sealed := wire.SealPrivate(keys.Ask, sitetest.Nonce(), wire.Private{Card: c.site.Sealed(gw, number), Inputs: inputs})
+	salt := [32]byte{1}
+	c.n++
+	id := door.Attempt{0xee, byte(c.n)}
+	now := c.at
+	c.at = at
+	c.carried = wire.Carried{Private: sealed, Salt: salt[:]}
+	c.received = now
+	c.record(gw, wire.Record{
+		Door: store1, Side: access.SideEnter, Event: door.EventGranted, Attempt: id, By: access.ByGateway, Reason: access.ReasonGranted,
+		Policy: held.Version(), Assurance: "uid_only", GCommit: wire.Commit(salt, sealed),
+	})
+	c.at, c.carried, c.received = now, wire.Carried{}, time.Time{}
+	return id
 }

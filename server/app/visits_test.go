@@ -32,6 +32,9 @@ type counter struct {
 	n    uint32
 	seq  map[access.GatewayID]uint64
 	hash map[access.GatewayID]wire.Hash
+	// carried is the private part of the next record, received when it arrives; zero = none, now.
+	carried  wire.Carried
+	received time.Time
 }
 
 var (
@@ -149,9 +152,14 @@ func (c *counter) record(gw access.GatewayID, r wire.Record) {
 	r.Stamp = wire.Stamp{Boot: wire.BootID{1}, BoottimeNS: int64(c.seq[gw]) * 1000, WallMS: c.at.UnixMilli(), Quality: access.ClockServer}
 	body := wire.AppendRecord(nil, &r)
 	c.hash[gw] = wire.ChainHash(c.hash[gw], body)
-	ev.Records, ev.Head = []wire.Carried{{Body: body}}, c.hash[gw]
+	c.carried.Body = body
+	ev.Records, ev.Head = []wire.Carried{c.carried}, c.hash[gw]
+	received := c.at
+	if !c.received.IsZero() {
+		received = c.received
+	}
 	c.must(c.site.Store.Write(c.t.Context(), func(tx *store.Tx) error {
-		_, err := ingest.New(c.pub, c.site.Zone).Handle(tx, gw, &ev, c.at.UnixMilli())
+		_, err := ingest.New(c.pub, c.site.Zone).Handle(tx, gw, &ev, received.UnixMilli())
 		return err
 	}))
 }

@@ -90,6 +90,14 @@ type Credential struct {
 	PIN    card.PINRef
 	Duress card.PINRef
 	Exact  Span // narrows the days of validity
+	Lent   Lent // of a lent badge; set by visit.Overlay, never stored
+}
+
+// Lent says what a badge was lent for; it goes with each of its lines in the log.
+type Lent struct {
+	Badge    string   // what is printed on the badge
+	Purpose  string   // of the approved work (RR-7)
+	Attendee PersonID // 立会者
 }
 
 // Span narrows a validity of whole days to [FromMS, UntilMS), UTC ms; 0 = as the days say. A lent badge or a

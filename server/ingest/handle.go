@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/firmware/card"
 	"monban/firmware/wire"
 	"monban/server/attempt"
 	"monban/server/entrylog"
 	"monban/server/policypub"
 	"monban/server/review"
 	"monban/server/store"
+	"monban/server/visit"
 )
 
 // Tx is what ingest needs of the store's write transaction.
@@ -44,6 +46,7 @@ type Past interface {
 	Unrecorded(days [2]string, beforeMS int64) ([]attempt.Row, error)
 	LastRecord(gateway string) (idx int64, err error)
 	MatterAtDoor(kind, door string, atMS int64) (bool, error)
+	LoanAt(ref card.Ref, atMS int64) (visit.Loan, bool, error)
 	Leaf(idx int64) (entrylog.Leaf, error)
 	Policy(gateway, part string, version uint64) (store.PolicyVersion, error)
 }

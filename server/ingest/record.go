@@ -11,6 +11,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/link"
 	"monban/firmware/wire"
+	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/policypub"
 	"monban/server/review"
@@ -26,12 +27,18 @@ func (b *batch) add(r *parsed) error {
 	in.Leaf.FromMS, in.Leaf.ToMS = occurred(r.body.Stamp, last, b.nowMS)
 	in.Leaf.Late = b.nowMS-in.Leaf.ToMS > lateAfter
 	fact := b.fact(r, in.Leaf.FromMS, in.Leaf.ToMS)
+	lent, err := b.lent(&secret, fact.AtMS)
+	if err != nil {
+		return err
+	}
 	if fact.Outcome == access.Granted && r.body.By == access.ByGateway {
 		fact.Rejudged, fact.Judged = true, b.judge(r, &secret, fact.AtMS)
 		fact.HeldRules, fact.NowRules, fact.DelayMS = r.body.Policy, b.site.Versions.Rules, b.nowMS-in.Leaf.ToMS
-		var err error
 		if fact.Then, fact.KnowsThen, err = b.judgeThen(r, &secret); err != nil {
 			return err
+		}
+		if lent && fact.KnowsThen {
+			fact.Judged = fact.Then // the badge was lent then; that it is back by now takes nothing from the entry
 		}
 		fact.Judged, fact.Then = joined(r.body.Failed, fact.Judged), joined(r.body.Failed, fact.Then)
 		in.Leaf.Judged = fact.Judged.Primary.String()
@@ -101,6 +108,32 @@ func (b *batch) unseal(r *parsed) secret {
 	s.opening.Inputs = s.private.Inputs
 	s.faulty = false
 	return s
+}
+
+// lent finds whose a lent badge was when the record happened (VE-3): by the time a late record is here the badge may be back in the
+// drawer, or somebody else's. inForce says that it opened doors then, and that the policy of now does not know it any more.
+func (b *batch) lent(s *secret, atMS int64) (inForce bool, err error) {
+	if !s.hasCard || s.opening == nil {
+		return false, nil
+	}
+	holder, known := b.site.Holder(card.Ref(s.key))
+	if known && (holder.Card.Lent == directory.Lent{} || holder.Card.Exact.FromMS <= atMS) {
+		return false, nil // somebody's own card, or lent to this person already
+	}
+	l, found, err := b.tx.LoanAt(card.Ref(s.key), atMS)
+	if err != nil {
+		return false, err
+	}
+	o := entrylog.Opening{}
+	if found {
+		o = entrylog.Opening{
+			Person: string(l.Person), Name: l.Name, Section: l.Company, Category: string(l.Category), Masked: l.Masked,
+			Badge: l.Lent.Badge, Purpose: l.Lent.Purpose, Escort: string(l.Lent.Attendee),
+		}
+	}
+	o.Private, o.PrivateSalt, o.Inputs = s.opening.Private, s.opening.PrivateSalt, s.opening.Inputs
+	*s.opening = o // a badge that was nobody's then is not the present holder's
+	return found && l.InForce, nil
 }
 
 // judge decides again, with the rules of now, what a gateway decided alone: at the time it happened,

@@ -40,7 +40,7 @@ func (h Holder) Opening() entrylog.Opening {
 	}
 	o := entrylog.Opening{
 		Person: string(h.Person.ID), Name: h.Person.Name, Section: h.Person.Section, Category: string(h.Person.Category),
-		Masked: h.Card.Masked,
+		Masked: h.Card.Masked, Badge: h.Card.Lent.Badge, Purpose: h.Card.Lent.Purpose, Escort: string(h.Card.Lent.Attendee),
 	}
 	if h.Person.Company != "" {
 		o.Section = h.Person.Company

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"monban/firmware/card"
 	"monban/server/entrylog"
+	"monban/server/visit"
 )
 
 // MatterTarget is the target of every action leaf that moves a matter.
@@ -187,4 +189,60 @@ func (r Reader) CauseFound(kind string, cause int64, detail string) (bool, error
 		return false, fmt.Errorf("look for finding %s: %w", kind, err)
 	}
 	return n == 1, nil
+}
+
+// loanDays is how long before a moment a badge may have been lent and still be out.
+const loanDays = 31
+
+// LoanAt tells whose a lent badge was at a moment, UTC ms; false when the card is no badge or was in the drawer. What can no
+// longer be read was nobody's.
+func (r Reader) LoanAt(ref card.Ref, atMS int64) (visit.Loan, bool, error) {
+	b, err := r.BadgeByRef(ref)
+	if errors.Is(err, ErrNotFound) {
+		return visit.Loan{}, false, nil
+	}
+	if err != nil {
+		return visit.Loan{}, false, err
+	}
+	for _, kind := range []string{visit.KindVisit, visit.KindTemporary} {
+		// Reception may begin before the window does.
+		rows, err := r.MattersBetween(kind, atMS-loanDays*24*3_600_000, atMS+24*3_600_000)
+		if err != nil {
+			return visit.Loan{}, false, err
+		}
+		for _, row := range slices.Backward(rows) {
+			text, err := r.MatterText(row.Idx)
+			if err != nil {
+				continue
+			}
+			m, err := visit.Decode(kind, text.Doc)
+			if err != nil {
+				continue
+			}
+			if l, ok := m.(interface {
+				LoanAt(badge string, atMS int64) (visit.Loan, bool)
+			}).LoanAt(b.ID, atMS); ok {
+				l.Masked = b.Masked
+				err := r.nameLoan(&l)
+				return l, true, err
+			}
+		}
+	}
+	return visit.Loan{}, false, nil
+}
+
+// nameLoan fills in who the directory knows.
+func (r Reader) nameLoan(l *visit.Loan) error {
+	if l.Name != "" {
+		return nil
+	}
+	var section string
+	err := found(r.row(`SELECT name, section, company, category FROM person WHERE id = ?`, string(l.Person)).Scan(&l.Name, &section, &l.Company, &l.Category))
+	if errors.Is(err, ErrNotFound) {
+		return nil // left the directory since; the id stays
+	}
+	if l.Company == "" {
+		l.Company = section
+	}
+	return err
 }

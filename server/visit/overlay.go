@@ -70,13 +70,18 @@ func (o *overlay) visit(v *Visit) {
 			continue
 		}
 		id := o.guest(v, i)
-		if id == "" || !o.badge(g.Badge, id, directory.Span{FromMS: g.Checked.AtMS, UntilMS: v.UntilMS}) || o.nowMS >= v.UntilMS {
+		if id == "" || !o.badge(g.Badge, id, directory.Span{FromMS: g.Checked.AtMS, UntilMS: v.UntilMS}, v.lent(g)) || o.nowMS >= v.UntilMS {
 			continue
 		}
 		for _, z := range v.Zones {
 			o.grant(v.ID, id, z, directory.Span{FromMS: max(v.FromMS-o.site.Settings.EarlyMS, g.Checked.AtMS), UntilMS: v.UntilMS}, false)
 		}
 	}
+}
+
+// lent is what goes with each line that the badge makes in the log.
+func (v *Visit) lent(g *Guest) directory.Lent {
+	return directory.Lent{Badge: g.Label, Purpose: v.Purpose, Attendee: v.Attendee}
 }
 
 // guest makes sure that a guest is a person of the directory; "" = cannot be.
@@ -103,7 +108,7 @@ func (o *overlay) guest(v *Visit, i int) directory.PersonID {
 }
 
 // badge puts a lent card in; false when it is not there to be lent.
-func (o *overlay) badge(id string, person directory.PersonID, span directory.Span) bool {
+func (o *overlay) badge(id string, person directory.PersonID, span directory.Span, lent directory.Lent) bool {
 	b := o.badges[id]
 	if b == nil || !b.HasCard() || b.Status != BadgeActive || o.cards[id] || span.UntilMS <= span.FromMS {
 		return false
@@ -116,7 +121,7 @@ func (o *overlay) badge(id string, person directory.PersonID, span directory.Spa
 	o.cards[id] = true
 	o.dir.Credentials = append(o.dir.Credentials, directory.Credential{
 		ID: directory.CardID(id), Person: person, Ref: b.Ref, KeyVersion: b.KeyVersion, Masked: b.Masked, Format: b.Format, Assurance: b.Assurance,
-		Status: access.CredentialActive, PIN: b.PIN, Exact: span,
+		Status: access.CredentialActive, PIN: b.PIN, Exact: span, Lent: lent,
 	})
 	return true
 }
@@ -175,7 +180,7 @@ func (o *overlay) temporary(t *TemporaryCard) {
 		}
 	}
 	if known {
-		o.badge(t.Badge, t.Person, directory.Span{FromMS: t.FromMS, UntilMS: t.UntilMS})
+		o.badge(t.Badge, t.Person, directory.Span{FromMS: t.FromMS, UntilMS: t.UntilMS}, directory.Lent{Badge: t.Label})
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"monban/firmware/card"
 	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/attempt"
 	"monban/server/entrylog"
 	"monban/server/store"
+	"monban/server/visit"
 	"monban/server/world/invariant"
 )
 
@@ -431,6 +433,9 @@ func (m *model) Unrecorded(days [2]string, beforeMS int64) ([]attempt.Row, error
 	}
 	return out, nil
 }
+
+// LoanAt: no badge is lent in the simulated site.
+func (m *model) LoanAt(card.Ref, int64) (visit.Loan, bool, error) { return visit.Loan{}, false, nil }
 
 // MatterAtDoor: nothing is lent or carried in the simulated site.
 func (m *model) MatterAtDoor(string, string, int64) (bool, error) { return false, nil }
