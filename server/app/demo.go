@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/firmware/card"
 	"monban/firmware/door"
 	"monban/server/config"
 	"monban/server/directory"
+	"monban/server/visit"
 )
 
 // DemoOptions of WriteDemo. The addresses must be on loopback.
@@ -134,7 +136,39 @@ func makeDemo(ctx context.Context, o DemoOptions, cfg *config.Config, files []di
 		return errors.Join(err, s.Close())
 	}
 	_, _ = fmt.Fprintf(o.Out, "demo: %d rows in the directory\n", len(changes))
+	if err := addDemoBadges(ctx, s, o); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	return errors.Join(writeDemoCards(filepath.Join(o.Dir, "cards.toml"), files), s.Close())
+}
+
+// demoBadges are in reception's drawer: two badges with a card, a name plate for those who go on an escort's badge, a temporary card.
+func demoBadges() []BadgeForm {
+	badge := func(id, label string, kind visit.BadgeKind, look string, number uint64) BadgeForm {
+		return BadgeForm{ID: id, Label: label, Kind: kind, Look: look, Format: "H10301", Facility: 123, Number: number, Assurance: card.UIDOnly}
+	}
+	plate := BadgeForm{ID: "BADGE-03", Label: "3", Kind: visit.VisitorBadge, Look: "黄色・カードなし"}
+	return []BadgeForm{
+		badge("BADGE-01", "1", visit.VisitorBadge, "黄色", 30001), badge("BADGE-02", "2", visit.VisitorBadge, "黄色", 30002), plate,
+		badge("TEMP-01", "仮1", visit.TemporaryKind, "白・仮カード", 30011),
+	}
+}
+
+func addDemoBadges(ctx context.Context, s *Site, o DemoOptions) error {
+	pub, err := s.publisher()
+	if err != nil {
+		return err
+	}
+	if err := pub.Reload(ctx); err != nil {
+		return err
+	}
+	v := newVisits(pub, s.Store, func() time.Time { return o.Now }, o.Log)
+	for _, b := range demoBadges() {
+		if _, err := v.AddBadge(ctx, b, "sample site of the demo", visit.Actor{From: "cli"}); err != nil {
+			return fmt.Errorf("demo: badge %s: %w", b.ID, err)
+		}
+	}
+	return nil
 }
 
 // writeDemoGateways writes each gateway's configuration, and its identity where there is none yet.
@@ -211,6 +245,11 @@ func writeDemoCards(path string, files []directory.File) error {
 	})
 	if err != nil {
 		return err
+	}
+	for _, x := range demoBadges() {
+		if x.Format != "" {
+			fmt.Fprintf(&b, "\n[[card]]\nlabel = %q\nformat = %q\nfc = %d\ncn = %d\n", "名札・仮カード "+x.Label+" / badge "+x.ID, x.Format, x.Facility, x.Number)
+		}
 	}
 	b.WriteString("\n[[card]]\nlabel = \"未登録のカード / unknown card\"\nformat = \"H10301\"\nfc = 9\ncn = 999\n")
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {

@@ -12,6 +12,7 @@ import (
 	"monban/firmware/wire"
 	"monban/server/directory"
 	"monban/server/entrylog"
+	"monban/server/policypub"
 	"monban/server/policypub/sitetest"
 	"monban/server/store"
 	"monban/server/visit"
@@ -547,4 +548,35 @@ func (c *counter) lateGrant(number uint64, held *access.Policy, at time.Time) [1
 	})
 	c.at, c.carried, c.received = now, wire.Carried{}, time.Time{}
 	return id
+}
+
+// I5: a server that starts again publishes the same policy: what was lent is still lent, and no new version is made of it.
+func TestVisitsAfterRestart(t *testing.T) {
+	c := newCounter(t)
+	v := c.approved(c.application("再起 動"))
+	_, err := c.ReceiveGuest(t.Context(), v.ID, ReceptionForm{Identity: visit.Passport, Badge: "B-1"}, clerk)
+	c.must(err)
+	before := c.pub.Site().Versions
+	cfg := c.site.Config
+	cfg.Now = func() time.Time { return c.at }
+	c.pub = policypub.New(cfg)
+	c.must(c.pub.Reload(t.Context()))
+	if c.pub.Site().Versions != before || !c.enters(c.site.Ref(30001), store1) {
+		t.Errorf("%+v after the restart, %+v before", c.pub.Site().Versions, before)
+	}
+	// After the window nothing opens; the badge is still known, so that who leaves has a name (D11).
+	c.clock(24, 12, 1)
+	c.pub = policypub.New(cfg)
+	c.must(c.pub.Reload(t.Context()))
+	h, ok := c.pub.Site().Holder(c.site.Ref(30001))
+	if !ok || h.Person.Name != "再起 動" || c.enters(c.site.Ref(30001), store1) {
+		t.Errorf("%+v %v", h, ok)
+	}
+	d := access.Decide(c.pub.Site().Policy, access.View{}, access.Request{
+		Door: "server-room-1", Side: access.SideExit, Key: access.Key(c.site.Ref(30001)), HasCard: true, Assurance: card.UIDOnly,
+		WallMS: c.at.UnixMilli(), Clock: access.ClockServer, Link: access.LinkServer,
+	})
+	if d.Outcome != access.Granted {
+		t.Errorf("an exit was refused: %v", d.Primary)
+	}
 }

@@ -60,18 +60,21 @@ func containsAny(b []byte, texts ...string) bool {
 	return slices.ContainsFunc(texts, func(x string) bool { return bytes.Contains(b, []byte(x)) })
 }
 
-// I8: a row that was put back to an older leaf of its matter, so that a badge looks returned, shows.
+// I8: a row that was put back to an older leaf of its matter, so that a badge looks returned, shows; also when its columns are left
+// as they were.
 func TestMatterPutBack(t *testing.T) {
-	s, _ := template(t)
-	db := rawDB(t, s.path)
-	var id string
-	must(t, db.QueryRow(`SELECT id FROM matter WHERE first_idx <> idx LIMIT 1`).Scan(&id))
-	_, err := db.Exec(`UPDATE matter SET idx = first_idx, state = 'applied', open = 1 WHERE id = ?`, id)
-	must(t, err)
-	must(t, db.Close())
-	res, err := VerifyFile(context.Background(), s.path, s.verifyOptions(true))
-	must(t, err)
-	if !namesRow(res, "matter", id, id) {
-		t.Errorf("verify says %v", firstOf(res))
+	for _, set := range []string{`idx = first_idx`, `idx = first_idx, state = 'applied', open = 1`} {
+		s, _ := template(t)
+		db := rawDB(t, s.path)
+		var id string
+		must(t, db.QueryRow(`SELECT id FROM matter WHERE first_idx <> idx LIMIT 1`).Scan(&id))
+		_, err := db.Exec(`UPDATE matter SET `+set+` WHERE id = ?`, id)
+		must(t, err)
+		must(t, db.Close())
+		res, err := VerifyFile(context.Background(), s.path, s.verifyOptions(true))
+		must(t, err)
+		if !namesRow(res, "matter", id, id) {
+			t.Errorf("%s: verify says %v", set, firstOf(res))
+		}
 	}
 }
