@@ -41,6 +41,14 @@ func (st *State) Knows() KnowledgeSet { return st.knows }
 // SetKnows changes what the owner vouches for, for example after a `state` part arrived.
 func (st *State) SetKnows(knows KnowledgeSet) { st.knows = knows & KnowAll }
 
+// TakeDoors takes over who stands at doors from another state: they badged there, whatever is told
+// of places.
+func (st *State) TakeDoors(from *State) {
+	if from != nil {
+		st.doors = from.doors
+	}
+}
+
 // EventKind is what moves the state. The zero kind moves nothing.
 type EventKind uint8
 

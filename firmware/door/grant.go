@@ -37,6 +37,20 @@ func (m *machine) onGranted(in Input) {
 	m.act(g)
 }
 
+// onInterlock: the other door of the airlock opened or closed (DS-9). While it is not closed nobody
+// enters here: what was granted and not used lapses, whoever leaves is not concerned, so a contact that is
+// stuck at the other door traps nobody. A fire release has opened both by the wires already.
+func (m *machine) onInterlock(in Input) {
+	if m.s.interlocked = in.On; !in.On || m.s.fire || m.s.unarmed || m.s.open {
+		return
+	}
+	before := len(m.out)
+	m.withdraw(access.ReasonInterlock)
+	if len(m.out) != before {
+		m.showRefused(false)
+	}
+}
+
 // needsBarrier: only a strike that may move waits for a record (I1). An observed door has none, and
 // after a fire release the wires have opened it already.
 func (m *machine) needsBarrier() bool {
@@ -52,6 +66,8 @@ func (m *machine) blocked() (access.Reason, bool) {
 		return access.ReasonDoorLocked, true
 	case m.s.strikeFault || m.s.lineFault:
 		return access.ReasonDoorLocked, true
+	case m.s.interlocked && !m.s.fire && !m.s.unarmed:
+		return access.ReasonInterlock, true
 	default:
 		return access.ReasonUndecided, false
 	}

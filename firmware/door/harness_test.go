@@ -141,6 +141,11 @@ func (r *rig) grant(at mono.Time, n byte, side access.Side) {
 	r.in(Input{Kind: InGranted, At: at, Attempt: attempt(n), Side: side, By: access.ByServer, Durable: true})
 }
 
+// waits lets somebody wait at the enter side for as long as given.
+func (r *rig) waits(n byte, what access.Outcome, at mono.Time, length time.Duration) {
+	r.in(Input{Kind: InWaiting, At: at, Attempt: attempt(n), Side: access.SideEnter, Waiting: what, By: access.ByServer, For: length})
+}
+
 // pulse opens the contact for a while.
 func (r *rig) pulse(at mono.Time, length time.Duration) {
 	r.in(Input{Kind: InContactOpen, At: at})

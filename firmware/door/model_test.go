@@ -176,7 +176,7 @@ func (m *model) checkExit(in Input, actions []Action) {
 // input makes one input out of three numbers; both the model test and the fuzz target use it.
 func input(kind, a, b byte, at mono.Time) Input {
 	return Input{
-		Kind: InputKind(kind % 22), At: at, On: a&1 != 0, Attempt: Attempt{0: b%7 + 1, 1: byte(at / second)},
+		Kind: InputKind(kind % 24), At: at, On: a&1 != 0, Attempt: Attempt{0: b%7 + 1, 1: byte(at / second)},
 		Side: access.Side(a % 4), By: access.DecidedBy(a / 4 % 4), Reason: access.Reason(b % 40),
 		Waiting: access.Outcome(b % 6), Timer: TimerName(a % 8), Command: CommandKind(a % 5),
 		Mode: access.DoorMode(a % 4), Barrier: Barrier(b % 16), Durable: b&16 != 0, Offline: b&32 != 0,
@@ -323,7 +323,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	last := map[string][]string{"timer": timerNames, "input": inputNames, "action": actionNames, "indication": indicationNames}
-	for what, want := range map[string]int{"timer": int(TimerPIN), "input": int(InOccupied), "action": int(ActSelfTest), "indication": int(IndOutOfOrder)} {
+	for what, want := range map[string]int{"timer": int(TimerPIN), "input": int(InEscortAway), "action": int(ActSelfTest), "indication": int(IndEscortAway)} {
 		if got := len(last[what]) - 1; got != want {
 			t.Errorf("%s: names up to %d, values up to %d", what, got, want)
 		}

@@ -15,12 +15,12 @@ var (
 	inputNames   = []string{
 		"none", "granted", "denied", "waiting", "contact_open", "contact_closed", "request_exit",
 		"tamper", "line_fault", "reader_lost", "read_error", "timer", "command", "mode",
-		"fire_release", "durable", "not_durable", "strike_failed", "occupied",
+		"fire_release", "durable", "not_durable", "strike_failed", "occupied", "interlock", "escort_away",
 	}
 	actionNames     = []string{"none", "emit", "unlock", "lock", "set_timer", "stop_timer", "indicate", "self_test"}
 	indicationNames = []string{
 		"idle", "granted", "denied", "pin", "key", "wait_second", "wait_escort", "deciding",
-		"granted_offline", "denied_offline", "held_open", "lockdown", "out_of_order",
+		"granted_offline", "denied_offline", "held_open", "lockdown", "out_of_order", "escort_away",
 	}
 )
 

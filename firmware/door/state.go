@@ -44,12 +44,16 @@ type State struct {
 	exitAt      mono.Time
 	exitAttempt Attempt
 
-	// A PIN, second person or escort that is waited for.
-	wait wait
+	// Who waits at the enter side for a PIN, a second person or an escort, oldest first.
+	waits   [maxGrants]wait
+	waiting int // used entries of waits
+
+	interlocked bool // the other door of the airlock is not closed (DS-9)
 
 	rearm rearming // waits for its record
 
 	occupied    bool // somebody is known to be inside (DS-10)
+	escortAway  bool // outsiders inside are without an escort (VE-10)
 	fire        bool // the fire panel's contact is on
 	unarmed     bool // after a fire release, until a person re-arms
 	strikeFault bool
@@ -79,12 +83,32 @@ type grant struct {
 }
 
 type wait struct {
-	on      bool
 	attempt Attempt
 	side    access.Side
 	by      access.DecidedBy
 	reason  access.Reason // of the denial when nothing comes
 	show    Indication
+	until   mono.Time
+}
+
+// Waiting is one person who waits at the door for somebody else.
+type Waiting struct {
+	Attempt Attempt
+	For     access.Outcome // NeedSecond or NeedEscort
+}
+
+// Waiting lists who waits for a second person or an escort, oldest first. A PIN is nobody else's matter.
+func (s State) Waiting() []Waiting {
+	var out []Waiting
+	for _, w := range s.waits[:s.waiting] {
+		switch w.show {
+		case IndWaitSecond:
+			out = append(out, Waiting{w.attempt, access.NeedSecond})
+		case IndWaitEscort:
+			out = append(out, Waiting{w.attempt, access.NeedEscort})
+		}
+	}
+	return out
 }
 
 // cause says why the door stands open.
@@ -123,6 +147,13 @@ func (s State) Name() StateName {
 
 // IsOpen reports the debounced contact.
 func (s State) IsOpen() bool { return s.open }
+
+// Interlocks reports whether the other door of an airlock stays shut for those who enter, because this
+// one is not known to be closed: open, about to open, released, or with a wiring fault (DS-9). A fire
+// release overrides it.
+func (s State) Interlocks() bool {
+	return !s.fire && !s.unarmed && (s.open || s.raw || s.release || s.lineFault)
+}
 
 // Mode is the door mode in force.
 func (s State) Mode() access.DoorMode { return s.mode }

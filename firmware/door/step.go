@@ -96,6 +96,13 @@ func (m *machine) handle(in Input) {
 		m.onStrikeFailed()
 	case InOccupied:
 		m.s.occupied = in.On
+	case InEscortAway:
+		m.s.escortAway = in.On
+		if m.s.shown == IndIdle || m.s.shown == IndEscortAway { // else it is shown when what is shown now ends
+			m.showBase()
+		}
+	case InInterlock:
+		m.onInterlock(in)
 	case InTimer, InNone: // advance has dealt with what was due
 	default: // unknown: nothing moves
 	}
@@ -221,14 +228,16 @@ func (m *machine) base() Indication {
 		return IndOutOfOrder
 	case name == Forced, name == HeldOpen:
 		return IndHeldOpen
-	case s.wait.on:
-		return s.wait.show
+	case s.waiting > 0:
+		return s.waits[s.waiting-1].show
 	case s.release && s.offline:
 		return IndGrantedOffline
 	case s.release:
 		return IndGranted
 	case s.mode == access.ModeLockdown:
 		return IndLockdown
+	case s.escortAway:
+		return IndEscortAway
 	default:
 		return IndIdle
 	}

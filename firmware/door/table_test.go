@@ -68,6 +68,11 @@ func tableInputs() []struct {
 		{"not_durable", Input{Kind: InNotDurable, Barrier: 1}},
 		{"strike_failed", Input{Kind: InStrikeFailed}},
 		{"occupied on", Input{Kind: InOccupied, On: true}},
+		{"waiting second", Input{Kind: InWaiting, Attempt: a, Side: enter, Waiting: access.NeedSecond, For: 30e9}},
+		{"interlock on", Input{Kind: InInterlock, On: true}},
+		{"interlock off", Input{Kind: InInterlock}},
+		{"escort_away on", Input{Kind: InEscortAway, On: true}},
+		{"escort_away off", Input{Kind: InEscortAway}},
 		{"unknown kind", Input{Kind: 200}},
 	}
 }

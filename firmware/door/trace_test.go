@@ -85,6 +85,27 @@ func TestTraces(t *testing.T) {
 			r.grant(5*second, 2, enter)
 			r.pulse(6*second, time.Second)
 		}, []string{"denied #1", "granted #2", "entry #2", "closed #2"}},
+		{"two persons, one opening", ExitNone, func(r *rig) { // AD-8, VE-11
+			r.waits(1, access.NeedSecond, second, 30*time.Second)
+			r.in(Input{Kind: InWaiting, At: 2 * second, Attempt: attempt(2), Side: enter, Waiting: access.NeedPIN})
+			r.grant(8*second, 2, enter)
+			r.grant(8*second, 1, enter)
+			r.pulse(9*second, time.Second)
+		}, []string{"granted #2", "granted #1", "entry #2", "entry #1", "closed #2"}},
+		{"nobody comes as the second", ExitNone, func(r *rig) {
+			r.waits(1, access.NeedSecond, second, 30*time.Second)
+			r.until(31*second - 1)
+			r.want()
+		}, []string{"denied #1"}},
+		{"three wait for an escort, one too long", ExitNone, func(r *rig) { // VE-2
+			r.waits(1, access.NeedEscort, 1*second, 30*time.Second)
+			r.waits(2, access.NeedEscort, 9*second, 30*time.Second)
+			r.waits(3, access.NeedEscort, 10*second, 0) // no time given: that of a PIN
+			r.until(32 * second)
+			r.grant(33*second, 4, enter)
+			r.grant(33*second, 2, enter)
+			r.pulse(34*second, time.Second)
+		}, []string{"denied #3", "denied #1", "granted #4", "granted #2", "entry #4", "entry #2", "closed #4"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := DefaultConfig("server-room", KindControlled, tc.exit)

@@ -142,6 +142,8 @@ const (
 	InNotDurable                     // Barrier: it is not; deny, alarm
 	InStrikeFailed                   // the lock output did not obey
 	InOccupied                       // On = somebody is known to be inside (DS-10); never needed for egress
+	InInterlock                      // On = the other door of the airlock is not closed (DS-9)
+	InEscortAway                     // On = outsiders inside are without an escort (VE-10); shown, nothing else
 )
 
 // TimerName names one timer of a door; setting it again replaces it.
@@ -192,7 +194,8 @@ type Input struct {
 	Durable bool
 	// Until is when a command from the server ends, exclusive (I7); zero has ended.
 	Until mono.Time
-	// For bounds the release of a remote unlock; 0 = the door's own release time, which bounds it too.
+	// For bounds the release of a remote unlock; 0 = the door's own release time, which bounds it too. Of
+	// InWaiting it is how long a second person or an escort is waited for; 0 = the time for a PIN.
 	For time.Duration
 }
 
@@ -229,6 +232,7 @@ const (
 	IndHeldOpen                  // intermittent tone until closed
 	IndLockdown                  // red, double blink
 	IndOutOfOrder                // red and amber steady
+	IndEscortAway                // amber, double blink, intermittent tone: the escort has left the visitors (VE-10)
 )
 
 // Action is one effect Step asks for.

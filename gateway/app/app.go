@@ -61,6 +61,8 @@ type App struct {
 	anchor   *anchor
 	outbox   *outbox.Outbox
 	policies *policies
+	places   *controller.Places
+	airlocks *controller.Airlocks
 	time     *timekeeper
 	doors    []*controller.Loop
 	readers  []*reader.Reader
@@ -153,6 +155,7 @@ func (a *App) open() (err error) {
 		Outbox: queue{a.outbox}, Policies: a.policies, Listener: listener{a}, Command: a.command, Log: opt.Log,
 	})
 	a.trust.kept = a.uplink.KeysKept
+	a.places, a.airlocks = controller.NewPlaces(), controller.NewAirlocks()
 	for _, d := range cfg.Doors {
 		if err := a.addDoor(d, ask); err != nil {
 			return err
@@ -277,7 +280,7 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 		Gateway: access.GatewayID(a.opt.Config.Gateway), Door: dc, HAL: devices, Reads: reads,
 		Recorder: a.records, Asker: a.uplink, Now: a.anchor.moment, Stamp: a.anchor.stamp, AskKey: ask,
 		Rand: rand.Reader, Log: a.opt.Log, OnStatus: a.uplink.SetDoor,
-		Latch: latch{a.opt.Config.Path("released-" + d.ID)}, SelfTest: a.selfTest,
+		Latch: latch{a.opt.Config.Path("released-" + d.ID)}, SelfTest: a.selfTest, Places: a.places, Airlocks: a.airlocks,
 	})
 	if err != nil {
 		return err
@@ -289,6 +292,8 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 // applyPolicy gives every door the policy; nil denies every entry.
 func (a *App) applyPolicy(p *access.Policy, rules uint64, since int64) {
 	a.current.Store(p)
+	a.places.SetPolicy(p, a.anchor.wall(a.anchor.now()))
+	a.airlocks.SetPolicy(p)
 	for _, d := range a.doors {
 		d.SetPolicy(p, rules, since)
 	}

@@ -135,7 +135,7 @@ func (w *clockWorld) linked(inForce bool) {
 // badge presents a card that has every right, without a lease, and gives the reason.
 func (w *clockWorld) badge() access.Reason {
 	at := controller.Moment{At: w.mono, WallMS: w.anchor.wall(w.mono), Clock: w.anchor.clock()}
-	m := controller.NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), func(access.Key) uint8 { return 0 })
+	m := controller.NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), func(access.Key) uint8 { return 0 }, nil)
 	m.Start(false, w.mono)
 	m.SetPolicy(w.policy, rulesNo, w.since, at)
 	for _, e := range m.OnRead(controller.Read{Attempt: door.Attempt{1}, Side: access.SideEnter, Key: access.Key{1}, HasCard: true, Grade: card.UIDOnly}, at) {

@@ -31,6 +31,12 @@ func (l *Loop) apply(effects []Effect) {
 			if l.cfg.HAL.Lock == nil {
 				continue // an observed door has no lock to release (DS-11)
 			}
+			if e.Side != access.SideExit && !l.cfg.Airlocks.Claim(l.cfg.Door.Door) {
+				// The other door of the airlock was granted in the same moment. This one stays locked: the
+				// machine is told, and takes the grant back.
+				l.box.post(interlocked{true})
+				continue
+			}
 			if err := l.cfg.HAL.Lock.Release(e.For); err != nil {
 				failed = err
 			}
@@ -140,6 +146,8 @@ func Indicate(i door.Indication) hal.Indication {
 		return hal.Indication{Light: hal.Red, Tone: hal.ToneIntermittent}
 	case door.IndLockdown:
 		return hal.Indication{Light: hal.Red, Blink: hal.BlinkDouble}
+	case door.IndEscortAway:
+		return hal.Indication{Light: hal.Amber, Blink: hal.BlinkDouble, Tone: hal.ToneIntermittent}
 	case door.IndOutOfOrder:
 		return hal.Indication{Light: hal.Red, Other: hal.Amber, Blink: hal.BlinkSteady}
 	default:

@@ -99,7 +99,7 @@ func TestLatchFollowsFireRelease(t *testing.T) {
 	if fmt.Sprint(got) != "[true false]" {
 		t.Errorf("latch %v, want set once and cleared once", got)
 	}
-	again := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN)
+	again := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN, nil)
 	again.StartUnarmed(false, 0)
 	if again.StateName() != door.Released.String() {
 		t.Errorf("state %s after a restart", again.StateName())

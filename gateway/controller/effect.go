@@ -34,8 +34,11 @@ type Ask struct {
 	Rules     uint64
 }
 
-// Release lets the door be opened for at most For.
-type Release struct{ For time.Duration }
+// Release lets the door be opened for at most For; Side says for whom.
+type Release struct {
+	For  time.Duration
+	Side access.Side
+}
 
 // Secure drives the lock to its secure level.
 type Secure struct{}
@@ -86,7 +89,7 @@ func (m *Machine) translate(effects []Effect, actions []door.Action, at Moment) 
 			effects = append(effects, m.record(a, at))
 			effects = m.occupancy(effects, a, at)
 		case door.ActUnlock:
-			effects = append(effects, Release{For: a.For})
+			effects = append(effects, Release{For: a.For, Side: a.Side})
 		case door.ActLock:
 			effects = append(effects, Secure{})
 		case door.ActSetTimer:
@@ -130,6 +133,9 @@ func (m *Machine) record(a door.Action, at Moment) Record {
 	f, known := m.flights[a.Attempt]
 	if !known || a.Attempt == (door.Attempt{}) {
 		return r
+	}
+	if e, moves := moved(m.policy, m.cfg.Door, a.Event, f.holder, f.pending, at.WallMS); moves {
+		m.places.apply(e)
 	}
 	if r.Draft.Side == access.SideUnknown {
 		r.Draft.Side = f.read.Side

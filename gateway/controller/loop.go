@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"monban/firmware/access"
@@ -49,6 +50,8 @@ type Config struct {
 	AskKey   wire.AskKey // seals private parts
 	Rand     io.Reader   // nonces
 	Log      *slog.Logger
+	Places   *Places               // shared by the gateway's doors; nil = nobody's place is known
+	Airlocks *Airlocks             // shared by the gateway's doors; nil = none
 	Latch    Latch                 // keeps a fire release over restarts; nil = it is forgotten (tests)
 	SelfTest func() []string       // names what is wrong with the gateway itself, [a-z0-9_]; nil = nothing is looked at
 	OnStatus func(wire.DoorStatus) // called on the Loop's goroutine after each change; must not block
@@ -66,6 +69,7 @@ type Loop struct {
 	lost    map[access.Side]bool
 	faulty  map[any]bool // lines in trouble: a hal.Input, or a reader's side
 	status  wire.DoorStatus
+	away    bool // outsiders behind this door are without an escort
 }
 
 // New checks the configuration and makes the Loop of one door.
@@ -83,7 +87,7 @@ func New(cfg Config) (*Loop, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Loop{
-		cfg: cfg, m: NewMachine(cfg.Gateway, cfg.Door, cfg.Recorder.PINFailed), box: newMailbox(),
+		cfg: cfg, m: NewMachine(cfg.Gateway, cfg.Door, cfg.Recorder.PINFailed, cfg.Places), box: newMailbox(),
 		timers: map[Timer]mono.Time{}, levels: map[hal.Input]hal.Level{}, lost: map[access.Side]bool{}, faulty: map[any]bool{},
 	}, nil
 }
@@ -106,7 +110,9 @@ type (
 		rules uint64
 		since int64
 	}
-	confirmed struct{ ms int64 }
+	confirmed   struct{ ms int64 }
+	interlocked struct{ on bool }
+	escortAway  struct{ zones []access.ZoneID }
 )
 
 func (answer) isMessage()    {}
@@ -116,6 +122,9 @@ func (durable) isMessage()   {}
 func (newLease) isMessage()  {}
 func (newPolicy) isMessage() {}
 func (confirmed) isMessage() {}
+
+func (interlocked) isMessage() {}
+func (escortAway) isMessage()  {}
 
 // SetLease tells the door what the link holds. It never moves the lock (I6).
 func (l *Loop) SetLease(lease Lease) { l.box.post(newLease{lease}) }
@@ -132,12 +141,17 @@ func (l *Loop) Confirm(ms int64) { l.box.post(confirmed{ms}) }
 // the only goroutine that touches the door's lock.
 func (l *Loop) Run(ctx context.Context) error {
 	l.start()
+	l.cfg.Airlocks.Follow(l.cfg.Door.Door, func(on bool) { l.box.post(interlocked{on}) })
+	if l.cfg.Places != nil {
+		l.cfg.Places.Follow(func(zones []access.ZoneID) { l.box.post(escortAway{zones}) })
+	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	reread := time.NewTicker(rereadEvery)
 	defer reread.Stop()
 	h := l.cfg.HAL
 	for {
+		l.cfg.Airlocks.Set(l.cfg.Door.Door, l.m.Interlocks())
 		l.arm(timer)
 		l.tell()
 		select {
@@ -289,6 +303,13 @@ func (l *Loop) onMessage(m message) {
 		l.m.Confirmed(m.ms)
 	case ordered:
 		l.apply(l.m.OnCommand(m.c, m.until, at))
+	case interlocked:
+		l.apply(l.m.On(door.Input{Kind: door.InInterlock, At: at.At, On: m.on}, at))
+	case escortAway:
+		if on := slices.Contains(m.zones, l.m.Behind()); on != l.away {
+			l.away = on
+			l.apply(l.m.On(door.Input{Kind: door.InEscortAway, At: at.At, On: on}, at))
+		}
 	}
 }
 

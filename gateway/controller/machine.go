@@ -65,6 +65,7 @@ type Machine struct {
 	gateway access.GatewayID
 	state   door.State
 	pins    *access.State // of the card at hand; the outbox keeps the counts (loadPIN)
+	places  *Places       // shared with the gateway's other doors
 	lease   Lease
 	policy  *access.Policy
 	rules   uint64
@@ -94,16 +95,23 @@ type flight struct {
 	age      int64
 	read     Read
 	inputs   []byte
-	recorded bool // the private part has been recorded once
+	recorded bool   // the private part has been recorded once
+	holder   string // the person's id in the policy held, "" = nobody known
+	pending  bool   // this attempt put the holder at the door
 }
 
 // NewMachine makes the machine of a secured door. It holds no policy: every entry is denied until
 // one is set.
 //
 // stored gives the durable count of a card's wrong PINs in a row.
-func NewMachine(gateway access.GatewayID, cfg door.Config, stored func(access.Key) uint8) *Machine {
+//
+// places is who is where, shared by the gateway's doors; nil = this door alone, which knows nobody's place.
+func NewMachine(gateway access.GatewayID, cfg door.Config, stored func(access.Key) uint8, places *Places) *Machine {
+	if places == nil {
+		places = NewPlaces()
+	}
 	return &Machine{
-		cfg: cfg, gateway: gateway,
+		cfg: cfg, gateway: gateway, places: places,
 		pins:    access.NewState(access.KnowledgeSet(0).With(access.KnowPIN)),
 		pending: map[uint64]*question{}, stored: stored, unsaved: map[access.Key]uint8{},
 		flights: map[door.Attempt]*flight{},
@@ -143,7 +151,45 @@ func (m *Machine) view(r Read, req access.Request) access.View {
 	for range m.failed(r.Key) {
 		access.Apply(m.pins, access.Event{Kind: access.EventPINFailed, Key: r.Key})
 	}
-	return m.pins.View(m.policy, req)
+	v := m.places.view(m.policy, req)
+	v.PIN = m.pins.View(m.policy, req).PIN
+	return v
+}
+
+// stands remembers who stands at the door after a decision that counts: they wait for another, or were
+// granted and have not opened yet.
+func (m *Machine) stands(a door.Attempt, req access.Request, d access.Decision) {
+	f := m.flights[a]
+	c, known := m.policy.Credential(req.Key)
+	if f == nil || !known || !req.HasCard {
+		return
+	}
+	if person, ok := m.policy.Person(c.Person); ok {
+		f.holder = person.ID
+		d.Person, d.KnownPerson = c.Person, true
+	}
+	if e, ok := access.PendingEvent(m.policy, req, d); ok {
+		f.pending = true
+		m.places.apply(e)
+	}
+}
+
+// join lets those in who waited for the one who has just been granted: for a second person, or for an
+// escort (AD-8, VE-2). Each has a record of their own that still names what was waited for, and that has
+// to be durable before the strike is released for them.
+func (m *Machine) join(effects []Effect, granted Read, at Moment) []Effect {
+	for _, w := range m.state.Waiting() {
+		f := m.flights[w.Attempt]
+		if f == nil || !access.Joins(m.policy, m.cfg.Door, w.For, f.read.Key, granted.Key) {
+			continue
+		}
+		f.decision.Outcome, f.decision.Primary = access.Granted, access.ReasonGranted
+		effects = m.door(effects, door.Input{
+			Kind: door.InGranted, At: at.At, Attempt: w.Attempt, Side: access.SideEnter, By: f.by, Reason: access.ReasonGranted,
+			Offline: f.by == access.ByGateway && !m.linked(at.At),
+		}, at)
+	}
+	return effects
 }
 
 // failed is the count of a card's wrong PINs as it will be once everything is on the disk.
@@ -231,6 +277,7 @@ func (m *Machine) decideLocally(r Read, link access.Link, at Moment) []Effect {
 	view := m.view(r, req)
 	d := access.Decide(m.policy, view, req)
 	m.remember(r, d, access.ByGateway, req, &view)
+	m.stands(r.Attempt, req, d)
 	effects := m.countPIN(nil, req, d)
 	effects = m.outcome(effects, r, d, access.ByGateway, false, at)
 	return m.pinLocked(effects, r, req, at)
@@ -254,6 +301,7 @@ func (m *Machine) OnAnswer(number uint64, a wire.Answer, late bool, at Moment) [
 	effects := []Effect{StopTimer{Timer: TimerDeciding}}
 	req := q.req
 	req.PIN = pinOf(q.read, a)
+	m.stands(a.Attempt, req, d)
 	effects = m.countPIN(effects, req, d)
 	effects = m.outcome(effects, q.read, d, access.ByServer, a.Outcome == access.Granted, at)
 	return m.pinLocked(effects, q.read, req, at)
@@ -323,10 +371,15 @@ func (m *Machine) outcome(effects []Effect, r Read, d access.Decision, by access
 		in.Kind, in.Durable = door.InGranted, durable
 	case access.NeedPIN, access.NeedSecond, access.NeedEscort:
 		in.Kind, in.Waiting = door.InWaiting, d.Outcome
+		in.For = time.Duration(m.policy.Wait(m.cfg.Door, d.Outcome)) * time.Millisecond
 	default: // denied, and any outcome this program does not know: the door stays locked
 		in.Kind = door.InDenied
 	}
-	return m.door(effects, in, at)
+	effects = m.door(effects, in, at)
+	if d.Outcome == access.Granted && r.Side == access.SideEnter {
+		effects = m.join(effects, r, at)
+	}
+	return effects
 }
 
 // On takes an input that is the door's alone: contacts, timers, tamper, durability, commands.
@@ -396,4 +449,13 @@ func countsPIN(effects []Effect) bool {
 		}
 	}
 	return false
+}
+
+// Interlocks reports whether this door holds the other door of its airlock shut (DS-9).
+func (m *Machine) Interlocks() bool { return m.state.Interlocks() }
+
+// Behind is the zone behind the door, "" without a policy.
+func (m *Machine) Behind() access.ZoneID {
+	d, _ := m.policy.Door(m.cfg.Door)
+	return d.EnterZone
 }

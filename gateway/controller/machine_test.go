@@ -48,7 +48,7 @@ func policy(t *testing.T, mode access.OfflineMode, pin bool, edit func(*access.R
 
 func machine(t *testing.T, p *access.Policy) *Machine {
 	t.Helper()
-	m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN)
+	m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN, nil)
 	m.Start(false, 0)
 	m.SetPolicy(p, 5, noon, moment(0))
 	return m
@@ -288,7 +288,7 @@ func TestPINLockout(t *testing.T) {
 // I9: with no policy nothing opens from outside, for any key and link.
 func TestNoPolicy(t *testing.T) {
 	for _, leased := range []bool{false, true} {
-		m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN)
+		m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN, nil)
 		m.Start(false, 0)
 		if leased {
 			m.SetLease(Lease{Until: mono.Time(time.Hour)})

@@ -54,7 +54,7 @@ func TestRecoveryAtTheDoor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := moment(time.Second)
 			at.Clock = c.clock
-			m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN)
+			m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), noWrongPIN, nil)
 			m.Start(false, 0)
 			m.SetPolicy(c.p, 5, c.since, at)
 			m.SetLease(c.lease)
@@ -101,7 +101,7 @@ func TestRecoveryAtTheDoor(t *testing.T) {
 	}
 	// The lockout counts for recovery as for anything else (D10).
 	at := moment(time.Second)
-	m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), func(access.Key) uint8 { return access.DefaultPINLimit })
+	m := NewMachine("gw-1", door.DefaultConfig("d", door.KindControlled, door.ExitReader), func(access.Key) uint8 { return access.DefaultPINLimit }, nil)
 	m.Start(false, 0)
 	m.SetPolicy(p, 5, noon-40*dayMS, at)
 	r := read(1, access.SideEnter, goodKey)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,6 +51,8 @@ type gateway struct {
 	held       link.PolicyHeld
 	since      int64 // wall ms at which the policy was last known to be in force
 	policy     *access.Policy
+	places     *controller.Places
+	airlocks   *controller.Airlocks
 	queue      []queued // the volatile half of the outbox
 	committing bool
 	latched    bool
@@ -75,6 +78,7 @@ type waiting struct {
 
 // doorNode is one door: hardware that stays, and the machine of the present process.
 type doorNode struct {
+	away     bool // visitors behind it are without an escort
 	g        *gateway
 	cfg      door.Config
 	maxAge   time.Duration
@@ -140,6 +144,12 @@ func (g *gateway) start() {
 	g.connected, g.half, g.lease, g.linkUp, g.applying = false, false, 0, false, false
 	g.waiting, g.tag, g.queue, g.committing, g.latched = map[uint64]waiting{}, 0, nil, false, false
 	g.next, g.inStep = nil, false
+	g.places, g.airlocks = controller.NewPlaces(), controller.NewAirlocks()
+	g.places.Follow(func(zones []access.ZoneID) {
+		for _, d := range g.doors {
+			d.post(func() { d.escortAway(zones) })
+		}
+	})
 	if len(g.disk.epochs) == 0 {
 		g.mint("created")
 	}
@@ -264,6 +274,8 @@ func compile(parts [3][]byte, w *World) (*access.Policy, error) {
 
 func (g *gateway) setPolicy(p *access.Policy, rules uint64, since int64) {
 	g.policy = p
+	g.places.SetPolicy(p, g.wall())
+	g.airlocks.SetPolicy(p)
 	for _, d := range g.doors {
 		d.apply(d.machine.SetPolicy(p, rules, since, g.moment()))
 	}
@@ -420,16 +432,19 @@ func (g *gateway) linked() bool { return g.up && g.lease > g.mono() }
 
 func (d *doorNode) start() {
 	g := d.g
-	d.machine = controller.NewMachine(g.id, d.cfg, func(k access.Key) uint8 { return g.disk.pins[k] })
+	d.machine = controller.NewMachine(g.id, d.cfg, func(k access.Key) uint8 { return g.disk.pins[k] }, g.places)
 	d.timers, d.barriers, d.pin, d.cause = map[controller.Timer]mono.Time{}, map[door.Barrier]cause{}, nil, cause{}
 	d.who = map[door.Attempt]presented{}
-	d.last.ok = false
+	d.last.ok, d.away = false, false
 	if g.disk.unarmed[d.cfg.Door] {
 		d.apply(d.machine.StartUnarmed(d.open, g.mono()))
 		g.w.emit(invariant.Event{Kind: invariant.Fire, Gateway: g.id, Door: d.cfg.Door, On: true})
 	} else {
 		d.apply(d.machine.Start(d.open, g.mono()))
 	}
+	g.airlocks.Follow(d.cfg.Door, func(shut bool) {
+		d.post(func() { d.on(door.Input{Kind: door.InInterlock, On: shut}) })
+	})
 	if d.fire { // the level of the line is read at the start
 		g.w.emit(invariant.Event{Kind: invariant.Fire, Gateway: g.id, Door: d.cfg.Door, On: true})
 		d.on(door.Input{Kind: door.InFireRelease, On: true})
@@ -475,6 +490,10 @@ func (d *doorNode) apply(effects []controller.Effect) {
 				failed = true
 				continue
 			}
+			if e.Side != access.SideExit && !d.g.airlocks.Claim(d.cfg.Door) {
+				d.post(func() { d.on(door.Input{Kind: door.InInterlock, On: true}) })
+				continue
+			}
 			d.release(e.For)
 		case controller.Secure:
 			if d.broken {
@@ -498,8 +517,17 @@ func (d *doorNode) apply(effects []controller.Effect) {
 			}
 		}
 	}
+	d.g.airlocks.Set(d.cfg.Door, d.machine.Interlocks())
 	if failed {
 		d.on(door.Input{Kind: door.InStrikeFailed})
+	}
+}
+
+// escortAway is told of the zones in which visitors are without an escort.
+func (d *doorNode) escortAway(zones []access.ZoneID) {
+	if on := slices.Contains(zones, d.machine.Behind()); on != d.away {
+		d.away = on
+		d.on(door.Input{Kind: door.InEscortAway, On: on})
 	}
 }
 
