@@ -483,12 +483,12 @@ type cardCommand struct {
 }
 
 func (c *cardCommand) Run(ctx context.Context) error {
-	s, err := c.open()
+	cfg, err := config.Load(c.Config)
 	if err != nil {
 		return err
 	}
-	proposal, err := s.SetCardStatus(ctx, c.Card, c.Status, c.Reason)
-	if err := errors.Join(err, s.Close()); err != nil {
+	proposal, err := app.SetCard(ctx, cfg, c.Card, c.Status, c.Reason, logger(cfg))
+	if err != nil {
 		return err
 	}
 	if proposal != "" {

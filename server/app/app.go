@@ -126,6 +126,9 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := a.openEnrolment(ctx, cfg); err != nil {
 		return err
 	}
+	if err := openRequests(cfg.Path(requestDir)); err != nil {
+		return err
+	}
 	return a.newPages(ctx, cfg)
 }
 
@@ -297,6 +300,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	run("certificates", func() error { a.keepUp(ctx); return nil })
 	run("identities", func() error { a.followIdentities(ctx); return nil })
+	run("requests", func() error { a.followRequests(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
 	run("sweep", func() error { a.sweep(ctx); return nil })
 	run("people inside", func() error { a.watchPlaces(ctx); return nil })

@@ -314,6 +314,12 @@ func manifestVersion(text string) (gateway string, version uint64, err error) {
 	return string(m.Gateway), m.Version, nil
 }
 
+// silent is an error that can be asked for and adds no words.
+type silent struct{ error }
+
+func (silent) Error() string   { return "" }
+func (s silent) Unwrap() error { return s.error }
+
 // lock takes the data directory's lock file; it is given back by closing, or by the end of the process.
 func lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -325,7 +331,7 @@ func lock(path string) (*os.File, error) {
 	case err == nil:
 		return f, nil
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		err = fmt.Errorf("%s: another monban-server is using this data directory: stop it first", path)
+		err = fmt.Errorf("%s: another monban-server is using this data directory: stop it first%w", path, silent{err})
 	default:
 		err = fmt.Errorf("%s: cannot be locked: %w", path, err)
 	}

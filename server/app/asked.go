@@ -1,0 +1,237 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"monban/firmware/access"
+	"monban/server/config"
+	"monban/server/directory"
+)
+
+// A command that changes a card beside a running server puts a file into the data directory's folder of requests; the
+// server, which alone writes the database, does it and puts an answer there. Whoever may write into that folder may read
+// the keys too, so nothing more is asked of him (as with the files of ADR 0015).
+const (
+	requestDir   = "requests"
+	requestTail  = ".request" // asked
+	takenTail    = ".taken"   // the server does it
+	answerTail   = ".answer"  // done, or refused
+	requestEvery = 200 * time.Millisecond
+	requestWait  = 10 * time.Second // then the command takes its request back
+	maxRequest   = 16 << 10
+)
+
+type cardRequest struct {
+	Card   string `json:"card"`
+	Status string `json:"status"`
+	Reason string `json:"reason"`
+}
+
+type cardAnswer struct {
+	Proposal string `json:"proposal,omitempty"`
+	Error    string `json:"error,omitempty"`
+}
+
+// ErrNotKnown says that a command does not know what became of what it asked for.
+var ErrNotKnown = errors.New("the server has begun and has not answered: look at the card on the pages, or ask again")
+
+// SetCard changes a card's status: beside a running server through it, so that gateways hear of it within seconds (I5),
+// else in the database of the stopped one. To re-activate one may wait for a second person: then the proposal's id
+// is given back. The change is in the log when this returns without an error.
+func SetCard(ctx context.Context, cfg *config.Config, card, status, reason string, log *slog.Logger) (proposal string, err error) {
+	l, err := lock(cfg.Path(lockFile))
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return askCard(ctx, cfg.Path(requestDir), cardRequest{card, status, reason})
+	case err != nil:
+		return "", err
+	}
+	if err := l.Close(); err != nil {
+		return "", err
+	}
+	s, err := OpenSite(cfg, time.Now(), log)
+	if err != nil {
+		return "", err
+	}
+	proposal, err = s.SetCardStatus(ctx, card, status, reason)
+	return proposal, errors.Join(err, s.Close())
+}
+
+// askCard asks the running server and waits for its answer.
+func askCard(ctx context.Context, dir string, q cardRequest) (string, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", fmt.Errorf("the server that is running takes no requests (%w): stop it first", err)
+	}
+	data, err := json.Marshal(q)
+	if err != nil {
+		return "", err
+	}
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails
+	base := filepath.Join(dir, hex.EncodeToString(id[:]))
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	if err := place(base+requestTail, data, owner); err != nil {
+		return "", fmt.Errorf("ask the server: %w", err)
+	}
+	wait := time.NewTimer(requestWait)
+	defer wait.Stop()
+	look := time.NewTicker(requestEvery / 4)
+	defer look.Stop()
+	for late := false; ; {
+		answer, err := os.ReadFile(base + answerTail)
+		if err == nil {
+			var a cardAnswer
+			err = errors.Join(json.Unmarshal(answer, &a), os.Remove(base+answerTail))
+			if a.Error != "" {
+				err = errors.Join(errors.New(a.Error), err)
+			}
+			return a.Proposal, err
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		select {
+		case <-look.C:
+			continue
+		case <-ctx.Done():
+		case <-wait.C:
+		}
+		// Taken back before the server took it, nothing has happened; else its answer is waited for once more.
+		switch err := os.Remove(base + requestTail); {
+		case err == nil:
+			return "", errors.New("the server that uses this data directory does not answer; nothing was changed: stop it and try again")
+		case late || ctx.Err() != nil:
+			return "", ErrNotKnown
+		}
+		late = true
+		wait.Reset(requestWait)
+	}
+}
+
+// place writes a file under another name and renames it, so that nobody reads half of it. owner, which may be nil, gets
+// it where this user may give files away.
+func place(path string, data []byte, owner *syscall.Stat_t) error {
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	if owner != nil && os.Geteuid() == 0 {
+		if err := os.Chown(tmp, int(owner.Uid), int(owner.Gid)); err != nil {
+			return err
+		}
+	}
+	return os.Rename(tmp, path)
+}
+
+// openRequests makes the folder and forgets what an earlier server left half done: who asked was told that it is not
+// known. A request that nobody has taken is done now only if somebody still waits for it, which is not known either, so
+// it is forgotten too.
+func openRequests(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("folder of requests: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("folder of requests: %w", err)
+	}
+	return nil
+}
+
+// followRequests does what commands ask for until ctx ends.
+func (a *App) followRequests(ctx context.Context) {
+	dir := a.site.Config.Path(requestDir)
+	t := time.NewTicker(requestEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if err := a.doRequests(ctx, dir); err != nil && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "requests of commands", slog.Any("err", err))
+			}
+		}
+	}
+}
+
+// doRequests does each request that lies there, in the order of their names.
+func (a *App) doRequests(ctx context.Context, dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(list, func(x, y fs.DirEntry) int { return strings.Compare(x.Name(), y.Name()) })
+	for _, e := range list {
+		base, ok := strings.CutSuffix(filepath.Join(dir, e.Name()), requestTail)
+		if !ok {
+			continue
+		}
+		if err := os.Rename(base+requestTail, base+takenTail); errors.Is(err, fs.ErrNotExist) {
+			continue // taken back
+		} else if err != nil {
+			return err
+		}
+		answer, err := json.Marshal(a.doRequest(ctx, base+takenTail))
+		if err == nil {
+			err = errors.Join(place(base+answerTail, answer, nil), os.Remove(base+takenTail))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) doRequest(ctx context.Context, path string) (out cardAnswer) {
+	q, err := readRequest(path)
+	var status access.CredentialStatus
+	if err == nil {
+		status, err = access.ParseCredentialStatus(q.Status)
+	}
+	if err == nil && strings.TrimSpace(q.Reason) == "" {
+		err = errors.New("a reason is needed")
+	}
+	if err == nil {
+		var done directory.Outcome
+		done, err = a.registry.SetCardStatus(ctx, directory.Actor{From: "cli"}, q.Reason, directory.CardID(q.Card), status)
+		out.Proposal = done.Proposal
+	}
+	if err != nil {
+		out.Error = err.Error()
+	}
+	return out
+}
+
+// readRequest reads a request; what is not one is refused.
+func readRequest(path string) (q cardRequest, err error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return q, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxRequest {
+		return q, errors.New("not a request")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return q, err
+	}
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&q); err != nil {
+		return q, errors.New("not a request") // err may quote it
+	}
+	return q, nil
+}
