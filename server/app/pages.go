@@ -99,6 +99,8 @@ func result(r attempt.Row) web.Result {
 		return web.ResultNoEntry
 	case granted:
 		return web.ResultGranted
+	case r.Passage == string(door.EventCommandDone):
+		return web.ResultDone
 	case r.Outcome == "":
 		return web.ResultUnknown
 	default:

@@ -154,6 +154,8 @@ func (f Fold) Record(r *Row, fresh bool, idx int64, l *entrylog.Record, body *wi
 	case door.EventCommandDone: // an unlock from afar; a re-arm or self-test lets nobody in
 		if body.Reason == access.ReasonGranted {
 			r.decide(access.Granted, body)
+		} else if r.Passage == "" { // nobody passed, but that it was done is what came of it (RA-4)
+			r.pass(body.Event, middle)
 		}
 	case door.EventDenied, door.EventReadError:
 		r.decide(access.Denied, body)

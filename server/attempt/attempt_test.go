@@ -120,3 +120,21 @@ func TestFindingStatus(t *testing.T) {
 		}
 	}
 }
+
+// RA-4: a command that lets nobody in has a result too: it was carried out. An unlock from afar is a grant, as before.
+func TestCommandWithoutPassage(t *testing.T) {
+	accepted := record(door.EventCommandAccepted, access.ByServer, 0, Ref{})
+	if r := fold(accepted); r.Passage != "" || r.Outcome != "" {
+		t.Errorf("accepted: %q %q", r.Passage, r.Outcome)
+	}
+	rearmed := func(f Fold, r *Row, fresh bool, idx int64) {
+		body := wire.Record{Gateway: "g1", Door: "d1", Event: door.EventCommandDone, Attempt: id, By: access.ByServer, Detail: "rearm"}
+		f.Record(r, fresh, idx, &entrylog.Record{AtMS: at, FromMS: at, ToMS: at}, &body, Ref{})
+	}
+	if r := fold(accepted, rearmed); r.Passage != string(door.EventCommandDone) || r.Outcome != "" {
+		t.Errorf("re-armed: %q %q", r.Passage, r.Outcome)
+	}
+	if r := fold(accepted, record(door.EventCommandDone, access.ByServer, 0, Ref{})); r.Passage != "" || r.Outcome != access.Granted.String() {
+		t.Errorf("unlocked: %q %q", r.Passage, r.Outcome)
+	}
+}

@@ -191,7 +191,7 @@ func (b Base) resultTag(r Result) Tag {
 	look := map[Result]Tag{
 		ResultEntered: {Tone: ToneGood, Icon: "enter"}, ResultExited: {Tone: ToneGood, Icon: "exit"},
 		ResultNoEntry: {Tone: ToneNote, Icon: "dash"}, ResultDenied: {Tone: ToneWarn, Icon: "stop"},
-		ResultGranted: {Tone: ToneGood, Icon: "check"},
+		ResultGranted: {Tone: ToneGood, Icon: "check"}, ResultDone: {Tone: ToneGood, Icon: "check"},
 	}[r]
 	if look.Icon == "" {
 		look = Tag{Tone: ToneLost, Icon: "unknown"}

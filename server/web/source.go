@@ -299,10 +299,11 @@ const (
 	ResultNoEntry        // granted, door not opened: 未入室
 	ResultDenied
 	ResultGranted // granted, and nothing more known yet
+	ResultDone    // a command that lets nobody in was carried out: re-arm, self-test
 	resultCount
 )
 
-var resultNames = [resultCount]string{"unknown", "entered", "exited", "no_entry", "denied", "granted"}
+var resultNames = [resultCount]string{"unknown", "entered", "exited", "no_entry", "denied", "granted", "done"}
 
 // String gives the stable name, which is also the word in the URL.
 func (r Result) String() string {

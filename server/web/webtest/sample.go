@@ -107,7 +107,7 @@ func Sample(m *Memory, now time.Time) {
 
 func eventOf(a web.Attempt) web.Event {
 	kind := map[web.Result]door.Event{web.ResultEntered: door.EventEntry, web.ResultExited: door.EventExit,
-		web.ResultNoEntry: door.EventNoEntry, web.ResultDenied: door.EventDenied, web.ResultGranted: door.EventGranted}[a.Result]
+		web.ResultNoEntry: door.EventNoEntry, web.ResultDenied: door.EventDenied, web.ResultGranted: door.EventGranted, web.ResultDone: door.EventCommandDone}[a.Result]
 	return web.Event{Leaf: a.Leaf, At: a.At, Event: kind, Who: a.Who, Door: a.Door, DoorName: a.DoorName, Side: a.Side,
 		Reason: a.Reason, By: a.By, Offline: a.Offline, Attempt: a.ID}
 }
