@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	gatewayconfig "monban/gateway/config"
 	"monban/server/config"
 	"monban/server/review"
+	"monban/server/visit"
 )
 
 // catalogue is one language's texts of the pages.
@@ -74,6 +76,29 @@ func TestReferenceWords(t *testing.T) {
 				t.Errorf("an empty cell in %q", row)
 			}
 		}
+	}
+}
+
+// The settings of visits and their defaults are those of the code.
+func TestReferenceVisitSettings(t *testing.T) {
+	text, err := json.Marshal(visit.DefaultSettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]any
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range table(t, "reference.md", "## Settings of visits") {
+		key := strings.Trim(row[0], "`")
+		value, ok := want[key]
+		delete(want, key)
+		if n, number := value.(float64); !ok || number && strconv.FormatFloat(n, 'f', -1, 64) != row[1] || !number && row[1] != "none" {
+			t.Errorf("%s: the document says %s, the code %v", key, row[1], value)
+		}
+	}
+	for key := range want {
+		t.Errorf("%s is missing in the document", key)
 	}
 }
 

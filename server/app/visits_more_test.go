@@ -580,3 +580,42 @@ func TestVisitsAfterRestart(t *testing.T) {
 		t.Errorf("an exit was refused: %v", d.Primary)
 	}
 }
+
+// VE-2, VE-4, VE-10: a contractor's badge at a zone that asks for an escort opens with one inside only; the visit gives no way around it.
+func TestContractorNeedsEscort(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	c.edit(func(s *directory.Snapshot) {
+		for i := range s.Zones {
+			if s.Zones[i].ID == "server-room" {
+				s.Zones[i].Escort = directory.EscortOutsiders
+			}
+		}
+	})
+	app := c.application("作業 太郎")
+	app.Zones = []access.ZoneID{"server-room"}
+	v := c.approved(app)
+	_, err := c.ReceiveGuest(ctx, v.ID, ReceptionForm{Identity: visit.CompanyCard, Badge: "B-1", PIN: "4821", Conditions: c.conditions("server-room")}, clerk)
+	c.must(err)
+	ask := func(escorts uint32) access.Decision {
+		return access.Decide(c.pub.Site().Policy, access.View{
+			PIN: access.PINView{Known: true}, Person: access.PersonView{Known: true}, Zone: access.ZoneView{Known: true, Count: escorts, Escorts: escorts}, Door: access.DoorView{Known: true},
+		}, access.Request{
+			Door: "server-room-1", Side: access.SideEnter, Key: access.Key(c.site.Ref(30001)), HasCard: true, Assurance: card.UIDOnly, PIN: access.PINOK,
+			WallMS: c.at.UnixMilli(), Clock: access.ClockServer, Link: access.LinkServer,
+		})
+	}
+	if d := ask(1); d.Outcome != access.Granted {
+		t.Errorf("with an escort inside: %v %v", d.Outcome, d.Primary)
+	}
+	if d := ask(0); d.Outcome == access.Granted || d.Primary != access.ReasonEscortMissing {
+		t.Errorf("without one: %v %v", d.Outcome, d.Primary)
+	}
+}
+
+func (c *counter) conditions(z access.ZoneID) uint32 {
+	c.t.Helper()
+	n, err := c.VisitConditions(c.t.Context(), []access.ZoneID{z})
+	c.must(err)
+	return n
+}

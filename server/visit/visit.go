@@ -1,6 +1,8 @@
 package visit
 
 import (
+	"slices"
+
 	"monban/firmware/access"
 	"monban/server/directory"
 )
@@ -178,6 +180,7 @@ func Apply(app Application, by Actor, nowMS int64, s *Site) (v Visit, warnings [
 	if warnings, err = v.check(nowMS, s); err != nil {
 		return Visit{}, nil, err
 	}
+	v.Zones = s.withOuter(v.Zones)
 	if len(app.Guests) == 0 {
 		return Visit{}, nil, ErrMissing.at("guests")
 	}
@@ -234,6 +237,25 @@ func (v *Visit) check(nowMS int64, s *Site) (warnings []string, err error) {
 		warnings = append(warnings, warn)
 	}
 	return warnings, nil
+}
+
+// withOuter adds the zones around zones that some door leads into: who may enter the inner one has to pass them.
+func (s *Site) withOuter(zones []access.ZoneID) []access.ZoneID {
+	out := slices.Clone(zones)
+	for _, z := range zones {
+		for n := 0; z != "" && n < access.MaxZoneDepth; n++ {
+			x := s.zone(string(z))
+			if x == nil {
+				break
+			}
+			entered := slices.ContainsFunc(s.Dir.Doors, func(d directory.Door) bool { return d.Enter == z })
+			if entered && !slices.Contains(out, z) {
+				out = append(out, z)
+			}
+			z = x.Parent
+		}
+	}
+	return out
 }
 
 // holds reports whether a contract covers a window (A21).

@@ -295,3 +295,57 @@ func TestDecode(t *testing.T) {
 		t.Error("an unknown kind was read")
 	}
 }
+
+// VE-7: a slip shows the current visitor and no other.
+func TestSlip(t *testing.T) {
+	s := hall(t)
+	v := s.received(t, s.tour("髙橋 一", "渡邉 二"))
+	text, err := json.Marshal(v.SlipOf(0, s))
+	must(t, err)
+	if strings.Contains(string(text), "渡邉") || !strings.Contains(string(text), "髙橋 一") {
+		t.Errorf("%s", text)
+	}
+	if got := v.SlipOf(0, s); got.Conditions != 4 || got.Label != "1" || got.Company != "議会事務局" {
+		t.Errorf("%+v", got)
+	}
+	if got := v.SlipOf(2, s); got.Name != "" || got.Visit != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A visit to an inner zone may pass the doors of the zones around it, and no others.
+func TestOuterZones(t *testing.T) {
+	s := hall(t)
+	for i := range s.Dir.Zones {
+		switch s.Dir.Zones[i].ID {
+		case "media":
+			s.Dir.Zones[i].Parent = "server-room"
+		case "server-room":
+			s.Dir.Zones[i].Parent = "office" // no door leads into it: nothing to grant
+		}
+	}
+	app := s.tour("髙橋 一")
+	app.Zones = []access.ZoneID{"media"}
+	v, _, err := Apply(app, applicant, s.at(24, 8, 0), s)
+	must(t, err)
+	if !reflect.DeepEqual(v.Zones, []access.ZoneID{"media", "server-room"}) {
+		t.Errorf("%v", v.Zones)
+	}
+	if app.Zones[0] != "media" || len(app.Zones) != 1 {
+		t.Error("the application itself was changed")
+	}
+	// Out of the inner zone is not out of the building.
+	v.ID = "visit-2026-00001"
+	must(t, v.Approve(approver, s.at(24, 8, 10), ""))
+	must(t, v.Receive(Reception{Identity: Passport, Badge: badge(1)}, 0, nobody, reception, s.at(24, 9, 0), s))
+	who := v.PersonID(0)
+	log := []Passage{
+		{AtMS: s.at(24, 9, 1), Zone: "server-room", In: true, Person: who}, {AtMS: s.at(24, 9, 2), Zone: "media", In: true, Person: who},
+		{AtMS: s.at(24, 9, 3), Zone: "media", Person: who}, {AtMS: s.at(24, 9, 4), Zone: "server-room", Outside: true, Person: who},
+	}
+	for n, inside := range map[int]bool{1: true, 2: true, 3: true, 4: false} {
+		if got := v.Match(log[:n])[0].Inside; got != inside {
+			t.Errorf("after %d passages: inside %v", n, got)
+		}
+	}
+}
