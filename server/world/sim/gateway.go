@@ -221,14 +221,19 @@ func (g *gateway) saveAges(life int) {
 		if g.life != life || !g.up {
 			return
 		}
-		if g.quality >= access.ClockRTC {
-			if v := g.held.Manifest; v > 0 {
-				g.disk.age.version, g.disk.age.ms = v, max(0, g.wall()-g.since)
-			}
-			g.push(queued{trusted: g.wall()})
-		}
+		g.saveNow()
 		g.saveAges(life)
 	})
+}
+
+func (g *gateway) saveNow() {
+	if g.quality < access.ClockRTC {
+		return
+	}
+	if v := g.held.Manifest; v > 0 {
+		g.disk.age.version, g.disk.age.ms = v, max(0, g.wall()-g.since)
+	}
+	g.push(queued{trusted: g.wall()})
 }
 
 // loadPolicy puts what the disk holds in force.
@@ -244,15 +249,12 @@ func (g *gateway) loadPolicy() {
 		g.setPolicy(nil, 0, 0) // fail secure
 		return
 	}
-	saved := g.disk.trusted
-	if saved == 0 {
-		saved = g.wall()
-	}
+	saved := g.disk.trusted // 0: nobody knows how long it was off, and the policy is too old (D12)
 	age := int64(0)
 	if g.disk.age.version == s.manifest.Version {
 		age = g.disk.age.ms
 	}
-	g.held, g.since = g.disk.held(), saved-age
+	g.held, g.since = g.disk.held(), max(saved-age, 0)
 	g.setPolicy(p, s.manifest.Parts[0].Version, g.since)
 }
 
@@ -395,8 +397,11 @@ const clockStepMS = 2000 // as in gateway/app
 func (g *gateway) serverTime(t link.ServerTime) {
 	half := int64(t.At.Sub(t.Sent)/2) / int64(time.Millisecond)
 	next := t.ServerMS + half - g.own()
-	step := next - g.offset
+	step, was := next-g.offset, g.quality
 	g.offset, g.quality = next, access.ClockServer
+	if step > clockStepMS || step < -clockStepMS || was != g.quality {
+		g.saveNow()
+	}
 	if step > clockStepMS || step < -clockStepMS {
 		g.note(door.EventClockStep, "ms."+strconv.FormatInt(step, 10))
 	}
