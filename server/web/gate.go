@@ -30,17 +30,18 @@ func (f *flag) raise()   { f.v.Store(true) }
 // request is one request after the gate: who asks, in which language, and whether names are shown.
 type request struct {
 	*http.Request
-	now     time.Time
-	lang    Lang
-	account *Account // nil = nobody signed in
-	roles   RoleSet  // in force now
-	token   string   // session token, "" = none
-	names   bool     // this page may show names to these roles
-	expired bool     // a session cookie came that is no longer good
-	address string
-	login   string    // how the session's login was proved
-	proved  time.Time // when identity was last checked, zero = never
-	how     string    // and how
+	now      time.Time
+	lang     Lang
+	account  *Account // nil = nobody signed in
+	roles    RoleSet  // in force now
+	token    string   // session token, "" = none
+	names    bool     // this page may show names to these roles
+	expired  bool     // a session cookie came that is no longer good
+	address  string
+	login    string    // how the session's login was proved
+	proved   time.Time // when identity was last checked, zero = never
+	how      string    // and how
+	apiToken *APIToken // of an API request, nil = none
 }
 
 func (rq *request) actor() string {
@@ -52,7 +53,11 @@ func (rq *request) actor() string {
 
 // action begins an action leaf of this request.
 func (rq *request) action(kind ActionKind, target string) Action {
-	return Action{At: rq.now, Kind: kind, Actor: rq.actor(), Target: target, Address: rq.address}
+	a := Action{At: rq.now, Kind: kind, Actor: rq.actor(), Target: target, Address: rq.address}
+	if rq.apiToken != nil {
+		a.Token = rq.apiToken.ID
+	}
+	return a
 }
 
 // build makes the handler: headers, cross-site check, body limit, then the table; what the table
@@ -64,7 +69,11 @@ func (h *Handler) build(table []route) http.Handler {
 	}
 	mux.Handle("/", h.gate(route{public: true, passive: true, serve: func(*Handler, http.ResponseWriter, *request) error { return errForbidden }}))
 	cross := http.NewCrossOriginProtection()
-	cross.SetDenyHandler(h.gate(route{public: true, passive: true, serve: func(*Handler, http.ResponseWriter, *request) error { return errCrossSite }}))
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		deny := route{public: true, passive: true, api: strings.HasPrefix(r.URL.Path, apiElse),
+			serve: func(*Handler, http.ResponseWriter, *request) error { return errCrossSite }}
+		h.gate(deny).ServeHTTP(w, r)
+	}))
 	inner := cross.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
@@ -80,6 +89,9 @@ func (h *Handler) build(table []route) http.Handler {
 
 // gate opens one route to those who may use it.
 func (h *Handler) gate(rt route) http.Handler {
+	if rt.api {
+		return h.apiGate(rt)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rq := &request{Request: r, now: time.Now(), address: remoteAddress(r)}
 		rq.lang = h.chooseLanguage(r, nil)

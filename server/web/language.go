@@ -43,6 +43,11 @@ func (h *Handler) chooseLanguage(r *http.Request, a *Account) Lang {
 			return l
 		}
 	}
+	return acceptedLanguage(r)
+}
+
+// acceptedLanguage is what the browser or program asks for, Japanese otherwise.
+func acceptedLanguage(r *http.Request) Lang {
 	tags, _, err := language.ParseAcceptLanguage(clip(r.Header.Get("Accept-Language"), 200))
 	if err != nil || len(tags) == 0 {
 		return Japanese

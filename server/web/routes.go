@@ -27,11 +27,17 @@ type route struct {
 	enrol bool
 	// stepUp is how fresh and strong a proof of identity the route needs (D28).
 	stepUp stepUpLevel
-	serve  func(*Handler, http.ResponseWriter, *request) error
+	// api routes are for programs: a token is asked for and no cookie is looked at, errors are
+	// application/problem+json, and a query parameter that is not in query is refused.
+	api   bool
+	query []string
+	serve func(*Handler, http.ResponseWriter, *request) error
 }
 
 // routes is the whole of the site. A path that is not here is 403, whoever asks.
-func routes() []route {
+func routes() []route { return append(pageRoutes(), apiRoutes()...) }
+
+func pageRoutes() []route {
 	return []route{
 		{pattern: "GET /static/{file...}", public: true, passive: true, serve: (*Handler).getStatic},
 		{pattern: "GET /setup", public: true, serve: (*Handler).getSetup},

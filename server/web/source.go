@@ -16,6 +16,9 @@ var (
 	ErrExists    = errors.New("exists already")
 	ErrSetupCode = errors.New("set-up code is wrong, used or too old")
 	ErrBusy      = errors.New("busy, try again")
+
+	ErrRevoked      = errors.New("revoked for good")
+	ErrSecondPerson = errors.New("takes a second person")
 )
 
 // Sources is everything the pages read and change. All fields are required. Every method may be
@@ -34,6 +37,8 @@ type Sources struct {
 	Factors   Factors
 	Requests  Requests
 	Judge     Judge
+	Tokens    Tokens
+	Registry  Registry
 }
 
 func (s Sources) validate() error {
@@ -43,6 +48,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -189,6 +195,13 @@ const (
 	ActionCommandWithdrawn ActionKind = "command_withdrawn" //
 	ActionCommandConfirmed ActionKind = "command_confirmed" // by the second person, afterwards
 	ActionCommandNotSent   ActionKind = "command_not_sent"  // no gateway to send it to
+	ActionTokenMade        ActionKind = "token_made"        // Target = token, as in all below
+	ActionTokenRevoked     ActionKind = "token_revoked"     //
+	ActionTokenUsed        ActionKind = "token_used"        // the first time on a day
+	ActionTokenRefused     ActionKind = "token_refused"     // Target = "" when there is no such token
+	ActionViewPeople       ActionKind = "view_people"       // Reason = the purpose (PR-4); who was looked for stands in the opening
+	ActionViewGrants       ActionKind = "view_grants"       //
+	ActionCardChanged      ActionKind = "card_changed"      // never a leaf of its own: the directory writes it
 )
 
 // Action becomes one action leaf. Actor and Target are opaque identifiers, never names. Address,
@@ -202,6 +215,7 @@ type Action struct {
 	Address string
 	Reason  string
 	Filter  string // the URL query of a view
+	Token   string // of the API, by which the request came; "" = from a page
 }
 
 // Audit writes action leaves that stand alone.

@@ -23,7 +23,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 )
 
-//go:embed templates/*.html catalogue/*.toml static
+//go:embed templates/*.html catalogue/*.toml static openapi.json
 var files embed.FS
 
 // Limits of a login session; both are settings.
@@ -84,8 +84,9 @@ type Handler struct {
 	account  *buckets // login tries per account name
 	address  *buckets // login tries per address
 	hashing  chan struct{}
-	decoy    string // PHC string checked when the account is unknown, so that the answer takes as long
-	assets   string // version of the static files, part of their addresses
+	refused  *buckets // refused tokens per address
+	decoy    string   // PHC string checked when the account is unknown, so that the answer takes as long
+	assets   string   // version of the static files, part of their addresses
 	statics  fs.FS
 	settled  flag     // set-up is over, no need to ask again
 	second   *buckets // tries of second factors per account id
@@ -128,6 +129,7 @@ func New(cfg Config, src Sources) (*Handler, error) {
 	if h.passkeys, h.rp, err = newPasskeys(cfg); err != nil {
 		return nil, err
 	}
+	h.refused = newBuckets(cfg.Throttle.AddressBurst, cfg.Throttle.AddressEvery)
 	h.sessions = newSessions(cfg, src.Sessions)
 	h.root = h.build(routes())
 	return h, nil
