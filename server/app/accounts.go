@@ -25,20 +25,31 @@ func act(tx *store.Tx, a web.Action) error {
 // actAt is act, and gives the leaf's index.
 func actAt(tx *store.Tx, a web.Action) (int64, error) {
 	leaf := entrylog.Action{
-		Account: a.Actor, Verb: string(a.Kind), From: "lan", Result: "ok", Reason: a.Reason != "", AtMS: a.At.UnixMilli(),
+		Account: a.Actor, Verb: string(a.Kind), From: originOf(a), Result: "ok", Reason: a.Reason != "", AtMS: a.At.UnixMilli(),
 	}
 	switch a.Kind {
-	case web.ActionLoginFailed, web.ActionLoginThrottled, web.ActionCommandNotSent, web.ActionSecondFailed, web.ActionStepUpFailed:
+	case web.ActionLoginFailed, web.ActionLoginThrottled, web.ActionCommandNotSent, web.ActionSecondFailed, web.ActionStepUpFailed, web.ActionTokenRefused:
 		leaf.Result = "refused"
 	}
 	if a.Target != "" {
 		leaf.Target, leaf.ID = targetOf(a.Kind), a.Target
 	}
 	o := entrylog.Opening{Address: a.Address, Text: a.Reason}
+	if a.Token != "" {
+		o.Address += " token " + a.Token
+	}
 	if a.Filter != "" {
 		o.Text = joined(a.Reason, a.Filter)
 	}
 	return tx.AppendAction(leaf, &o)
+}
+
+// originOf is the class of where an action came from.
+func originOf(a web.Action) string {
+	if a.Token != "" {
+		return "api"
+	}
+	return "lan"
 }
 
 func joined(reason, filter string) string {
@@ -60,6 +71,8 @@ func targetOf(k web.ActionKind) string {
 	case web.ActionUnlockAsked, web.ActionRearmAsked, web.ActionSelfTestAsked, web.ActionCommandOrdered, web.ActionCommandWithdrawn,
 		web.ActionCommandConfirmed, web.ActionCommandNotSent:
 		return "command"
+	case web.ActionTokenMade, web.ActionTokenRevoked, web.ActionTokenUsed, web.ActionTokenRefused:
+		return "token"
 	default:
 		return "account"
 	}
@@ -185,6 +198,12 @@ func (a accounts) ChangeAccount(ctx context.Context, id string, c web.AccountCha
 		}
 		if err := tx.UpdateAccount(x); err != nil {
 			return err
+		}
+		// Suspended, or a password that somebody else gave out: what was made with the account before ends for good.
+		if c.Suspended != nil && *c.Suspended || c.MustChange != nil && *c.MustChange {
+			if err := tx.RevokeAccountTokens(id, milli(action.At)); err != nil {
+				return err
+			}
 		}
 		return act(tx, action)
 	}))

@@ -246,7 +246,8 @@ func fulfil(tx *store.Tx, q store.AccountRequest, nowMS int64) error {
 		}
 		return tx.AddRole(q.Account, store.RoleAssignment{Role: q.Role, Zone: q.Zone, FromMS: nowMS, UntilMS: q.UntilMS})
 	case web.RequestFactors:
-		return tx.DeleteFactors(q.Account)
+		// What the account had before is no longer trusted, tokens of the API too.
+		return errors.Join(tx.DeleteFactors(q.Account), tx.RevokeAccountTokens(q.Account, nowMS))
 	}
 	return fmt.Errorf("request %s is of the kind %q, which does not exist", q.ID, q.Kind)
 }

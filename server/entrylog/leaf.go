@@ -68,7 +68,7 @@ type Action struct {
 	Verb    string // e.g. "grant_add", "login_failed", "day_signed"
 	Target  string // kind of the target: "grant", "zone", "person", …; "" for none
 	ID      string // the target's id
-	From    string // class of the origin: "local", "lan", "remote", "cli"
+	From    string // class of the origin: "local", "lan", "remote", "cli", "api"
 	Result  string // "ok" or "refused"
 	Reason  bool   // a reason was given; its text is in the opening
 	AtMS    int64

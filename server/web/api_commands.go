@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"monban/firmware/door"
 )
@@ -166,6 +165,3 @@ func (h *Handler) apiWithdraw(w http.ResponseWriter, rq *request) error {
 	}
 	return h.answer(w, rq, http.StatusOK, h.speaker(rq).command(rq, c))
 }
-
-// ordersLife is the longest life of a token that may order something: a shift, as the longest session.
-func (h *Handler) ordersLife() time.Duration { return h.cfg.Absolute }

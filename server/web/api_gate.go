@@ -110,8 +110,10 @@ func (h *Handler) apiAdmit(rq *request, rt route) error {
 	if rt.public {
 		return nil
 	}
-	if rq.account.MustChange {
-		return errMustChange // somebody else knows the password: nothing that was made with it counts
+	// Somebody else knows the password, or a second factor that the role takes is missing: first the person puts that
+	// right on the pages, then programs go on (RA-3).
+	if rq.account.MustChange || !rq.account.SecondFactor && rq.roles&h.cfg.SecondFactor != 0 && rq.account.Source != SourceProvider {
+		return errPending
 	}
 	if !rt.account && rq.roles&rt.roles == 0 {
 		return errForbidden

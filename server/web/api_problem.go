@@ -13,10 +13,10 @@ import (
 
 // Refusals that only the API knows.
 var (
-	errToken      = errors.New("no token that works")
-	errMustChange = errors.New("the account's password has to be changed first")
-	errMediaType  = errors.New("body is not application/json")
-	errNoOrders   = errors.New("the token may not order anything")
+	errToken     = errors.New("no token that works")
+	errPending   = errors.New("the account has something to put right first")
+	errMediaType = errors.New("body is not application/json")
+	errNoOrders  = errors.New("the token may not order anything")
 )
 
 // fault is input that cannot be used: which field, and what is wrong with it.
@@ -46,8 +46,8 @@ func apiStatus(err error) (code int, word, words string) {
 		return http.StatusBadRequest, "bad_input", "api_error.bad_input"
 	case errors.Is(err, errToken):
 		return http.StatusUnauthorized, "token", "api_error.token"
-	case errors.Is(err, errMustChange):
-		return http.StatusForbidden, "must_change", "api_error.must_change"
+	case errors.Is(err, errPending):
+		return http.StatusForbidden, "account_pending", "api_error.account_pending"
 	case errors.Is(err, errNoOrders):
 		return http.StatusForbidden, "no_orders", "api_error.no_orders"
 	case errors.Is(err, errForbidden):

@@ -213,6 +213,9 @@ func backOf(path string) string {
 	if strings.HasPrefix(path, "/me/factors") {
 		return "/me/factors"
 	}
+	if strings.HasPrefix(path, "/me/tokens") {
+		return "/me/tokens"
+	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return "/" + first
 }

@@ -148,7 +148,7 @@ func families() map[string][]string {
 		"assurance": {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
 		"clock":     {"none", "floor", "rtc", "ntp", "server"},
 		"lang":      {"ja", "en"},
-		"done": {"setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed",
+		"done": {"token_revoked", "setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed",
 			"passkey_added", "totp_set", "factor_removed", "role_asked", "role_granted", "role_removed", "factors_reset", "request_withdrawn", "source"},
 		"command_why": {"other", "expired", "no_lock", "fire_release", "fire_on", "faulted", "busy", "strike_failed", "not_linked", "no_key"},
 		"part": {
@@ -166,6 +166,7 @@ func families() map[string][]string {
 		"policy":        {"part", "held", "in_force", "rules", "modes", "state", "current", "behind"},
 		"error":         {"home", "login", "reference"},
 		"nav":           nil,
+		"api_fault":     {"unknown", "twice", "malformed", "one_of", "day", "time", "purpose", "limit", "cursor", "json", "text", "reason", "identifier", "door", "too_long"},
 		"reason":        nil,
 		"role":          {"none"},
 		"result":        nil,
@@ -196,6 +197,9 @@ func families() map[string][]string {
 	f["finding_help"] = append(f["finding_help"], f["finding"][2:]...)
 	for _, e := range []string{"sign_in", "forbidden", "cross_site", "not_found", "bad_input", "too_large", "throttled", "busy", "internal"} {
 		f["error"] = append(f["error"], e+"_title", e+"_text")
+	}
+	for _, e := range []string{"bad_input", "token", "account_pending", "no_orders", "forbidden", "media_type", "same_person", "too_late", "not_allowed", "revoked", "second_person"} {
+		f["api_error"] = append(f["api_error"], e+"_title", e+"_text")
 	}
 	return f
 }
@@ -254,7 +258,7 @@ func TestCatalogueIsUsed(t *testing.T) {
 			}
 			continue // a file name or the like
 		}
-		if !words[Japanese].has(k) && !strings.HasPrefix(k, "error.") {
+		if !words[Japanese].has(k) && !strings.HasPrefix(k, "error.") && !strings.HasPrefix(k, "api_error.") {
 			t.Errorf("%s names %s, which the catalogues do not have", where, k)
 		}
 	}

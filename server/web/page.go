@@ -93,7 +93,7 @@ var navigation = []navGroup{
 	{"nav.people", "people", []navPage{{"/judge", "nav.judge"}}},
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
 	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}}},
-	{"nav.me", "person", []navPage{{"/me", "nav.me"}}},
+	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/tokens", "nav.tokens"}}},
 }
 
 type navGroup struct {

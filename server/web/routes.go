@@ -100,6 +100,10 @@ func pageRoutes() []route {
 		{pattern: "POST /me/factors/totp/delete", roles: all, stepUp: stepUpOwn, serve: (*Handler).postTOTPDelete},
 		{pattern: "POST /me/factors/codes", roles: all, stepUp: stepUpOwn, serve: (*Handler).postCodes},
 
+		{pattern: "GET /me/tokens", roles: all, serve: (*Handler).getTokens},
+		{pattern: "POST /me/tokens", roles: all, stepUp: stepUpFull, serve: (*Handler).postToken},
+		{pattern: "POST /me/tokens/{id}/revoke", roles: all, serve: (*Handler).postTokenRevoke},
+
 		{pattern: "GET /me", roles: all, serve: (*Handler).getMe},
 		{pattern: "POST /me/password", roles: all, serve: (*Handler).postPassword},
 		{pattern: "POST /me/sessions/revoke", roles: all, serve: (*Handler).postRevoke},

@@ -76,6 +76,9 @@ var probes = []probe{
 	{"POST /me/factors/totp/confirm", "/me/factors/totp/confirm", url.Values{"code": {"1"}}},
 	{"POST /me/factors/totp/delete", "/me/factors/totp/delete", url.Values{"reason": {"x"}}},
 	{"POST /me/factors/codes", "/me/factors/codes", url.Values{}},
+	{"GET /me/tokens", "/me/tokens", nil},
+	{"POST /me/tokens", "/me/tokens", url.Values{"name": {"x"}}},
+	{"POST /me/tokens/{id}/revoke", "/me/tokens/NONE/revoke", url.Values{}},
 	{"GET /me", "/me", nil},
 	{"POST /me/password", "/me/password", url.Values{}},
 	{"POST /me/sessions/revoke", "/me/sessions/revoke", url.Values{"session": {"none"}}},
@@ -153,6 +156,9 @@ func TestEveryRouteIsProbed(t *testing.T) {
 		probed[p.pattern] = true
 	}
 	for _, pattern := range web.Patterns() {
+		if strings.Contains(pattern, "/api/") {
+			continue // TestAPIMatrix goes through the whole table
+		}
 		if !probed[pattern] {
 			t.Errorf("route %q has no line in the matrix", pattern)
 		}

@@ -36,12 +36,14 @@ type Memory struct {
 	codeMade time.Time
 	leaves   []web.LiveEvent
 	factors  factorTables
+	tokens   map[string]web.APIToken // by id
+	cards    []web.RegCard           // as changed; empty = the sample's
 }
 
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m = m
-	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m}
+	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m}
 }
 
 // Actions copies the action leaves written so far.
@@ -198,6 +200,9 @@ func (m *Memory) ChangeAccount(_ context.Context, id string, c web.AccountChange
 	set(&a.Language, c.Language)
 	set(&a.Suspended, c.Suspended)
 	set(&a.SuspendedWhy, c.SuspendedWhy)
+	if c.Suspended != nil && *c.Suspended || c.MustChange != nil && *c.MustChange {
+		m.endTokens(id, act.At)
+	}
 	set(&a.LastLogin, c.LastLogin)
 	if c.Source != nil {
 		a.Source = *c.Source
