@@ -82,7 +82,7 @@ type Provider interface {
 	// Label names it on the button.
 	Label() string
 	// Start gives the address to send the browser to. fresh asks it to check the person again now.
-	Start(o ProviderAttempt, fresh bool) string
+	Start(ctx context.Context, o ProviderAttempt, fresh bool) (string, error)
 	// Finish turns the code that came back into who it is. An error lets nobody in.
 	Finish(ctx context.Context, code string, o ProviderAttempt) (Identity, error)
 }

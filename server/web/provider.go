@@ -27,10 +27,15 @@ func (h *Handler) getProvider(w http.ResponseWriter, rq *request) error {
 	if rq.FormValue("for") == "step-up" && rq.account != nil {
 		f.stepUp, f.account = true, rq.account.ID
 	}
+	to, err := h.cfg.Provider.Start(rq.Context(), f.provider, f.stepUp)
+	if err != nil { // it is away: other ways in are still there
+		h.log.LogAttrs(rq.Context(), slog.LevelWarn, "sign-in by provider", attrErr(err))
+		return h.loginAgain(w, rq, "login.provider_down")
+	}
 	if err := h.setFlow(w, rq, providerCookie, f); err != nil {
 		return err
 	}
-	return redirect(w, rq, h.cfg.Provider.Start(f.provider, f.stepUp))
+	return redirect(w, rq, to)
 }
 
 type providerView struct {
