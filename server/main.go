@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type commands struct {
 	Who      whoCommand      `cmd:"" help:"Who can pass this door at this time? The server must be stopped."`
 	Rehearse rehearseCommand `cmd:"" help:"Try a draft (CSV files as for import) on past entries: who gains, who loses, and what would have been decided otherwise. Changes nothing. The server must be stopped."`
 
+	LDAP    ldapCommand    `cmd:"" name:"ldap" help:"The city's directory."`
 	Verify  verifyCommand  `cmd:"" help:"Walk the log from its first leaf and name whatever does not fit. Exit 0 clean, 1 findings, 2 could not check."`
 	Log     logCommand     `cmd:"" help:"List the log's leaves. The server must be stopped."`
 	Demo    demoCommand    `cmd:"" help:"Write the demo's configuration, keys and sample city hall; starts nothing."`
@@ -138,6 +140,64 @@ func (c *setupCommand) Run(ctx context.Context) error {
 	}
 	fmt.Printf("Site %s is prepared in %s, with %d closed days.\nKeep safe, apart from the server and twice: %s and %s. Then: monban-server import, gateway add, serve.\n",
 		cfg.Site, cfg.DataDir, days, cfg.Path("master.key"), cfg.Path("keys", "root.key"))
+	return nil
+}
+
+type ldapCommand struct {
+	Try  ldapTryCommand  `cmd:"" help:"Look somebody up as a sign-in would, and say what was found. Works beside a running server."`
+	Sync ldapSyncCommand `cmd:"" help:"Suspend accounts whose owner is gone from the directory or disabled there, and list where roles and groups differ. Deletes nothing and gives no right. The server must be stopped; a running one does it by itself ([ldap] sync_every)."`
+}
+
+type ldapTryCommand struct {
+	onSite
+	Name     string `arg:"" help:"Login name."`
+	Password bool   `help:"Also try a password, read from the first line of standard input."`
+}
+
+func (c *ldapTryCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	password := ""
+	if c.Password {
+		line, err := bufio.NewReader(io.LimitReader(os.Stdin, 1024)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read the password: %w", err)
+		}
+		if password = strings.TrimRight(line, "\r\n"); password == "" {
+			return errors.New("no password on standard input; an empty one proves nothing")
+		}
+	}
+	text, err := app.TryDirectory(ctx, cfg, c.Name, password)
+	if err != nil {
+		return err
+	}
+	fmt.Print(text)
+	return nil
+}
+
+type ldapSyncCommand struct {
+	onSite
+	DryRun bool `help:"Only say what would change."`
+	Force  bool `help:"Also when most accounts would be suspended."`
+}
+
+func (c *ldapSyncCommand) Run(ctx context.Context) error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	lines, err := s.SyncDirectory(ctx, app.SyncOptions{DryRun: c.DryRun, Force: c.Force, Now: time.Now()})
+	for _, l := range lines {
+		fmt.Println(l)
+	}
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	if c.DryRun {
+		fmt.Println("nothing was changed")
+	}
 	return nil
 }
 

@@ -34,6 +34,7 @@ import (
 	"monban/server/directory"
 	"monban/server/downlink"
 	"monban/server/ingest"
+	"monban/server/ldap"
 	"monban/server/policypub"
 	"monban/server/review"
 	"monban/server/signer"
@@ -59,6 +60,7 @@ type App struct {
 	http      *http.Server
 	listener  net.Listener
 	verifiers *verifiers
+	directory *ldap.Directory // nil: there is none
 
 	enrol         *http.Server // nil: no gateway enrols or renews here
 	enrolListener net.Listener
@@ -226,11 +228,22 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if err := a.warnPasskeys(ctx, public); err != nil {
 		return err
 	}
-	var err error
+	outside, err := openProvider(cfg.OIDC, public)
+	if err != nil {
+		return err
+	}
+	if a.directory, err = openDirectory(cfg.LDAP); err != nil {
+		return err
+	}
+	var city web.Directory
+	if a.directory != nil {
+		city = a.directory
+	}
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
 		SecondFactor: rolesOf(cfg.Login.SecondFactorRoles), PasswordStepUp: cfg.Login.PasswordStepUp, StepUp: cfg.Session.StepUp.Std(), PublicURL: public,
+		Provider: outside, Directory: city,
 	}, web.Sources{
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
@@ -299,6 +312,9 @@ func (a *App) Run(ctx context.Context) error {
 		run("enrolment", a.serveEnrolment)
 	}
 	run("certificates", func() error { a.keepUp(ctx); return nil })
+	if every := a.site.Config.LDAP.SyncEvery.Std(); a.directory != nil && every > 0 {
+		run("directory", func() error { a.followDirectory(ctx, a.site.Config); return nil })
+	}
 	run("identities", func() error { a.followIdentities(ctx); return nil })
 	run("requests", func() error { a.followRequests(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })

@@ -33,6 +33,8 @@ type Config struct {
 	Ask     Ask     `toml:"ask"`
 	Login   Login   `toml:"login"`
 	Session Session `toml:"session"`
+	OIDC    OIDC    `toml:"oidc"`
+	LDAP    LDAP    `toml:"ldap"`
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
 }
@@ -122,6 +124,54 @@ var roles = []string{
 	"facility_section", "system_administrator", "csirt",
 }
 
+// OIDC is a provider that signs people in (OpenID Connect). Accounts choose it one by one; it makes none and gives no
+// right. It needs http.public_url, or localhost without TLS.
+type OIDC struct {
+	// Issuer is its address exactly as in its tokens, "https://…"; empty means that there is none.
+	Issuer string `toml:"issuer"`
+	// ClientID is our name there.
+	ClientID string `toml:"client_id"`
+	// SecretFile holds our secret there on its first line; empty for a public client.
+	SecretFile string `toml:"secret_file"`
+	// CAFile is a PEM file of the certificate authority that signs its pages; empty means the system's.
+	CAFile string `toml:"ca_file"`
+	// Claim holds the login name of the account; used once, then the subject counts.
+	Claim string `toml:"claim"`
+	// Label names it on the login page.
+	Label string `toml:"label"`
+	// StrongAMR are values of the claim amr that mean a second factor; none means that accounts need one here.
+	StrongAMR []string `toml:"strong_amr"`
+}
+
+// LDAP is the city's directory (LDAP, Active Directory). Accounts choose it one by one.
+type LDAP struct {
+	// URL is ldaps://host[:port], or ldap://host[:port], which begins with StartTLS always; empty means none.
+	URL string `toml:"url"`
+	// CAFile is a PEM file of the certificate authority that signs its certificate; empty means the system's.
+	CAFile string `toml:"ca_file"`
+	// BindDN is the account that searches; PasswordFile holds its password on its first line.
+	BindDN       string `toml:"bind_dn"`
+	PasswordFile string `toml:"password_file"`
+	// Base is where people are looked for, Filter how, with {name} once.
+	Base   string `toml:"base"`
+	Filter string `toml:"filter"`
+	// Nested lets groups in groups count, by Active Directory's matching rule.
+	Nested bool `toml:"nested"`
+	// SyncEvery is how often accounts that are disabled or gone there are suspended here; 0 = never, else 5 min – 24 h.
+	SyncEvery Duration `toml:"sync_every"`
+	// Group is a table for each group whose members should have a role. It is compared and listed; roles are given by
+	// two persons all the same (RA-2).
+	Group []LDAPGroup `toml:"group"`
+}
+
+// LDAPGroup is one line of that table.
+type LDAPGroup struct {
+	// DN is the group's name in the directory.
+	DN string `toml:"dn"`
+	// Role is one of RA-1's roles.
+	Role string `toml:"role"`
+}
+
 // Session limits how long a signed-in browser stays signed in.
 type Session struct {
 	// Idle ends a session without requests; 1 min – 12 h.
@@ -196,6 +246,10 @@ func Default() Config {
 		// 15 minutes idle suits a shared counter PC; 12 hours covers a long working day and no night. A fresh check holds
 		// for one review session, and no longer than an idle session lives.
 		Session: Session{Idle: D(15 * time.Minute), Absolute: D(12 * time.Hour), StepUp: D(15 * time.Minute)},
+		// preferred_username is what most providers call a login name.
+		OIDC: OIDC{Claim: "preferred_username"},
+		// Active Directory's; an hour is how long somebody who left may keep a session's account.
+		LDAP: LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},
 		// Info and JSON: for the journal of a machine nobody watches.
 		Log: Log{Level: "info", Format: "json"},
 	}

@@ -73,6 +73,8 @@ func TestDefaults(t *testing.T) {
 		Login: Login{Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute),
 			SecondFactorRoles: []string{"ciso", "chief_security_officer", "zone_manager", "auditor", "system_administrator", "csirt"}},
 		Session: Session{Idle: D(15 * time.Minute), Absolute: D(12 * time.Hour), StepUp: D(15 * time.Minute)},
+		OIDC:    OIDC{Claim: "preferred_username"},
+		LDAP:    LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},
 		Log:     Log{Level: "info", Format: "json"},
 	}
 	if d := cmp.Diff(got, want); d != "" {

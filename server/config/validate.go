@@ -36,6 +36,8 @@ func (c *Config) Validate() error {
 	for _, r := range c.Login.SecondFactorRoles {
 		f.oneOf("login.second_factor_roles", r, roles...)
 	}
+	c.OIDC.validate(&f, c.HTTP)
+	c.LDAP.validate(&f)
 	f.between("session.step_up", c.Session.StepUp, time.Minute, 4*time.Hour)
 	if c.Session.StepUp.Std() > c.Session.Absolute.Std() {
 		f.add("session.step_up", "is longer than session.absolute")
