@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"monban/server/attempt"
 	"monban/server/directory"
 	"monban/server/entrylog"
+	"monban/server/store"
 )
 
 // What a story does to the world. Every method takes names as the site's files have them and says in
@@ -315,7 +317,27 @@ func (w *World) Unlock(doorName string) error {
 	return err
 }
 
+// Declare is an officer's act on who is where, at the server: store.ActForgiven of a person or
+// store.ActZoneReset of a zone.
+func (w *World) Declare(kind, subject string) error {
+	if !w.server.up {
+		return errors.New("the server is down")
+	}
+	a := store.ZoneAct{Kind: kind, Subject: subject, AtMS: w.server.wallMS()}
+	w.server.store.acts = append(w.server.store.acts, a)
+	w.server.authority.Places().Apply(a)
+	return nil
+}
+
 // What a story looks at.
+
+// Inside counts the people in a zone by the server, not those in zones inside it.
+func (w *World) Inside(zone string) (int, error) {
+	if !w.server.up {
+		return 0, errors.New("the server is down")
+	}
+	return len(w.server.authority.Places().Inside(access.ZoneID(zone))), nil
+}
 
 // Door is how a door stands.
 type Door struct {

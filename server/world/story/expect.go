@@ -29,6 +29,9 @@ func expectations() map[string]expectation {
 		"granted": {"granted [by=server|gateway] [reason=REASON]", func(r *runner, l Line, w []string, o map[string]string) error { return r.decided(l, w, o, true) }},
 		"denied":  {"denied [by=server|gateway] [reason=REASON]", func(r *runner, l Line, w []string, o map[string]string) error { return r.decided(l, w, o, false) }},
 		"pin":     {"pin", (*runner).asksPIN},
+		"waits":   {"waits second|escort", (*runner).waits},
+		"inside":  {"inside ZONE N", (*runner).inside},
+		"shown":   {"shown DOOR INDICATION", (*runner).shown},
 		"nothing": {"nothing", (*runner).nothing},
 		"door":    {"door DOOR STATE", (*runner).doorState},
 		"unlocks": {"unlocks DOOR N", (*runner).unlocks},
@@ -104,6 +107,8 @@ func (r *runner) outcome() string {
 	case !any:
 		if d, err := r.w.LookAt(r.seen.door); err == nil && d.Shown == door.IndPIN {
 			return "pin: the reader asks for it"
+		} else if err == nil && (d.Shown == door.IndWaitSecond || d.Shown == door.IndWaitEscort) {
+			return "waits " + strings.TrimPrefix(d.Shown.String(), "wait_")
 		}
 		return "nothing: no decision yet"
 	}
@@ -282,4 +287,42 @@ func (r *runner) line(l Line, w []string, opts map[string]string) error {
 		return differs("the line in the log has %s", strings.Join(wrong, ", "))
 	}
 	return nil
+}
+
+// waits: the card presented last waits for somebody else.
+func (r *runner) waits(l Line, w []string, opts map[string]string) error {
+	if len(w) != 1 || len(opts) != 0 || w[0] != "second" && w[0] != "escort" {
+		return badExpect(l)
+	}
+	if got := r.outcome(); got != "waits "+w[0] {
+		return differs("expected waits %s, got %s", w[0], got)
+	}
+	return nil
+}
+
+func (r *runner) inside(l Line, w []string, opts map[string]string) error {
+	if len(w) != 2 || len(opts) != 0 {
+		return badExpect(l)
+	}
+	want, err := strconv.Atoi(w[1])
+	if err != nil {
+		return badExpect(l)
+	}
+	got, err := r.w.Inside(w[0])
+	if err == nil && got != want {
+		return differs("expected %d inside %s, got %d", want, w[0], got)
+	}
+	return err
+}
+
+// shown compares what the lights of a door show.
+func (r *runner) shown(l Line, w []string, opts map[string]string) error {
+	if len(w) != 2 || len(opts) != 0 {
+		return badExpect(l)
+	}
+	d, err := r.w.LookAt(w[0])
+	if err == nil && d.Shown.String() != w[1] {
+		return differs("expected %s to show %s, it shows %s", w[0], w[1], d.Shown)
+	}
+	return err
 }
