@@ -317,9 +317,13 @@ func (w *World) Unlock(doorName string) error {
 	return err
 }
 
-// Declare is an officer's act on who is where, at the server: store.ActForgiven of a person or
-// store.ActZoneReset of a zone.
-func (w *World) Declare(kind, subject string) error {
+// Forgive is an officer's declaration that a person is outside (AD-9).
+func (w *World) Forgive(person string) error { return w.declare(store.ActForgiven, person) }
+
+// Empty is an officer's declaration that nobody is in a zone (AD-10).
+func (w *World) Empty(zone string) error { return w.declare(store.ActZoneReset, zone) }
+
+func (w *World) declare(kind, subject string) error {
 	if !w.server.up {
 		return errors.New("the server is down")
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"monban/firmware/access"
-	"monban/server/store"
 )
 
 // verb is one kind of line. The table below is the language; docs/stories.md describes each row, and a
@@ -46,13 +45,9 @@ func verbs() map[string]verb {
 		"rearm":       {"rearm DOOR", func(r *runner, l Line, w []string) error { return r.one(l, w, r.w.Rearm) }, false},
 		"lock":        {"lock DOOR broken|mended", (*runner).lock, false},
 		"unlock":      {"unlock DOOR", func(r *runner, l Line, w []string) error { return r.one(l, w, r.w.Unlock) }, false},
-		"forgive": {"forgive PERSON", func(r *runner, l Line, w []string) error {
-			return r.one(l, w, func(p string) error { return r.w.Declare(store.ActForgiven, p) })
-		}, false},
-		"empty": {"empty ZONE", func(r *runner, l Line, w []string) error {
-			return r.one(l, w, func(z string) error { return r.w.Declare(store.ActZoneReset, z) })
-		}, false},
-		"expect": {"expect …", (*runner).expect, true},
+		"forgive":     {"forgive PERSON", func(r *runner, l Line, w []string) error { return r.one(l, w, r.w.Forgive) }, false},
+		"empty":       {"empty ZONE", func(r *runner, l Line, w []string) error { return r.one(l, w, r.w.Empty) }, false},
+		"expect":      {"expect …", (*runner).expect, true},
 	}
 }
 
