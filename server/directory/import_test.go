@@ -271,6 +271,9 @@ func FuzzImport(f *testing.F) {
 		f.Add(string(s.Kind), s.Data)
 	}
 	f.Add("people", []byte("\xef\xbb\xbfperson_id,name\n\"a\n"))
+	f.Add("transfers", []byte("person_id,day,section,leave,overlap_days\n1001,2026-11-24,総務課,,5\n1002,2026-11-01,,yes,\n1003,2027-04-01,x,,\n"))
+	f.Add("groups", []byte("group_id,name,section,person_id\njoho,a,情報政策課,1009\n"))
+	f.Add("zones", []byte("zone_id,name,level,parent\na,a,1,b\nb,b,2,floor-3\n"))
 	f.Add("cards", []byte("\x83J\x81[\x83h\n"))
 	site := sampleSite(f)
 	f.Fuzz(func(t *testing.T, kind string, data []byte) {
@@ -283,6 +286,22 @@ func FuzzImport(f *testing.F) {
 		}
 		if probs := next.Validate(); len(probs) > 0 {
 			t.Fatalf("an accepted import is not valid: %v", probs)
+		}
+		// D27: what acts at once gives nobody more at level 2 or 3, and with what waits it is the whole.
+		now, wait := Split(&site, &next, changes)
+		part := site.clone()
+		for i := range now {
+			part.apply(&now[i])
+		}
+		if adds := AddsRights(&site, &part, now); len(wait) > 0 && len(adds) > 0 {
+			t.Fatalf("acts at once and adds rights: %v", adds)
+		}
+		for i := range wait {
+			part.apply(&wait[i])
+		}
+		part.sort()
+		if diff := Diff(part, next); len(diff) > 0 {
+			t.Fatalf("the parts are not the whole: %v", diff)
 		}
 		// Accepted once, accepted again, and then without effect.
 		_, again, err := Import(next, []File{{"x.csv", Kind(kind), data}}, testConfig())

@@ -1,0 +1,370 @@
+package directory
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/server/entrylog"
+)
+
+// fakeTx is a directory that is only read.
+type fakeTx struct{ s Snapshot }
+
+func (f fakeTx) Directory() (Snapshot, error) { return f.s, nil }
+func (fakeTx) ChangeDirectory(Change) error   { return errors.New("not written") }
+func (fakeTx) AppendAction(entrylog.Action, *entrylog.Opening) (int64, error) {
+	return 0, errors.New("no log")
+}
+func day(y int, m time.Month, d int) Date { return Date{y, m, d} }
+func (s *Snapshot) mustZone(t *testing.T, id access.ZoneID) *Zone {
+	t.Helper()
+	for i := range s.Zones {
+		if s.Zones[i].ID == id {
+			return &s.Zones[i]
+		}
+	}
+	t.Fatalf("no zone %s", id)
+	return nil
+}
+
+// D27: each edit that gives somebody more at level 2 or 3 is seen as such, each that only takes is not.
+func TestAddsRights(t *testing.T) {
+	site := sampleSite(t)
+	person := func(s *Snapshot, id PersonID) *Person {
+		return &s.People[slices.IndexFunc(s.People, func(p Person) bool { return p.ID == id })]
+	}
+	cardOf := func(s *Snapshot, id CardID) *Credential {
+		return &s.Credentials[slices.IndexFunc(s.Credentials, func(c Credential) bool { return c.ID == id })]
+	}
+	door := func(s *Snapshot, id access.DoorID) *Door {
+		return &s.Doors[slices.IndexFunc(s.Doors, func(x Door) bool { return x.ID == id })]
+	}
+	for name, edit := range map[string]func(*Snapshot){
+		"+grant": func(s *Snapshot) {
+			s.Grants = append(s.Grants, Grant{ID: "x", Person: "1009", Zone: "media-store", Schedule: "always", ValidUntil: day(2027, 3, 31)})
+		},
+		"+longer grant":   func(s *Snapshot) { s.Grants[1].ValidUntil = day(2028, 3, 31) },
+		"+wider schedule": func(s *Snapshot) { s.Schedules[2].Windows = []Window{{Days: DayEvery, From: 0, To: 86400}} },
+		"+member":         func(s *Snapshot) { s.Groups[0].Members = []PersonID{"1001", "1002", "1003", "1004", "1009"} },
+		"+person active":  func(s *Snapshot) { person(s, "1001").Active = true },
+		"+card active":    func(s *Snapshot) { cardOf(s, "C-008").Status = access.CredentialActive },
+		"+another card": func(s *Snapshot) {
+			s.Credentials = append(s.Credentials, Credential{ID: "C-1", Person: "1001", Ref: card.Ref{1}, KeyVersion: 1, Status: access.CredentialActive})
+		},
+		"+first PIN":       func(s *Snapshot) { c := cardOf(s, "C-002"); c.PIN = card.PINRef{1} },
+		"+contract longer": func(s *Snapshot) { s.Contracts[0].ValidUntil = day(2028, 3, 31) },
+		"+worker":          func(s *Snapshot) { s.Contracts[1].Workers = []PersonID{"K-2001", "K-2002"} },
+		"+exception": func(s *Snapshot) {
+			s.Exceptions = append(s.Exceptions, Exception{ID: "e", Subject: "zone", SubjectID: "archive", What: "pin_always"})
+		},
+		"+longer exception":     func(s *Snapshot) { s.Exceptions[0].Until = day(2027, 10, 1) },
+		"+no PIN":               func(s *Snapshot) { s.mustZone(t, "server-room").PINAlways = false },
+		"+no escort":            func(s *Snapshot) { s.mustZone(t, "archive").Escort = EscortNone },
+		"+one person":           func(s *Snapshot) { s.mustZone(t, "archive").TwoPersonWithin = 0 },
+		"+lower level":          func(s *Snapshot) { s.mustZone(t, "media-store").Level = 1 },
+		"+grant offline":        func(s *Snapshot) { s.mustZone(t, "media-store").OfflineGrantAndFlag = true },
+		"+recovery card":        func(s *Snapshot) { door(s, "media-store-1").Recovery = RecoveryCards{"C-001", "C-003"} },
+		"+lockdown off":         func(s *Snapshot) { door(s, "server-room-1").Mode = access.ModeNormal },
+		"+remote unlock by one": func(s *Snapshot) { door(s, "server-room-1").Remote = RemoteOne },
+		"+an open day":          func(s *Snapshot) { s.ClosedDays = s.ClosedDays[1:] },
+		"+all contracts gone":   func(s *Snapshot) { s.Contracts = nil },
+		"+may escort":           func(s *Snapshot) { person(s, "1005").MayEscort = true },
+
+		"-grant":           func(s *Snapshot) { s.Grants = s.Grants[1:] },
+		"-shorter grant":   func(s *Snapshot) { s.Grants[1].ValidUntil = day(2026, 12, 31) },
+		"-suspended grant": func(s *Snapshot) { s.Grants[1].Suspended = true },
+		"-member":          func(s *Snapshot) { s.Groups[0].Members = []PersonID{"1001"} },
+		"-card lost":       func(s *Snapshot) { cardOf(s, "C-001").Status = access.CredentialLost },
+		"-person":          func(s *Snapshot) { person(s, "1002").Active = false },
+		"-worker":          func(s *Snapshot) { s.Contracts[0].Workers = nil },
+		"-exception":       func(s *Snapshot) { s.Exceptions = s.Exceptions[1:] },
+		"-stricter zone":   func(s *Snapshot) { s.mustZone(t, "server-room").TwoPersonWithin = time.Minute },
+		"-lockdown":        func(s *Snapshot) { door(s, "media-store-1").Mode = access.ModeLockdown },
+		"-closed day":      func(s *Snapshot) { s.ClosedDays = append(s.ClosedDays, ClosedDay{Day: day(2027, 5, 6), Name: "x"}) },
+		"-right at level 1": func(s *Snapshot) {
+			s.Grants = append(s.Grants, Grant{ID: "x", Person: "1009", Zone: "floor-3", Schedule: "always", ValidUntil: day(2027, 3, 31)})
+		},
+		"-name":        func(s *Snapshot) { person(s, "1002").Name = "﨑山 直美" },
+		"-another PIN": func(s *Snapshot) { cardOf(s, "C-001").PIN = card.PINRef{2} },
+		"-card of a newcomer": func(s *Snapshot) {
+			s.Credentials = append(s.Credentials, Credential{ID: "C-1", Person: "1009", Ref: card.Ref{1}, KeyVersion: 1, Status: access.CredentialActive})
+		},
+	} {
+		base := site.clone()
+		switch name { // what is there before
+		case "+person active":
+			person(&base, "1001").Active = false
+		case "+lockdown off":
+			door(&base, "server-room-1").Mode = access.ModeLockdown
+		case "+first PIN":
+			cardOf(&base, "C-002").PIN, cardOf(&base, "C-002").Duress = card.PINRef{}, card.PINRef{}
+		}
+		next := base.clone()
+		edit(&next)
+		changes := Diff(base, next)
+		if len(changes) == 0 {
+			t.Errorf("%s changes nothing", name)
+		}
+		if adds := len(AddsRights(&base, &next, changes)) > 0; adds != strings.HasPrefix(name, "+") {
+			t.Errorf("%s: adds %v", name, adds)
+		}
+	}
+}
+
+// D27: a group that both loses and gains members loses them at once; what waits is the rest, and both together are the
+// change that was asked for.
+func TestSplit(t *testing.T) {
+	base := sampleSite(t)
+	next := base.clone()
+	next.Groups[0].Members = []PersonID{"1002", "1003", "1004", "1009"} // without 1001, with 1009
+	next.Credentials[0].Status = access.CredentialLost
+	now, wait := Split(&base, &next, Diff(base, next))
+	if len(now) != 2 || len(wait) != 1 || wait[0].Group == nil {
+		t.Fatalf("now %v, wait %v", now, wait)
+	}
+	part := base.clone()
+	for i := range now {
+		part.apply(&now[i])
+	}
+	if !slices.Equal(part.Groups[0].Members, []PersonID{"1002", "1003", "1004"}) || part.Credentials[0].Status != access.CredentialLost {
+		t.Errorf("at once: %+v", part.Groups[0])
+	}
+	for i := range wait {
+		part.apply(&wait[i])
+	}
+	part.sort()
+	if diff := Diff(part, next); len(diff) > 0 {
+		t.Errorf("both parts are not the whole: %v", diff)
+	}
+}
+
+// VR-5: who is not confirmed by the due day is suspended in that zone, one day later and not before; keep lifts it by two
+// persons; remove takes the own grants.
+func TestRecertification(t *testing.T) {
+	site := sampleSite(t)
+	opened := day(2026, 11, 24)
+	id, err := site.OpenRound("media-store", opened, day(2026, 12, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.OpenRound("media-store", opened, Date{}); err == nil {
+		t.Error("two rounds of one zone are open")
+	}
+	if n := len(site.Rounds[0].Answers); n != 7 {
+		t.Errorf("%d people are asked about", n)
+	}
+	for _, p := range []PersonID{"1001", "1002"} {
+		if err := site.AnswerRound(id, p, true, opened); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := site.AnswerRound(id, "1003", false, opened); err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(site.Grants, func(g Grant) bool { return g.Person == "1003" && g.Zone == "media-store" }) {
+		t.Error("removed and still there")
+	}
+	if err := site.AnswerRound(id, "1009", true, opened); !errors.Is(err, ErrNoSuch) {
+		t.Errorf("who has no right there: %v", err)
+	}
+	if n := site.CloseRounds(day(2026, 12, 1)); n != 0 {
+		t.Errorf("%d were suspended on the due day", n)
+	}
+	if n := site.CloseRounds(day(2026, 12, 2)); n != 4 || site.CloseRounds(day(2026, 12, 2)) != 0 {
+		t.Errorf("%d were suspended the day after", n)
+	}
+	if probs := site.Validate(); len(probs) > 0 {
+		t.Fatal(probs)
+	}
+	if got := site.Entrants("media-store", day(2026, 12, 2)); !slices.Equal(got, []PersonID{"1001", "1002"}) {
+		t.Errorf("may enter: %v", got)
+	}
+	next := site.clone()
+	if err := next.AnswerRound(id, "1004", true, day(2026, 12, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if got := next.Entrants("media-store", day(2026, 12, 3)); !slices.Contains(got, "1004") {
+		t.Errorf("confirmed late: %v", got)
+	}
+	if len(AddsRights(&site, &next, Diff(site, next))) != 1 {
+		t.Error("lifting a suspension takes one person")
+	}
+	// Due again half a year after, and after 1 April.
+	dueOf := func(today Date) (out []access.ZoneID) {
+		for _, r := range site.RoundsDue(today) {
+			out = append(out, r.Zone)
+		}
+		return out
+	}
+	if got := dueOf(day(2026, 12, 3)); slices.Contains(got, "media-store") || !slices.Contains(got, "server-room") {
+		t.Errorf("due in December: %v", got)
+	}
+	if got := dueOf(day(2027, 4, 1)); !slices.Contains(got, "media-store") {
+		t.Errorf("due on 1 April: %v", got)
+	}
+}
+
+// AD-19: from 1 March on what ends is listed; what is renewed begins on 1 April and is listed no more; the check names zones
+// that fewer than two could enter on that day.
+func TestRollover(t *testing.T) {
+	site := sampleSite(t)
+	march := day(2027, 3, 1)
+	if RenewalsOpen(day(2027, 2, 28)) || !RenewalsOpen(march) {
+		t.Error("renewal does not begin on 1 March")
+	}
+	gaps := site.RolloverGaps(march)
+	if len(gaps) != 2 || gaps[0].Day != day(2027, 4, 1) || len(gaps[0].People) != 0 {
+		t.Fatalf("nobody could enter on 1 April: %+v", gaps)
+	}
+	due := site.Renewals(march)
+	if slices.ContainsFunc(due, func(r Renewal) bool { return r.Grant.Person == "1007" || r.Grant.Person == "K-2001" }) {
+		t.Errorf("what has ended, or ends with its contract, is to be renewed: %+v", due)
+	}
+	var ids []GrantID
+	for _, r := range due {
+		if r.Grant.Person == "1001" || r.Grant.Person == "1002" {
+			ids = append(ids, r.Grant.ID)
+		}
+	}
+	made, err := site.Renew(march, ids)
+	if err != nil || len(made) != 4 {
+		t.Fatalf("%v %v", made, err)
+	}
+	if probs := site.Validate(); len(probs) > 0 {
+		t.Fatal(probs)
+	}
+	for _, g := range site.Grants {
+		if slices.Contains(made, g.ID) && (g.ValidFrom != day(2027, 4, 1) || g.ValidUntil != day(2028, 3, 31)) {
+			t.Errorf("%+v", g)
+		}
+	}
+	if n := len(site.Renewals(march)); n != len(due)-4 {
+		t.Errorf("%d are left of %d", n, len(due))
+	}
+	if _, err := site.Renew(march, ids); err == nil {
+		t.Error("renewed twice")
+	}
+	// The exceptions have run out by then: the PIN is asked for in the media store, and both have one.
+	if gaps := site.RolloverGaps(march); len(gaps) != 0 {
+		t.Errorf("two can enter each zone: %+v", gaps)
+	}
+	site.Credentials[0].Status = access.CredentialLost // of 1001
+	if gaps := site.RolloverGaps(march); len(gaps) != 2 || len(gaps[0].People) != 1 {
+		t.Errorf("one of the two has no card: %+v", gaps)
+	}
+	if gaps := site.RolloverGaps(day(2027, 4, 1)); len(gaps) != 2 || gaps[0].Day != day(2027, 4, 1) {
+		t.Errorf("on the day itself: %+v", gaps)
+	}
+}
+
+// RA-5, AD-19: a hand-over keeps what a person had, own and by the group, until its last day; grants for the new place stay.
+func TestTransferWithOverlap(t *testing.T) {
+	site := sampleSite(t)
+	site.Groups[0].Section = "情報政策課"
+	site.Groups = append(site.Groups, Group{ID: "soumu", Name: "総務課", Section: "総務課"})
+	site.Grants = append(site.Grants, Grant{ID: "1002:media-store:office", Person: "1002", Zone: "media-store", Schedule: "office", ValidFrom: day(2026, 12, 1), ValidUntil: day(2027, 3, 31)})
+	site = importInto(t, site, KindTransfers, "person_id,day,section,overlap_days\n1002,2026-12-01,総務課,10\n")
+	if len(site.Transfers) != 1 || site.CarryOutTransfers(day(2026, 11, 30)) != 0 {
+		t.Fatalf("before its day: %+v", site.Transfers)
+	}
+	if site.CarryOutTransfers(day(2026, 12, 1)) != 1 {
+		t.Fatal("not carried out")
+	}
+	if probs := site.Validate(); len(probs) > 0 {
+		t.Fatal(probs)
+	}
+	ends := map[GrantID]Date{}
+	for _, g := range site.Grants {
+		if g.Person == "1002" {
+			ends[g.ID] = g.ValidUntil
+		}
+	}
+	last := day(2026, 12, 10)
+	if len(ends) != 4 || ends["1002:server-room:always"] != last || ends["1002:media-store:always"] != last || ends["1002:archive:always"] != last ||
+		ends["1002:media-store:office"] != day(2027, 3, 31) {
+		t.Errorf("%v", ends)
+	}
+	if slices.Contains(site.Groups[0].Members, "1002") || !slices.Contains(site.Groups[1].Members, "1002") {
+		t.Errorf("%+v", site.Groups)
+	}
+}
+
+// RA-5: who leaves has no card, grant or group, on the day and not before.
+func TestLeaver(t *testing.T) {
+	site := importInto(t, sampleSite(t), KindTransfers, "person_id,day,leave\n1004,2026-11-24,はい\n")
+	for _, c := range site.Credentials {
+		if c.Person == "1004" && c.Status != access.CredentialSuspended {
+			t.Errorf("card %s is %v", c.ID, c.Status)
+		}
+	}
+	if slices.Contains(site.Groups[0].Members, "1004") || slices.ContainsFunc(site.Grants, func(g Grant) bool { return g.Person == "1004" }) || len(site.Transfers) != 0 {
+		t.Error("a right is left")
+	}
+}
+
+// EQ-4: an inventory finds the missing card, which is lost at once; what is not counted in time is due; disposal needs proof.
+func TestInventory(t *testing.T) {
+	site := importInto(t, sampleSite(t), KindItems, "item_id,kind,name,refers,every_days\nCARD-5,card,予備カード,C-005,30\n")
+	today := day(2026, 11, 24)
+	if n := len(site.ItemsDue(today)); n != len(site.Items) {
+		t.Errorf("%d of %d are due before the first count", n, len(site.Items))
+	}
+	var found []ItemID
+	for _, x := range site.Items {
+		if x.ID != "CARD-5" && x.ID != "KEY-2" {
+			found = append(found, x.ID)
+		}
+	}
+	if err := site.CountItems(found, []ItemID{"CARD-5", "KEY-2"}, today); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range site.Credentials {
+		if (c.Status == access.CredentialLost) != (c.ID == "C-005") {
+			t.Errorf("card %s is %v", c.ID, c.Status)
+		}
+	}
+	due := site.ItemsDue(today)
+	if len(due) != 2 || due[0].State != ItemMissing {
+		t.Errorf("missing ones: %+v", due)
+	}
+	if due := site.ItemsDue(today.AddDays(30)); len(due) != 4 { // and two badges
+		t.Errorf("after 30 days: %+v", due)
+	}
+	if err := site.DisposeItem("GW-1", ""); err != nil {
+		t.Fatal(err)
+	}
+	if probs := site.Validate(); len(probs) != 1 || !strings.Contains(probs[0].Text, "proof") {
+		t.Errorf("disposed of without proof: %v", probs)
+	}
+	if err := site.DisposeItem("CARD-5", "裁断 2026-11-24 立会 﨑山"); err != nil || site.Credentials[4].Status != access.CredentialRevoked {
+		t.Errorf("%v", err)
+	}
+	if err := site.CountItems([]ItemID{"CARD-5"}, nil, today); err == nil {
+		t.Error("counted after it was disposed of")
+	}
+}
+
+// PR-5: the register of enrolments has a reference, consent and fallback, and no field that could hold a template.
+func TestNoTemplateField(t *testing.T) {
+	e := Enrolment{Person: "1001", Reader: "r", Reference: strings.Repeat("a", 65), Consent: day(2026, 11, 1), Fallback: FallbackCardPIN}
+	if e.validate() == "" {
+		t.Error("a reference of 65 characters is taken")
+	}
+	for _, f := range enrolmentFields(e) {
+		if !slices.Contains([]string{"reader", "reference", "consent", "fallback", "deleted"}, f.Name) {
+			t.Errorf("field %s", f.Name)
+		}
+	}
+}
+
+// VE-5: a reason holds no Individual Number either.
+func TestReasonWithMyNumber(t *testing.T) {
+	if _, _, _, err := plan(fakeTx{}, "番号 1234 5678 9018", 0, func(*Snapshot) error { return nil }); err == nil || strings.Contains(err.Error(), "1234") {
+		t.Error(err)
+	}
+}
