@@ -50,7 +50,8 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 		}
 		checks = append(checks, Check{Name: "gateway " + string(g.ID), Err: err})
 	}
-	checks = append(checks, lockout(&dir, directory.DateOf(now.In(cfg.Location()))))
+	today := directory.DateOf(now.In(cfg.Location()))
+	checks = append(checks, lockout(&dir, today), rollover(&dir, today), rulesCheck(&dir, today))
 	var accountsErr error
 	err = s.Store.Read(ctx, func(r *store.ReadTx) error {
 		n, err := r.AccountCount()
@@ -98,6 +99,47 @@ func lockout(dir *directory.Snapshot, today directory.Date) Check {
 	c.Note = fmt.Sprintf(": %d doors guard the server, each with recovery cards", guards)
 	if guards == 0 {
 		c.Note = ": no door is marked guards_server; mark the one in front of the server in doors.csv (AD-18)"
+	}
+	return c
+}
+
+// rollover asks whether at least two people could enter each zone on 1 April (AD-19). From 1 March on, and on the
+// day itself, too few is a fault; before that it is a note, since nothing is renewed yet.
+func rollover(dir *directory.Snapshot, today directory.Date) Check {
+	c := Check{Name: "1 April"}
+	gaps := dir.RolloverGaps(today)
+	if len(gaps) == 0 {
+		c.Note = ": at least two people can enter each zone"
+		return c
+	}
+	var zones []string
+	for _, g := range gaps {
+		zones = append(zones, fmt.Sprintf("%s (%d)", g.Zone, len(g.People)))
+	}
+	text := fmt.Sprintf("fewer than two people could enter %s on %s; renew grants (AD-19)", strings.Join(zones, ", "), gaps[0].Day)
+	if directory.RenewalsOpen(today) || today == gaps[0].Day {
+		c.Err = fmt.Errorf("%s", text)
+		return c
+	}
+	c.Note = ": " + text
+	return c
+}
+
+// rulesCheck shows what is probably not meant in the directory.
+func rulesCheck(dir *directory.Snapshot, today directory.Date) Check {
+	c := Check{Name: "rules"}
+	list := dir.Warnings(nil, true, today)
+	const shown = 5
+	for i, w := range list {
+		if i == shown {
+			c.Note += fmt.Sprintf("; and %d more", len(list)-shown)
+			break
+		}
+		sep := "; "
+		if i == 0 {
+			sep = ": look at "
+		}
+		c.Note += sep + w.String()
 	}
 	return c
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -36,14 +35,13 @@ func (j *judge) JudgePeople(_ context.Context, text string, limit int) (list []w
 	for i := range s.Credentials {
 		cards[s.Credentials[i].Person]++
 	}
-	f := &search{text: strings.ToLower(text)}
 	for i := range s.People {
 		p := &s.People[i]
 		found := web.JudgePerson{ID: string(p.ID), Name: p.Name, Section: sectionOf(p), Cards: cards[p.ID]}
 		if string(p.ID) == text {
 			return []web.JudgePerson{found}, false, nil
 		}
-		if !f.in(p.Name, p.NameReduced, p.Kana, p.Romaji, p.Section, p.Company) {
+		if !p.Matches(text) {
 			continue
 		}
 		if len(list) == limit {
@@ -106,12 +104,11 @@ func (j *judge) rights(ctx context.Context, dir *directory.Snapshot, q rehearse.
 		}
 	}
 	var out []web.JudgeRight
-	for i := range dir.Grants {
-		g := &dir.Grants[i]
-		if g.Person == q.Person && g.Zone == zone {
+	dir.EachRight(func(holder directory.PersonID, g *directory.Grant, _ *directory.Group) {
+		if holder == q.Person && g.Zone == zone {
 			out = append(out, web.JudgeRight{Zone: n.zones[zone].Name, Schedule: schedules[g.Schedule], From: g.ValidFrom.String(), Until: g.ValidUntil.String()})
 		}
-	}
+	})
 	return out
 }
 

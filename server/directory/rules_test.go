@@ -2,6 +2,7 @@ package directory
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -366,5 +367,40 @@ func TestNoTemplateField(t *testing.T) {
 func TestReasonWithMyNumber(t *testing.T) {
 	if _, _, _, err := plan(fakeTx{}, "番号 1234 5678 9018", 0, func(*Snapshot) error { return nil }); err == nil || strings.Contains(err.Error(), "1234") {
 		t.Error(err)
+	}
+}
+
+// A person's page shows why each right exists, and why one does not count.
+func TestRightsOf(t *testing.T) {
+	site := sampleSite(t)
+	why := func(id PersonID, d Date) map[access.ZoneID]string {
+		out := map[access.ZoneID]string{}
+		for _, r := range site.RightsOf(id, d) {
+			text := r.Why
+			if r.Group != nil {
+				text += "@" + string(r.Group.ID)
+			}
+			for _, c := range r.Contract {
+				text += "/" + string(c.ID)
+			}
+			out[r.Grant.Zone] = text
+		}
+		return out
+	}
+	today := day(2026, 11, 24)
+	for id, want := range map[PersonID]map[access.ZoneID]string{
+		"1001": {"server-room": "", "media-store": "", "archive": "@joho"}, "1007": {"server-room": "ended"}, "K-2001": {"server-room": "/2026-joho-017"},
+		"1009": {}, "nobody": {},
+	} {
+		if got := why(id, today); !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", id, got, want)
+		}
+	}
+	if got := why("K-2001", day(2027, 3, 31))["server-room"]; got != "/2026-joho-017" {
+		t.Errorf("last day of the contract: %q", got)
+	}
+	site.Contracts[0].ValidUntil = today
+	if got := why("K-2001", today.AddDays(1))["server-room"]; got != "contract/2026-joho-017" {
+		t.Errorf("the day after the contract: %q", got)
 	}
 }

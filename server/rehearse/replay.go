@@ -121,11 +121,13 @@ func terms(s *directory.Snapshot) map[right][]string {
 		schedules[s.Schedules[i].ID] = hours(&s.Schedules[i])
 	}
 	out := make(map[right][]string)
-	for i := range s.Grants {
-		g := &s.Grants[i]
-		k := right{g.Person, g.Zone}
+	s.EachRight(func(holder directory.PersonID, g *directory.Grant, _ *directory.Group) {
+		if g.Suspended {
+			return
+		}
+		k := right{holder, g.Zone}
 		out[k] = append(out[k], fmt.Sprintf("%s %s–%s", schedules[g.Schedule], g.ValidFrom, g.ValidUntil))
-	}
+	})
 	for k := range out {
 		slices.Sort(out[k])
 	}
