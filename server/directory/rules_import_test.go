@@ -30,7 +30,7 @@ func importInto(t *testing.T, site Snapshot, k Kind, text string) Snapshot {
 // Each hostile or wrong file is refused with a message that names file, line and what is wrong; nothing is applied.
 func TestHostileRules(t *testing.T) {
 	site := sampleSite(t)
-	zones := "zone_id,name,level,parent\n"
+	zones := "zone_id,name,level,parent,min_assurance\n"
 	for _, c := range []struct{ name, kind, data, want string }{
 		{"AD-2 school employee as staff", "people", "person_id,name,section,category,kind\n1,a,x,staff,school_employee\n", `people.csv:2: column "kind"`},
 		{"AD-2 contractor kind of staff", "people", "person_id,name,section,category,kind\n1,a,x,staff,外部委託\n", `people.csv:2: column "kind"`},
@@ -38,15 +38,15 @@ func TestHostileRules(t *testing.T) {
 		{"grant of nobody", "grants", "person_id,group_id,zone_id,schedule_id\n,,floor-3,always\n", `grants.csv:2: column "person_id"`},
 		{"grant of two", "grants", "person_id,group_id,zone_id,schedule_id\n1001,joho,floor-3,always\n", `grants.csv:2: column "group_id"`},
 		{"grant of a group that is not there", "grants", "group_id,zone_id,schedule_id\nnone,floor-3,always\n", `grants.csv:2: column "group_id"`},
-		{"zone in itself", "zones", zones + "floor-3,a,1,floor-3\n", `zones.csv:2: column "zone_id": lies in itself`},
-		{"zones in a circle", "zones", zones + "a,a,1,b\nb,b,1,c\nc,c,1,a\n", `zones.csv:2: column "parent": makes the zone lie in itself`},
-		{"zone in none", "zones", zones + "a,a,1,nowhere\n", `zones.csv:2: column "parent": "nowhere" is not in the directory`},
-		{"AD-3 weaker than the level", "zones", "zone_id,name,level,escort\nx,x,3,none\n", `zones.csv:2: column "escort": asks for less than the zone's level does`},
-		{"AD-3 two persons off", "zones", "zone_id,name,level,two_person_within\nx,x,3,0s\n", `zones.csv:2: column "two_person_within": asks for less`},
-		{"D11 no exit reader", "zones", "zone_id,name,level,max_inside\nmedia-store,m,2,3\n", "no exit reader"},
-		{"AD-8 two persons and room for one", "zones", "zone_id,name,level,two_person_within,max_inside\nx,x,1,60s,1\n", "two persons and lets one in"},
-		{"AD-9 timed without a time", "zones", "zone_id,name,level,anti_passback\nx,x,1,timed\n", "anti_passback_for"},
-		{"VE-6 a version that is not there", "zones", "zone_id,name,level,conditions\nx,x,1,7\n", `zones.csv:2: column "conditions"`},
+		{"zone in itself", "zones", zones + "floor-3,a,1,floor-3,uid_only\n", `zones.csv:2: column "zone_id": lies in itself`},
+		{"zones in a circle", "zones", zones + "a,a,1,b,uid_only\nb,b,1,c,uid_only\nc,c,1,a,uid_only\n", `zones.csv:2: column "parent": makes the zone lie in itself`},
+		{"zone in none", "zones", zones + "a,a,1,nowhere,uid_only\n", `zones.csv:2: column "parent": "nowhere" is not in the directory`},
+		{"AD-3 weaker than the level", "zones", "zone_id,name,level,escort,min_assurance\nx,x,3,none,uid_only\n", `zones.csv:2: column "escort": asks for less than the zone's level does`},
+		{"AD-3 two persons off", "zones", "zone_id,name,level,two_person_within,min_assurance\nx,x,3,0s,uid_only\n", `zones.csv:2: column "two_person_within": asks for less`},
+		{"D11 no exit reader", "zones", "zone_id,name,level,max_inside,min_assurance\nmedia-store,m,2,3,uid_only\n", "no exit reader"},
+		{"AD-8 two persons and room for one", "zones", "zone_id,name,level,two_person_within,max_inside,min_assurance\nx,x,1,60s,1,uid_only\n", "two persons and lets one in"},
+		{"AD-9 timed without a time", "zones", "zone_id,name,level,anti_passback,min_assurance\nx,x,1,timed,uid_only\n", "anti_passback_for"},
+		{"VE-6 a version that is not there", "zones", "zone_id,name,level,conditions,min_assurance\nx,x,1,7,uid_only\n", `zones.csv:2: column "conditions"`},
 		{"VE-6 a text changed", "conditions", "version,text\n1,別の文\n", `conditions.csv:2: column "version"`},
 		{"VE-4 subcontractor without approval", "contracts", "contract_id,company,section,valid_from,valid_until,tier,person_id\nc,x,y,2026-04-01,2027-03-31,2,K-2001\n", "written approval"},
 		{"VE-4 worker who is not there", "contracts", "contract_id,company,section,valid_from,valid_until,person_id\nc,x,y,2026-04-01,2027-03-31,K-9\n", `contracts.csv:2: column "person_id"`},
@@ -203,7 +203,7 @@ func TestExportIsSafe(t *testing.T) {
 
 // AD-3: what each level asks for. A new zone of an import gets it without being told; a raised level raises a zone.
 func TestLevelPresets(t *testing.T) {
-	site := importInto(t, sampleSite(t), KindZones, "zone_id,name,level\nl1,a,1\nl2,b,2\nl3,c,3\n")
+	site := importInto(t, sampleSite(t), KindZones, "zone_id,name,level,min_assurance\nl1,a,1,uid_only\nl2,b,2,uid_only\nl3,c,3,uid_only\n")
 	want := map[access.ZoneID][]any{
 		"l1": {false, time.Duration(0), EscortNone, CarryInFree}, "l2": {true, time.Duration(0), EscortVisitors, CarryInDeclared},
 		"l3": {true, time.Minute, EscortOutsiders, CarryInAttended},
@@ -228,7 +228,7 @@ func TestLevelPresets(t *testing.T) {
 // AD-3: with an exception in the same import a zone may ask for less; a page's edit is held to the same.
 func TestExceptionAllowsLess(t *testing.T) {
 	site := sampleSite(t)
-	zone := file(KindZones, "zone_id,name,level,escort,pin_always\nlab,実験室,2,none,yes\n")
+	zone := file(KindZones, "zone_id,name,level,min_assurance,escort,pin_always\nlab,実験室,2,uid_only,none,yes\n")
 	rows := "exception_id,subject,subject_id,what,reason,approver,valid_from,valid_until\n"
 	if _, _, err := Import(site, []File{zone, file(KindExceptions, rows+"e,zone,lab,escort,r,a,2026-11-24,2027-03-31\n")}, testConfig()); err != nil {
 		t.Error(err)
