@@ -619,3 +619,31 @@ func (c *counter) conditions(z access.ZoneID) uint32 {
 	c.must(err)
 	return n
 }
+
+// EQ-2: a zone that denies sends it to the locker; one that flags lets it in, and tells of it at once and once.
+func TestBroughtIn(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	set := func(rule visit.BringIn) {
+		t.Helper()
+		s := visit.DefaultSettings()
+		s.BringIn = map[access.ZoneID]visit.BringIn{"media-store": rule}
+		c.must(c.SetVisitSettings(ctx, s, "規程の改正", chief))
+	}
+	v := c.approved(c.application("持込 太郎"))
+	form := ReceptionForm{Identity: visit.Passport, Badge: "B-1", Declared: []visit.Declared{{What: "phone", Personal: true}}}
+	set(visit.BringInDeny)
+	_, err := c.ReceiveGuest(ctx, v.ID, form, clerk)
+	c.refused(err, visit.ErrBringIn)
+	if c.enters(c.site.Ref(30001), store1) {
+		t.Error("refused at reception, and the badge opens")
+	}
+	set(visit.BringInFlag)
+	_, err = c.ReceiveGuest(ctx, v.ID, form, clerk)
+	c.must(err)
+	c.must(c.sweep(ctx))
+	c.wantFindings("bring_in_flagged")
+	if err := c.SetVisitSettings(ctx, visit.Settings{}, "x", chief); err == nil {
+		t.Error("settings of zeros were taken")
+	}
+}

@@ -145,6 +145,15 @@ func (v *Visits) ReceiveGuest(ctx context.Context, id string, f ReceptionForm, b
 		if err := m.Receive(r, t.site.ConditionsOf(m.Zones), lent, by, t.nowMS, t.site); err != nil {
 			return err
 		}
+		if slices.ContainsFunc(m.Guests[f.Guest].Declared, func(d visit.Declared) bool { return d.Flagged }) {
+			row, err := t.Matter(id)
+			if err != nil {
+				return err
+			}
+			if err := t.find(review.BringInFlagged, row.First, number(f.Guest+1)); err != nil { // the visit may be over before a job looks
+				return err
+			}
+		}
 		return t.setPIN(*b, f.PIN)
 	})
 }
