@@ -34,10 +34,7 @@ func actAt(tx *store.Tx, a web.Action) (int64, error) {
 	if a.Target != "" {
 		leaf.Target, leaf.ID = targetOf(a.Kind), a.Target
 	}
-	o := entrylog.Opening{Address: a.Address, Text: a.Reason}
-	if a.Token != "" {
-		o.Address += " token " + a.Token
-	}
+	o := entrylog.Opening{Address: addressOf(a), Text: a.Reason}
 	if a.Filter != "" {
 		o.Text = joined(a.Reason, a.Filter)
 	}
@@ -52,6 +49,14 @@ func originOf(a web.Action) string {
 	return "lan"
 }
 
+// addressOf is where an action came from; by a token, also by which.
+func addressOf(a web.Action) string {
+	if a.Token != "" {
+		return a.Address + " token " + a.Token
+	}
+	return a.Address
+}
+
 func joined(reason, filter string) string {
 	if reason == "" {
 		return filter
@@ -62,7 +67,7 @@ func joined(reason, filter string) string {
 // targetOf is the kind of thing an action's target names.
 func targetOf(k web.ActionKind) string {
 	switch k {
-	case web.ActionViewLog:
+	case web.ActionViewLog, web.ActionViewVisits:
 		return "day"
 	case web.ActionViewAttempt:
 		return "attempt"

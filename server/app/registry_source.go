@@ -1,22 +1,26 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/card"
 	"monban/server/directory"
-	"monban/server/policypub"
 	"monban/server/store"
+	"monban/server/visit"
 	"monban/server/web"
 )
 
 // apiRegistry implements web.Registry over the directory in force.
 type apiRegistry struct {
-	pages *pages
-	pub   *policypub.Publisher
+	pages    *pages
+	registry *Registry
+	visits   *Visits
 }
 
 // RegistryPeople implements web.Registry.
@@ -132,69 +136,117 @@ func texts[T ~string](list []T) (out []string) {
 	return out
 }
 
-// SetCard implements web.Registry. It judges by the directory of the very transaction that makes the change.
-func (a *apiRegistry) SetCard(ctx context.Context, id string, to access.CredentialStatus, action web.Action) (out web.RegCard, err error) {
-	actor := directory.Actor{Account: action.Actor, From: originOf(action)}
-	_, err = a.pub.Change(ctx, func(tx *store.Tx) ([]directory.Change, error) {
-		dir, err := tx.Directory()
-		if err != nil {
-			return nil, err
+// SetCard implements web.Registry. A card that is stopped becomes a matter, whose uses the holder is asked about (AD-17);
+// to make it good again is asked for in that matter, or is a proposal where there is none.
+func (a *apiRegistry) SetCard(ctx context.Context, id string, to access.CredentialStatus, lastSure time.Time, action web.Action) (out web.RegCard, waiting bool, err error) {
+	by, err := a.actor(ctx, action)
+	if err != nil {
+		return web.RegCard{}, false, err
+	}
+	if to == access.CredentialActive {
+		waiting, err = a.reactivate(ctx, directory.CardID(id), action.Reason, by)
+	} else {
+		_, err = a.visits.SuspendCard(ctx, directory.CardID(id), to == access.CredentialLost, lastSure, action.Reason, by)
+	}
+	if err != nil {
+		return web.RegCard{}, false, cardError(err)
+	}
+	s := a.pages.directory()
+	for i := range s.Credentials {
+		if string(s.Credentials[i].ID) == id {
+			return cardToWeb(&s.Credentials[i]), waiting, nil
 		}
-		i := findCard(&dir, directory.CardID(id))
-		if i < 0 {
-			return nil, web.ErrNotFound
-		}
-		c := dir.Credentials[i]
-		if to == access.CredentialActive && c.Status != to && c.Status != access.CredentialRevoked && rightsAtLevel2(&dir, c.Person) {
-			return nil, web.ErrSecondPerson
-		}
-		if to == access.CredentialSuspended && c.Status == access.CredentialLost {
-			return nil, web.ErrNotAllowed // a lost card stays lost: suspended says less
-		}
-		c.Status = to
-		out = cardToWeb(&c)
-		return directory.SetCardStatus(tx, actor, action.Reason, action.At.UnixMilli(), c.ID, to)
+	}
+	return web.RegCard{}, false, web.ErrNotFound
+}
+
+// actor is who acts, with the person of the directory behind the account: whose own card it is decides who may agree.
+func (a *apiRegistry) actor(ctx context.Context, action web.Action) (visit.Actor, error) {
+	by := visit.Actor{Account: action.Actor, From: originOf(action), Address: addressOf(action)}
+	err := a.pages.store.Read(ctx, func(r *store.ReadTx) error {
+		x, err := r.AccountByID(action.Actor)
+		by.Person = directory.PersonID(x.Person)
+		return err
 	})
+	return by, mapped(err)
+}
+
+func (a *apiRegistry) reactivate(ctx context.Context, id directory.CardID, reason string, by visit.Actor) (waiting bool, err error) {
+	s := a.pages.directory()
+	i := slices.IndexFunc(s.Credentials, func(c directory.Credential) bool { return c.ID == id })
 	switch {
-	case errors.Is(err, directory.ErrRevoked):
-		return web.RegCard{}, web.ErrRevoked
-	case errors.Is(err, directory.ErrNoSuch):
-		return web.RegCard{}, web.ErrNotFound
-	case err != nil:
-		return web.RegCard{}, fmt.Errorf("card: %w", err)
+	case i < 0:
+		return false, web.ErrNotFound
+	case s.Credentials[i].Status == access.CredentialActive:
+		return false, web.ErrState
+	case s.Credentials[i].Status == access.CredentialRevoked:
+		return false, web.ErrRevoked
+	}
+	stopped, err := a.visits.Suspensions(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, x := range stopped {
+		switch {
+		case x.Card != id || x.Given.Done():
+		case x.Asked.Done():
+			return false, web.ErrSecondPerson
+		default:
+			_, err := a.visits.AskResume(ctx, x.ID, reason, by)
+			return true, err
+		}
+	}
+	o, err := a.registry.SetCardStatus(ctx, directory.Actor{Account: by.Account, From: by.From}, reason, id, access.CredentialActive)
+	return o.Proposal != "", err
+}
+
+func cardError(err error) error {
+	for is, say := range map[error]error{directory.ErrRevoked: web.ErrRevoked, directory.ErrNoSuch: web.ErrNotFound, visit.ErrRevoked: web.ErrRevoked, visit.ErrUnknown: web.ErrNotFound,
+		visit.ErrState: web.ErrState, store.ErrNotFound: web.ErrNotFound} {
+		if errors.Is(err, is) {
+			return say
+		}
+	}
+	return err
+}
+
+// RegistryProposals implements web.Registry.
+func (a *apiRegistry) RegistryProposals(ctx context.Context) (out []web.RegProposal, err error) {
+	list, err := a.registry.Proposals(ctx, false, 1000)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		x := web.RegProposal{ID: p.ID, Proposer: p.Proposer, Proposed: moment(p.ProposedMS), Reason: p.Reason}
+		changes, err := p.ProposedChanges()
+		if err != nil {
+			return nil, fmt.Errorf("proposal %s: %w", p.ID, err)
+		}
+		for i := range changes {
+			x.Changes = append(x.Changes, changes[i].String())
+		}
+		out = append(out, x)
 	}
 	return out, nil
 }
 
-func findCard(dir *directory.Snapshot, id directory.CardID) int {
-	for i := range dir.Credentials {
-		if dir.Credentials[i].ID == id {
-			return i
-		}
+// RegistryVisits implements web.Registry.
+func (a *apiRegistry) RegistryVisits(ctx context.Context, day string) (out []web.RegVisit, err error) {
+	list, err := a.visits.VisitsOfDay(ctx, day)
+	if err != nil {
+		return nil, err
 	}
-	return -1
-}
-
-// rightsAtLevel2 reports whether a person has a grant, as a member of a group too, for a zone of level 2 or 3:
-// what gives that back takes a second person (D27). Ended and suspended grants count: it errs to the safe side.
-func rightsAtLevel2(dir *directory.Snapshot, person directory.PersonID) bool {
-	in := map[directory.GroupID]bool{}
-	for i := range dir.Groups {
-		for _, m := range dir.Groups[i].Members {
-			if m == person {
-				in[dir.Groups[i].ID] = true
+	slices.SortStableFunc(list, func(x, y VisitView) int { return cmp.Or(cmp.Compare(x.FromMS, y.FromMS), cmp.Compare(x.ID, y.ID)) })
+	for _, v := range list {
+		x := web.RegVisit{ID: v.ID, State: string(v.State), Type: string(v.Type), Purpose: v.Purpose, System: v.System, Zones: texts(v.Zones), From: moment(v.FromMS), Until: moment(v.UntilMS),
+			Section: v.Section, Company: v.Company, Contract: v.Contract, Attendee: string(v.Attendee), Owed: len(v.Owed)}
+		for _, g := range v.Guests {
+			if g.Replaced.Done() {
+				continue // does not come
 			}
+			x.Guests = append(x.Guests, web.RegGuest{Name: g.Name, Company: g.Company, Category: string(g.Category), Badge: g.Label, Received: moment(g.Checked.AtMS), Returned: moment(g.Returned.AtMS)})
 		}
+		out = append(out, x)
 	}
-	level := map[access.ZoneID]int{}
-	for i := range dir.Zones {
-		level[dir.Zones[i].ID] = dir.Zones[i].Level
-	}
-	for i := range dir.Grants {
-		g := &dir.Grants[i]
-		if (g.Person == person || g.Group != "" && in[g.Group]) && level[g.Zone] >= 2 {
-			return true
-		}
-	}
-	return false
+	return out, nil
 }

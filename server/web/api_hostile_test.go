@@ -120,6 +120,12 @@ func TestAPIBodies(t *testing.T) {
 			}
 		}
 	}
+	for _, at := range []string{"yesterday", "2999-01-01T00:00:00Z", "2026-11-24T09:00:00", ""} {
+		o := s.op("POST /api/1/cards/{card}/suspend")
+		if code, body := s.checked(o, example(o), s.tokens["csirt"], `{"reason":"x","last_sure":"`+at+`"}`); code != http.StatusBadRequest || !strings.Contains(body, `"field":"last_sure"`) {
+			t.Errorf("last_sure %q: %d %s", at, code, body)
+		}
+	}
 	cards, _ := s.mem.RegistryCards(t.Context(), "1001")
 	if cards[0].Status.String() != "active" {
 		t.Error("a refused body changed a card")
@@ -259,8 +265,8 @@ func TestAPICards(t *testing.T) {
 		role, card, verb, want string
 		code                   int
 	}{
-		{"reception", "C-001", "suspend", `"status":"suspended"`, 200}, {"reception", "C-001", "reactivate", "forbidden", 403}, {"zone_manager", "C-001", "reactivate", "second_person", 409},
-		{"section_manager", "C-001", "lost", `"status":"lost"`, 200}, {"csirt", "C-009", "reactivate", "revoked", 409}, {"csirt", "K-012", "reactivate", `"status":"active"`, 200},
+		{"reception", "C-001", "suspend", `"status":"suspended"`, 200}, {"reception", "C-001", "reactivate", "forbidden", 403}, {"zone_manager", "C-001", "reactivate", `"status":"suspended"`, 202},
+		{"csirt", "C-001", "reactivate", "second_person", 409}, {"csirt", "C-001", "suspend", "wrong_state", 409}, {"section_manager", "C-001", "lost", `"status":"lost"`, 200}, {"csirt", "C-009", "reactivate", "revoked", 409}, {"csirt", "K-012", "reactivate", `"status":"active"`, 200},
 		{"auditor", "K-012", "suspend", "forbidden", 403}, {"system_administrator", "K-012", "suspend", "forbidden", 403}, {"csirt", "C-404", "suspend", "not_found", 404},
 	} {
 		n := len(s.mem.Actions())
@@ -269,7 +275,7 @@ func TestAPICards(t *testing.T) {
 			t.Errorf("%s of %s by %s: %d %s", c.verb, c.card, c.role, code, body)
 		}
 		acts := s.mem.Actions()[n:]
-		if code == 200 && (len(acts) != 1 || acts[0].Reason != "夜間の届け出" || acts[0].Token == "") || code != 200 && len(acts) != 0 {
+		if code/100 == 2 && (len(acts) != 1 || acts[0].Reason != "夜間の届け出" || acts[0].Token == "") || code/100 != 2 && len(acts) != 0 {
 			t.Errorf("%s of %s by %s: leaves %+v", c.verb, c.card, c.role, acts)
 		}
 	}

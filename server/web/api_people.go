@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"monban/firmware/access"
 )
 
 type apiPersonLine struct {
@@ -251,38 +249,4 @@ func (h *Handler) apiContracts(w http.ResponseWriter, rq *request) error {
 	return h.answer(w, rq, http.StatusOK, listOf(page, next, func(c RegContract) apiContract {
 		return apiContract{c.ID, c.Name, c.Company, c.Section, c.ValidFrom, c.ValidUntil, c.Tier, append([]string{}, c.Workers...)}
 	}))
-}
-
-// setCard changes the state of a card. One person is enough for what only removes rights (D27); the source refuses the
-// other way where a second person is needed.
-func (h *Handler) setCard(w http.ResponseWriter, rq *request, to access.CredentialStatus) error {
-	in, err := rq.body("reason")
-	if err != nil {
-		return err
-	}
-	id, err := rq.pathID("card")
-	if err != nil {
-		return err
-	}
-	act := rq.action(ActionCardChanged, "")
-	if act.Reason, err = reasonIn(in); err != nil {
-		return err
-	}
-	c, err := h.src.Registry.SetCard(rq.Context(), id, to, act)
-	if err != nil {
-		return fmt.Errorf("change card: %w", err)
-	}
-	return h.answer(w, rq, http.StatusOK, cardLine(c))
-}
-
-func (h *Handler) apiSuspend(w http.ResponseWriter, rq *request) error {
-	return h.setCard(w, rq, access.CredentialSuspended)
-}
-
-func (h *Handler) apiLost(w http.ResponseWriter, rq *request) error {
-	return h.setCard(w, rq, access.CredentialLost)
-}
-
-func (h *Handler) apiReactivate(w http.ResponseWriter, rq *request) error {
-	return h.setCard(w, rq, access.CredentialActive)
 }

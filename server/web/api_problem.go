@@ -62,6 +62,8 @@ func apiStatus(err error) (code int, word, words string) {
 		return http.StatusConflict, "not_allowed", "api_error.not_allowed"
 	case errors.Is(err, ErrRevoked):
 		return http.StatusConflict, "revoked", "api_error.revoked"
+	case errors.Is(err, ErrState):
+		return http.StatusConflict, "wrong_state", "api_error.wrong_state"
 	case errors.Is(err, ErrSecondPerson):
 		return http.StatusConflict, "second_person", "api_error.second_person"
 	}

@@ -31,6 +31,8 @@ func apiRoutes() []route {
 		{pattern: "GET /api/1/grants", api: true, roles: groupF | groupS | groupA | groupC, query: with("person", "zone", "purpose"), serve: (*Handler).apiGrants},
 		{pattern: "GET /api/1/groups", api: true, roles: groupF | groupS | groupA | groupC, query: list, serve: (*Handler).apiGroups},
 		{pattern: "GET /api/1/contracts", api: true, roles: groupF | groupS | groupA | groupC, query: list, serve: (*Handler).apiContracts},
+		{pattern: "GET /api/1/proposals", api: true, roles: groupF | groupS | groupA | groupC, query: list, serve: (*Handler).apiProposals},
+		{pattern: "GET /api/1/visits", api: true, roles: groupF | groupS | groupR | groupA, query: with("day"), serve: (*Handler).apiVisits},
 		{pattern: "POST /api/1/cards/{card}/suspend", api: true, roles: suspendRoles, serve: (*Handler).apiSuspend},
 		{pattern: "POST /api/1/cards/{card}/lost", api: true, roles: suspendRoles, serve: (*Handler).apiLost},
 		{pattern: "POST /api/1/cards/{card}/reactivate", api: true, roles: reactivateRoles, serve: (*Handler).apiReactivate},

@@ -148,7 +148,7 @@ func TestAPINames(t *testing.T) {
 	for pattern, kind := range map[string]web.ActionKind{"GET /api/1/log": web.ActionViewLog, "GET /api/1/log/{attempt}": web.ActionViewAttempt, "GET /api/1/findings": web.ActionViewFindings,
 		"GET /api/1/people": web.ActionViewPeople, "GET /api/1/people/{person}": web.ActionViewPeople, "GET /api/1/grants": web.ActionViewGrants, "GET /api/1/groups": web.ActionViewGrants,
 		"GET /api/1/contracts": web.ActionViewGrants, "GET /api/1/judge": web.ActionJudge, "GET /api/1/entrants": web.ActionJudge, "GET /api/1/commands": web.ActionViewCommands,
-		"GET /api/1/commands/{id}": web.ActionViewCommands} {
+		"GET /api/1/commands/{id}": web.ActionViewCommands, "GET /api/1/proposals": web.ActionViewProposals, "GET /api/1/visits": web.ActionViewVisits} {
 		o := s.op(pattern)
 		n := len(s.mem.Actions())
 		path := example(o, "after", "limit", "day", "result")

@@ -166,7 +166,7 @@ func families() map[string][]string {
 		"policy":        {"part", "held", "in_force", "rules", "modes", "state", "current", "behind"},
 		"error":         {"home", "login", "reference"},
 		"nav":           nil,
-		"api_fault":     {"unknown", "twice", "malformed", "one_of", "day", "time", "purpose", "limit", "cursor", "json", "text", "reason", "identifier", "door", "too_long"},
+		"api_fault":     {"unknown", "twice", "malformed", "one_of", "day", "time", "purpose", "limit", "cursor", "json", "text", "reason", "identifier", "door", "past", "too_long"},
 		"reason":        nil,
 		"role":          {"none"},
 		"result":        nil,
@@ -198,7 +198,7 @@ func families() map[string][]string {
 	for _, e := range []string{"sign_in", "forbidden", "cross_site", "not_found", "bad_input", "too_large", "throttled", "busy", "internal"} {
 		f["error"] = append(f["error"], e+"_title", e+"_text")
 	}
-	for _, e := range []string{"bad_input", "token", "account_pending", "no_orders", "forbidden", "media_type", "same_person", "too_late", "not_allowed", "revoked", "second_person"} {
+	for _, e := range []string{"bad_input", "token", "account_pending", "no_orders", "forbidden", "media_type", "same_person", "too_late", "not_allowed", "revoked", "second_person", "wrong_state"} {
 		f["api_error"] = append(f["api_error"], e+"_title", e+"_text")
 	}
 	return f

@@ -19,6 +19,7 @@ var (
 
 	ErrRevoked      = errors.New("revoked for good")
 	ErrSecondPerson = errors.New("takes a second person")
+	ErrState        = errors.New("not in a state for that")
 )
 
 // Sources is everything the pages read and change. All fields are required. Every method may be
@@ -201,6 +202,8 @@ const (
 	ActionTokenRefused     ActionKind = "token_refused"     // Target = "" when there is no such token
 	ActionViewPeople       ActionKind = "view_people"       // Reason = the purpose (PR-4); who was looked for stands in the opening
 	ActionViewGrants       ActionKind = "view_grants"       //
+	ActionViewVisits       ActionKind = "view_visits"       // Target = the day
+	ActionViewProposals    ActionKind = "view_proposals"    //
 	ActionCardChanged      ActionKind = "card_changed"      // never a leaf of its own: the directory writes it
 )
 

@@ -49,10 +49,15 @@ type Registry interface {
 	RegistryClosedDays(ctx context.Context) ([]RegDay, error)
 	RegistryGroups(ctx context.Context) ([]RegGroup, error)
 	RegistryContracts(ctx context.Context) ([]RegContract, error)
+	RegistryProposals(ctx context.Context) ([]RegProposal, error)
+	// RegistryVisits lists the visits of a day (YYYY-MM-DD) in order of their beginning.
+	RegistryVisits(ctx context.Context, day string) ([]RegVisit, error)
 	// SetCard changes the state of a card; the policy that follows is in force when it returns, and the leaf of the
-	// change is part of the same transaction. act.Reason is never "". It gives the card as it is now. ErrNotFound.
-	// ErrRevoked for a card that is revoked for good. ErrSecondPerson when it would add rights that take two (D27).
-	SetCard(ctx context.Context, card string, to access.CredentialStatus, act Action) (RegCard, error)
+	// change is part of the same transaction. act.Reason is never "". lastSure is when a card that is stopped was last
+	// surely in its holder's hand, zero = not known (AD-17). It gives the card as it is now; waiting says that a second
+	// person has to agree first, and that nothing has changed. ErrNotFound. ErrRevoked for a card that is revoked for
+	// good. ErrState when the card is not in a state for it. ErrSecondPerson when it was asked for before.
+	SetCard(ctx context.Context, card string, to access.CredentialStatus, lastSure time.Time, act Action) (c RegCard, waiting bool, err error)
 }
 
 // RegPerson is a person of the directory. Days are YYYY-MM-DD, "" = none.
@@ -128,4 +133,30 @@ type RegContract struct {
 	ValidFrom, ValidUntil      string
 	Tier                       int
 	Workers                    []string
+}
+
+// RegProposal is a change that waits for a second person (D27).
+type RegProposal struct {
+	ID, Proposer string // account, "" = the command line
+	Proposed     time.Time
+	Reason       string
+	Changes      []string // one line each, in English
+}
+
+// RegVisit is a visit with its guests.
+type RegVisit struct {
+	ID, State, Type, Purpose, System string
+	Zones                            []string
+	From, Until                      time.Time
+	Section, Company, Contract       string
+	Attendee                         string // person
+	Guests                           []RegGuest
+	Owed                             int // things that are still to be done
+}
+
+// RegGuest is one guest of a visit.
+type RegGuest struct {
+	Name, Company, Category string
+	Badge                   string // what is printed on it, "" = none lent
+	Received, Returned      time.Time
 }

@@ -17,6 +17,7 @@ type Stores interface {
 	web.Live
 	web.Factors
 	web.Requests
+	web.Tokens
 }
 
 // T is the part of *testing.T that the checks need.
@@ -38,7 +39,7 @@ type Fresh struct {
 // Conformance lists the checks of what web's pages rely on, by name. Each wants an empty store.
 func Conformance() map[string]func(T, Fresh) {
 	return map[string]func(T, Fresh){"setup": checkSetup, "accounts": checkAccounts, "sessions": checkSessions, "live": checkLive,
-		"passkeys": checkPasskeys, "codes": checkCodes, "identities": checkIdentities, "requests": checkRequests}
+		"passkeys": checkPasskeys, "codes": checkCodes, "identities": checkIdentities, "requests": checkRequests, "tokens": checkTokens}
 }
 
 func sample() (now time.Time, first web.Account, act web.Action) {

@@ -38,6 +38,7 @@ type Memory struct {
 	factors  factorTables
 	tokens   map[string]web.APIToken // by id
 	cards    []web.RegCard           // as changed; empty = the sample's
+	asked    bool                    // for a card of 1001 to be good again
 }
 
 // Sources gives m in every place.

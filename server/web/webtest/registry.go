@@ -44,8 +44,8 @@ func (m *Memory) RegistryCards(_ context.Context, person string) (out []web.RegC
 	return out, nil
 }
 
-// SetCard implements web.Registry. To give 1001's rights back takes a second person.
-func (m *Memory) SetCard(_ context.Context, card string, to access.CredentialStatus, act web.Action) (web.RegCard, error) {
+// SetCard implements web.Registry. To give 1001's rights back waits for a second person.
+func (m *Memory) SetCard(_ context.Context, card string, to access.CredentialStatus, _ time.Time, act web.Action) (web.RegCard, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	list := slices.Clone(m.sampleCards())
@@ -55,18 +55,42 @@ func (m *Memory) SetCard(_ context.Context, card string, to access.CredentialSta
 		case c.ID != card:
 			continue
 		case c.Status == access.CredentialRevoked:
-			return web.RegCard{}, web.ErrRevoked
-		case to == access.CredentialActive && c.Status != to && c.Person == "1001":
-			return web.RegCard{}, web.ErrSecondPerson
+			return web.RegCard{}, false, web.ErrRevoked
+		case c.Status == to:
+			return web.RegCard{}, false, web.ErrState
+		case to == access.CredentialActive && c.Person == "1001" && m.asked:
+			return web.RegCard{}, false, web.ErrSecondPerson
 		}
 		if err := m.record(act); err != nil {
-			return web.RegCard{}, err
+			return web.RegCard{}, false, err
+		}
+		if to == access.CredentialActive && c.Person == "1001" {
+			m.asked = true
+			return *c, true, nil
 		}
 		c.Status = to
 		m.cards = list
-		return *c, nil
+		return *c, false, nil
 	}
-	return web.RegCard{}, web.ErrNotFound
+	return web.RegCard{}, false, web.ErrNotFound
+}
+
+// RegistryProposals implements web.Registry.
+func (m *Memory) RegistryProposals(context.Context) ([]web.RegProposal, error) {
+	return []web.RegProposal{{ID: AttemptID(0x51), Proposer: "ZONEMANAGER0", Proposed: time.Now().Add(-time.Hour), Reason: "異動", Changes: []string{"grant added: 1003 server-room office"}},
+		{ID: AttemptID(0x50), Proposed: time.Now().Add(-2 * time.Hour), Reason: "取り込み"}}, nil
+}
+
+// RegistryVisits implements web.Registry.
+func (m *Memory) RegistryVisits(_ context.Context, day string) ([]web.RegVisit, error) {
+	if day < "2026-01-01" {
+		return nil, nil
+	}
+	at := time.Now().Truncate(time.Hour)
+	return []web.RegVisit{{ID: AttemptID(0x61), State: "running", Type: "work", Purpose: "空調機の点検", System: "空調", Zones: []string{"server-room"}, From: at, Until: at.Add(2 * time.Hour),
+		Section: "施設管理課", Company: "株式会社 塩竈設備", Contract: "K-2026-3", Attendee: "1001", Owed: 1,
+		Guests: []web.RegGuest{{Name: "渡邉 大地", Company: "株式会社 塩竈設備", Category: "contractor", Badge: "V-3", Received: at}, {Name: "𠮷田 花", Category: "visitor"}}},
+		{ID: AttemptID(0x62), State: "applied", Type: "tour", Purpose: "見学", Zones: []string{"server-room"}, From: at.Add(time.Hour), Until: at.Add(2 * time.Hour), Section: "広報課", Attendee: "1002"}}, nil
 }
 
 // RegistryZones implements web.Registry.
