@@ -221,7 +221,6 @@ func (g Group) equal(o Group) bool {
 
 func (c Contract) equal(o Contract) bool {
 	workers := slices.Equal(c.Workers, o.Workers)
-	c.Workers, o.Workers = nil, nil
 	return workers && c.ID == o.ID && c.Name == o.Name && c.Company == o.Company && c.Section == o.Section && c.ValidFrom == o.ValidFrom &&
 		c.ValidUntil == o.ValidUntil && c.Tier == o.Tier && c.Approval == o.Approval
 }
