@@ -24,7 +24,6 @@ type directory struct {
 	mu      sync.Mutex
 	filters []string
 	binds   []string
-	plain   int // requests before TLS
 	people  map[string]person
 	addr    string
 	client  *tls.Config

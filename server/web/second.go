@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"monban/server/factor"
 )
@@ -246,5 +245,3 @@ func (h *Handler) checkPassword(rq *request, a Account, known bool, password str
 
 // errDirectory: the directory could not be asked; nobody gets in.
 var errDirectory = errors.New("the directory could not be asked")
-
-func secondsOf(wait throttled) string { return strconv.Itoa(seconds(wait.wait)) }
