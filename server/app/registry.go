@@ -15,6 +15,7 @@ import (
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/policypub"
+	"monban/server/privacy"
 	"monban/server/store"
 	"monban/server/web"
 )
@@ -275,13 +276,16 @@ func (g *Registry) importConfig(relative bool) directory.ImportConfig {
 	return directory.ImportConfig{Now: g.now(), Zone: g.store.Zone(), Cards: g.cards(), Relative: relative}
 }
 
-// Export gives the rows of a kind as CSV that a spreadsheet cannot run. It needs a reason, and is a leaf with the
-// number of rows and the file's SHA-256 (A1).
-func (g *Registry) Export(ctx context.Context, actor directory.Actor, reason string, kind directory.Kind) (data []byte, err error) {
+// Export gives the rows of a kind as CSV that a spreadsheet cannot run. It needs a registered purpose of use (PR-1:
+// privacy.ErrNoPurpose, ErrNotRegistered) and a reason, and is a leaf with the number of rows and the file's SHA-256 (A1).
+func (g *Registry) Export(ctx context.Context, actor directory.Actor, use privacy.Use, reason string, kind directory.Kind) (data []byte, err error) {
 	if strings.TrimSpace(reason) == "" {
 		return nil, directory.ErrNoReason
 	}
 	err = g.store.Write(ctx, func(tx *store.Tx) error {
+		if err := checkUse(tx.Reader, use); err != nil {
+			return err
+		}
 		dir, err := tx.Directory()
 		if err != nil {
 			return err
@@ -293,7 +297,7 @@ func (g *Registry) Export(ctx context.Context, actor directory.Actor, reason str
 			Account: actor.Account, Verb: "directory_exported", Target: "export", ID: string(kind), From: actor.From, Result: "ok", Reason: true, AtMS: g.now().UnixMilli(),
 		}
 		rows := max(strings.Count(string(data), "\r\n")-1, 0)
-		_, err = tx.AppendAction(leaf, &entrylog.Opening{Text: fmt.Sprintf("%s\n%d rows, SHA-256 %x", reason, rows, sha256.Sum256(data))})
+		_, err = tx.AppendAction(leaf, &entrylog.Opening{Text: fmt.Sprintf("%s\npurpose %s\n%d rows, SHA-256 %x", reason, use, rows, sha256.Sum256(data))})
 		return err
 	})
 	return data, err

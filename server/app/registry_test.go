@@ -12,6 +12,7 @@ import (
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/policypub/sitetest"
+	"monban/server/privacy"
 	"monban/server/store"
 )
 
@@ -284,11 +285,11 @@ func TestTransfers(t *testing.T) {
 func TestExport(t *testing.T) {
 	at := sitetest.Now()
 	reg, s := registryAt(t, &at, false)
-	if _, err := reg.Export(t.Context(), first, " ", directory.KindPeople); !errors.Is(err, directory.ErrNoReason) {
+	if _, err := reg.Export(t.Context(), first, privacy.Audit, " ", directory.KindPeople); !errors.Is(err, directory.ErrNoReason) {
 		t.Errorf("without a reason: %v", err)
 	}
 	size := s.Store.Size()
-	data := ok(reg.Export(t.Context(), first, "監査", directory.KindPeople))(t)
+	data := ok(reg.Export(t.Context(), first, privacy.Audit, "監査", directory.KindPeople))(t)
 	if s.Store.Size() != size+1 || !strings.Contains(string(data), "髙橋 健一") {
 		t.Errorf("%d leaves, %q", s.Store.Size()-size, data)
 	}
