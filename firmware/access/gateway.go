@@ -39,7 +39,7 @@ func ForGateway(site *Rules, doors []DoorID, token, pinToken func(Key) Key) (Rul
 	pickGrants(&out, site)
 	out.Persons = make([]Person, len(site.Persons))
 	for i, p := range site.Persons {
-		p.ID = pseudonym(p.ID, token)
+		p.ID = Pseudonym(p.ID, token)
 		out.Persons[i] = p
 	}
 	out.Credentials = make([]Credential, len(site.Credentials))
@@ -59,7 +59,8 @@ func ForGateway(site *Rules, doors []DoorID, token, pinToken func(Key) Key) (Rul
 	return out.Canonical(), nil
 }
 
-func pseudonym(id string, token func(Key) Key) string {
+// Pseudonym is the id under which a gateway knows a person; token is that gateway's.
+func Pseudonym(id string, token func(Key) Key) string {
 	t := token(Key(sha256.Sum256([]byte("monban person\x00" + id))))
 	return hex.EncodeToString(t[:16])
 }

@@ -63,6 +63,7 @@ type App struct {
 	policies *policies
 	places   *controller.Places
 	airlocks *controller.Airlocks
+	ask      wire.AskKey
 	time     *timekeeper
 	doors    []*controller.Loop
 	readers  []*reader.Reader
@@ -136,6 +137,7 @@ func (a *App) open() (err error) {
 		clock: a.anchor.clock, trusted: a.outbox.Trusted, now: a.anchor.now, ages: cache, log: opt.Log}
 	a.time = &timekeeper{anchor: a.anchor, policies: a.policies, store: a.outbox, confirm: a.confirm, note: a.note, log: opt.Log}
 	a.policies.save = a.time.save
+	a.policies.sinceIs, a.policies.state = a.confirm, a.applyState
 	a.id.TLS.Time = a.tlsTime
 	a.renewal = &renewal{dir: cfg.IdentityDir, server: cfg.EnrolServer, gateway: cfg.Gateway, base: a.id.TLS.Clone(), now: a.tlsTime, log: opt.Log, kick: make(chan struct{}, 1)}
 	a.renewal.current.Store(&a.id.TLS.Certificates[0])
@@ -145,6 +147,7 @@ func (a *App) open() (err error) {
 	a.id.TLS.GetClientCertificate = a.renewal.certificate
 	var ask wire.AskKey
 	copy(ask[:], a.id.Keys.AskKey)
+	a.ask = ask
 	a.uplink = uplink.New(uplink.Config{
 		Server: cfg.Server, TLS: a.id.TLS, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway),
 		Signer: a.id.Note, Verifiers: verifiers, Root: a.id.Root, Next: a.id.belief.next, KeysVersion: keys.Version, AskKey: ask, Roots: a.trust.roots,

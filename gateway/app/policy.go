@@ -18,8 +18,11 @@ import (
 type policies struct {
 	cache *policycache.Cache
 	apply func(p *access.Policy, rules uint64, since int64) // gives it to every door
-	wall  func() int64
-	clock func() access.ClockQuality
+	// sinceIs says that the policy held is in force at the wall time ms; nil = nobody does.
+	sinceIs func(ms int64)
+	state   func(part []byte, lost bool) // takes the server's word on who is inside; nil = nobody does
+	wall    func() int64
+	clock   func() access.ClockQuality
 	// trusted is the last trusted wall time that was saved, 0 when none was.
 	trusted func() int64
 	now     func() mono.Time
@@ -59,6 +62,20 @@ func (p *policies) load() {
 		return
 	}
 	p.apply(compiled, s.Version(wire.PartRules), p.loaded(heldOf(s)))
+	p.tellState(&s)
+}
+
+// tellState passes on the state part in force.
+func (p *policies) tellState(s *policycache.Snapshot) {
+	if p.state != nil {
+		p.state(s.State, s.StateLost)
+	}
+}
+
+// onlyState reports whether a policy differs from the one in force in nothing but who is inside.
+func onlyState(held link.PolicyHeld, m *wire.Manifest) bool {
+	return held.Parts[0].Data != nil && held.Parts[0].Sum == m.Parts[0].Sum && held.Parts[1].Sum == m.Parts[1].Sum &&
+		held.Parts[0].Version == m.Parts[0].Version && held.Parts[1].Version == m.Parts[1].Version
 }
 
 // loaded takes over a policy that the cache held and gives the wall time at which it was last known to be
@@ -115,7 +132,8 @@ func (p *policies) Held() link.PolicyHeld {
 func (p *policies) Apply(r link.PolicyReady) link.PolicyHeld {
 	parts, err := r.Assemble()
 	var compiled *access.Policy
-	if err == nil {
+	same := onlyState(p.Held(), &r.Manifest)
+	if err == nil && !same {
 		compiled, err = compile(parts[0], parts[1])
 	}
 	if err == nil {
@@ -128,7 +146,14 @@ func (p *policies) Apply(r link.PolicyReady) link.PolicyHeld {
 			if p.save != nil {
 				p.save()
 			}
-			p.apply(compiled, s.Version(wire.PartRules), now)
+			if same {
+				if p.sinceIs != nil {
+					p.sinceIs(now)
+				}
+			} else {
+				p.apply(compiled, s.Version(wire.PartRules), now)
+			}
+			p.tellState(&s)
 		}
 	}
 	if err != nil {

@@ -204,3 +204,39 @@ func TestAirlocks(t *testing.T) {
 	none.Set("d", true)
 	none.Follow("d", nil)
 }
+
+// D7: the state part and the records after it say who is inside; records it has already say only whose an attempt is.
+func TestReplay(t *testing.T) {
+	p := pair(t, func(z *access.Zone) { z.AntiPassback = access.AntiPassbackHard })
+	var ask wire.AskKey
+	rec := func(seq uint64, n byte, e door.Event, key byte) wire.Carried {
+		r := wire.Record{
+			Gateway: "gw-1", Epoch: wire.Epoch{1}, Seq: seq, Door: "d", Side: access.SideEnter, Event: e, Attempt: door.Attempt{n}, By: access.ByServer,
+			Stamp: wire.Stamp{WallMS: noon + int64(seq), Quality: access.ClockServer}, Link: "clear",
+		}
+		c := wire.Carried{Body: wire.AppendRecord(nil, &r)}
+		if key != 0 {
+			inputs := access.AppendInputs(nil, access.View{}, access.Request{Door: "d", Key: access.Key{key}, HasCard: true})
+			c.Private = wire.SealPrivate(ask, wire.Nonce{byte(seq)}, wire.Private{Inputs: inputs})
+		}
+		return c
+	}
+	all := []wire.Carried{
+		rec(1, 1, door.EventGranted, 1), rec(2, 1, door.EventEntry, 0), rec(3, 2, door.EventGranted, 2),
+		rec(4, 2, door.EventEntry, 0), rec(5, 3, door.EventGranted, 1), rec(6, 3, door.EventExit, 0),
+		rec(7, 4, door.EventGranted, 9), rec(8, 4, door.EventEntry, 0), rec(9, 0, door.EventTamper, 0),
+	}
+	for after, want := range map[uint64]string{0: "q", 3: "q", 5: "", 6: "p"} {
+		part := access.StatePart{Version: 2, Inside: []access.Placed{{Person: "p", Zone: "z"}}}
+		if after == 0 {
+			part.Inside = nil
+		}
+		r := Replay{State: part.State(), Policy: p, Ask: ask, After: after}
+		for _, c := range all {
+			r.Add(c)
+		}
+		if got := strings.Join(r.State.People("z"), " "); got != want {
+			t.Errorf("after record %d: %q inside, want %q", after, got, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/firmware/wire"
 )
 
 // Places is who is where as this gateway knows it (D7): the last `state` part of the server and what its
@@ -108,4 +109,47 @@ func moved(p *access.Policy, d access.DoorID, e door.Event, holder string, pendi
 		return access.Event{Kind: access.EventGone, Door: d, Person: holder}, pending
 	}
 	return access.Event{}, false
+}
+
+// Replay adds to a state what a gateway's own records say (D7). Give it the records in their order.
+type Replay struct {
+	State  *access.State
+	Policy *access.Policy
+	Ask    wire.AskKey
+	After  uint64 // records up to this number only tell whose an attempt is: the state has the rest
+
+	keys map[door.Attempt]access.Key
+}
+
+// Add takes one record. One that does not open or names nobody moves nobody.
+func (r *Replay) Add(c wire.Carried) {
+	body, err := wire.ParseRecord(c.Body)
+	if err != nil || body.Attempt == (door.Attempt{}) {
+		return
+	}
+	if len(c.Private) > 0 {
+		if private, err := wire.OpenPrivate(r.Ask, c.Private); err == nil {
+			if _, req, err := access.ParseInputs(private.Inputs); err == nil && req.HasCard {
+				if r.keys == nil {
+					r.keys = map[door.Attempt]access.Key{}
+				}
+				r.keys[body.Attempt] = req.Key
+			}
+		}
+	}
+	key, known := r.keys[body.Attempt]
+	if !known || body.Seq <= r.After {
+		return
+	}
+	card, known := r.Policy.Credential(key)
+	if !known {
+		return
+	}
+	person, known := r.Policy.Person(card.Person)
+	if !known {
+		return
+	}
+	if e, moves := moved(r.Policy, body.Door, body.Event, person.ID, false, body.Stamp.WallMS+body.Stamp.OffsetMS); moves {
+		access.Apply(r.State, e)
+	}
 }

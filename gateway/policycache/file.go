@@ -13,6 +13,7 @@ import (
 // damage; it is no protection against an attacker, which the signature is.
 const (
 	policyMagic = "monban policy 1\n"
+	stateMagic  = "monban policy state 1\n"
 	floorMagic  = "monban policy floor 1\n"
 	ageMagic    = "monban policy age 1\n"
 	// maxFile bounds what Open reads: three parts of 640 chunks of 32 KiB, and the note.
@@ -85,7 +86,56 @@ func (c *Cache) readPolicy() (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return snap, c.floor.check(&snap.Manifest)
+	if newer, ok := c.readState(&snap); ok {
+		snap = newer
+	}
+	if err := c.floor.check(&snap.Manifest); err == nil {
+		return snap, nil
+	}
+	// Only who is inside may be older than the floor: its file is the one that is written again and again,
+	// and a damaged one must not take the rules away. Nobody's place is known then, until the server tells.
+	for i, p := range snap.Manifest.Parts[:2] {
+		if p.Version < c.floor.parts[i] {
+			return snap, c.floor.check(&snap.Manifest)
+		}
+	}
+	snap.StateLost = true
+	return snap, nil
+}
+
+// encodeState is magic, then note and state, each after its length as 4 bytes.
+func encodeState(s *Snapshot) []byte {
+	b := []byte(stateMagic)
+	for _, part := range [][]byte{s.Note, s.State} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
+		b = append(b, part...)
+	}
+	return sealed(b)
+}
+
+// readState gives the policy with the state part that was stored after it; ok is false when there is
+// none, or it is damaged or of other rules.
+func (c *Cache) readState(base *Snapshot) (s Snapshot, ok bool) {
+	b, err := read(c.path("policy.state"))
+	if err == nil {
+		b, err = unseal(b, stateMagic)
+	}
+	var all [2][]byte
+	for i := range all {
+		if err != nil || len(b) < 4 {
+			return Snapshot{}, false
+		}
+		n := binary.BigEndian.Uint32(b)
+		if b = b[4:]; uint64(n) > uint64(len(b)) {
+			return Snapshot{}, false
+		}
+		all[i], b = b[:n], b[n:]
+	}
+	if len(b) > 0 {
+		return Snapshot{}, false
+	}
+	s, err = c.verify(all[0], [3][]byte{base.Rules, base.Modes, all[1]})
+	return s, err == nil && s.Manifest.Version > base.Manifest.Version
 }
 
 // readFloor leaves the zero floor when there is no file: the first policy of a new gateway.

@@ -31,7 +31,7 @@ var (
 
 // Config is what Open needs.
 type Config struct {
-	Dir       string // exists; the cache's files are policy, policy.floor and policy.age in it
+	Dir       string // exists; the cache's files are policy, policy.state, policy.floor and policy.age in it
 	Site      string
 	Gateway   access.GatewayID
 	Verifiers wire.Verifiers
@@ -47,6 +47,8 @@ type Snapshot struct {
 	Rules    []byte
 	Modes    []byte
 	State    []byte
+	// StateLost: State is older than one that was held before; who is inside is not known.
+	StateLost bool
 }
 
 // Version gives the version of a part by its name (wire.PartRules …), 0 when there is none.
@@ -86,7 +88,7 @@ type age struct {
 // aside, and the returned Cache, which is usable, holds no policy; the doors deny no_policy.
 func Open(cfg Config) (*Cache, error) {
 	c := &Cache{cfg: cfg}
-	for _, name := range []string{"policy", "policy.floor", "policy.age"} {
+	for _, name := range []string{"policy", "policy.state", "policy.floor", "policy.age"} {
 		if err := os.Remove(c.path(name) + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("open policy cache: %w", err)
 		}
@@ -151,7 +153,16 @@ func (c *Cache) Store(note []byte, parts [3][]byte) (Snapshot, error) {
 	}
 	// Crash points: 1 nothing written yet or policy.new incomplete: the policy before is in force;
 	// 2 policy in place, floor older: Open raises the floor from the policy; 3 both in place.
-	if err := c.write("policy", encodePolicy(&snap)); err != nil {
+	// Who is inside changes often and the rules are large, so a policy that differs in its state alone
+	// writes a small file beside them; it counts while it fits them, so what is left of it after the next
+	// whole policy is of no account.
+	name, b := "policy", []byte(nil)
+	if c.has && !c.held.StateLost && sameRules(&c.held.Manifest, &snap.Manifest) {
+		name, b = "policy.state", encodeState(&snap)
+	} else {
+		b = encodePolicy(&snap)
+	}
+	if err := c.write(name, b); err != nil {
 		return Snapshot{}, fmt.Errorf("store policy: %w", err)
 	}
 	next := c.floor.raised(&snap.Manifest)
@@ -160,6 +171,12 @@ func (c *Cache) Store(note []byte, parts [3][]byte) (Snapshot, error) {
 	}
 	c.held, c.has, c.floor = snap, true, next
 	return snap, nil
+}
+
+// sameRules reports whether rules and modes of two manifests are the same bytes.
+func sameRules(a, b *wire.Manifest) bool {
+	return len(a.Parts) == 3 && len(b.Parts) == 3 && a.Parts[0].Sum == b.Parts[0].Sum && a.Parts[1].Sum == b.Parts[1].Sum &&
+		a.Parts[0].Version == b.Parts[0].Version && a.Parts[1].Version == b.Parts[1].Version
 }
 
 // Age returns the age, in ms, that was last saved for the policy of the given manifest version;

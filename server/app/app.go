@@ -52,6 +52,7 @@ type App struct {
 	downlink  *downlink.Downlink
 	ingest    *ingest.Pipeline
 	authority *authority.Authority
+	stateAt   time.Time // of the goroutine of watchPlaces
 	health    *health
 	pages     *web.Handler
 	orders    *commands

@@ -41,6 +41,7 @@ func (a *App) watchPlaces(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		a.publishStates(ctx)
 		if due = append(due, a.authority.Places().Due(time.Now().UnixMilli())...); len(due) == 0 {
 			continue
 		}
@@ -50,6 +51,37 @@ func (a *App) watchPlaces(ctx context.Context) {
 			continue
 		}
 		due = nil
+	}
+}
+
+// stateEvery bounds how often a gateway is told who is inside: it decides by it only without the server,
+// and adds its own passages itself. Each time its disk is written.
+const stateEvery = 10 * time.Second
+
+// publishStates tells each gateway with rules about who is inside what has changed (D7). What cannot be
+// published now is tried again; until then an offline gateway knows what it knew.
+func (a *App) publishStates(ctx context.Context) {
+	site := a.pub.Site()
+	if site == nil || time.Since(a.stateAt) < stateEvery {
+		return
+	}
+	a.stateAt = time.Now()
+	for i := range site.Directory().Gateways {
+		gw := site.Directory().Gateways[i].ID
+		w, ok := a.authority.Places().Whereabouts(gw)
+		if !ok {
+			continue
+		}
+		if _, known := site.VersionsOf(gw); !known {
+			continue // no keys yet
+		}
+		changed, err := a.pub.PublishState(ctx, gw, w)
+		if err != nil && !errors.Is(err, policypub.ErrMoved) {
+			a.log.LogAttrs(ctx, slog.LevelError, "who is inside is not published, tried again", slog.String("gateway", string(gw)), slog.Any("err", err))
+		}
+		if changed {
+			a.downlink.PolicyChanged()
+		}
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/firmware/wire"
 	"monban/server/attempt"
 	"monban/server/entrylog"
+	"monban/server/policypub"
 	"monban/server/review"
 	"monban/server/store"
 )
@@ -24,14 +26,15 @@ type Places struct {
 	policies Policies
 
 	mu      sync.Mutex
-	st      *access.State           // mu
-	last    map[string]order        // mu; per person, what their place follows from
-	holders map[[16]byte]holder     // mu; whose the attempts of the last while are
-	recent  [][16]byte              // mu; keys of holders, oldest first
-	watch   access.Watch            // mu
-	lifted  map[access.Key]bool     // mu; cards whose lockout was lifted and whose gateway may still count
-	emptied map[access.ZoneID]order // mu; when a zone was last declared empty
-	loading bool                    // mu
+	st      *access.State               // mu
+	last    map[string]order            // mu; per person, what their place follows from
+	holders map[[16]byte]holder         // mu; whose the attempts of the last while are
+	recent  [][16]byte                  // mu; keys of holders, oldest first
+	watch   access.Watch                // mu
+	lifted  map[access.Key]bool         // mu; cards whose lockout was lifted and whose gateway may still count
+	emptied map[access.ZoneID]order     // mu; when a zone was last declared empty
+	loading bool                        // mu
+	newest  map[access.GatewayID]newest // mu; the newest record of each gateway that is in here
 }
 
 // order is the place of an event in the fold: occurred, then gateway and number, as they are written.
@@ -43,6 +46,12 @@ type order struct {
 
 func (o order) before(x order) bool {
 	return cmp.Or(cmp.Compare(o.ms, x.ms), cmp.Compare(o.gw, x.gw), cmp.Compare(o.seq, x.seq)) < 0
+}
+
+// newest names a gateway's record.
+type newest struct {
+	epoch wire.Epoch
+	seq   uint64
 }
 
 // holder is whose an attempt is.
@@ -57,7 +66,7 @@ const maxHolders = 8192
 func newPlaces(policies Policies) *Places {
 	return &Places{
 		policies: policies, st: access.NewState(access.KnowAll), last: map[string]order{}, holders: map[[16]byte]holder{},
-		lifted: map[access.Key]bool{}, emptied: map[access.ZoneID]order{},
+		lifted: map[access.Key]bool{}, emptied: map[access.ZoneID]order{}, newest: map[access.GatewayID]newest{},
 	}
 }
 
@@ -126,9 +135,10 @@ func (p *Places) remember(a [16]byte, h holder) {
 
 // Follow takes one record that has just been committed. person is whose card its private part names, ""
 // when it names none; seq is its number at the gateway.
-func (p *Places) Follow(f review.Fact, person string, seq uint64) {
+func (p *Places) Follow(f review.Fact, person string, epoch wire.Epoch, seq uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.newest[f.Gateway] = newest{epoch, seq}
 	p.follow(f, person, seq)
 }
 
@@ -247,6 +257,9 @@ type Past interface {
 	// shortly before nowMS that nothing has come of yet.
 	Passages(fromMS, nowMS int64, zone *time.Location) ([]attempt.Row, error)
 	Opening(idx int64) (entrylog.Opening, error)
+	// LastRecord gives the leaf of a gateway's newest record; store.ErrNotFound when there is none.
+	LastRecord(gateway string) (idx int64, err error)
+	Leaf(idx int64) (entrylog.Leaf, error)
 	// ZoneActs gives the officers' acts since fromMS, in their order.
 	ZoneActs(fromMS int64) ([]store.ZoneAct, error)
 }
@@ -297,7 +310,66 @@ func (p *Places) Load(past Past, nowMS int64, zone *time.Location) error {
 	// grace begins again now.
 	p.loading = false
 	p.step(nowMS)
+	return p.loadNewest(past)
+}
+
+// loadNewest reads how far each gateway's records reach. A gateway whose newest leaf is no record (a gap)
+// is told nothing new before its next record.
+func (p *Places) loadNewest(past Past) error {
+	site := p.policies.Site()
+	if site == nil {
+		return nil
+	}
+	for i := range site.Directory().Gateways {
+		gw := site.Directory().Gateways[i].ID
+		idx, err := past.LastRecord(string(gw))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("who is inside: newest record of %s: %w", gw, err)
+		}
+		leaf, err := past.Leaf(idx)
+		if err != nil {
+			return fmt.Errorf("who is inside: newest record of %s: %w", gw, err)
+		}
+		if leaf.Kind != entrylog.KindRecord {
+			continue
+		}
+		r, err := entrylog.ParseRecord(leaf.Body)
+		if err != nil {
+			return fmt.Errorf("who is inside: leaf %d: %w", idx, err)
+		}
+		body, err := wire.ParseRecord(r.Body)
+		if err != nil {
+			return fmt.Errorf("who is inside: leaf %d: %w", idx, err)
+		}
+		p.newest[gw] = newest{body.Epoch, body.Seq}
+	}
 	return nil
+}
+
+// Whereabouts is who is inside the zones of a gateway, for its state part (D7). ok is false while no zone
+// of it has a rule that asks, or nothing is known of its records yet.
+func (p *Places) Whereabouts(gw access.GatewayID) (w policypub.Whereabouts, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	site := p.policies.Site()
+	n, known := p.newest[gw]
+	if site == nil || !known {
+		return w, false
+	}
+	var doors []access.DoorID
+	for i := range site.Directory().Doors {
+		if x := &site.Directory().Doors[i]; x.Gateway == gw {
+			doors = append(doors, x.ID)
+		}
+	}
+	zones := site.Policy.Watched(doors)
+	if zones == nil {
+		return w, false
+	}
+	return policypub.Whereabouts{Epoch: n.epoch, Through: n.seq, Inside: p.st.Placed(zones)}, true
 }
 
 // step lets the watch look. mu is held.

@@ -59,7 +59,7 @@ func (h *harness) enter(number uint64) wire.Answer {
 func (h *harness) record(a wire.Answer, e door.Event, ms int64, seq uint64) {
 	h.Places().Follow(review.Fact{
 		AtMS: sitetest.Now().UnixMilli() + ms, Gateway: "gw-1", Door: "server-room-1", Side: access.SideEnter, Event: e, Attempt: a.Attempt,
-	}, "", seq)
+	}, "", wire.Epoch{1}, seq)
 }
 
 func (h *harness) inside(want ...string) {
@@ -246,7 +246,7 @@ func TestWatchFindsTheEscortGone(t *testing.T) {
 	now := sitetest.Now().UnixMilli()
 	escort, guest, other := h.enter(4567), h.enter(20001), h.enter(4568)
 	h.record(escort, door.EventEntry, 0, 1)
-	h.Places().Follow(review.Fact{AtMS: now, Gateway: "gw-1", Door: "server-room-1", Event: door.EventEntry, Attempt: guest.Attempt}, "K-2001", 2)
+	h.Places().Follow(review.Fact{AtMS: now, Gateway: "gw-1", Door: "server-room-1", Event: door.EventEntry, Attempt: guest.Attempt}, "K-2001", wire.Epoch{1}, 2)
 	h.record(escort, door.EventExit, 10_000, 3)
 	h.record(other, door.EventEntry, 69_999, 4) // handed over
 	if due := h.Places().Due(now + 80_000); len(due) != 1 || due[0].Kind != access.NoticeAlone {

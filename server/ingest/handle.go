@@ -71,7 +71,7 @@ type Pipeline struct {
 // Follower is told every record that has committed, in order: who moves whom follows from them (D7). It
 // must not block. person is whose card the record's private part names, "" when it names none.
 type Follower interface {
-	Follow(f review.Fact, person string, seq uint64)
+	Follow(f review.Fact, person string, epoch wire.Epoch, seq uint64)
 }
 
 // Follow sets who is told of records. Call it before the first Handle.

@@ -59,11 +59,11 @@ func (b *batch) add(r *parsed) error {
 		return err
 	}
 	if b.p.follower != nil && fact.Attempt != (door.Attempt{}) {
-		seq, person := r.body.Seq, ""
+		epoch, seq, person := b.key.epoch, r.body.Seq, ""
 		if secret.opening != nil {
 			person = secret.opening.Person
 		}
-		b.tx.AfterCommit(func() { b.p.follower.Follow(fact, person, seq) })
+		b.tx.AfterCommit(func() { b.p.follower.Follow(fact, person, epoch, seq) })
 	}
 	return b.oddities(r, &secret, idx)
 }

@@ -8,6 +8,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/firmware/wire"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/ingest"
@@ -19,7 +20,7 @@ import (
 // told is a follower that keeps what it was told.
 type told []string
 
-func (f *told) Follow(x review.Fact, person string, seq uint64) {
+func (f *told) Follow(x review.Fact, person string, _ wire.Epoch, seq uint64) {
 	*f = append(*f, string(x.Event)+" "+person)
 }
 

@@ -81,6 +81,17 @@ func (c *Current) Door(id access.DoorID) *directory.Door { return c.doors[id] }
 // Directory is the directory this policy was compiled from; not to be changed.
 func (c *Current) Directory() *directory.Snapshot { return c.dir }
 
+// VersionsOf gives the versions in force for a gateway; ok is false for one without policy. A nil Current
+// has none.
+func (c *Current) VersionsOf(gw access.GatewayID) (v Versions, ok bool) {
+	if c == nil || c.gateways[gw] == nil {
+		return Versions{}, false
+	}
+	v = c.Versions
+	v.State = c.gateways[gw].state
+	return v, true
+}
+
 // Manifest gives the manifest for a gateway, signed with the role policy; a nil Current has none.
 func (c *Current) Manifest(gw access.GatewayID, signer note.Signer, site string) ([]byte, error) {
 	if c == nil || c.gateways[gw] == nil {
@@ -100,6 +111,7 @@ func (c *Current) Chunk(gw access.GatewayID, hash wire.Hash) ([]byte, bool) {
 
 // published is what one gateway may pull.
 type published struct {
+	state  uint64 // version of its state part
 	body   []byte // unsigned manifest
 	chunks map[wire.Hash][]byte
 

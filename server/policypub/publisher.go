@@ -60,11 +60,7 @@ func (p *Publisher) Site() *Current { return p.current.Load() }
 
 // Versions gives the versions in force: what a lease names. ok is false for a gateway without policy.
 func (p *Publisher) Versions(gw access.GatewayID) (v Versions, ok bool) {
-	c := p.current.Load()
-	if c == nil || c.gateways[gw] == nil {
-		return Versions{}, false
-	}
-	return c.Versions, true
+	return p.current.Load().VersionsOf(gw)
 }
 
 // Manifest gives the signed manifest in force for a gateway (a sealed message of kind policy).
@@ -153,12 +149,13 @@ func Publish(tx Ledger, dir *directory.Snapshot, keys *Keys, site string, zone *
 
 // publication is one run of Publish.
 type publication struct {
-	tx    Ledger
-	site  string
-	dir   *directory.Snapshot
-	keys  *Keys
-	nowMS int64
-	zone  *time.Location
+	states map[access.GatewayID]heldState
+	tx     Ledger
+	site   string
+	dir    *directory.Snapshot
+	keys   *Keys
+	nowMS  int64
+	zone   *time.Location
 }
 
 // stateBytes is the state part until the rules work fills it: nobody is said to be inside.
@@ -178,6 +175,9 @@ func (r *publication) run() (*Current, error) {
 	}
 	floor, err := r.floor()
 	if err != nil {
+		return nil, err
+	}
+	if err := r.loadStates(floor); err != nil {
 		return nil, err
 	}
 	v := Versions{Rules: max(rulesVersion, floor, 1), Modes: max(modesVersion, floor, 1), State: 1}
@@ -262,9 +262,12 @@ func (r *publication) compile(v Versions) (access.Rules, map[access.GatewayID]pa
 			return access.Rules{}, nil, fmt.Errorf("gateway %s: %w", gw, err)
 		}
 		modes := modesOf(r.dir, v.Modes, func(x *directory.Door) bool { return x.Gateway == gw })
-		if all[gw], err = encode(&own, modes); err != nil {
+		own3, err := encode(&own, modes)
+		if err != nil {
 			return access.Rules{}, nil, fmt.Errorf("gateway %s: %w", gw, err)
 		}
+		own3[2] = r.states[gw].bytes
+		all[gw] = own3
 	}
 	return rules, all, nil
 }
@@ -286,6 +289,9 @@ func (v Versions) of(part int) uint64 { return [3]uint64{v.Rules, v.Modes, v.Sta
 func (r *publication) compare(v Versions, all map[access.GatewayID]parts) (differs [3]bool, err error) {
 	for gw, own := range all {
 		for i, name := range wire.PartNames() {
+			if r.states[gw].told(i) {
+				continue
+			}
 			version, sum, err := r.tx.PolicyHead(string(gw), name)
 			if err != nil {
 				return differs, err
@@ -311,6 +317,9 @@ func (r *publication) keep(v Versions, rules access.Rules, all map[access.Gatewa
 	c := newCurrent(policy.WithModes(modes), v, r.dir, r.keys)
 	for _, gw := range append([]access.GatewayID{""}, r.gatewayIDs()...) {
 		for i, name := range wire.PartNames() {
+			if r.states[gw].told(i) {
+				continue
+			}
 			if err := r.keepPart(gw, name, v.of(i), all[gw][i]); err != nil {
 				return nil, err
 			}
@@ -340,7 +349,8 @@ func (r *publication) keepPart(gw access.GatewayID, name string, version uint64,
 // manifest gives what is in force for a gateway: the manifest in the store when it names these parts,
 // else the next one. Its version is the sum of the parts' versions, which rises with each of them.
 func (r *publication) manifest(gw access.GatewayID, v Versions, b parts) (*published, error) {
-	out := &published{chunks: map[wire.Hash][]byte{}}
+	v.State = r.states[gw].version
+	out := &published{chunks: map[wire.Hash][]byte{}, state: v.State}
 	m := wire.Manifest{Gateway: gw, Version: v.Rules + v.Modes + v.State, NotBeforeMS: r.nowMS}
 	m.MinVersion = m.Version // a manifest that was replaced never comes into force again
 	for i, name := range wire.PartNames() {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -256,6 +257,29 @@ func (g *gateway) loadPolicy() {
 	}
 	g.held, g.since = g.disk.held(), max(saved-age, 0)
 	g.setPolicy(p, s.manifest.Parts[0].Version, g.since)
+	g.rebuildPlaces()
+}
+
+// rebuildPlaces puts the state part on the disk in force, with the gateway's own later records (D7).
+func (g *gateway) rebuildPlaces() {
+	st := access.NewState(0)
+	defer func() { g.places.Rebuilt(st, g.wall()) }()
+	if g.policy == nil || g.disk.policy == nil || len(g.disk.epochs) != 1 {
+		return
+	}
+	part, err := access.DecodeState(g.disk.policy.parts[2])
+	if err != nil || part.Version <= 1 {
+		return
+	}
+	e := g.disk.current()
+	replay := controller.Replay{State: part.State(), Policy: g.policy, Ask: g.keys.Ask}
+	if part.Epoch == fmt.Sprintf("%x", e.epoch[:]) {
+		replay.After = part.Through
+	}
+	for i := range e.rows {
+		replay.Add(e.rows[i])
+	}
+	st = replay.State
 }
 
 func compile(parts [3][]byte, w *World) (*access.Policy, error) {
@@ -427,6 +451,7 @@ func (g *gateway) applyPolicy(p link.PolicyReady) {
 		if err == nil && g.storePolicy(p, parts) == nil {
 			g.held, g.since = g.disk.held(), g.wall()
 			g.setPolicy(compiled, p.Manifest.Parts[0].Version, g.since)
+			g.rebuildPlaces()
 		}
 		g.step(g.held)
 	})

@@ -83,6 +83,18 @@ func (s *server) watchPlaces(life int) {
 		for _, n := range s.authority.Places().Due(s.wallMS()) {
 			_ = s.write(func(m *model) error { return s.pipeline.Notice(m, n, s.wallMS()) }) // what a disk fault swallows, a story does not wait for
 		}
+		for i := range s.dir.Gateways {
+			gw := s.dir.Gateways[i].ID
+			if w, ok := s.authority.Places().Whereabouts(gw); ok {
+				_ = s.write(func(m *model) error { // what a disk fault swallows is published the next second
+					next, err := policypub.PublishState(m, s.current, gw, w, s.wallMS())
+					if err == nil && next != nil {
+						m.AfterCommit(func() { s.current = next })
+					}
+					return err
+				})
+			}
+		}
 		s.watchPlaces(life)
 	})
 }
@@ -179,7 +191,7 @@ func (s *server) setCard(id directory.CardID, status access.CredentialStatus) er
 
 // refresh tells a gateway's machine what is in force, as the downlink does before each heartbeat.
 func (s *server) refresh(g *gateway) []link.ServerAction {
-	v := s.current.Versions
+	v, _ := s.current.VersionsOf(g.id)
 	m := s.machines[g.id]
 	out := m.Step(s.mono(), s.wallMS(), link.Versions{Rules: v.Rules, Modes: v.Modes, State: v.State})
 	note, err := s.current.Manifest(g.id, s.w.roleKey(wire.RolePolicy), s.w.opt.Site)
