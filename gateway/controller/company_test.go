@@ -10,6 +10,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/mono"
 	"monban/firmware/wire"
+	"monban/gateway/reader"
 )
 
 // pair is a policy with staff p and q (q may escort) and visitor v; keys 1, 2, 3.
@@ -238,5 +239,45 @@ func TestReplay(t *testing.T) {
 		if got := strings.Join(r.State.People("z"), " "); got != want {
 			t.Errorf("after record %d: %q inside, want %q", after, got, want)
 		}
+	}
+}
+
+// DS-9: the loop asks the airlock right before the strike moves, whatever the machine has heard so far, and lets people out
+// without asking.
+func TestLoopAsksTheAirlock(t *testing.T) {
+	p := policy(t, access.OfflineCached, false, func(r *access.Rules) {
+		outer := r.Doors[0]
+		outer.ID, outer.EnterZone, outer.Interlock = "outer", "lock", "d"
+		r.Doors[0].ExitZone, r.Doors[0].Interlock = "lock", "outer"
+		r.Doors = append(r.Doors, outer)
+		r.Zones = append(r.Zones, access.Zone{ID: "lock", Level: 1, MinAssurance: card.UIDOnly})
+	})
+	r := newLoopRig(t)
+	locks := NewAirlocks()
+	locks.SetPolicy(p)
+	r.l.cfg.Airlocks = locks
+	r.l.SetPolicy(p, 5, noon)
+	r.work()
+	badge := func(n byte, side access.Side) {
+		r.l.onRead(reader.Read{Kind: reader.KindCard, Attempt: door.Attempt{n}, Side: side, Token: goodKey, Assurance: card.UIDOnly, Sealed: []byte("x")})
+		r.work()
+	}
+	if !locks.Claim("outer") { // in the same moment: this loop has not heard of it
+		t.Fatal("the other door is not free")
+	}
+	badge(1, access.SideEnter)
+	if got := r.events(); got != "granted no_entry" || r.lock.released != 0 || r.saved[len(r.saved)-1].Reason != access.ReasonInterlock {
+		t.Errorf("records %q, %d releases", got, r.lock.released)
+	}
+	badge(2, access.SideExit)
+	if r.lock.released != 1 {
+		t.Errorf("%d releases for somebody who leaves", r.lock.released)
+	}
+	locks.Set("outer", false)
+	r.l.box.post(interlocked{false})
+	r.work()
+	badge(3, access.SideEnter)
+	if r.lock.released != 2 || locks.Claim("outer") {
+		t.Errorf("%d releases; the other door is free: %t", r.lock.released, locks.Claim("outer"))
 	}
 }
