@@ -148,7 +148,7 @@ func families() map[string][]string {
 		"assurance": {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
 		"clock":     {"none", "floor", "rtc", "ntp", "server"},
 		"lang":      {"ja", "en"},
-		"done": {"token_revoked", "setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed",
+		"done": {"token_revoked", "setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed", "purpose_registered", "purpose_ended",
 			"passkey_added", "totp_set", "factor_removed", "role_asked", "role_granted", "role_removed", "factors_reset", "request_withdrawn", "source"},
 		"command_why": {"other", "expired", "no_lock", "fire_release", "fire_on", "faulted", "busy", "strike_failed", "not_linked", "no_key"},
 		"part": {
@@ -157,6 +157,9 @@ func families() map[string][]string {
 		"command_action": {"remote_unlock", "rearm", "self_test"},
 		"command_state":  nil,
 		"method":         {"password", "directory", "provider", "passkey", "totp", "recovery", "strong", "fresh"},
+		"file_item": {
+			"name", "body", "section", "purpose", "recorded", "scope", "collected", "sensitive", "provided", "desk", "correction", "kind", "kept", "count",
+		},
 		"judge_check": {
 			"door", "read", "card", "person", "conditions", "training", "grant", "assurance", "pin", "mode", "footing", "zone",
 		},

@@ -135,7 +135,7 @@ func checkPage(doc string) (faults []string) {
 }
 
 var pagePaths = []string{"/login", "/live", "/log", "/log/" + webtest.AttemptID(9), "/log/" + webtest.AttemptID(8), "/log/" + webtest.AttemptID(7),
-	"/log/" + webtest.AttemptID(4), "/findings", "/findings?show=all", "/judge", "/judge?door=server-room-1", "/judge?door=server-room-1&person=1001", "/judge?door=server-room-1&person=%E9%AB%99", "/judge?door=server-room-1&person=none", "/judge?door=x&person=1001", "/judge?door=server-room-1&at=x", "/doors", "/accounts", "/me", "/me/tokens", "/nowhere", "/log/" + strings.Repeat("0", 32),
+	"/log/" + webtest.AttemptID(4), "/findings", "/findings?show=all", "/privacy", "/judge", "/judge?door=server-room-1", "/judge?door=server-room-1&person=1001", "/judge?door=server-room-1&person=%E9%AB%99", "/judge?door=server-room-1&person=none", "/judge?door=x&person=1001", "/judge?door=server-room-1&at=x", "/doors", "/accounts", "/me", "/me/tokens", "/nowhere", "/log/" + strings.Repeat("0", 32),
 	"/log?day=x", "/log?result=denied&q=%E9%AB%99", "/log?day=2020-01-01"}
 
 // Every page × both languages × each role: well-formed, all words there, in the right language; for

@@ -69,6 +69,10 @@ func pageRoutes() []route {
 		{pattern: "POST /commands/{id}/withdraw", roles: agreeRoles, serve: (*Handler).postWithdraw},
 		{pattern: "POST /commands/{id}/confirm", roles: agreeRoles, serve: (*Handler).postConfirm},
 
+		{pattern: "GET /privacy", roles: groupF | groupA | groupC | groupD, serve: (*Handler).getPrivacy},
+		{pattern: "POST /privacy", roles: groupC, stepUp: stepUpFull, serve: (*Handler).postPurpose},
+		{pattern: "POST /privacy/{use}/end", roles: groupC, stepUp: stepUpFull, serve: (*Handler).postPurposeEnd},
+
 		{pattern: "GET /judge", roles: groupF | groupS | groupA | groupC, serve: (*Handler).getJudge},
 
 		{pattern: "GET /accounts", roles: groupC | groupD, serve: (*Handler).getAccounts},

@@ -38,6 +38,7 @@ type Sources struct {
 	Factors   Factors
 	Requests  Requests
 	Judge     Judge
+	Privacy   Privacy
 	Tokens    Tokens
 	Registry  Registry
 }
@@ -48,7 +49,7 @@ func (s Sources) validate() error {
 		"setup": s.Setup == nil, "accounts": s.Accounts == nil, "sessions": s.Sessions == nil,
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
-		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil,
+		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
 		"tokens": s.Tokens == nil, "registry": s.Registry == nil,
 	} {
 		if missing {
@@ -150,61 +151,63 @@ type ActionKind string
 
 // Kinds of actions on these pages (RA-4).
 const (
-	ActionSetup            ActionKind = "setup"              // the first account was made
-	ActionLogin            ActionKind = "login"              //
-	ActionLoginFailed      ActionKind = "login_failed"       // Target = account, "" when there is no such account
-	ActionLoginThrottled   ActionKind = "login_throttled"    // refused unread: too many tries
-	ActionLogout           ActionKind = "logout"             //
-	ActionPasswordChanged  ActionKind = "password_changed"   //
-	ActionPasswordStored   ActionKind = "password_stored"    // the same one, under a higher price
-	ActionSessionRevoked   ActionKind = "session_revoked"    //
-	ActionStepUp           ActionKind = "step_up"            // identity was checked again (D28)
-	ActionStepUpFailed     ActionKind = "step_up_failed"     //
-	ActionSecondFailed     ActionKind = "second_failed"      // first factor right, second wrong or used before
-	ActionPasskeyAdded     ActionKind = "passkey_added"      //
-	ActionPasskeyDeleted   ActionKind = "passkey_deleted"    //
-	ActionPasskeyStopped   ActionKind = "passkey_stopped"    // its counter went back: perhaps a copy
-	ActionTOTPSet          ActionKind = "totp_set"           //
-	ActionTOTPDeleted      ActionKind = "totp_deleted"       //
-	ActionCodesMade        ActionKind = "codes_made"         // recovery codes; the old ones are gone
-	ActionCodeUsed         ActionKind = "code_used"          // a recovery code let somebody in
-	ActionIdentityLinked   ActionKind = "identity_linked"    // first sign-in by a provider
-	ActionSourceChanged    ActionKind = "source_changed"     // where the password is checked
-	ActionRoleAsked        ActionKind = "role_asked"         // Target = account, as in all below
-	ActionRoleGranted      ActionKind = "role_granted"       // by the second person
-	ActionRoleGrantedAlone ActionKind = "role_granted_alone" // nobody exists who could be the second person
-	ActionRoleRemoved      ActionKind = "role_removed"       //
-	ActionFactorsAsked     ActionKind = "factors_reset_asked"
-	ActionFactorsReset     ActionKind = "factors_reset"
-	ActionFactorsAlone     ActionKind = "factors_reset_alone"
-	ActionRequestWithdrawn ActionKind = "request_withdrawn" //
-	ActionLanguageChanged  ActionKind = "language_changed"  //
-	ActionAccountCreated   ActionKind = "account_created"   //
-	ActionAccountSuspended ActionKind = "account_suspended" //
-	ActionAccountResumed   ActionKind = "account_resumed"   //
-	ActionPasswordReset    ActionKind = "password_reset"    // somebody else gave out a new one
-	ActionViewLive         ActionKind = "view_live"         // names were shown on the live page
-	ActionViewLog          ActionKind = "view_log"          // Target = the day
-	ActionViewAttempt      ActionKind = "view_attempt"      // Target = the attempt
-	ActionViewFindings     ActionKind = "view_findings"     //
-	ActionJudge            ActionKind = "view_judgement"    // Target = the door; who was asked about stands in the opening
-	ActionViewCommands     ActionKind = "view_commands"     //
-	ActionUnlockAsked      ActionKind = "unlock_asked"      // Target = door/command, as in all below
-	ActionRearmAsked       ActionKind = "rearm_asked"       //
-	ActionSelfTestAsked    ActionKind = "self_test_asked"   //
-	ActionCommandOrdered   ActionKind = "command_ordered"   // committed before the command is signed
-	ActionCommandWithdrawn ActionKind = "command_withdrawn" //
-	ActionCommandConfirmed ActionKind = "command_confirmed" // by the second person, afterwards
-	ActionCommandNotSent   ActionKind = "command_not_sent"  // no gateway to send it to
-	ActionTokenMade        ActionKind = "token_made"        // Target = token, as in all below
-	ActionTokenRevoked     ActionKind = "token_revoked"     //
-	ActionTokenUsed        ActionKind = "token_used"        // the first time on a day
-	ActionTokenRefused     ActionKind = "token_refused"     // Target = "" when there is no such token
-	ActionViewPeople       ActionKind = "view_people"       // Reason = the purpose (PR-4); who was looked for stands in the opening
-	ActionViewGrants       ActionKind = "view_grants"       //
-	ActionViewVisits       ActionKind = "view_visits"       // Target = the day
-	ActionViewProposals    ActionKind = "view_proposals"    //
-	ActionCardChanged      ActionKind = "card_changed"      // never a leaf of its own: the directory writes it
+	ActionSetup             ActionKind = "setup"              // the first account was made
+	ActionLogin             ActionKind = "login"              //
+	ActionLoginFailed       ActionKind = "login_failed"       // Target = account, "" when there is no such account
+	ActionLoginThrottled    ActionKind = "login_throttled"    // refused unread: too many tries
+	ActionLogout            ActionKind = "logout"             //
+	ActionPasswordChanged   ActionKind = "password_changed"   //
+	ActionPasswordStored    ActionKind = "password_stored"    // the same one, under a higher price
+	ActionSessionRevoked    ActionKind = "session_revoked"    //
+	ActionStepUp            ActionKind = "step_up"            // identity was checked again (D28)
+	ActionStepUpFailed      ActionKind = "step_up_failed"     //
+	ActionSecondFailed      ActionKind = "second_failed"      // first factor right, second wrong or used before
+	ActionPasskeyAdded      ActionKind = "passkey_added"      //
+	ActionPasskeyDeleted    ActionKind = "passkey_deleted"    //
+	ActionPasskeyStopped    ActionKind = "passkey_stopped"    // its counter went back: perhaps a copy
+	ActionTOTPSet           ActionKind = "totp_set"           //
+	ActionTOTPDeleted       ActionKind = "totp_deleted"       //
+	ActionCodesMade         ActionKind = "codes_made"         // recovery codes; the old ones are gone
+	ActionCodeUsed          ActionKind = "code_used"          // a recovery code let somebody in
+	ActionIdentityLinked    ActionKind = "identity_linked"    // first sign-in by a provider
+	ActionSourceChanged     ActionKind = "source_changed"     // where the password is checked
+	ActionRoleAsked         ActionKind = "role_asked"         // Target = account, as in all below
+	ActionRoleGranted       ActionKind = "role_granted"       // by the second person
+	ActionRoleGrantedAlone  ActionKind = "role_granted_alone" // nobody exists who could be the second person
+	ActionRoleRemoved       ActionKind = "role_removed"       //
+	ActionFactorsAsked      ActionKind = "factors_reset_asked"
+	ActionFactorsReset      ActionKind = "factors_reset"
+	ActionFactorsAlone      ActionKind = "factors_reset_alone"
+	ActionRequestWithdrawn  ActionKind = "request_withdrawn"  //
+	ActionLanguageChanged   ActionKind = "language_changed"   //
+	ActionAccountCreated    ActionKind = "account_created"    //
+	ActionAccountSuspended  ActionKind = "account_suspended"  //
+	ActionAccountResumed    ActionKind = "account_resumed"    //
+	ActionPasswordReset     ActionKind = "password_reset"     // somebody else gave out a new one
+	ActionViewLive          ActionKind = "view_live"          // names were shown on the live page
+	ActionViewLog           ActionKind = "view_log"           // Target = the day
+	ActionViewAttempt       ActionKind = "view_attempt"       // Target = the attempt
+	ActionViewFindings      ActionKind = "view_findings"      //
+	ActionJudge             ActionKind = "view_judgement"     // Target = the door; who was asked about stands in the opening
+	ActionPurposeRegistered ActionKind = "purpose_registered" // Target = the purpose
+	ActionPurposeEnded      ActionKind = "purpose_ended"      // likewise
+	ActionViewCommands      ActionKind = "view_commands"      //
+	ActionUnlockAsked       ActionKind = "unlock_asked"       // Target = door/command, as in all below
+	ActionRearmAsked        ActionKind = "rearm_asked"        //
+	ActionSelfTestAsked     ActionKind = "self_test_asked"    //
+	ActionCommandOrdered    ActionKind = "command_ordered"    // committed before the command is signed
+	ActionCommandWithdrawn  ActionKind = "command_withdrawn"  //
+	ActionCommandConfirmed  ActionKind = "command_confirmed"  // by the second person, afterwards
+	ActionCommandNotSent    ActionKind = "command_not_sent"   // no gateway to send it to
+	ActionTokenMade         ActionKind = "token_made"         // Target = token, as in all below
+	ActionTokenRevoked      ActionKind = "token_revoked"      //
+	ActionTokenUsed         ActionKind = "token_used"         // the first time on a day
+	ActionTokenRefused      ActionKind = "token_refused"      // Target = "" when there is no such token
+	ActionViewPeople        ActionKind = "view_people"        // Reason = the purpose (PR-4); who was looked for stands in the opening
+	ActionViewGrants        ActionKind = "view_grants"        //
+	ActionViewVisits        ActionKind = "view_visits"        // Target = the day
+	ActionViewProposals     ActionKind = "view_proposals"     //
+	ActionCardChanged       ActionKind = "card_changed"       // never a leaf of its own: the directory writes it
 )
 
 // Action becomes one action leaf. Actor and Target are opaque identifiers, never names. Address,
