@@ -287,3 +287,61 @@ func TestAPIForm(t *testing.T) {
 		t.Errorf("problem %s %s", ja, en)
 	}
 }
+
+// I3, UI honesty: a door whose gateway is not linked has no known state, and one without a lock is never said to be secured.
+func TestAPIDoorStates(t *testing.T) {
+	s := newAPISite(t, nil)
+	_, body := s.checked(s.op("GET /api/1/doors"), "/api/1/doors", s.tokens["reception"], "")
+	var doors struct {
+		Items []struct {
+			ID, Kind, State, Contact, Reader string
+			Last                             *string `json:"last_state"`
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &doors); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, d := range doors.Items {
+		got[d.ID] = d.State + " " + d.Contact + " " + d.Reader + " " + *d.Last
+	}
+	want := map[string]string{"server-room-1": "secured closed ok secured", "server-room-2": "held_open open ok held_open", "media-store": "unknown unknown unknown watched"}
+	if !maps.Equal(got, want) {
+		t.Errorf("doors %v, want %v", got, want)
+	}
+	v := s.mem.View
+	v.UpTo = time.Now().Add(-time.Hour) // nothing has been heard for an hour
+	s.mem.SetView(v)
+	if _, body = s.checked(s.op("GET /api/1/doors"), "/api/1/doors", s.tokens["reception"], ""); strings.Contains(body, `"state":"secured"`) || !strings.Contains(body, `"last_state":"secured"`) {
+		t.Errorf("stale doors: %s", body)
+	}
+}
+
+// RA-1: what a role may not list it does not get inside something else either; a role for one zone orders nothing at another's doors; a
+// silent alert is shown to the security officer alone (AD-13).
+func TestAPILimitsOfRoles(t *testing.T) {
+	s := newAPISite(t, nil)
+	o := s.op("GET /api/1/people/{person}")
+	for role, want := range map[string]bool{"reception": false, "zone_manager": true, "auditor": true} {
+		_, body := s.checked(o, "/api/1/people/1001?purpose=x", s.tokens[role], "")
+		if got := !strings.Contains(body, `"grants":null`); got != want {
+			t.Errorf("%s is shown grants: %v", role, got)
+		}
+	}
+	s.mem.PutAccount(web.Account{ID: "MEDIA", Name: "media", FullName: "x", Roles: []web.Assignment{{Role: web.RoleZoneManager, Zone: "media-store"}}})
+	media := s.token("MEDIA", 1<<web.RoleZoneManager)
+	for _, c := range [][2]string{{"POST /api/1/commands", `{"door":"server-room-1","action":"self_test","reason":"x"}`}, {"POST /api/1/commands/{id}/agree", ""}, {"POST /api/1/commands/{id}/withdraw", ""}} {
+		if code, body := s.checked(s.op(c[0]), example(s.op(c[0])), media, c[1]); code != http.StatusForbidden {
+			t.Errorf("%s at another zone's door: %d %s", c[0], code, body)
+		}
+	}
+	if code, body := s.checked(s.op("POST /api/1/commands"), "/api/1/commands", media, `{"door":"media-store","action":"self_test","reason":"x"}`); code != http.StatusCreated {
+		t.Errorf("at the own zone's door: %d %s", code, body)
+	}
+	for _, role := range []string{"csirt", "zone_manager", "auditor", "system_administrator"} {
+		s.checked(s.op("GET /api/1/findings"), "/api/1/findings", s.tokens[role], "")
+		if got := s.mem.AskedFindings(); got.Duress != (role == "csirt") || got.Names != (role != "system_administrator") {
+			t.Errorf("findings for %s asked as %+v", role, got)
+		}
+	}
+}

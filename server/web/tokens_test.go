@@ -145,6 +145,11 @@ func TestTokenFollowsAccount(t *testing.T) {
 	a.MustChange = false
 	s.mem.PutAccount(a)
 	s.status("again", s.call(http.MethodGet, "/api/1/me", token, ""), http.StatusOK)
+	a.Suspended = true // by whatever way, the token's own row untouched
+	s.mem.PutAccount(a)
+	s.status("suspended", s.call(http.MethodGet, "/api/1/me", token, ""), http.StatusUnauthorized)
+	a.Suspended = false
+	s.mem.PutAccount(a)
 	// A pause of the account ends the token for good, and so does a password that somebody else gave out.
 	for _, c := range []web.AccountChange{{Suspended: new(bool)}, {MustChange: new(bool)}} {
 		token = s.token(id, 1<<web.RoleCSIRT)

@@ -38,6 +38,7 @@ type Memory struct {
 	factors  factorTables
 	tokens   map[string]web.APIToken // by id
 	cards    []web.RegCard           // as changed; empty = the sample's
+	findings web.FindingQuery        // the last one
 	asked    bool                    // for a card of 1001 to be good again
 }
 
@@ -327,6 +328,9 @@ func (m *Memory) DoorNames(context.Context) ([]web.DoorName, error) { return m.D
 
 // ListFindings implements web.Findings.
 func (m *Memory) ListFindings(_ context.Context, q web.FindingQuery) ([]web.Finding, int, error) {
+	m.mu.Lock()
+	m.findings = q
+	m.mu.Unlock()
 	var out []web.Finding
 	for _, f := range m.Items {
 		if q.All || f.Open {
@@ -336,6 +340,13 @@ func (m *Memory) ListFindings(_ context.Context, q web.FindingQuery) ([]web.Find
 	total := len(out)
 	out = out[min(q.Skip, total):]
 	return out[:min(q.Limit, len(out))], total, nil
+}
+
+// AskedFindings is the last question for findings.
+func (m *Memory) AskedFindings() web.FindingQuery {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.findings
 }
 
 // ListGateways implements web.Machines.
