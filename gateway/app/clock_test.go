@@ -292,6 +292,39 @@ func TestFirstPolicyHasAnAge(t *testing.T) {
 	}
 }
 
+// D12, I5, AD-7: a card that holds a policy and no saved time tells nobody how long the gateway was off. A clock near the
+// true time, whatever it says of itself, must not make the policy one of today: the card opens again when the server has named it.
+func TestPolicyWithoutASavedTime(t *testing.T) {
+	for _, c := range []struct {
+		behind int64 // how far the clock stands before the true time at the start, ms
+		says   access.ClockQuality
+	}{
+		{0, access.ClockNTP}, {0, access.ClockNone}, {hourMS, access.ClockNone}, {hourMS, access.ClockFloor}, {-hourMS, access.ClockNone},
+	} {
+		w := &clockWorld{t: t, rand: rand.New(rand.NewPCG(1, 0)), real: noonMS, kernel: access.ClockNTP, policy: clockPolicy(t)}
+		w.boot()
+		w.linked(true)
+		if got := w.badge(); got != access.ReasonGranted {
+			t.Fatalf("linked, and the door says %s", got)
+		}
+		w.disk = disk{}
+		w.skew, w.kernel = -c.behind, c.says
+		w.restart(maxAgeMS+hourMS, false)
+		if got := w.badge(); got == access.ReasonGranted {
+			t.Errorf("%+v: the door opens at the start", c)
+		}
+		w.skew, w.kernel = 0, access.ClockNTP // the network's time comes a little later
+		w.advance(minuteMS)
+		if got := w.badge(); got != access.ReasonPolicyExpired {
+			t.Errorf("%+v: a policy of yesterday and the door says %s", c, got)
+		}
+		w.linked(true)
+		if got := w.badge(); got != access.ReasonGranted {
+			t.Errorf("%+v: linked again, and the door says %s", c, got)
+		}
+	}
+}
+
 // jump sets the kernel's clock: mostly wrong, now and then right, with a word about itself that may be wrong too.
 func (w *clockWorld) jump() {
 	const fiftyYears = 50 * 365 * 24 * 3600

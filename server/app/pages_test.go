@@ -495,3 +495,45 @@ func TestGapIsOwedUntilWritten(t *testing.T) {
 		t.Errorf("%d gaps written, heard %q", n, heard())
 	}
 }
+
+// I10: while a gap is on its way to the disk, neither owed nor in the log, the sweep stores no later heartbeat of that
+// gateway: a server that is killed then finds the gap again. Other gateways' heartbeats are stored.
+func TestHeartbeatWaitsForItsGap(t *testing.T) {
+	d := newDesk(t)
+	now := sitetest.Now()
+	d.health.heard("gw-1", wire.Heartbeat{Gateway: "gw-1"}, now.Add(-10*time.Minute))
+	if err := d.health.store(t.Context(), d.Site.Store); err != nil {
+		t.Fatal(err)
+	}
+	gap := d.health.heard("gw-1", wire.Heartbeat{Gateway: "gw-1"}, now) // its write has begun and has not ended
+	if gap.Gateway != "gw-1" {
+		t.Fatalf("no gap: %+v", gap)
+	}
+	d.health.heard("gw-2", wire.Heartbeat{Gateway: "gw-2"}, now)
+	sweep := func() (heard map[access.GatewayID]time.Time) {
+		if err := d.health.store(t.Context(), d.Site.Store); err != nil {
+			t.Fatal(err)
+		}
+		again := newHealth(now) // the server is killed here; this is what the next one knows
+		if err := again.load(t.Context(), d.Site.Store, d.directory().Gateways); err != nil {
+			t.Fatal(err)
+		}
+		return again.before
+	}
+	for range 2 {
+		if got := sweep(); !got["gw-1"].Equal(now.Add(-10 * time.Minute)) {
+			t.Fatalf("gw-1 is stored as heard at %v while its gap is not in the log", got["gw-1"])
+		}
+	}
+	if got := sweep()["gw-2"]; !got.Equal(now) {
+		t.Errorf("gw-2 is stored as heard at %v, want %v", got, now)
+	}
+	owed := owedGap{Gap: gap, at: now}
+	if err := d.Site.Store.Write(t.Context(), owed.append); err != nil {
+		t.Fatal(err)
+	}
+	d.health.paid(owed)
+	if got := sweep()["gw-1"]; !got.Equal(now) {
+		t.Errorf("the gap is in the log, and gw-1 is stored as heard at %v, want %v", got, now)
+	}
+}
