@@ -52,7 +52,7 @@ ui: ## npm packages for the browser tests (axe-core); nothing else needs npm
 browser: need-cc ui ## pages in a real Chromium, both languages, with axe
 	MONBAN_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./server/web/...
 
-sim: need-cc ## SEEDS (100) simulated days under faults, every promise checked; SEED=n runs one
+sim: need-cc ## SEEDS (100) simulated days under faults and a third as many with a restored server, every promise checked; SEED=n runs one
 	MONBAN_SIM_SEEDS=$(SEEDS) $(GO) test ./server/world/sim -run 'TestDays' -count=1 -v $(if $(SEED),-seed $(SEED))
 
 bench: build ## goals as same-run ratios; writes bench.json
@@ -60,7 +60,7 @@ bench: build ## goals as same-run ratios; writes bench.json
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
 	bin/monban-server bench --quick --out bench.json
 
-sim-days: ## the form of sim for CI: 30 simulated days
+sim-days: ## the form of sim for CI: 30 simulated days and 10 with a restored server
 	@$(MAKE) --no-print-directory sim SEEDS=30
 
 power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store, policy cache (root and loop devices needed)

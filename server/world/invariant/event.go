@@ -28,7 +28,7 @@ const (
 	Row                // the server committed a record: Gateway, Epoch, Seq, Hash, Body
 	Gap                // the server logged that records up to Seq are lost: Gateway, Epoch, Seq, Hash
 	Ack                // the server signed an ack or a welcome's watermark: Gateway, Epoch, Seq, Hash
-	Restored           // the server's store was put back to an older state
+	Restored           // the server's store was put back to an older state, whose leaves, rows and gaps are told next: Seq (leaves), From (when it was taken)
 	RolledBack         // a gateway's disk was put back to before records the server has: Gateway
 	Finding            // the server logged a finding: Gateway, Word
 	Revoked            // a card was withdrawn at the server, committed: Card
@@ -36,8 +36,8 @@ const (
 	Transport          // link, process or broker changed: Gateway, Word
 	CommandIssued      // Gateway, Command, Boot, Until
 	Boot               // a gateway's process began: Gateway, Boot
-	Leaf               // the log grew: Seq (index), Hash (leaf hash)
-	Checkpoint         // a checkpoint was signed: Seq (size), Hash (root)
+	Leaf               // the log grew: Seq (index), Hash (leaf hash), Body
+	Checkpoint         // a checkpoint was signed: Seq (size), Hash (root), Word (name of the log)
 	Heard              // the server took a heartbeat: Gateway
 	Coverage           // the log states a silence: Gateway, From, Until
 	Fire               // fire release at a door: Gateway, Door, On

@@ -73,6 +73,7 @@ func (c *i3) Observe(e *Event) error {
 	switch e.Kind {
 	case Restored:
 		clear(c.heads)
+		clear(c.owed) // what a restored server can still know of is told again
 	case Row:
 		h := c.heads[k]
 		if e.Seq != h.seq+1 {
@@ -146,11 +147,24 @@ func (c *i4) Observe(e *Event) error {
 
 // I8 is "every signed checkpoint is consistent with every other": each must be the root of the leaves
 // as they were appended, of which every earlier checkpoint is a prefix.
-func I8() Checker { return &i8{roots: map[int64]entrylog.Hash{}} }
+//
+// A restore ends a log and begins another, with another key (D22): the leaves restored must be those that were signed, the
+// next one the succession, which names the log that signs from then on; each log signs one tree of a size.
+func I8() Checker { return &i8{roots: map[signedTree]entrylog.Hash{}} }
+
+type signedTree struct {
+	origin string // log that signed
+	size   int64
+}
 
 type i8 struct {
 	tree  entrylog.Tree
-	roots map[int64]entrylog.Hash // of every size at which one was signed, or the present one
+	roots map[signedTree]entrylog.Hash // of every size at which one was signed
+
+	origin   string // the log that signs; "" before the first checkpoint
+	began    bool   // the first checkpoint was seen
+	restored int64  // leaves of the newest restore
+	due      bool   // leaves restored are told again, then comes the succession
 }
 
 func (c *i8) Observe(e *Event) error {
@@ -159,12 +173,29 @@ func (c *i8) Observe(e *Event) error {
 		if int64(e.Seq) != c.tree.Size() {
 			return violation("I8", e, "leaf %d was written where leaf %d was due", e.Seq, c.tree.Size())
 		}
+		if c.due && c.tree.Size() == c.restored {
+			if err := c.succession(e); err != nil {
+				return err
+			}
+		}
 		c.tree.Append(nil, entrylog.Hash(e.Hash))
+		if c.due {
+			if was, signed := c.roots[signedTree{c.origin, c.tree.Size()}]; signed && was != c.tree.Root() {
+				return violation("I8", e, "the %d leaves restored are not those that were signed", c.tree.Size())
+			}
+		}
 	case Restored:
-		c.tree = entrylog.Tree{}
+		c.tree, c.restored, c.due = entrylog.Tree{}, int64(e.Seq), true
 	case Checkpoint:
+		if c.due {
+			return violation("I8", e, "signed after a restore and before the log says so")
+		}
+		if c.began && e.Word != c.origin {
+			return violation("I8", e, "signed by %q while the log is %q", e.Word, c.origin)
+		}
+		c.origin, c.began = e.Word, true
 		size := int64(e.Seq)
-		want, before := c.roots[size]
+		want, before := c.roots[signedTree{c.origin, size}]
 		if size == c.tree.Size() {
 			root := c.tree.Root()
 			if before && want != root {
@@ -175,8 +206,36 @@ func (c *i8) Observe(e *Event) error {
 		if !before || want != entrylog.Hash(e.Hash) {
 			return violation("I8", e, "the checkpoint of %d leaves is not the root of the leaves that were written", size)
 		}
-		c.roots[size] = want
+		c.roots[signedTree{c.origin, size}] = want
 	}
+	return nil
+}
+
+// succession takes the leaf after the restored ones.
+func (c *i8) succession(e *Event) error {
+	y, err := entrylog.ParseSystem(e.Body)
+	if err != nil || y.Name != entrylog.SystemSuccession {
+		return violation("I8", e, "leaf %d follows on a restore and is no succession", e.Seq)
+	}
+	s, err := entrylog.SuccessionOf(&y)
+	if err != nil {
+		return violation("I8", e, "leaf %d: %v", e.Seq, err)
+	}
+	if s.Size != c.restored || s.Root != c.tree.Root() || c.began && s.Before != c.origin {
+		return violation("I8", e, "the succession names %d leaves of %q; %d of %q were restored", s.Size, s.Before, c.restored, c.origin)
+	}
+	for t := range c.roots {
+		if t.origin == s.Origin {
+			return violation("I8", e, "the log after a restore has the key of an older one")
+		}
+	}
+	// What the ended log signed of the leaves that go on stays true of the new one.
+	for t, root := range c.roots {
+		if t.origin == c.origin && t.size <= c.restored {
+			c.roots[signedTree{s.Origin, t.size}] = root
+		}
+	}
+	c.origin, c.due = s.Origin, false
 	return nil
 }
 
@@ -201,6 +260,17 @@ const statedWithin = 5 * time.Second
 
 func (c *i10) Observe(e *Event) error {
 	switch e.Kind {
+	case Restored: // what was heard after the backup, and what was stated then, is gone with the database
+		for gw, at := range c.heard {
+			if at <= e.From {
+				continue
+			}
+			c.heard[gw] = e.From
+			if s, owed := c.owed[gw]; owed {
+				c.heard[gw] = min(e.From, s.from)
+				delete(c.owed, gw)
+			}
+		}
 	case Heard:
 		if s, owed := c.owed[e.Gateway]; owed && e.At-s.to > statedWithin {
 			return violation("I10", e, "silent from %v to %v, and the log does not say so", s.from, s.to)

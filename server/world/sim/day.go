@@ -2,12 +2,12 @@ package sim
 
 import (
 	"container/heap"
-	"fmt"
 	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/server/directory"
+	"monban/server/review"
 	"monban/server/world/invariant"
 )
 
@@ -17,6 +17,7 @@ type Plan struct {
 	Badges      int
 	Faults      int
 	Revocations int
+	Restores    int // the server is lost and restored from a backup of hours before; one for each such part of the day
 }
 
 // Day lets a plan happen in a random order at random times of the day, then lets faults stop and
@@ -46,6 +47,16 @@ func (w *World) Day(p Plan) error {
 	}
 	for range p.Revocations {
 		at(func() time.Duration { return w.revocation(later) })
+	}
+	for n := range p.Restores {
+		part := p.Length / time.Duration(p.Restores)
+		within := func(from, to time.Duration, do func() time.Duration) {
+			t := part*time.Duration(n) + w.between(part*from/100, part*to/100)
+			w.seq++
+			heap.Push(&plan, task{t, w.seq, func() { w.settle(do()) }})
+		}
+		within(1, 15, w.takeBackup)
+		within(50, 85, w.loseServer)
 	}
 	for len(plan) > 0 && w.err == nil {
 		next := heap.Pop(&plan).(task)
@@ -351,20 +362,25 @@ func (w *World) rollback(g *gateway) {
 	for i := range g.disk.epochs {
 		g.excuse(&g.disk.epochs[i])
 	}
-	e := g.disk.sending()
-	have := w.server.store.chains[chainKey{string(g.id), e.epoch}].watermark
-	place := fmt.Sprintf("%s %x %d", g.id, e.epoch, have)
-	if have > e.head() && !w.rolled[place] { // while nobody has closed the finding, the same is not told twice
-		w.rolled[place] = true
-		w.emit(invariant.Event{Kind: invariant.RolledBack, Gateway: g.id})
-		w.count("rollback to be found")
-	}
+	w.owedRollback(g)
 	life := g.life
 	w.after(w.between(time.Second, 5*time.Second), func() {
 		if g.life == life && !g.up {
 			g.start()
 		}
 	})
+}
+
+// owedRollback tells the checkers when a gateway's disk is behind what the server has.
+func (w *World) owedRollback(g *gateway) {
+	e := g.disk.sending()
+	have := w.server.store.chains[chainKey{string(g.id), e.epoch}].watermark
+	place := string(g.id) + " " + review.Place(e.epoch, have)
+	if have > e.head() && !w.rolled[place] { // while nobody has closed the finding, the same is not told twice
+		w.rolled[place] = true
+		w.emit(invariant.Event{Kind: invariant.RolledBack, Gateway: g.id})
+		w.count("rollback to be found")
+	}
 }
 
 func (g *gateway) excuse(e *epochRows) { g.excused[e.epoch] = true }

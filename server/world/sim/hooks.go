@@ -19,4 +19,7 @@ type Hooks struct {
 	SilentServer    bool // I10: silences are not stated
 	ForgetOnRestart bool // I2: unacknowledged records are put aside at a restart
 	NoRollbackCheck bool // I3: findings of rollbacks are swallowed
+	NoSuccession    bool // I8: a restored server goes on with the old log and its key
+	NoVersionJump   bool // I5: a restored server goes on with the policy versions of its backup
+	OldWatermarks   bool // I4: a restored server says that it has what the lost one had
 }

@@ -37,6 +37,9 @@ func TestPlantedFaults(t *testing.T) {
 		{"I9", "locked in a fire", Hooks{LockInFire: true}},
 		{"I9", "exit blocked", Hooks{BlockExit: true}},
 		{"I10", "silence not stated", Hooks{SilentServer: true}},
+		{"I8", "a restored log signs on with the old key", Hooks{NoSuccession: true}},
+		{"I5", "a restored server publishes old versions", Hooks{NoVersionJump: true}},
+		{"I4", "a restored server claims what it lost", Hooks{OldWatermarks: true}},
 	} {
 		t.Run(c.promise+" "+c.name, func(t *testing.T) {
 			for seed := range uint64(20) {
@@ -46,7 +49,11 @@ func TestPlantedFaults(t *testing.T) {
 					Hooks: c.hooks, Checkers: []invariant.Checker{checker[c.promise]()},
 				})
 				if err == nil {
-					err = w.Day(Plan{Length: 6 * time.Hour, Badges: 250, Faults: 120, Revocations: 15})
+					plan := Plan{Length: 6 * time.Hour, Badges: 250, Faults: 120, Revocations: 15}
+					if h := c.hooks; h.NoSuccession || h.NoVersionJump || h.OldWatermarks {
+						plan.Restores, plan.Revocations = 1, 60
+					}
+					err = w.Day(plan)
 				}
 				if err != nil && strings.HasPrefix(err.Error(), c.promise+" ") {
 					found[c.promise] = true

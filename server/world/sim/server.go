@@ -12,6 +12,7 @@ import (
 	"monban/server/attempt"
 	"monban/server/authority"
 	"monban/server/directory"
+	"monban/server/entrylog"
 	"monban/server/ingest"
 	"monban/server/policypub"
 	"monban/server/world/invariant"
@@ -35,12 +36,17 @@ type server struct {
 	heard     map[access.GatewayID]time.Duration
 	saved     map[access.GatewayID]time.Duration // durable, each minute: when each gateway was last heard
 
+	origin string              // name of the log that signs now
+	logs   int                 // how many have ended
+	lost   *model              // what the newest restore has replaced, for the hook OldWatermarks
+	known  entrylog.Checkpoint // signed last
+
 	failing  commitFault // of the next transaction
 	slowDisk int
 }
 
 func newServer(w *World, dir directory.Snapshot) *server {
-	return &server{w: w, store: newModel(w), dir: dir, saved: map[access.GatewayID]time.Duration{}}
+	return &server{w: w, store: newModel(w), dir: dir, saved: map[access.GatewayID]time.Duration{}, origin: logName(0)}
 }
 
 // Site implements authority.Policies and ingest.Policies.
@@ -244,6 +250,10 @@ func (s *server) act(g *gateway, actions []link.ServerAction) {
 			s.w.count("server rejected " + a.Kind + " " + a.Why)
 		case link.Lookup:
 			r, err := s.pipeline.Greet(s.store, &a.Hello)
+			if s.lost != nil && s.w.opt.Hooks.OldWatermarks {
+				was := s.lost.chains[chainKey{string(g.id), a.Hello.Epoch}]
+				r.Seq, r.Hash = was.watermark, wire.Hash(was.hash)
+			}
 			if err == nil {
 				s.later(func() { s.step(g, link.Watermark{Hello: a.Hello, Seq: r.Seq, Hash: r.Hash}) })
 			}
@@ -390,5 +400,6 @@ func (s *server) housekeeping(life int) {
 }
 
 func (s *server) checkpoint() {
-	s.w.emit(invariant.Event{Kind: invariant.Checkpoint, Seq: uint64(s.store.tree.Size()), Hash: wire.Hash(s.store.tree.Root())})
+	s.known = entrylog.Checkpoint{Origin: s.origin, Size: s.store.tree.Size(), Root: s.store.tree.Root()}
+	s.w.emit(invariant.Event{Kind: invariant.Checkpoint, Seq: uint64(s.known.Size), Hash: wire.Hash(s.known.Root), Word: s.origin})
 }

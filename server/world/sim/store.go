@@ -136,7 +136,7 @@ func (m *model) append(kind entrylog.Kind, body []byte, o *entrylog.Opening) int
 		m.openings[idx] = *o
 		m.undone(func() { delete(m.openings, idx) })
 	}
-	m.events = append(m.events, invariant.Event{Kind: invariant.Leaf, Seq: uint64(idx), Hash: wire.Hash(entrylog.LeafHash(body))})
+	m.events = append(m.events, invariant.Event{Kind: invariant.Leaf, Seq: uint64(idx), Hash: wire.Hash(entrylog.LeafHash(body)), Body: body})
 	return idx
 }
 

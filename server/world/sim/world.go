@@ -69,7 +69,8 @@ type World struct {
 	events   int
 	issued   []ordered
 	lost     []Card          // withdrawn lately: somebody still tries them
-	rolled   map[string]bool // rollbacks that have a finding to come
+	rolled   map[string]bool // rollbacks that have a finding to come, by gateway and place
+	backup   *backup         // the newest, nil = none of this log
 }
 
 // Card is a card of the site as a reader would see it.
