@@ -39,7 +39,7 @@ type commands struct {
 	Gateway  gatewayCommand  `cmd:"" help:"Gateways' identities."`
 	Backup   backupCommand   `cmd:"" help:"Copy the database of a running or stopped server, with all public keys and no secret, into a new folder and verify the copy."`
 	Restore  restoreCommand  `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
-	Card     cardCommand     `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. The server must be stopped."`
+	Card     cardCommand     `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. Works beside a running server, which does it at once."`
 	Explain  explainCommand  `cmd:"" help:"Can this person pass this door at this time? Every check of the door's own decision, for each card. The server must be stopped."`
 	Who      whoCommand      `cmd:"" help:"Who can pass this door at this time? The server must be stopped."`
 	Rehearse rehearseCommand `cmd:"" help:"Try a draft (CSV files as for import) on past entries: who gains, who loses, and what would have been decided otherwise. Changes nothing. The server must be stopped."`
