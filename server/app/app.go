@@ -222,7 +222,10 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	}
 	a.registry = newRegistry(a.site.Store, a.pub, func() directory.CardMaker { return a.site.Keys }, time.Now)
 	a.orders = &commands{
-		store: a.site.Store, health: a.health, directory: p.directory, link: a.downlink, now: time.Now, log: a.log, pages: p,
+		store: a.site.Store, health: a.health, directory: p.directory, link: a.downlink, now: time.Now, log: a.log, pages: p, wait: answerWait,
+	}
+	if cfg.Signer.Socket != "" {
+		a.orders.approve = approver{a.site.Store, a.site.Signer}.show
 	}
 	second := factors{a.site.Store, a.site.Keys.Derive("monban one-time codes")}
 	public := a.publicURL(cfg)

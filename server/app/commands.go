@@ -16,6 +16,7 @@ import (
 	"monban/server/directory"
 	"monban/server/downlink"
 	"monban/server/review"
+	"monban/server/signer"
 	"monban/server/store"
 	"monban/server/web"
 )
@@ -43,6 +44,9 @@ type commands struct {
 	now       func() time.Time
 	log       *slog.Logger
 	pages     *pages
+	wait      time.Duration // for the gateway's records, before a page is shown: answerWait
+	// approve shows the signer who asked for a command and who ordered it; nil = this process signs by itself.
+	approve func(ctx context.Context, x store.Command) error
 }
 
 // CommandDoors implements web.Commands.
@@ -279,6 +283,11 @@ func commandID(id string) (key [16]byte, err error) {
 // stopped before this line does not send it when it is back.
 func (c *commands) send(ctx context.Context, x store.Command, act web.Action) {
 	kind, err := door.ParseCommandKind(x.Action)
+	if err == nil && c.approve != nil {
+		if err = c.approve(ctx, x); err != nil { // nothing is sent and the door does nothing
+			c.log.LogAttrs(ctx, slog.LevelError, "the signer does not sign a command", slog.String("door", x.Door), slog.Any("err", err))
+		}
+	}
 	if err == nil {
 		err = c.link.Order(access.GatewayID(x.Gateway), wire.Command{
 			ID: x.ID, Door: access.DoorID(x.Door), Action: kind, TTLMS: wire.MaxCommandMS, Order: uint64(x.OrderedIdx),
@@ -291,6 +300,9 @@ func (c *commands) send(ctx context.Context, x store.Command, act web.Action) {
 	var n *downlink.NotOrderedError
 	if errors.As(err, &n) {
 		x.Why = n.Why
+	}
+	if errors.Is(err, signer.ErrNotApproved) {
+		x.Why = whyNotApproved
 	}
 	act.Kind, act.Target, act.Reason = web.ActionCommandNotSent, target(x), ""
 	// The person may have gone away meanwhile; that nothing was sent is told all the same.
@@ -312,7 +324,7 @@ func (c *commands) after(ctx context.Context, id [16]byte) (web.Command, error) 
 	const look = 25 * time.Millisecond
 	t := time.NewTicker(look)
 	defer t.Stop()
-	for deadline := time.Now().Add(answerWait); ; {
+	for deadline := time.Now().Add(c.wait); ; {
 		x, err := c.CommandByID(ctx, hex.EncodeToString(id[:]), false)
 		if err != nil || x.State != web.CommandOnItsWay || !time.Now().Before(deadline) {
 			return x, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"monban/server/config"
 	"monban/server/signer"
@@ -29,6 +30,7 @@ func RunSigner(ctx context.Context, cfg *config.Config, log *slog.Logger) error 
 	if err != nil {
 		return fmt.Errorf("%w (were they moved with `monban-server signer split`?)", err)
 	}
+	local.DemandApprovals(approvals(cfg, time.Now))
 	l, err := signer.Listen(ctx, cfg.Signer.Socket)
 	if err != nil {
 		return err

@@ -90,6 +90,9 @@ type Signer struct {
 	Socket string `toml:"socket"`
 	// KeysDir is where `monban-server signer` has its keys, apart from the data directory.
 	KeysDir string `toml:"keys_dir"`
+	// OnePersonDoors are the doors at which that process signs an unlock which one account has asked for and ordered;
+	// everywhere else it takes two, whatever the directory says.
+	OnePersonDoors []string `toml:"one_person_doors"`
 }
 
 // Ask bounds the online decision.

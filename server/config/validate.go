@@ -111,6 +111,9 @@ func (s *Signer) validate(f *faults, dataDir string) {
 	if len(s.Socket) > 100 { // sun_path of unix(7) holds 107 bytes and a zero
 		f.add("signer.socket", "is longer than the 100 bytes of a Unix socket's path")
 	}
+	for _, d := range s.OnePersonDoors {
+		f.name("signer.one_person_doors", d)
+	}
 	rel, err := filepath.Rel(dataDir, s.KeysDir)
 	if s.KeysDir != "" && err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
 		// D18: a signer whose keys the server can read is none.

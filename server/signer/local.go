@@ -29,8 +29,11 @@ type Local struct {
 	policy PolicyVersion
 	keys   map[Role]roleKey
 
-	mu   sync.Mutex
-	last lastSigned // mu; in signed.json before a signature leaves
+	orders *orders // nil = commands are signed without approvals
+
+	mu     sync.Mutex
+	last   lastSigned          // mu; in signed.json before a signature leaves
+	lately map[int64]tlog.Hash // mu; size → root of the newest checkpoints signed by this process
 }
 
 type roleKey struct {
@@ -191,10 +194,8 @@ func (l *Local) Sign(role Role, text string) ([]byte, error) {
 	if !ok || role == RoleLog {
 		return nil, fmt.Errorf("sign for %s: %w", role, ErrNoRole)
 	}
-	if role == RolePolicy {
-		if err := l.raisePolicy(text); err != nil {
-			return nil, fmt.Errorf("sign for policy: %w", err)
-		}
+	if err := l.allow(role, text); err != nil {
+		return nil, fmt.Errorf("sign for %s: %w", role, err)
 	}
 	return signNote(k, text)
 }
@@ -209,6 +210,17 @@ func signNote(k roleKey, text string) ([]byte, error) {
 		return nil, fmt.Errorf("sign as %s: the note would not open: %w", k.signer.Name(), err)
 	}
 	return signed, nil
+}
+
+// allow checks what is to be signed for a role, and remembers it.
+func (l *Local) allow(role Role, text string) error {
+	switch {
+	case role == RolePolicy:
+		return l.raisePolicy(text)
+	case role == RoleCommand && l.orders != nil:
+		return l.orders.take(text)
+	}
+	return nil
 }
 
 // raisePolicy moves a gateway's version floor up, durably, before the manifest is signed. A manifest
@@ -279,6 +291,7 @@ func (l *Local) SignCheckpoint(text string, proof tlog.TreeProof) ([]byte, error
 			return nil, err
 		}
 	}
+	l.keep(c.Size, c.Root)
 	return signNote(k, text)
 }
 
@@ -325,10 +338,8 @@ func (s roleSigner) Name() string    { return s.key.signer.Name() }
 func (s roleSigner) KeyHash() uint32 { return s.key.signer.KeyHash() }
 
 func (s roleSigner) Sign(msg []byte) ([]byte, error) {
-	if s.role == RolePolicy {
-		if err := s.local.raisePolicy(string(msg)); err != nil {
-			return nil, err
-		}
+	if err := s.local.allow(s.role, string(msg)); err != nil {
+		return nil, err
 	}
 	return s.key.signer.Sign(msg)
 }

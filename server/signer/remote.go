@@ -174,6 +174,14 @@ func (r *Remote) SignCheckpoint(text string, proof tlog.TreeProof) ([]byte, erro
 	return out.Signed, nil
 }
 
+// Approve shows the signer who asked for a command and who ordered it.
+func (r *Remote) Approve(e Evidence) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.call(&request{Op: opApprove, Evidence: &e})
+	return err
+}
+
 // Sign signs text for a role other than log and root and returns the whole note.
 func (r *Remote) Sign(role Role, text string) ([]byte, error) {
 	s, err := r.NoteSigner(role)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -228,9 +229,10 @@ func FuzzSignerRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, s := range []string{`{"op":"last"}`, `{"op":"sign","role":"policy","text":"manifest g1 1\n"}`, `{"op":"checkpoint","text":"x","proof":["AAAA"]}`, `{`, ``} {
+	for _, s := range []string{`{"op":"last"}`, `{"op":"sign","role":"policy","text":"manifest g1 1\n"}`, `{"op":"checkpoint","text":"x","proof":["AAAA"]}`, `{"op":"approve","evidence":{"size":2,"asked":{"index":0,"body":"e30="},"ordered":{"index":1,"body":"e30=","proof":[]}}}`, `{`, ``} {
 		f.Add([]byte(s))
 	}
+	(&court{l: local, now: time.UnixMilli(1795489200000)}).demand()
 	f.Fuzz(func(t *testing.T, line []byte) {
 		client, server := net.Pipe()
 		done := make(chan struct{})

@@ -22,6 +22,7 @@ const (
 	opLast       = "last"       // what a checkpoint must extend
 	opCheckpoint = "checkpoint" // sign a checkpoint
 	opSign       = "sign"       // sign a message of another role
+	opApprove    = "approve"    // take the approvals of a command
 
 	// maxFrame bounds a line: the largest manifest's text is 64 KiB, a proof some KiB.
 	maxFrame = 1 << 20
@@ -34,6 +35,8 @@ type request struct {
 	Role  Role           `json:"role,omitempty"`
 	Text  string         `json:"text,omitempty"`
 	Proof tlog.TreeProof `json:"proof,omitempty"`
+
+	Evidence *Evidence `json:"evidence,omitempty"`
 }
 
 type response struct {
@@ -46,7 +49,7 @@ type response struct {
 
 // refusals are the errors that keep their meaning over the socket.
 func refusals() map[string]error {
-	return map[string]error{"not_extending": ErrNotExtending, "older_policy": ErrOlderPolicy, "no_role": ErrNoRole}
+	return map[string]error{"not_extending": ErrNotExtending, "older_policy": ErrOlderPolicy, "no_role": ErrNoRole, "not_approved": ErrNotApproved}
 }
 
 // Listen makes the socket at path, in a directory that exists, for the owner and group alone. What is
@@ -121,6 +124,12 @@ func answer(local *Local, q *request) response {
 		r.Size, r.Root = local.LastCheckpoint()
 	case opCheckpoint:
 		r.Signed, err = local.SignCheckpoint(q.Text, q.Proof)
+	case opApprove:
+		if q.Evidence == nil {
+			err = fmt.Errorf("%w: nothing was shown", ErrNotApproved)
+		} else {
+			err = local.Approve(*q.Evidence)
+		}
 	case opSign:
 		var s interface{ Sign([]byte) ([]byte, error) }
 		if s, err = local.NoteSigner(q.Role); err == nil {

@@ -1,6 +1,6 @@
 // Package signer holds the server's role keys behind one interface (D18) and looks at what it signs:
-// a checkpoint that does not extend the last one it signed, or a policy older than the last one, is
-// refused, whoever asks.
+// a checkpoint that does not extend the last one it signed, a policy older than the last one, or a command whose
+// approvals are not in the log that it signed (orders.go) is refused, whoever asks.
 //
 // Local keeps the keys in this process. A real installation serves a Local from a process and user of
 // its own (Serve), and the server, which also shows pages, asks it through a Remote: whoever takes over
@@ -41,6 +41,8 @@ var (
 	ErrOlderPolicy = errors.New("policy version is below one already signed")
 	// ErrNoRole says that this signer does not hold the key of the role.
 	ErrNoRole = errors.New("no key for this role")
+	// ErrNotApproved says that a command's approvals are not in the log, or not those that it needs (ADR 0031).
+	ErrNotApproved = errors.New("the command is not approved")
 	// ErrUnavailable says that the signer's process did not answer. Nothing is known to be wrong: the
 	// same is asked again later, and doors go on meanwhile.
 	ErrUnavailable = errors.New("the signer does not answer")
@@ -56,6 +58,9 @@ type Signer interface {
 	SignCheckpoint(text string, proof tlog.TreeProof) ([]byte, error)
 	// LastCheckpoint gives size and root of the last checkpoint signed; size 0 when none was.
 	LastCheckpoint() (size int64, root tlog.Hash)
+	// Approve shows who asked for a command and who ordered it. A signer that demands approvals signs no other
+	// command, and each once.
+	Approve(e Evidence) error
 	// Verifier gives the role's public half.
 	Verifier(role Role) (note.Verifier, error)
 	// NoteSigner gives a note.Signer that goes through Sign, for code that seals messages.

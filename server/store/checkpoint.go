@@ -298,6 +298,19 @@ func (s *Store) sign(ctx context.Context, tree *entrylog.Tree, old int64) ([]byt
 	return s.opt.Signer.SignCheckpoint(text, proof) // 2. signed
 }
 
+// ProveLeaf gives a leaf's bytes and the proof that it stands in the log's tree of that size.
+func (r Reader) ProveLeaf(size, idx int64) (body []byte, proof tlog.RecordProof, err error) {
+	leaf, err := r.Leaf(idx)
+	if err != nil {
+		return nil, nil, err
+	}
+	proof, err = entrylog.ProveRecord(size, idx, r.hashes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("prove leaf %d: %w", idx, err)
+	}
+	return leaf.Body, proof, nil
+}
+
 // replaceFile writes data beside path, makes it durable and swaps it in.
 func replaceFile(path string, data []byte) error {
 	tmp := path + ".new"

@@ -150,7 +150,7 @@ func families() map[string][]string {
 		"lang":      {"ja", "en"},
 		"done": {"token_revoked", "setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed", "purpose_registered", "purpose_ended",
 			"passkey_added", "totp_set", "factor_removed", "role_asked", "role_granted", "role_removed", "factors_reset", "request_withdrawn", "source"},
-		"command_why": {"other", "expired", "no_lock", "fire_release", "fire_on", "faulted", "busy", "strike_failed", "not_linked", "no_key"},
+		"command_why": {"other", "expired", "no_lock", "fire_release", "fire_on", "faulted", "busy", "strike_failed", "not_linked", "no_key", "not_approved"},
 		"part": {
 			"contact", "request", "tamper", "fire", "reader_enter", "reader_exit", "lock", "outbox", "clock", "policy", "more", "other",
 		},
