@@ -89,7 +89,8 @@ func (g *Registry) TryChange(ctx context.Context, actor directory.Actor, edit fu
 	return directory.Outcome{}, err
 }
 
-// setUp reports whether no second person exists yet who could confirm: fewer than two accounts that can sign in.
+// setUp reports whether no second person was there yet who could confirm: fewer than two have an account. A suspended one
+// counts, as for roles (ADR 0029): nobody becomes the only one by shutting out the others.
 func setUp(r interface {
 	Accounts() ([]store.Account, error)
 }) (bool, error) {
@@ -100,7 +101,7 @@ func setUp(r interface {
 	people := 0
 	seen := map[string]bool{}
 	for _, a := range list {
-		if a.Suspended || a.Person != "" && seen[a.Person] {
+		if a.Person != "" && seen[a.Person] {
 			continue // two accounts of one person are one person
 		}
 		seen[a.Person] = true

@@ -89,10 +89,14 @@ func newWeigher(base, next *Snapshot) *weigher {
 func (w *weigher) adds(c *Change) bool {
 	switch {
 	case c.ClosedDay != nil:
-		return c.Op != OpAdd && len(w.is.protected) > 0 // a day less on which offices are closed
+		// A day less on which offices are closed; or one more, where somebody may enter on closed days.
+		return len(w.is.protected) > 0 && (c.Op != OpAdd || w.entersWhenClosed())
 	case c.Op == OpRemove:
 		if c.Round != nil {
 			return w.round(c.Round)
+		}
+		if c.Door != nil { // it could come back, by one person, as the door of a lower zone
+			return w.level(c.Door.Enter) >= protectedLevel
 		}
 		// An exception or a contract less takes away; the last contract of all gives: then people go by their own days.
 		return c.Contract != nil && len(w.next.Contracts) == 0
@@ -110,7 +114,7 @@ func (w *weigher) adds(c *Change) bool {
 		return w.grant(c.Grant)
 	case c.Group != nil:
 		old := w.was.groups[c.Group.ID]
-		return w.is.byGroup[c.Group.ID] && gained(old != nil, func() []PersonID { return old.Members }, c.Group.Members)
+		return w.is.byGroup[c.Group.ID] && (gained(old != nil, func() []PersonID { return old.Members }, c.Group.Members) || w.joins(old, c.Group))
 	case c.Contract != nil:
 		return w.contract(c.Contract)
 	case c.Exception != nil:
@@ -133,6 +137,22 @@ func gained(existed bool, before func() []PersonID, now []PersonID) bool {
 	}
 	old := before()
 	return slices.ContainsFunc(now, func(p PersonID) bool { _, ok := slices.BinarySearch(old, p); return !ok })
+}
+
+// joins reports whether a group begins to follow a section that somebody is about to move to: the transfer
+// would bring them in without a word of a second person about this group.
+func (w *weigher) joins(old, g *Group) bool {
+	return g.Section != "" && (old == nil || old.Section != g.Section) &&
+		slices.ContainsFunc(w.next.Transfers, func(t Transfer) bool { return t.Joins && t.Section == g.Section })
+}
+
+// entersWhenClosed reports whether a schedule of a right in a zone of level 2 or 3 names closed days for themselves.
+func (w *weigher) entersWhenClosed() bool {
+	return slices.ContainsFunc(w.next.Grants, func(g Grant) bool {
+		s := w.is.schedules[g.Schedule]
+		return s != nil && w.level(g.Zone) >= protectedLevel &&
+			slices.ContainsFunc(s.Windows, func(x Window) bool { return x.Days&DayClosed != 0 && x.Days != DayEvery })
+	})
 }
 
 func (w *weigher) person(p *Person) bool {
@@ -175,8 +195,26 @@ func (w *weigher) level(id access.ZoneID) int {
 	return level
 }
 
+// above reports whether a zone, or one that it lies in, is of level 2 or 3.
+func (w *weigher) above(id access.ZoneID) bool {
+	for n := 0; id != "" && n <= maxDepth; n++ {
+		if w.level(id) >= protectedLevel {
+			return true
+		}
+		z := w.is.zones[id]
+		if z == nil {
+			return false
+		}
+		id = z.Parent
+	}
+	return false
+}
+
 func (w *weigher) zone(z *Zone) bool {
 	old := w.was.zones[z.ID]
+	if (old == nil || old.Parent != z.Parent) && w.above(z.Parent) {
+		return true // who is inside it would count as company in the zone around it
+	}
 	if old == nil || w.level(z.ID) < protectedLevel {
 		return false // nobody has a grant for a new zone yet
 	}
@@ -197,10 +235,10 @@ func ratio(n uint32) uint32 {
 }
 
 func (w *weigher) door(x *Door) bool {
-	if w.level(x.Enter) < protectedLevel {
+	old := w.was.doors[x.ID]
+	if w.level(x.Enter) < protectedLevel && (old == nil || w.level(old.Enter) < protectedLevel) {
 		return false
 	}
-	old := w.was.doors[x.ID]
 	if old == nil {
 		return x.Recovery != (RecoveryCards{}) // whoever may enter the zone could, and now can here
 	}

@@ -75,6 +75,16 @@ func TestAddsRights(t *testing.T) {
 		"+an open day":          func(s *Snapshot) { s.ClosedDays = s.ClosedDays[1:] },
 		"+all contracts gone":   func(s *Snapshot) { s.Contracts = nil },
 		"+may escort":           func(s *Snapshot) { person(s, "1005").MayEscort = true },
+		"+door of a lower zone": func(s *Snapshot) { door(s, "server-room-1").Enter = "floor-3" },
+		"+door gone": func(s *Snapshot) {
+			s.Doors = slices.DeleteFunc(s.Doors, func(x Door) bool { return x.ID == "server-room-1" })
+		},
+		"+zone put into one": func(s *Snapshot) { s.mustZone(t, "floor-3").Parent = "server-room" }, // its people would count as company there
+		"+new zone in one": func(s *Snapshot) {
+			s.Zones = append(s.Zones, Zone{ID: "new", Name: "x", Level: 1, Parent: "server-room"})
+		},
+		"+section of a group": func(s *Snapshot) { s.Groups[0].Section = "moving in" },
+		"+a closed day":       func(s *Snapshot) { s.ClosedDays = append(s.ClosedDays, ClosedDay{Day: day(2027, 5, 6), Name: "x"}) },
 
 		"-grant":           func(s *Snapshot) { s.Grants = s.Grants[1:] },
 		"-shorter grant":   func(s *Snapshot) { s.Grants[1].ValidUntil = day(2026, 12, 31) },
@@ -102,6 +112,12 @@ func TestAddsRights(t *testing.T) {
 			person(&base, "1001").Active = false
 		case "+lockdown off":
 			door(&base, "server-room-1").Mode = access.ModeLockdown
+		case "+section of a group":
+			base.Transfers = []Transfer{{Person: "1009", Day: day(2027, 4, 1), Section: "moving in", Joins: true}}
+		case "+a closed day": // some may enter on closed days only
+			i := slices.IndexFunc(base.Grants, func(g Grant) bool { return g.Zone == "server-room" })
+			base.Schedules = append(base.Schedules, Schedule{ID: "holiday", Name: "x", Windows: []Window{{Days: DayClosed, From: 0, To: 86400}}})
+			base.Grants[i].Schedule = "holiday"
 		case "+first PIN":
 			cardOf(&base, "C-002").PIN, cardOf(&base, "C-002").Duress = card.PINRef{}, card.PINRef{}
 		}
