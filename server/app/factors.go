@@ -262,8 +262,16 @@ func (f factors) AgreeRequest(ctx context.Context, id string, action web.Action)
 		if q.State != "asked" {
 			return web.ErrTooLate
 		}
-		if action.Actor == "" || action.Actor == q.AskedBy || action.Actor == q.Account {
+		if action.Actor == "" {
 			return web.ErrSamePerson
+		}
+		for _, concerned := range []string{q.AskedBy, q.Account} {
+			if concerned == "" {
+				continue // asked for by the directory
+			}
+			if err := another(tx, concerned, action.Actor); err != nil {
+				return err
+			}
 		}
 		out = requestToWeb(q)
 		if err := errors.Join(tx.DecideAccountRequest(id, "agreed", action.Actor, milli(action.At)), fulfil(tx, q, milli(action.At))); err != nil {
@@ -292,16 +300,20 @@ func (f factors) WithdrawRequest(ctx context.Context, id string, action web.Acti
 	}))
 }
 
-// RemoveRole implements web.Requests.
+// RemoveRole implements web.Requests. The role ends and stays in the list: who had one that may agree counts as
+// somebody for good, so that nobody becomes the only one by taking the roles of the others (RA-2).
 func (f factors) RemoveRole(ctx context.Context, account string, r web.Assignment, action web.Action) error {
 	return f.write(ctx, action, func(tx *store.Tx) error {
 		a, err := tx.AccountByID(account)
 		if err != nil {
 			return err
 		}
-		for i, x := range a.Roles {
-			if x.Role == r.Role.String() && x.Zone == string(r.Zone) && x.FromMS == milli(r.From) {
-				return tx.SetRoles(account, append(a.Roles[:i:i], a.Roles[i+1:]...))
+		now := milli(action.At)
+		for i := range a.Roles {
+			x := &a.Roles[i]
+			if x.Role == r.Role.String() && x.Zone == string(r.Zone) && x.FromMS == milli(r.From) && (x.UntilMS == 0 || now < x.UntilMS) {
+				x.UntilMS = max(x.FromMS, now) // one that was still to come never begins
+				return tx.SetRoles(account, a.Roles)
 			}
 		}
 		return store.ErrNotFound

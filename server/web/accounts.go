@@ -60,6 +60,9 @@ func (h *Handler) accountsView(rq *request) (accountsView, error) {
 		}
 		var roles []string
 		for _, as := range a.Roles {
+			if !as.Until.IsZero() && !rq.now.Before(as.Until) {
+				continue // it has ended, or was taken away
+			}
 			roles = append(roles, v.roleWords(as))
 			l.Held = append(l.Held, choice{Value: roleKey(as), Label: v.roleWords(as)})
 		}

@@ -382,8 +382,12 @@ func TestFourEyesRoles(t *testing.T) {
 		t.Fatal("the page does not offer to take the role away")
 	}
 	s.status("taken away by one", s.post(path+"/roles/remove", boss, url.Values{"role": {m[1]}, "reason": {"終了"}}), 303)
-	if roles() != 1 {
-		t.Error("still there")
+	a, _ := s.mem.AccountByID(t.Context(), target)
+	if len(a.Roles) != 2 || a.Roles[1].Until.IsZero() || a.Roles[1].Until.After(time.Now()) { // it ends and stays in the list (RA-2)
+		t.Errorf("not ended: %+v", a.Roles)
+	}
+	if strings.Contains(text(t, s.get("/accounts", boss)), m[1]) {
+		t.Error("still offered")
 	}
 	// A lost phone: by two persons, and the sessions end.
 	victim := s.login("applicant")

@@ -210,6 +210,17 @@ func checkRequests(t T, s Fresh) {
 	if !ask("Q1", first.ID, "SECOND") {
 		t.Errorf("at set-up, with nobody else, the role waits for nobody")
 	}
+	add("FOURTH", web.Assignment{Role: web.RoleCISO, From: now.Add(-time.Hour).Truncate(time.Millisecond)})
+	if other, err := s.AccountByID(ctx, "FOURTH"); err != nil || s.RemoveRole(ctx, "FOURTH", other.Roles[0], act) != nil {
+		t.Fatalf("%+v, %v", other, err)
+	}
+	add("FIFTH")
+	if ask("Q0", first.ID, "FIFTH") {
+		t.Errorf("whoever takes the roles of all others away grants alone")
+	}
+	if err := s.WithdrawRequest(ctx, "Q0", act); err != nil {
+		t.Fatal(err)
+	}
 	add("GONE", web.Assignment{Role: web.RoleCISO, Until: now.Add(-time.Hour)})
 	on := true
 	if err := s.ChangeAccount(ctx, "GONE", web.AccountChange{Suspended: &on}, act); err != nil {
@@ -240,6 +251,22 @@ func checkRequests(t T, s Fresh) {
 	if list, err := s.OpenRequests(ctx); err != nil || len(list) != 1 || list[0].Account != "THIRD" || list[0].Why != "異動" || list[0].Role.Role != web.RoleAuditor {
 		t.Errorf("open: %+v, %v", list, err)
 	}
+	for id, person := range map[string]string{"TWIN": "1001", "TWIN2": "1001"} {
+		if err := s.CreateAccount(ctx, web.Account{ID: id, Name: id, FullName: id, Person: person, PasswordHash: "x", Created: now}, act); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ask("Q7", "TWIN", "THIRD") || ask("Q8", first.ID, "TWIN") {
+		t.Errorf("granted alone")
+	}
+	for name, id := range map[string]string{"another account of the asking one": "Q7", "another account of the one it is for": "Q8"} {
+		if err := agree(id, "TWIN2"); !errors.Is(err, web.ErrSamePerson) {
+			t.Errorf("%s: %v, want ErrSamePerson", name, err)
+		}
+		if err := s.WithdrawRequest(ctx, id, act); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := agree("Q2", "GONE"); err != nil {
 		t.Fatal(err)
 	}
@@ -256,8 +283,8 @@ func checkRequests(t T, s Fresh) {
 	if err := s.RemoveRole(ctx, "THIRD", a.Roles[0], act); !errors.Is(err, web.ErrNotFound) {
 		t.Errorf("removed again: %v, want ErrNotFound", err)
 	}
-	if a, err := s.AccountByID(ctx, "THIRD"); err != nil || len(a.Roles) != 0 {
-		t.Errorf("after removal: %+v, %v", a.Roles, err)
+	if a, err := s.AccountByID(ctx, "THIRD"); err != nil || len(a.Roles) != 1 || a.Roles[0].Until.IsZero() || a.Roles[0].Until.After(act.At) {
+		t.Errorf("after removal the role has ended: %+v, %v", a.Roles, err)
 	}
 	// All second factors of somebody go, by two persons.
 	if err := s.AddPasskey(ctx, web.Passkey{Credential: []byte{9}, Account: "THIRD", Name: "x", RP: "x", Data: []byte("{}"), Created: now}, act); err != nil {

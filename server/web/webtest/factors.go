@@ -320,8 +320,13 @@ func (m *Memory) AgreeRequest(_ context.Context, id string, act web.Action) (web
 	if err != nil {
 		return q, err
 	}
-	if act.Actor == q.AskedBy || act.Actor == q.Account || act.Actor == "" {
+	if act.Actor == "" {
 		return q, web.ErrSamePerson
+	}
+	for _, concerned := range []string{q.AskedBy, q.Account} {
+		if p := m.accounts[concerned].Person; concerned == act.Actor || p != "" && p == m.accounts[act.Actor].Person {
+			return q, web.ErrSamePerson
+		}
 	}
 	if err := m.record(web.Agreed(q, act)); err != nil {
 		return q, err
@@ -347,19 +352,23 @@ func (m *Memory) WithdrawRequest(_ context.Context, id string, act web.Action) e
 	return nil
 }
 
-// RemoveRole implements web.Requests.
+// RemoveRole implements web.Requests: the role ends and stays in the list.
 func (m *Memory) RemoveRole(_ context.Context, account string, r web.Assignment, act web.Action) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a, ok := m.accounts[account]
 	at := slices.Index(a.Roles, r)
-	if !ok || at < 0 {
+	if !ok || at < 0 || !r.Until.IsZero() && !act.At.Before(r.Until) {
 		return web.ErrNotFound
 	}
 	if err := m.record(act); err != nil {
 		return err
 	}
-	a.Roles = slices.Delete(slices.Clone(a.Roles), at, at+1)
+	if a.Roles = slices.Clone(a.Roles); act.At.Before(r.From) {
+		a.Roles[at].Until = r.From
+	} else {
+		a.Roles[at].Until = act.At
+	}
 	m.put(a)
 	return nil
 }
