@@ -289,15 +289,16 @@ func (e *evaluation) checkEscort(person *Person, place uint32) (needEscort bool)
 	return alone && escorts == 0
 }
 
-// Joins reports whether somebody who waits at a door for a second person or an escort (waiting is
-// their outcome) may go in with the holder of the card granted, who has just been let in there. The
-// count of outsiders was checked when they began to wait.
-func Joins(p *Policy, door DoorID, waiting Outcome, waits, granted Key) bool {
-	if p == nil {
-		return false
+// Joins reports whether somebody who waits at a door for a second person or an escort may go in with the
+// holder of the card granted, who has just been let in there. r is the request of the one who waits with the
+// time of now, waiting their outcome. Whatever ended while they waited (card, person, contract, grant) keeps
+// them out; the count of outsiders was checked when they began to wait.
+func Joins(p *Policy, r Request, waiting Outcome, granted Key) bool {
+	if p == nil || !p.welcome(r) {
+		return false // fail secure: the strike is not released for them
 	}
-	d, a, b := p.door(door), p.find(waits), p.find(granted)
-	if d == nil || a == nil || b == nil || a.Person == NoPerson || b.Person == NoPerson || a.Person == b.Person {
+	d, a, b := p.door(r.Door), p.find(r.Key), p.find(granted)
+	if b == nil || b.Person == NoPerson || a.Person == b.Person {
 		return false
 	}
 	z, first, other := &p.zones[d.zone], &p.persons[a.Person], &p.persons[b.Person]
@@ -308,6 +309,19 @@ func Joins(p *Policy, door DoorID, waiting Outcome, waits, granted Key) bool {
 		return other.MayEscort
 	}
 	return false
+}
+
+// welcome reports whether card, person and grant would still let the holder of the card in r pass its door, as far as
+// that can have changed since they badged. Without a trusted clock times are not looked at.
+func (p *Policy) welcome(r Request) bool {
+	e := evaluation{p: p, v: &View{}, r: &r}
+	e.findDoor()
+	e.findCard()
+	timed := e.clockTrusted()
+	e.checkCredential(timed)
+	e.checkPerson(timed)
+	e.checkGrant(timed)
+	return e.d.Failed == 0
 }
 
 // Wait is how long a door waits after a decision that needs one thing more, milliseconds.

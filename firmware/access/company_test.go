@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -78,6 +79,11 @@ func (c *crew) badge(who string, door DoorID, side Side) Decision {
 	return d
 }
 
+// joins reports whether the holder of one card, who waits, goes in with the holder of another.
+func (c *crew) joins(waiting Outcome, waits, granted Key) bool {
+	return Joins(c.p, Request{Door: "server-door", Side: SideEnter, Key: waits, HasCard: true, WallMS: c.now, Clock: ClockServer, Link: c.link}, waiting, granted)
+}
+
 func (c *crew) enters(who string) {
 	Apply(c.st, Event{Kind: EventPassage, Person: who, Zone: "server-room", Party: c.p.persons[c.person(who)].Party, WallMS: c.now})
 }
@@ -94,6 +100,36 @@ func (c *crew) want(who string, o Outcome, r Reason) {
 	}
 }
 
+// AD-7, AD-8, I5: whoever waits and is not let in any more meanwhile is no company and goes in with nobody.
+func TestNoCompanyOfTheRevoked(t *testing.T) {
+	for name, edit := range map[string]func(*Rules){
+		"card lost":        func(r *Rules) { r.Credentials[0].Status = CredentialLost },
+		"card gone":        func(r *Rules) { r.Credentials = r.Credentials[1:] },
+		"card ended":       func(r *Rules) { r.Credentials[0].UntilMS = at(t, "2026-11-24 09:00:05") },
+		"person suspended": func(r *Rules) { r.Persons[0].Active = false },
+		"contract ended":   func(r *Rules) { r.Persons[0].ContractUntilMS = at(t, "2026-11-24 09:00:05") },
+		"grant taken away": func(r *Rules) {
+			r.Grants = slices.DeleteFunc(r.Grants, func(g Grant) bool { return g.Person == 0 && g.Zone == "server-room" })
+		},
+	} {
+		two := func(r *Rules) { r.Zones[1].TwoPersonMS = 30_000 }
+		c := &crew{t: t, p: compile(t, crewRules(t, two)), st: NewState(KnowAll), now: at(t, "2026-11-24 09:00:00"), link: LinkServer}
+		c.want("a", NeedSecond, ReasonSecondPerson)
+		c.now += 10_000
+		waits := Request{Door: "server-door", Side: SideEnter, Key: key(1), HasCard: true, WallMS: c.now, Clock: ClockServer, Link: LinkServer}
+		if !Joins(c.p, waits, NeedSecond, key(2)) {
+			t.Errorf("%s: nobody goes in with the second", name)
+		}
+		c.p = compile(t, crewRules(t, func(r *Rules) { two(r); edit(r) }))
+		if Joins(c.p, waits, NeedSecond, key(2)) {
+			t.Errorf("%s: goes in with the second", name)
+		}
+		if d := c.badge("b", "server-door", SideEnter); d.Outcome != NeedSecond {
+			t.Errorf("%s: company for the second: %s", name, d.Outcome)
+		}
+	}
+}
+
 // AD-8: two different persons within the window, in either order, edge included.
 func TestTwoPersons(t *testing.T) {
 	two := func(z *Zone) { z.TwoPersonMS, z.StaffNeeded = 30_000, true }
@@ -102,7 +138,7 @@ func TestTwoPersons(t *testing.T) {
 		c.want(order[0], NeedSecond, ReasonSecondPerson)
 		c.now += 30_000
 		c.want(order[1], Granted, ReasonGranted)
-		if !Joins(c.p, "server-door", NeedSecond, key(byte(c.person(order[0])+1)), key(byte(c.person(order[1])+1))) {
+		if !c.joins(NeedSecond, key(byte(c.person(order[0])+1)), key(byte(c.person(order[1])+1))) {
 			t.Errorf("%v: the first one does not go in with the second", order)
 		}
 		c.enters(order[0])
@@ -128,7 +164,7 @@ func TestTwoPersons(t *testing.T) {
 	c = newCrew(t, two)
 	c.want("c", NeedSecond, ReasonSecondPerson)
 	c.want("d", Denied, ReasonStaffNeeded) // a contractor pair
-	if Joins(c.p, "server-door", NeedSecond, key(3), key(4)) {
+	if c.joins(NeedSecond, key(3), key(4)) {
 		t.Error("a contractor pair goes in together")
 	}
 	c.want("a", Granted, ReasonGranted)
@@ -235,13 +271,13 @@ func TestEscort(t *testing.T) {
 	c.want("c", Granted, ReasonGranted) // a contractor is no visitor
 	c.want("v1", NeedEscort, ReasonEscortMissing)
 	c.want("a", Granted, ReasonGranted) // staff, but no escort
-	if Joins(c.p, "server-door", NeedEscort, key(5), key(1)) {
+	if c.joins(NeedEscort, key(5), key(1)) {
 		t.Error("a visitor goes in with somebody who may not escort")
 	}
 	c.want("v2", NeedEscort, ReasonEscortMissing)
 	c.now += DefaultEscortWithinMS
 	c.want("b", Granted, ReasonGranted)
-	if !Joins(c.p, "server-door", NeedEscort, key(5), key(2)) {
+	if !c.joins(NeedEscort, key(5), key(2)) {
 		t.Error("a visitor does not go in with the escort")
 	}
 	for _, who := range []string{"b", "v1", "v2"} {
@@ -384,7 +420,7 @@ func TestPrepared(t *testing.T) {
 	c := newCrew(t, func(z *Zone) {
 		z.Training, z.TwoPersonMS, z.TwoPersonAlways, z.StaffNeeded = TrainingFlag, 30_000, true, true
 	})
-	Apply(c.st, Event{Kind: EventPending, Door: "server-door", Person: "c", WallMS: c.now})
+	Apply(c.st, Event{Kind: EventPending, Door: "server-door", Person: "c", Key: key(3), WallMS: c.now})
 	if d := c.badge("d", "server-door", SideEnter); d.Primary != ReasonStaffNeeded { // what only flags never speaks for the denial
 		t.Errorf("%s (%s)", d.Primary, d.Failed)
 	}

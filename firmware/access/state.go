@@ -28,6 +28,7 @@ type place struct {
 
 type present struct {
 	person  string
+	key     Key // the card they badged with
 	sinceMS int64
 }
 
@@ -61,7 +62,7 @@ const (
 	EventPINReset            // an officer lifted the lockout of Key
 	EventZoneReset           // Zone was declared empty, with a reason (AD-10)
 	EventForgiven            // Person's place was declared "outside", with a reason (AD-9)
-	EventPending             // Person badged at Door and waits, or was granted and has not opened yet
+	EventPending             // Person badged with Key at Door and waits, or was granted and has not opened yet
 	EventGone                // Person passed no door after all: the wait or the grant is over
 	eventKindCount
 )
@@ -102,7 +103,7 @@ func Apply(st *State, e Event) {
 		}
 	case EventPending:
 		if e.Person != "" && e.Door != "" && e.WallMS > 0 {
-			st.pending(e.Door, e.Person, e.WallMS)
+			st.pending(e.Door, present{e.Person, e.Key, e.WallMS})
 		}
 	case EventGone:
 		st.gone(e.Door, e.Person)
@@ -144,20 +145,20 @@ func (st *State) move(person string, to ZoneID, ms int64, party uint8) {
 }
 
 // pending puts a person at a door; badging again counts from then.
-func (st *State) pending(door DoorID, person string, ms int64) {
+func (st *State) pending(door DoorID, p present) {
 	if st.doors == nil {
 		st.doors = make(map[DoorID][]present)
 	}
 	list := st.doors[door][:0]
 	for _, x := range st.doors[door] {
-		if x.person != person && ms-x.sinceMS <= maxWindowMS { // nobody waits for longer
+		if x.person != p.person && p.sinceMS-x.sinceMS <= maxWindowMS { // nobody waits for longer
 			list = append(list, x)
 		}
 	}
 	if len(list) == MaxPresent {
 		list = append(list[:0], list[1:]...)
 	}
-	list = append(list, present{person, ms})
+	list = append(list, p)
 	st.doors[door] = list
 }
 
@@ -208,7 +209,7 @@ func (st *State) View(p *Policy, r Request) View {
 		who = p.persons[c.Person].ID
 	}
 	if st.knows.Has(KnowDoor) && r.Side == SideEnter {
-		v.Door = st.doorView(p, door.ID, who)
+		v.Door = st.doorView(p, r, who)
 	}
 	knows := func(z *Zone, k Knowledge) bool {
 		return st.knows.Has(k) && (!z.Shared || r.Link == LinkServer)
@@ -259,12 +260,15 @@ func (st *State) zoneView(p *Policy, zone uint32) ZoneView {
 	return v
 }
 
-func (st *State) doorView(p *Policy, door DoorID, who string) DoorView {
+// doorView is who stands at the door of r. Whoever is not let in any more since they badged is nobody's
+// company (I5).
+func (st *State) doorView(p *Policy, r Request, who string) DoorView {
 	v := DoorView{Known: true}
 	n := 0
-	for _, x := range st.doors[door] {
+	for _, x := range st.doors[r.Door] {
 		no, known := p.personIndex[x.person]
-		if !known || n == MaxPresent {
+		theirs := Request{Door: r.Door, Side: SideEnter, Key: x.key, HasCard: true, WallMS: r.WallMS, Clock: r.Clock, Link: r.Link}
+		if c := p.find(x.key); !known || n == MaxPresent || c == nil || c.Person != no || !p.welcome(theirs) {
 			continue
 		}
 		person := &p.persons[no]
@@ -289,7 +293,7 @@ func PendingEvent(p *Policy, r Request, d Decision) (e Event, ok bool) {
 	}
 	switch d.Outcome {
 	case NeedSecond, NeedEscort, Granted:
-		return Event{Kind: EventPending, Door: r.Door, Person: p.persons[d.Person].ID, WallMS: r.WallMS}, true
+		return Event{Kind: EventPending, Door: r.Door, Person: p.persons[d.Person].ID, Key: r.Key, WallMS: r.WallMS}, true
 	}
 	return Event{}, false
 }

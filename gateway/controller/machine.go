@@ -180,7 +180,7 @@ func (m *Machine) stands(a door.Attempt, req access.Request, d access.Decision) 
 func (m *Machine) join(effects []Effect, granted Read, at Moment) []Effect {
 	for _, w := range m.state.Waiting() {
 		f := m.flights[w.Attempt]
-		if f == nil || !access.Joins(m.policy, m.cfg.Door, w.For, f.read.Key, granted.Key) {
+		if f == nil || !access.Joins(m.policy, m.request(f.read, access.LinkOffline, at), w.For, granted.Key) {
 			continue
 		}
 		f.decision.Outcome, f.decision.Primary = access.Granted, access.ReasonGranted
