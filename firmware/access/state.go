@@ -63,7 +63,7 @@ const (
 	EventZoneReset           // Zone was declared empty, with a reason (AD-10)
 	EventForgiven            // Person's place was declared "outside", with a reason (AD-9)
 	EventPending             // Person badged with Key at Door and waits, or was granted and has not opened yet
-	EventGone                // Person passed no door after all: the wait or the grant is over
+	EventGone                // Person, who badged at Door at WallMS, passed no door after all; 0 = whenever they badged
 	eventKindCount
 )
 
@@ -86,7 +86,7 @@ func Apply(st *State, e Event) {
 		if e.Person != "" {
 			st.move(e.Person, e.Zone, e.WallMS, e.Party)
 			for door := range st.doors {
-				st.gone(door, e.Person)
+				st.gone(door, e.Person, 0)
 			}
 		}
 	case EventForgiven:
@@ -106,7 +106,7 @@ func Apply(st *State, e Event) {
 			st.pending(e.Door, present{e.Person, e.Key, e.WallMS})
 		}
 	case EventGone:
-		st.gone(e.Door, e.Person)
+		st.gone(e.Door, e.Person, e.WallMS)
 	case EventPINFailed:
 		if n := st.pins[e.Key]; n < 255 && e.Key != (Key{}) {
 			if st.pins == nil {
@@ -162,10 +162,11 @@ func (st *State) pending(door DoorID, p present) {
 	st.doors[door] = list
 }
 
-func (st *State) gone(door DoorID, person string) {
+// gone takes a person from a door; whoever has badged there again since sinceMS stays.
+func (st *State) gone(door DoorID, person string, sinceMS int64) {
 	list := st.doors[door]
 	for i := range list {
-		if list[i].person == person {
+		if list[i].person == person && (sinceMS == 0 || list[i].sinceMS == sinceMS) {
 			if list = append(list[:i], list[i+1:]...); len(list) == 0 {
 				delete(st.doors, door)
 			} else {

@@ -238,3 +238,22 @@ func TestSets(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// AD-8: the end of one wait does not take away who has badged at the door again since.
+func TestGoneIsOneWait(t *testing.T) {
+	st := NewState(KnowAll)
+	here := func() int { return len(st.doors["d"]) }
+	for _, ms := range []int64{1000, 2000} {
+		Apply(st, Event{Kind: EventPending, Door: "d", Person: "a", Key: key(1), WallMS: ms})
+	}
+	if Apply(st, Event{Kind: EventGone, Door: "d", Person: "a", WallMS: 1000}); here() != 1 {
+		t.Error("the second wait ended with the first")
+	}
+	if Apply(st, Event{Kind: EventGone, Door: "d", Person: "a", WallMS: 2000}); here() != 0 {
+		t.Error("still there")
+	}
+	Apply(st, Event{Kind: EventPending, Door: "d", Person: "a", Key: key(1), WallMS: 3000})
+	if Apply(st, Event{Kind: EventGone, Door: "d", Person: "a"}); here() != 0 {
+		t.Error("gone whenever they badged, and still there")
+	}
+}

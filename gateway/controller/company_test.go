@@ -123,6 +123,25 @@ func TestEscortOffline(t *testing.T) {
 	}
 }
 
+// VE-2, VE-11, I2: whoever badges again while they wait has one wait, and goes in once; with another card of theirs too.
+func TestWaitsOnce(t *testing.T) {
+	m := knowing(t, pair(t, func(z *access.Zone) { z.Escort = access.EscortVisitors }))
+	m.OnRead(read(1, access.SideEnter, access.Key{3}), moment(time.Second))
+	if got := lines(m.OnRead(read(2, access.SideEnter, access.Key{3}), moment(2*time.Second))); got != "denied1" {
+		t.Errorf("the second badge: %q", got)
+	}
+	if v := m.places.view(m.policy, access.Request{Door: "d", Side: access.SideEnter, WallMS: noon + 2000, Clock: access.ClockServer}); v.Door.Present[0].SinceMS != noon+2000 {
+		t.Errorf("who still stands there: %+v", v.Door.Present)
+	}
+	all := settle(m, m.OnRead(read(3, access.SideEnter, access.Key{2}), moment(3*time.Second)), moment(3*time.Second))
+	if got := lines(all); got != "granted3 granted2" {
+		t.Errorf("the escort: %q", got)
+	}
+	if got := lines(pulse(m, 4*time.Second)); got != "entry3 entry2" {
+		t.Errorf("opening: %q", got)
+	}
+}
+
 // D7: a gateway that does not know who is inside follows the zone's offline rule, and names what it lacks.
 func TestZoneRulesWithoutKnowledge(t *testing.T) {
 	for rule, want := range map[access.ZoneRule]string{access.ZoneRuleDeny: "denied1", access.ZoneRuleGrantAndFlag: "granted1"} {

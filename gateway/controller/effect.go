@@ -134,7 +134,7 @@ func (m *Machine) record(a door.Action, at Moment) Record {
 	if !known || a.Attempt == (door.Attempt{}) {
 		return r
 	}
-	if e, moves := moved(m.policy, m.cfg.Door, a.Event, f.holder, f.pending, at.WallMS); moves {
+	if e, moves := moved(m.policy, m.cfg.Door, a.Event, f.holder, f.since, at.WallMS); moves {
 		m.places.apply(e)
 	}
 	if r.Draft.Side == access.SideUnknown {

@@ -97,7 +97,7 @@ type flight struct {
 	inputs   []byte
 	recorded bool   // the private part has been recorded once
 	holder   string // the person's id in the policy held, "" = nobody known
-	pending  bool   // this attempt put the holder at the door
+	since    int64  // when this attempt put the holder at the door, UTC ms; 0 = it did not
 }
 
 // NewMachine makes the machine of a secured door. It holds no policy: every entry is denied until
@@ -169,9 +169,27 @@ func (m *Machine) stands(a door.Attempt, req access.Request, d access.Decision) 
 		d.Person, d.KnownPerson = c.Person, true
 	}
 	if e, ok := access.PendingEvent(m.policy, req, d); ok {
-		f.pending = true
+		f.since = e.WallMS
 		m.places.apply(e)
 	}
+}
+
+// waitsOnce ends the waits that the holder of this card has begun here before: who badges again, with whatever card,
+// goes in once.
+func (m *Machine) waitsOnce(effects []Effect, a door.Attempt, k access.Key, d access.Decision, at Moment) []Effect {
+	if d.Outcome != access.NeedSecond && d.Outcome != access.NeedEscort {
+		return effects
+	}
+	c, known := m.policy.Credential(k)
+	person, someone := m.policy.Person(c.Person)
+	for _, w := range m.state.Waiting() {
+		f := m.flights[w.Attempt]
+		if !known || !someone || f == nil || w.Attempt == a || f.holder != person.ID {
+			continue
+		}
+		effects = m.door(effects, door.Input{Kind: door.InDenied, At: at.At, Attempt: w.Attempt, Side: access.SideEnter, By: f.by, Reason: f.decision.Primary}, at)
+	}
+	return effects
 }
 
 // join lets those in who waited for the one who has just been granted: for a second person, or for an
@@ -277,8 +295,9 @@ func (m *Machine) decideLocally(r Read, link access.Link, at Moment) []Effect {
 	view := m.view(r, req)
 	d := access.Decide(m.policy, view, req)
 	m.remember(r, d, access.ByGateway, req, &view)
+	effects := m.waitsOnce(nil, r.Attempt, r.Key, d, at)
 	m.stands(r.Attempt, req, d)
-	effects := m.countPIN(nil, req, d)
+	effects = m.countPIN(effects, req, d)
 	effects = m.outcome(effects, r, d, access.ByGateway, false, at)
 	return m.pinLocked(effects, r, req, at)
 }
@@ -301,6 +320,7 @@ func (m *Machine) OnAnswer(number uint64, a wire.Answer, late bool, at Moment) [
 	effects := []Effect{StopTimer{Timer: TimerDeciding}}
 	req := q.req
 	req.PIN = pinOf(q.read, a)
+	effects = m.waitsOnce(effects, a.Attempt, req.Key, d, at)
 	m.stands(a.Attempt, req, d)
 	effects = m.countPIN(effects, req, d)
 	effects = m.outcome(effects, q.read, d, access.ByServer, a.Outcome == access.Granted, at)

@@ -84,9 +84,9 @@ func (p *Places) step(nowMS int64) {
 }
 
 // moved makes the movement that a recorded event of an attempt is: a passage, or the end of a wait. holder
-// is the person's id in the policy, pending says that the attempt put them at the door. ok is false when
+// is the person's id in the policy, since is when the attempt put them at the door, 0 = it did not. ok is false when
 // nobody moves.
-func moved(p *access.Policy, d access.DoorID, e door.Event, holder string, pending bool, wallMS int64) (access.Event, bool) {
+func moved(p *access.Policy, d access.DoorID, e door.Event, holder string, since, wallMS int64) (access.Event, bool) {
 	if holder == "" {
 		return access.Event{}, false
 	}
@@ -106,7 +106,7 @@ func moved(p *access.Policy, d access.DoorID, e door.Event, holder string, pendi
 		}
 		return out, true
 	case door.EventNoEntry, door.EventLapsed, door.EventDenied:
-		return access.Event{Kind: access.EventGone, Door: d, Person: holder}, pending
+		return access.Event{Kind: access.EventGone, Door: d, Person: holder, WallMS: since}, since != 0
 	}
 	return access.Event{}, false
 }
@@ -149,7 +149,7 @@ func (r *Replay) Add(c wire.Carried) {
 	if !known {
 		return
 	}
-	if e, moves := moved(r.Policy, body.Door, body.Event, person.ID, false, body.Stamp.WallMS+body.Stamp.OffsetMS); moves {
+	if e, moves := moved(r.Policy, body.Door, body.Event, person.ID, 0, body.Stamp.WallMS+body.Stamp.OffsetMS); moves {
 		access.Apply(r.State, e)
 	}
 }

@@ -57,7 +57,7 @@ type newest struct {
 // holder is whose an attempt is.
 type holder struct {
 	person  string
-	pending bool // the attempt put the person at the door
+	sinceMS int64 // when the attempt put the person at the door, 0 = it did not
 }
 
 // maxHolders bounds the attempts remembered for their passages; a passage follows within a minute.
@@ -116,7 +116,7 @@ func (p *Places) decided(policy *access.Policy, a [16]byte, r access.Request, d 
 	if pending {
 		access.Apply(p.st, e)
 	}
-	p.remember(a, holder{person.ID, pending})
+	p.remember(a, holder{person.ID, e.WallMS})
 }
 
 // remember keeps whose an attempt is. mu is held.
@@ -129,7 +129,9 @@ func (p *Places) remember(a [16]byte, h holder) {
 		}
 		p.recent = append(p.recent, a)
 	}
-	h.pending = h.pending || old.pending
+	if h.sinceMS == 0 {
+		h.sinceMS = old.sinceMS
+	}
 	p.holders[a] = h
 }
 
@@ -155,8 +157,8 @@ func (p *Places) follow(f review.Fact, person string, seq uint64) {
 	case door.EventEntry, door.EventExit:
 		p.passed(h.person, f, seq)
 	case door.EventNoEntry, door.EventLapsed, door.EventDenied, door.EventLateIgnored:
-		if h.pending { // the attempt that put them there; another of theirs says nothing
-			access.Apply(p.st, access.Event{Kind: access.EventGone, Door: f.Door, Person: h.person})
+		if h.sinceMS != 0 { // the attempt that put them there; another of theirs says nothing
+			access.Apply(p.st, access.Event{Kind: access.EventGone, Door: f.Door, Person: h.person, WallMS: h.sinceMS})
 		}
 	}
 }
