@@ -64,6 +64,7 @@ const (
 	EventForgiven            // Person's place was declared "outside", with a reason (AD-9)
 	EventPending             // Person badged with Key at Door and waits, or was granted and has not opened yet
 	EventGone                // Person, who badged at Door at WallMS, passed no door after all; 0 = whenever they badged
+	EventDoorEmpty           // nobody stands at Door any more: its gateway began anew and knows of no wait
 	eventKindCount
 )
 
@@ -73,7 +74,7 @@ type Event struct {
 	Person string // Person.ID of the policy; "" = nobody known, moves nothing
 	Key    Key
 	Zone   ZoneID
-	Door   DoorID // of EventPending and EventGone
+	Door   DoorID // of EventPending, EventGone and EventDoorEmpty
 	Party  uint8  // of a passage: as of Person
 	WallMS int64  // UTC ms of a passage or badge
 }
@@ -107,6 +108,8 @@ func Apply(st *State, e Event) {
 		}
 	case EventGone:
 		st.gone(e.Door, e.Person, e.WallMS)
+	case EventDoorEmpty:
+		delete(st.doors, e.Door)
 	case EventPINFailed:
 		if n := st.pins[e.Key]; n < 255 && e.Key != (Key{}) {
 			if st.pins == nil {

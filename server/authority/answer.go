@@ -183,6 +183,7 @@ func (q *question) prepare(places *Places) {
 	if q.policy == nil {
 		return
 	}
+	places.asked(q.policy, q.ask.Gateway, q.ask.Stamp.Boot)
 	if x := q.policy.Door(q.ask.Door); x == nil || x.Gateway != q.ask.Gateway {
 		q.request.Door = "" // no door has this name: whatever else holds, unknown_door
 		q.findings = append(q.findings, review.UnknownDoor)

@@ -26,15 +26,16 @@ type Places struct {
 	policies Policies
 
 	mu      sync.Mutex
-	st      *access.State               // mu
-	last    map[string]order            // mu; per person, what their place follows from
-	holders map[[16]byte]holder         // mu; whose the attempts of the last while are
-	recent  [][16]byte                  // mu; keys of holders, oldest first
-	watch   access.Watch                // mu
-	lifted  map[access.Key]bool         // mu; cards whose lockout was lifted and whose gateway may still count
-	emptied map[access.ZoneID]order     // mu; when a zone was last declared empty
-	loading bool                        // mu
-	newest  map[access.GatewayID]newest // mu; the newest record of each gateway that is in here
+	st      *access.State                    // mu
+	last    map[string]order                 // mu; per person, what their place follows from
+	holders map[[16]byte]holder              // mu; whose the attempts of the last while are
+	recent  [][16]byte                       // mu; keys of holders, oldest first
+	watch   access.Watch                     // mu
+	lifted  map[access.Key]bool              // mu; cards whose lockout was lifted and whose gateway may still count
+	emptied map[access.ZoneID]order          // mu; when a zone was last declared empty
+	loading bool                             // mu
+	newest  map[access.GatewayID]newest      // mu; the newest record of each gateway that is in here
+	boots   map[access.GatewayID]wire.BootID // mu; the running of each gateway that asked last
 }
 
 // order is the place of an event in the fold: occurred, then gateway and number, as they are written.
@@ -67,6 +68,7 @@ func newPlaces(policies Policies) *Places {
 	return &Places{
 		policies: policies, st: access.NewState(access.KnowAll), last: map[string]order{}, holders: map[[16]byte]holder{},
 		lifted: map[access.Key]bool{}, emptied: map[access.ZoneID]order{}, newest: map[access.GatewayID]newest{},
+		boots: map[access.GatewayID]wire.BootID{},
 	}
 }
 
@@ -97,6 +99,22 @@ func (p *Places) view(policy *access.Policy, r access.Request) access.View {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.st.View(policy, r)
+}
+
+// asked notes which running of a gateway asks. One that has started again has forgotten who waited at its doors:
+// nobody goes in with them any more, so they are nobody's company (AD-8).
+func (p *Places) asked(site *policypub.Current, gw access.GatewayID, boot wire.BootID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, known := p.boots[gw]
+	if p.boots[gw] = boot; !known || before == boot {
+		return
+	}
+	for i := range site.Directory().Doors {
+		if d := &site.Directory().Doors[i]; d.Gateway == gw {
+			access.Apply(p.st, access.Event{Kind: access.EventDoorEmpty, Door: d.ID})
+		}
+	}
 }
 
 // decided remembers whose an attempt is and that they stand at the door. It counts from the decision on

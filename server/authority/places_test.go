@@ -104,6 +104,26 @@ func TestTwoPersonsAcrossAsks(t *testing.T) {
 	}
 }
 
+// AD-8: a gateway that has started again has forgotten who waited at its doors, so they are nobody's company: they badge again.
+func TestWaitEndsWithTheGateway(t *testing.T) {
+	h := newHarness(t)
+	h.zone(func(z *directory.Zone) { z.TwoPersonWithin = time.Hour })
+	badge := func(number uint64, boot byte) wire.Answer {
+		ask := h.ask(number)
+		ask.Stamp.Boot = wire.BootID{boot}
+		return h.answer(h.withPIN(ask, number, pinOf[number]))
+	}
+	if first := badge(4567, 1); first.Outcome != access.NeedSecond {
+		t.Fatalf("the first: %v", first.Outcome)
+	}
+	if second := badge(4568, 2); second.Outcome != access.NeedSecond {
+		t.Errorf("alone at a gateway that has started again: %v", second.Outcome)
+	}
+	if again := badge(4567, 2); again.Outcome != access.Granted {
+		t.Errorf("both are there: %v %v", again.Outcome, again.Failed)
+	}
+}
+
 // D7: passages count by when they happened, not by when they came.
 func TestPlacesFoldByTime(t *testing.T) {
 	h := newHarness(t)
