@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"os"
 	"strconv"
@@ -9,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/firmware/wire"
 	"monban/server/entrylog"
 	"monban/server/store"
 )
@@ -28,17 +32,36 @@ func TestStartAfterKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const batch = 1000
+	// Half of the entries are of the last hour and nothing has come of them yet; the others are passages of 5,000 people
+	// in the 31 days from which the server makes again who is inside.
+	const batch, month = 1000, 30 * 24 * time.Hour
+	now, seq := time.Now(), uint64(0)
 	for n := 0; n < rows; n += batch {
 		if err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
-			for range min(batch, rows-n) {
+			for i := n; i < min(n+batch, rows); i++ {
+				at := now
+				if i%2 == 0 {
+					at = now.Add(-month + time.Duration(i)*(month/time.Duration(rows)))
+				}
 				d := entrylog.Decision{
 					Gateway: "gw-1", Door: "server-room-1", Side: "enter", Outcome: "granted", Reason: "granted", Policy: 1,
-					AtMS: time.Now().UnixMilli(), Assurance: "uid_only",
+					AtMS: at.UnixMilli(), Assurance: "uid_only",
 				}
 				_, _ = rand.Read(d.Attempt[:]) // crypto/rand never fails
 				_, _ = rand.Read(d.Ask[:])
-				if _, err := tx.AppendDecision(d, &entrylog.Opening{Person: "s0001", Name: "髙橋 花子", Inputs: make([]byte, 150)}); err != nil {
+				if _, err := tx.AppendDecision(d, &entrylog.Opening{Person: fmt.Sprintf("s%04d", i/2%5000), Name: "髙橋 花子", Inputs: make([]byte, 150)}); err != nil {
+					return err
+				}
+				if i%2 != 0 {
+					continue
+				}
+				seq++
+				r := wire.Record{
+					Gateway: "gw-1", Epoch: wire.Epoch{1}, Seq: seq, Door: "server-room-1", Side: access.SideEnter, Event: door.EventEntry, Attempt: d.Attempt,
+					By: access.ByServer, Reason: access.ReasonGranted, Policy: 1,
+				}
+				leaf := entrylog.Record{AtMS: d.AtMS, FromMS: d.AtMS, ToMS: d.AtMS, Body: wire.AppendRecord(nil, &r)}
+				if _, _, err := tx.AppendRecord(store.RecordIn{Body: &r, Leaf: leaf}, nil); err != nil {
 					return err
 				}
 			}

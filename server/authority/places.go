@@ -309,7 +309,7 @@ func (p *Places) Load(past Past, nowMS int64, zone *time.Location) error {
 			continue
 		}
 		o, err := past.Opening(r.Opening)
-		if errors.Is(err, store.ErrNotFound) || err == nil && o.Person == "" {
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrErased) || err == nil && o.Person == "" {
 			continue // erased, or nobody
 		}
 		if err != nil {

@@ -179,6 +179,20 @@ func TestPlacesDecide(t *testing.T) {
 	}
 }
 
+// erased is a log in which no opening can be read any more.
+type erased struct{ *store.ReadTx }
+
+func (erased) Opening(int64) (entrylog.Opening, error) { return entrylog.Opening{}, store.ErrErased }
+
+// EV-9, D7: lines whose key was destroyed are nobody's; the server starts all the same.
+func TestPlacesOfErasedLines(t *testing.T) {
+	h := newHarness(t)
+	h.enter(4567)
+	h.Read(func(r *store.ReadTx) error {
+		return authority.New(h.Publisher).Places().Load(erased{r}, sitetest.Now().UnixMilli()+1000, h.Zone)
+	})
+}
+
 // D7: after a restart the places are those that the log says, with the officers' acts in their order.
 func TestPlacesAfterRestart(t *testing.T) {
 	h := newHarness(t)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -72,8 +73,11 @@ func (r Reader) ZoneActs(fromMS int64) ([]ZoneAct, error) {
 		act := ZoneAct{Kind: a.Verb, Subject: a.ID, AtMS: a.AtMS, Idx: i}
 		if entrylog.PersonalTarget(a.Target) {
 			o, err := r.Opening(i)
-			if err != nil {
+			if errors.Is(err, ErrErased) || errors.Is(err, ErrNotFound) {
 				continue // erased with its year: so are the passages it speaks of
+			}
+			if err != nil {
+				return nil, fmt.Errorf("act of leaf %d: %w", i, err)
 			}
 			act.Subject = o.Target
 		}
@@ -88,27 +92,28 @@ func (r Reader) ZoneActs(fromMS int64) ([]ZoneAct, error) {
 // sends within an hour or is late.
 const openFor = time.Hour
 
-// Passages gives the line of each person's newest passage on or after the day of fromMS, and the lines of the last hour before
-// nowMS of which no passage is known yet.
+// maxOpen bounds the lines of which something may still come: a backlog that arrives at once makes many, and the server
+// should not wait for them before it serves. The newest count; a passage that still comes of an older one moves nobody.
+const maxOpen = 4096
+
+// Passages gives the line of each person's newest passage on or after the day of fromMS, and the newest lines of the last hour
+// before nowMS of which no passage is known yet.
 func (r Reader) Passages(fromMS, nowMS int64, zone *time.Location) ([]attempt.Row, error) {
-	moved, err := r.query(`SELECT `+attemptColumns+` FROM attempt WHERE first_idx IN (SELECT first_idx FROM (
+	out, err := r.attempts(`SELECT `+attemptColumns+` FROM attempt WHERE first_idx IN (SELECT first_idx FROM (
 		SELECT first_idx, max(passed_ms) FROM attempt
 		WHERE day >= ? AND passage IN ('entry', 'exit') AND person_ref IS NOT NULL GROUP BY person_ref))`, entrylog.Day(fromMS, zone))
 	if err != nil {
-		return nil, fmt.Errorf("read passages: %w", err)
+		return nil, fmt.Errorf("passages: %w", err)
 	}
-	out, err := scanAttempts(moved)
-	if err != nil {
-		return nil, err
+	today, before := entrylog.Day(nowMS, zone), entrylog.Day(nowMS-2*openFor.Milliseconds(), zone)
+	left := maxOpen
+	for _, day := range slices.Compact([]string{today, before}) { // a day's lines lie in the index in the order of the log
+		open, err := r.attempts(`SELECT `+attemptColumns+` FROM attempt WHERE day = ? AND passage = '' AND to_ms >= ? AND person_ref IS NOT NULL
+			ORDER BY first_idx DESC LIMIT ?`, day, nowMS-openFor.Milliseconds(), left)
+		if err != nil {
+			return nil, fmt.Errorf("open lines: %w", err)
+		}
+		out, left = append(out, open...), left-len(open)
 	}
-	open, err := r.query(`SELECT `+attemptColumns+` FROM attempt WHERE day >= ? AND passage = '' AND to_ms >= ? AND person_ref IS NOT NULL`,
-		entrylog.Day(nowMS-2*openFor.Milliseconds(), zone), nowMS-openFor.Milliseconds())
-	if err != nil {
-		return nil, fmt.Errorf("read open lines: %w", err)
-	}
-	rest, err := scanAttempts(open)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(out, rest), nil
+	return out, nil
 }
