@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"monban/firmware/access"
+	"monban/firmware/card"
 	"monban/server/directory"
 )
 
@@ -174,13 +175,20 @@ func (o *overlay) temporary(t *TemporaryCard) {
 		known = known || o.dir.People[i].ID == t.Person
 	}
 	// The own cards stay shut as long as the temporary one is out, whether it can be used or not.
+	var proves card.Assurance // of the own cards, the best: the temporary one opens nothing that they do not (D27)
 	for i := range o.dir.Credentials {
-		if c := &o.dir.Credentials[i]; c.Person == t.Person && c.Status == access.CredentialActive && slices.Contains(t.Suspended, c.ID) {
+		c := &o.dir.Credentials[i]
+		if c.Person != t.Person || !slices.Contains(t.Suspended, c.ID) {
+			continue
+		}
+		proves = max(proves, c.Assurance)
+		if c.Status == access.CredentialActive {
 			c.Status = access.CredentialSuspended
 		}
 	}
-	if known {
-		o.badge(t.Badge, t.Person, directory.Span{FromMS: t.FromMS, UntilMS: t.UntilMS}, directory.Lent{Badge: t.Label})
+	if known && o.badge(t.Badge, t.Person, directory.Span{FromMS: t.FromMS, UntilMS: t.UntilMS}, directory.Lent{Badge: t.Label}) {
+		lent := &o.dir.Credentials[len(o.dir.Credentials)-1]
+		lent.Assurance = min(lent.Assurance, proves)
 	}
 }
 

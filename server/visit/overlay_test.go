@@ -1,6 +1,7 @@
 package visit
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 
@@ -281,6 +282,26 @@ func TestTemporaryCard(t *testing.T) {
 	lost.Credentials[0].Status = access.CredentialLost
 	if dir := Overlay(lost, []Matter{&x}, []Badge{*tmp}, now, s); credential(dir, "C-1").Status != access.CredentialLost {
 		t.Error("a lost card became merely suspended")
+	}
+	// D27: it opens nothing that the own card does not.
+	weak := *s.Dir
+	weak.Credentials = append([]directory.Credential(nil), weak.Credentials...)
+	strong := *tmp
+	weak.Credentials[0].Assurance, strong.Assurance = card.UIDOnly, card.MutualAuth
+	if c := credential(Overlay(weak, []Matter{&x}, []Badge{strong}, now, s), "B-7"); c == nil || c.Assurance != card.UIDOnly {
+		t.Errorf("in the place of a card that proves less: %+v", c)
+	}
+	ends := *s
+	ends.Dir = &weak
+	weak.Credentials[0].ValidUntil = directory.Date{Year: 2026, Month: 11, Day: 23}
+	if _, err := IssueTemporary(ask, nil, 0, nobody, reception, now, &ends); !errors.Is(err, ErrOwnCard) {
+		t.Errorf("in the place of a card that has ended: %v", err)
+	}
+	weak.Credentials[0].ValidUntil = directory.Date{Year: 2026, Month: 11, Day: 24}
+	long := ask
+	long.UntilMS = s.at(25, 8, 0)
+	if y, err := IssueTemporary(long, nil, 0, nobody, reception, now, &ends); err != nil || y.UntilMS != s.at(25, 0, 0) {
+		t.Errorf("longer than the own card: %+v %v", y, err)
 	}
 	must(t, x.Return(false, reception, s.at(24, 17, 0), ""))
 	refused(t, x.Return(false, reception, s.at(24, 17, 0), ""), ErrState)

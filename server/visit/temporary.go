@@ -51,7 +51,8 @@ type TemporaryRequest struct {
 }
 
 // IssueTemporary lends a temporary card. open are the person's temporary cards that are out, month how many they had in
-// the calendar month before this one. It adds no right (D27): whoever has no active card of their own gets none.
+// the calendar month before this one. It adds no right (D27): whoever has no active card of their own that is in date gets
+// none, and it ends with theirs.
 func IssueTemporary(r TemporaryRequest, open []TemporaryCard, month int, lent Lent, by Actor, nowMS int64, s *Site) (TemporaryCard, error) {
 	var none TemporaryCard
 	p := s.person(r.Person)
@@ -85,14 +86,24 @@ func IssueTemporary(r TemporaryRequest, open []TemporaryCard, month int, lent Le
 		Month: month + 1, Frequent: month+1 >= s.Settings.TemporaryMonth, Issued: by.step(nowMS, ""),
 	}
 	recovery := recoveryCards(s.Dir)
+	var ends int64 // of the own cards that are in date, the last one's
 	for _, c := range s.Dir.Credentials {
-		if c.Person == r.Person && c.Status == access.CredentialActive && !recovery[c.ID] {
-			t.Suspended = append(t.Suspended, c.ID)
+		if c.Person != r.Person || c.Status != access.CredentialActive || recovery[c.ID] {
+			continue
+		}
+		t.Suspended = append(t.Suspended, c.ID)
+		end := c.ValidUntil.EndMS(s.Zone)
+		if c.ValidUntil.IsZero() {
+			end = r.UntilMS
+		}
+		if c.ValidFrom.StartMS(s.Zone) <= nowMS {
+			ends = max(ends, end)
 		}
 	}
-	if len(t.Suspended) == 0 {
+	if ends <= nowMS {
 		return none, ErrOwnCard.at("person")
 	}
+	t.UntilMS = min(t.UntilMS, ends)
 	return t, nil
 }
 
