@@ -19,9 +19,8 @@ func (Key) GoString() string { return "osdp key" }
 
 // Errors of the secure channel. Each ends the session; no content of the frame is used.
 var (
-	errCryptogram = errors.New("osdp: the reader does not prove the key")
-	errMAC        = errors.New("osdp: wrong MAC")
-	errPadding    = errors.New("osdp: wrong padding")
+	errMAC     = errors.New("osdp: wrong MAC")
+	errPadding = errors.New("osdp: wrong padding")
 )
 
 // session is one secure channel (§D.4): the keys and the last MAC of each direction.

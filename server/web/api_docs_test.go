@@ -21,7 +21,6 @@ var (
 type curl struct {
 	method, url, body string
 	headers           []string
-	want              string
 }
 
 func parseCurl(line string) (c curl, err error) {
