@@ -122,6 +122,11 @@ func (a *App) open() (err error) {
 		return err
 	}
 	a.anchor.notBefore(a.outbox.Trusted())
+	kept, err := loadClock(cfg.Path("clock"))
+	if err != nil { // as after a boot: local entry decisions wait for a trusted time, leaving does not (D12)
+		opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "clock", slog.Any("err", err))
+	}
+	a.anchor.continued(kept, kernelBoot())
 	a.booted = lastEnd(a.outbox)
 	a.records = recorder{a.outbox}
 	cache, err := policycache.Open(policycache.Config{
@@ -135,7 +140,7 @@ func (a *App) open() (err error) {
 	}
 	a.policies = &policies{cache: cache, apply: a.applyPolicy, wall: func() int64 { return a.anchor.wall(a.anchor.now()) },
 		clock: a.anchor.clock, trusted: a.outbox.Trusted, now: a.anchor.now, ages: cache, log: opt.Log}
-	a.time = &timekeeper{anchor: a.anchor, policies: a.policies, store: a.outbox, confirm: a.confirm, note: a.note, log: opt.Log}
+	a.time = &timekeeper{anchor: a.anchor, policies: a.policies, store: a.outbox, confirm: a.confirm, note: a.note, keep: a.keepClock, log: opt.Log}
 	a.policies.save = a.time.save
 	a.policies.sinceIs, a.policies.state = a.confirm, a.applyState
 	a.id.TLS.Time = a.tlsTime
@@ -309,6 +314,18 @@ func (a *App) applyPolicy(p *access.Policy, rules uint64, since int64) {
 func (a *App) confirm(since int64) {
 	for _, d := range a.doors {
 		d.Confirm(since)
+	}
+}
+
+// keepClock keeps a trusted clock for the next process of this boot. Where it cannot be kept the next one
+// refuses entries until it has a trusted time again.
+func (a *App) keepClock() {
+	k, ok := a.anchor.keep(kernelBoot())
+	if !ok {
+		return
+	}
+	if err := saveClock(a.opt.Config.Path("clock"), k); err != nil {
+		a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "clock", slog.Any("err", err))
 	}
 }
 

@@ -27,6 +27,7 @@ type timekeeper struct {
 	store    trustedStore
 	confirm  func(since int64) // tells every door since when the policy is known to be in force
 	note     func(e door.Event, detail string)
+	keep     func() // keeps a trusted clock for the next process of this boot; nil = nobody does
 	log      *slog.Logger
 }
 
@@ -63,6 +64,9 @@ func (k *timekeeper) save() {
 		if err != nil {
 			k.log.LogAttrs(context.Background(), slog.LevelWarn, "trusted time not saved", slog.Any("err", err))
 		}
+	}
+	if k.keep != nil {
+		k.keep()
 	}
 	t := k.policies.now()
 	switch q := k.anchor.clock(); {
