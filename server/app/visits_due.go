@@ -127,7 +127,7 @@ func (v *Visits) DayEnd(ctx context.Context, day string) (out DayEnd, err error)
 			}
 		}
 		slices.SortStableFunc(past, func(a, b visit.Passage) int { return int(a.AtMS - b.AtMS) })
-		out.Mismatches = visit.Compare(visits, past, v.nowMS())
+		out.Mismatches = visit.Compare(visits, past, v.nowMS(), s)
 		out.Blank, err = blanks(r, s, d, visits, entries)
 		return err
 	})

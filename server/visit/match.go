@@ -83,8 +83,9 @@ type Mismatch struct {
 }
 
 // Compare lists the differences of a day: guests who were received and never entered, entries outside the approved window,
-// entries of lent badges that no visit explains. visits are those that touch the day; passages in order of time.
-func Compare(visits []Visit, passages []Passage, nowMS int64) (out []Mismatch) {
+// entries of lent badges that no visit explains. visits are those that touch the day; passages in order of time. Who comes as
+// early as reception may begin is inside the window: the door let them in by the rules.
+func Compare(visits []Visit, passages []Passage, nowMS int64, s *Site) (out []Mismatch) {
 	owner := map[string]struct{ visit, guest int }{}
 	for i := range visits {
 		v := &visits[i]
@@ -104,7 +105,7 @@ func Compare(visits []Visit, passages []Passage, nowMS int64) (out []Mismatch) {
 		case !x.In:
 		case known:
 			v := &visits[o.visit]
-			if x.AtMS < v.FromMS || x.AtMS >= v.UntilMS {
+			if x.AtMS < v.FromMS-s.Settings.EarlyMS || x.AtMS >= v.UntilMS {
 				out = append(out, Mismatch{Kind: "outside_window", Visit: v.ID, Guest: o.guest, Entry: x})
 			}
 		case isGuestID(string(x.Person)):

@@ -175,14 +175,15 @@ func TestCompare(t *testing.T) {
 	v := s.received(t, s.tour("髙橋 一"))
 	who := v.PersonID(0)
 	log := []Passage{
+		{Attempt: "a0", AtMS: s.at(24, 8, 29), Zone: "server-room", In: true, Person: who}, // earlier than reception may begin
 		{Attempt: "a1", AtMS: s.at(24, 8, 50), Zone: "server-room", In: true, Person: who},
 		{Attempt: "a2", AtMS: s.at(24, 9, 10), Zone: "server-room", In: true, Person: who},
 		{Attempt: "a3", AtMS: s.at(24, 12, 5), Zone: "server-room", In: true, Person: who},
 		{Attempt: "a4", AtMS: s.at(24, 12, 6), Zone: "server-room", In: true, Person: "visit-2026-00777.1"},
 		{Attempt: "a5", AtMS: s.at(24, 12, 7), Zone: "server-room", In: true, Person: "1001"},
 	}
-	got := Compare([]Visit{v}, log, s.at(24, 13, 0))
-	want := map[string]string{"a1": "outside_window", "a3": "outside_window", "a4": "no_visit"}
+	got := Compare([]Visit{v}, log, s.at(24, 13, 0), s)
+	want := map[string]string{"a0": "outside_window", "a3": "outside_window", "a4": "no_visit"}
 	if len(got) != len(want) {
 		t.Errorf("%+v", got)
 	}
@@ -191,10 +192,10 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 	}
-	if got := Compare([]Visit{v}, nil, s.at(24, 13, 0)); len(got) != 1 || got[0].Kind != "never_entered" {
+	if got := Compare([]Visit{v}, nil, s.at(24, 13, 0), s); len(got) != 1 || got[0].Kind != "never_entered" {
 		t.Errorf("%+v", got)
 	}
-	if got := Compare([]Visit{v}, nil, s.at(24, 11, 0)); len(got) != 0 {
+	if got := Compare([]Visit{v}, nil, s.at(24, 11, 0), s); len(got) != 0 {
 		t.Errorf("may still enter: %+v", got)
 	}
 }

@@ -148,15 +148,29 @@ func (s *server) crash(back time.Duration) {
 
 // publish puts a directory in force. done is run with the commit.
 func (s *server) publish(dir directory.Snapshot, fault commitFault, done func()) error {
+	var then func(*policypub.Current)
+	if done != nil {
+		then = func(*policypub.Current) { done() }
+	}
+	return s.change(func(*model) (directory.Snapshot, error) { return dir, nil }, fault, then)
+}
+
+// change runs a change and puts what follows from it in force, in one transaction. done is run with the commit.
+func (s *server) change(do func(m *model) (directory.Snapshot, error), fault commitFault, done func(next *policypub.Current)) error {
 	s.failing = fault
+	var dir directory.Snapshot
 	var next *policypub.Current
 	err := s.write(func(m *model) error {
 		var err error
-		if next, err = policypub.Publish(m, &dir, &s.w.keys, s.w.opt.Site, s.w.opt.Zone, s.wallMS()); err != nil {
+		if dir, err = do(m); err != nil {
+			return err
+		}
+		over := s.overlaid(m, dir)
+		if next, err = policypub.Publish(m, &over, &s.w.keys, s.w.opt.Site, s.w.opt.Zone, s.wallMS()); err != nil {
 			return err
 		}
 		if done != nil {
-			m.AfterCommit(done)
+			m.AfterCommit(func() { done(next) })
 		}
 		return nil
 	})
@@ -394,6 +408,9 @@ func (s *server) housekeeping(life int) {
 		if int(s.w.now/(10*time.Second))%6 == 0 {
 			_ = s.write(func(m *model) error { return s.pipeline.Sweep(m, s.wallMS()) }) // swept again in a minute
 			maps.Copy(s.saved, s.heard)
+			if s.up {
+				s.jobs()
+			}
 		}
 		s.housekeeping(life)
 	})

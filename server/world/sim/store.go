@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"monban/firmware/card"
@@ -38,6 +39,8 @@ type model struct {
 	settings map[string]string
 	coverage []attempt.Coverage
 	acts     []store.ZoneAct // as an officer declared them; a story does
+	matters  map[string]*matter
+	badges   map[string]visit.Badge
 
 	open   bool
 	undo   []func()
@@ -78,6 +81,7 @@ func newModel(w *World) *model {
 		w: w, fold: attempt.Fold{Zone: w.opt.Zone}, openings: map[int64]entrylog.Opening{}, chains: map[chainKey]chainState{},
 		records: map[recordKey]recordRow{}, attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{},
 		atDoor: map[string][][16]byte{}, kept: map[string]bool{}, heads: map[[2]string]policyHead{}, parts: map[[2]string]policyHead{}, settings: map[string]string{},
+		matters: map[string]*matter{}, badges: map[string]visit.Badge{},
 	}
 }
 
@@ -434,11 +438,47 @@ func (m *model) Unrecorded(days [2]string, beforeMS int64) ([]attempt.Row, error
 	return out, nil
 }
 
-// LoanAt: no badge is lent in the simulated site.
-func (m *model) LoanAt(card.Ref, int64) (visit.Loan, bool, error) { return visit.Loan{}, false, nil }
+// LoanAt implements ingest.Past.
+func (m *model) LoanAt(ref card.Ref, atMS int64) (visit.Loan, bool, error) {
+	for _, b := range m.badges {
+		if !b.HasCard() || b.Ref != ref {
+			continue
+		}
+		for _, x := range slices.Backward(m.sorted(always)) {
+			if lender, ok := x.matter().(interface {
+				LoanAt(badge string, atMS int64) (visit.Loan, bool)
+			}); ok {
+				if l, ok := lender.LoanAt(b.ID, atMS); ok {
+					l.Masked = b.Masked
+					m.nameLoan(&l)
+					return l, true, nil
+				}
+			}
+		}
+	}
+	return visit.Loan{}, false, nil
+}
 
-// MatterAtDoor: nothing is lent or carried in the simulated site.
-func (m *model) MatterAtDoor(string, string, int64) (bool, error) { return false, nil }
+// nameLoan fills in who the directory knows.
+func (m *model) nameLoan(l *visit.Loan) {
+	for i := range m.w.server.dir.People {
+		if p := &m.w.server.dir.People[i]; p.ID == l.Person && l.Name == "" {
+			if l.Name, l.Category, l.Company = p.Name, p.Category, p.Company; l.Company == "" {
+				l.Company = p.Section
+			}
+		}
+	}
+}
+
+// MatterAtDoor implements ingest.Past.
+func (m *model) MatterAtDoor(kind, door string, atMS int64) (bool, error) {
+	for _, x := range m.matters {
+		if h := x.head; h.Kind == kind && h.FromMS <= atMS && (h.UntilMS > atMS || h.UntilMS == 0 && h.Open) && slices.Contains(h.Doors, door) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
 
 // LastRecord implements ingest.Past.
 func (m *model) LastRecord(gateway string) (int64, error) {

@@ -23,6 +23,7 @@ import (
 
 	"monban/server/directory"
 	"monban/server/policypub"
+	"monban/server/visit"
 	"monban/server/world/invariant"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	Site     string
 	Files    []directory.File // the site, as the CSV import takes it
 	Relative bool             // dates such as today+30 are allowed, as in the sample site
+	Stock    []Stock          // badges in reception's drawer
+	Visits   *visit.Settings  // of matters; nil = the defaults, and nobody asks for purposes as long as there is no matter
 	// Hooks break one part on purpose, so that the checkers can be shown to find it.
 	Hooks Hooks
 	// Watch is told every event after the checkers; may be nil.
@@ -139,7 +142,7 @@ func (w *World) found() error {
 	for i := range dir.Gateways {
 		w.gateways = append(w.gateways, newGateway(w, dir.Gateways[i].ID, &dir))
 	}
-	return nil
+	return w.stock()
 }
 
 // Now is the true time since the start.

@@ -3,6 +3,7 @@ package story
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ type expectation struct {
 }
 
 func expectations() map[string]expectation {
-	return map[string]expectation{
+	out := map[string]expectation{
 		"granted": {"granted [by=server|gateway] [reason=REASON]", func(r *runner, l Line, w []string, o map[string]string) error { return r.decided(l, w, o, true) }},
 		"denied":  {"denied [by=server|gateway] [reason=REASON]", func(r *runner, l Line, w []string, o map[string]string) error { return r.decided(l, w, o, false) }},
 		"pin":     {"pin", (*runner).asksPIN},
@@ -42,6 +43,8 @@ func expectations() map[string]expectation {
 		"silence": {"silence N", (*runner).silence},
 		"line":    {"line COLUMN=VALUE …", (*runner).line},
 	}
+	maps.Copy(out, deskExpectations())
+	return out
 }
 
 // expect checks one expectation.
@@ -271,13 +274,14 @@ func (r *runner) line(l Line, w []string, opts map[string]string) error {
 	have := map[string]string{
 		"outcome": row.Outcome, "reason": row.Reason, "by": row.DecidedBy, "passage": row.Passage, "day": row.Day, "door": row.Door,
 		"side": row.Side, "gateway": row.Gateway, "person": who.Person, "failed": row.Failed,
+		"name": who.Name, "badge": who.Badge, "purpose": who.Purpose, "attendee": who.Escort, "category": who.Category,
 	}
 	var wrong []string
 	for _, word := range l.Words[2:] {
 		k, v, _ := strings.Cut(word, "=")
 		got, known := have[k]
 		if !known {
-			return l.fault("a line has no column %q; it has outcome, reason, by, passage, day, door, side, gateway, person, failed", k)
+			return l.fault("a line has no column %q; it has outcome, reason, by, passage, day, door, side, gateway, person, failed, name, badge, purpose, attendee, category", k)
 		}
 		if got != v {
 			wrong = append(wrong, fmt.Sprintf("%s=%q (expected %q)", k, got, v))

@@ -12,6 +12,7 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/server/directory"
+	"monban/server/visit"
 	"monban/server/world/invariant"
 	"monban/server/world/sim"
 )
@@ -45,7 +46,7 @@ func Text(file, text string, opt Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r := &runner{opt: opt, file: file, seen: newSeen()}
+	r := &runner{opt: opt, file: file, seen: newSeen(), matters: map[string]string{}}
 	return r.run(lines)
 }
 
@@ -56,6 +57,10 @@ type runner struct {
 	zone *time.Location
 	seen *seen
 	res  Result
+
+	matters map[string]string // what the story calls a matter → its id
+	refused *visit.Error      // of the step before; an expectation takes it
+	warned  []string          // fields of the newest form that look odd
 }
 
 // run makes the site of the first lines and then does one line after the other.
@@ -65,7 +70,14 @@ func (r *runner) run(lines []Line) (Result, error) {
 		return r.res, err
 	}
 	begin := r.w.Wall()
+	var before Line
 	for _, l := range rest {
+		if len(l.Words) < 2 || l.Words[0] != "expect" || l.Words[1] != "refused" {
+			if err := r.unexpected(); err != nil {
+				r.res.Differs = append(r.res.Differs, before.fault("%v", err))
+			}
+		}
+		before = l
 		r.tell("-- %s", join(l))
 		v := verbs()[l.Words[0]]
 		err := v.do(r, l, l.Words[1:])
@@ -86,6 +98,9 @@ func (r *runner) run(lines []Line) (Result, error) {
 			return r.res, l.fault("%v", err)
 		}
 		r.res.Lines++
+	}
+	if err := r.unexpected(); err != nil {
+		r.res.Differs = append(r.res.Differs, before.fault("%v", err))
 	}
 	r.res.Took = r.w.Wall().Sub(begin)
 	return r.res, nil
@@ -124,6 +139,20 @@ func (r *runner) found(lines []Line) ([]Line, error) {
 			continue
 		}
 		switch {
+		case w[0] == "stock":
+			x, err := stock(l, number)
+			if err != nil {
+				return nil, err
+			}
+			number++
+			opt.Stock = append(opt.Stock, x)
+			continue
+		case w[0] == "visit-settings":
+			var err error
+			if opt.Visits, err = settings(l); err != nil {
+				return nil, err
+			}
+			continue
 		case w[0] == "site" && len(w) == 2:
 			if always = false; r.opt.Site != "" {
 				continue // the command line names another
@@ -154,7 +183,7 @@ func (r *runner) found(lines []Line) ([]Line, error) {
 		if _, ok := verbs()[l.Words[0]]; ok {
 			continue
 		}
-		if _, late := nouns[l.Words[0]]; late || l.Words[0] == "site" || l.Words[0] == "start" || l.Words[0] == "timezone" || l.Words[0] == "seed" {
+		if _, late := nouns[l.Words[0]]; late || deskNouns[l.Words[0]] != "" || l.Words[0] == "site" || l.Words[0] == "start" || l.Words[0] == "timezone" || l.Words[0] == "seed" {
 			return nil, l.fault("%s stands before everything that happens, and is written as docs/stories.md says", l.Words[0])
 		}
 		return nil, l.fault("%q is no word of this language; see docs/stories.md", l.Words[0])

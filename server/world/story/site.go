@@ -39,6 +39,11 @@ var nouns = map[string]struct {
 	"card": {directory.KindCards, "card_id", map[string]string{
 		"format": "H10301", "facility_code": "123", "card_number": "#", "assurance": "uid_only",
 	}, map[string]string{"person": "person_id"}},
+	"key":        {directory.KindItems, "item_id", map[string]string{"kind": "key", "name": "*"}, nil},
+	"conditions": {directory.KindConditions, "version", map[string]string{"text": "*"}, nil},
+	"exception": {directory.KindExceptions, "exception_id", map[string]string{
+		"subject": "site", "what": "*", "reason": "story", "approver": "story", "valid_from": "today", "valid_until": "today+30",
+	}, map[string]string{"from": "valid_from", "until": "valid_until"}},
 	"grant": {directory.KindGrants, "person_id", map[string]string{"schedule_id": "always"}, map[string]string{
 		"zone": "zone_id", "schedule": "schedule_id", "from": "valid_from", "until": "valid_until",
 	}},

@@ -60,6 +60,15 @@ func TestFaults(t *testing.T) {
 		"nothing happened":   {site + "expect granted", "", "t.story:7: expected granted, got nothing: nobody has presented a card"},
 		"none such":          {site + "expect finding forced_open", "", "t.story:7: expected finding forced_open, there is none; the log has none"},
 		"too many":           {site + "badge front sato\nexpect unlocks front 2", "", "t.story:8: expected unlocks of front 2 times, got 1"},
+		"refused":            {"zone room\nperson sato\nperson abe\nstock B-1\ngateway gw-1\ndoor front gateway=gw-1 zone=room\napply v zone=room from=10:00 until=11:00 attendee=sato visitors=Ito by=sato\napprove v by=sato\napprove v by=abe", "", "t.story:8: was refused: same_person"},
+		"not refused":        {site + "stock B-1\nperson abe\napply v zone=room from=10:00 until=11:00 attendee=sato visitors=Ito by=sato\napprove v by=abe\nexpect refused", "", "t.story:11: expected refused, it was done"},
+		"other refusal":      {site + "person abe\napply v zone=room from=10:00 until=11:00 attendee=abe visitors=Ito by=sato\napprove v by=sato\nexpect refused too_late", "", "t.story:10: expected refused too_late, got refused same_person"},
+		"no such matter":     {site + "approve v by=sato", `t.story:7: nothing that was begun is called "v"; there are none`, ""},
+		"no such guest":      {site + "apply v zone=room from=10:00 until=11:00 attendee=sato visitors=Ito\nleft v Abe gone", `t.story:8: no guest is called "Abe"; the guests are Ito`, ""},
+		"no such setting":    {"visit-settings closing_time=17:00\n" + site, `t.story:1: visits have no setting "closing_time"`, ""},
+		"bad stock":          {"stock B-1 kind=guest\n" + site, "t.story:1: is written: stock", ""},
+		"desk at night":      {site + "apply v zone=room from=25:00 until=26:00 attendee=sato visitors=Ito", `t.story:7: "25:00" is not a time`, ""},
+		"server off":         {site + "power cut server\ncome p v", `t.story:8: nothing that was begun is called "p"`, ""},
 		"line differs":       {site + "badge front sato\nwait 10s\nexpect line person=abe", "", `t.story:9: the line in the log has person="sato" (expected "abe")`},
 	} {
 		t.Run(name, func(t *testing.T) {

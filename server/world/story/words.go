@@ -20,7 +20,7 @@ type verb struct {
 }
 
 func verbs() map[string]verb {
-	return map[string]verb{
+	out := map[string]verb{
 		"at":    {"at [DATE] TIME", (*runner).at, true},
 		"wait":  {"wait DURATION", (*runner).wait, true},
 		"mark":  {"mark", (*runner).mark, true},
@@ -49,6 +49,8 @@ func verbs() map[string]verb {
 		"empty":       {"empty ZONE", func(r *runner, l Line, w []string) error { return r.one(l, w, r.w.Empty) }, false},
 		"expect":      {"expect …", (*runner).expect, true},
 	}
+	maps.Copy(out, deskVerbs())
+	return out
 }
 
 // Usage lists every form of line with its usage, sorted: verbs, what can be expected, and the lines that
@@ -65,6 +67,9 @@ func Usage() []string {
 	}
 	for n := range maps.Keys(nouns) {
 		out = append(out, n+" ID [key=value …]")
+	}
+	for _, u := range deskNouns {
+		out = append(out, u)
 	}
 	out = append(out, "site FOLDER", "start DATE TIME", "timezone NAME", "seed N")
 	slices.SortFunc(out, cmp.Compare[string])
