@@ -73,6 +73,8 @@ func targetOf(k web.ActionKind) string {
 		return "attempt"
 	case web.ActionJudge:
 		return "door"
+	case web.ActionViewRegister, web.ActionViewPresent:
+		return "zone"
 	case web.ActionPurposeRegistered, web.ActionPurposeEnded:
 		return "purpose"
 	case web.ActionUnlockAsked, web.ActionRearmAsked, web.ActionSelfTestAsked, web.ActionCommandOrdered, web.ActionCommandWithdrawn,

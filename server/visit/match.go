@@ -28,17 +28,9 @@ func (v *Visit) Match(passages []Passage) []Presence {
 		if !g.Received() {
 			continue
 		}
-		until := int64(1<<63 - 1)
-		if g.Returned.Done() {
-			until = g.Returned.AtMS + skewMS
-		}
 		in := map[access.ZoneID]bool{}
 		for _, x := range passages {
-			who := v.PersonID(i)
-			if p.Carried {
-				who = v.carrierAt(x.AtMS + skewMS) // after a hand-over the exit of who carried before is theirs alone (VE-10)
-			}
-			if who == "" || x.Person != who || x.AtMS < g.Checked.AtMS-skewMS || x.AtMS >= until || !v.touches(x.Zone) {
+			if !v.passes(i, x) {
 				continue
 			}
 			if !x.In {
@@ -61,6 +53,32 @@ func (v *Visit) Match(passages []Passage) []Presence {
 		}
 	}
 	return out
+}
+
+// passes reports whether a passage is one of guest i, who was received and has not given the badge back: on their own badge, or on
+// the carrier's.
+func (v *Visit) passes(i int, x Passage) bool {
+	g, who := &v.Guests[i], v.PersonID(i)
+	if !g.Received() {
+		return false
+	}
+	if !g.Card {
+		who = v.carrierAt(x.AtMS + skewMS) // after a hand-over the exit of who carried before is theirs alone (VE-10)
+	}
+	if who == "" || x.Person != who || x.AtMS < g.Checked.AtMS-skewMS || !v.touches(x.Zone) {
+		return false
+	}
+	return !g.Returned.Done() || x.AtMS < g.Returned.AtMS+skewMS
+}
+
+// Carried lists the guests who passed a door on the badge of somebody else (VE-11).
+func (v *Visit) Carried(x Passage) (guests []int) {
+	for i := range v.Guests {
+		if !v.Guests[i].Card && v.passes(i, x) {
+			guests = append(guests, i)
+		}
+	}
+	return guests
 }
 
 // skewMS is how far the time of a passage may be off: it is the middle of the interval in which it happened.

@@ -52,7 +52,7 @@ const (
 // was stated afterwards.
 func PurposeOf(e Passage, visits []Visit, code int, s *Site, stated []Purpose) (string, PurposeSource) {
 	for i := range visits {
-		if v := &visits[i]; v.covers(e) {
+		if v := &visits[i]; v.Covers(e) {
 			return v.Purpose, FromWork
 		}
 	}
@@ -67,8 +67,8 @@ func PurposeOf(e Passage, visits []Visit, code int, s *Site, stated []Purpose) (
 	return "", NoPurpose
 }
 
-// covers reports whether an entry belongs to a visit: approved work, in its window and zones, by one of its people.
-func (v *Visit) covers(e Passage) bool {
+// Covers reports whether an entry belongs to a visit: approved work, in its window and zones, by one of its people.
+func (v *Visit) Covers(e Passage) bool {
 	if v.State != Approved && v.State != Running && v.State != Closed {
 		return false
 	}
@@ -95,7 +95,7 @@ const earlyWork = 30 * 60_000
 // AfterHours reports whether an entry is outside office hours without approved work (VE-9).
 func AfterHours(e Passage, visits []Visit, opensS int, s *Site) bool {
 	for i := range visits {
-		if visits[i].covers(e) {
+		if visits[i].Covers(e) {
 			return false
 		}
 	}

@@ -178,7 +178,8 @@ func TestBrowser(t *testing.T) {
 
 	paths := map[string]string{"live": "/live", "log": "/log", "attempt": "/log/" + webtest.AttemptID(7), "denied": "/log/" + webtest.AttemptID(8),
 		"findings": "/findings?show=all", "doors": "/doors", "accounts": "/accounts", "me": "/me", "forbidden": "/nowhere", "missing": "/log/" + strings.Repeat("0", 32),
-		"log-empty": "/log?result=granted", "commands": "/commands", "privacy": "/privacy", "judge": "/judge?door=server-room-1&person=1001", "judge-who": "/judge?door=server-room-1"}
+		"log-empty": "/log?result=granted", "commands": "/commands", "privacy": "/privacy", "judge": "/judge?door=server-room-1&person=1001", "judge-who": "/judge?door=server-room-1",
+		"register": "/register?zone=server-room&all=1", "present": "/present?zone=server-room"}
 	look := func(name, path string, widths ...int64) {
 		for _, lang := range []string{"ja", "en"} {
 			for _, width := range widths {
@@ -206,6 +207,23 @@ func TestBrowser(t *testing.T) {
 	for name, path := range paths {
 		look(name, path, 1280, 390, 360)
 	}
+
+	t.Run("on paper", func(t *testing.T) { // an A4 sheet holds the whole width of the register
+		media := func(m string) {
+			b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+				_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: m})
+				return err
+			}))
+		}
+		b.do(chromedp.EmulateViewport(1031, 700)) // 273 mm at 96 dpi
+		media("print")
+		b.do(chromedp.Navigate(b.base + "/register?zone=server-room&all=1"))
+		b.shot("register-paper")
+		if over := run(b, chromedp.Evaluate[int](overflow)); over > 0 {
+			t.Errorf("the register is %d px wider than the paper", over)
+		}
+		media("")
+	})
 
 	t.Run("planted fault", func(t *testing.T) {
 		b.do(chromedp.Navigate(b.base + "/log"))

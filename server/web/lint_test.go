@@ -163,18 +163,25 @@ func families() map[string][]string {
 		"judge_check": {
 			"door", "read", "card", "person", "conditions", "training", "grant", "assurance", "pin", "mode", "footing", "zone",
 		},
-		"judge_result":  {"passed", "failed", "flagged", "asked", "not_looked"},
-		"judge_outcome": {"granted", "denied", "need_pin", "need_second", "need_escort"},
-		"flag":          {"offline", "late", "mismatch", "midnight"},
-		"policy":        {"part", "held", "in_force", "rules", "modes", "state", "current", "behind"},
-		"error":         {"home", "login", "reference"},
-		"nav":           nil,
-		"api_fault":     {"unknown", "twice", "malformed", "one_of", "day", "time", "purpose", "limit", "cursor", "json", "text", "reason", "identifier", "door", "past", "too_long"},
-		"reason":        nil,
-		"role":          {"none"},
-		"result":        nil,
-		"finding_help":  nil,
-		"finding_state": {"open", "closed"},
+		"judge_result":      {"passed", "failed", "flagged", "asked", "not_looked"},
+		"judge_outcome":     {"granted", "denied", "need_pin", "need_second", "need_escort"},
+		"flag":              {"offline", "late", "mismatch", "midnight"},
+		"policy":            {"part", "held", "in_force", "rules", "modes", "state", "current", "behind"},
+		"error":             {"home", "login", "reference"},
+		"nav":               nil,
+		"api_fault":         {"unknown", "twice", "malformed", "one_of", "day", "time", "purpose", "limit", "cursor", "json", "text", "reason", "identifier", "door", "past", "too_long"},
+		"reason":            nil,
+		"role":              {"none"},
+		"result":            nil,
+		"finding_help":      nil,
+		"finding_state":     {"open", "closed"},
+		"register_category": {"staff", "contractor", "visitor", "other"},
+		"register_identity": {
+			"staff_card", "company_card", "driving_licence", "individual_number_card", "passport", "residence_card", "known_in_person", "other_document", "other",
+		},
+		"register_state": {
+			"unknown", "inside", "complete", "exit_not_recorded", "entry_not_recorded", "exit_unattributed", "unexplained", "no_entry", "denied",
+		},
 	}
 	for _, r := range access.Reasons() {
 		f["reason"] = append(f["reason"], r.String())

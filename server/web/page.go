@@ -88,7 +88,7 @@ type langChoice struct {
 // to see is called by that page's name, one with more shows them in a second row.
 var navigation = []navGroup{
 	{"nav.live", "live", []navPage{{"/live", "nav.live"}}},
-	{"nav.log", "log", []navPage{{"/log", "nav.log"}}},
+	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
 	{"nav.people", "people", []navPage{{"/judge", "nav.judge"}}},
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},

@@ -60,6 +60,8 @@ func pageRoutes() []route {
 		{pattern: "GET /events", roles: desk, passive: true, serve: (*Handler).events},
 		{pattern: "GET /log", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getLog},
 		{pattern: "GET /log/{attempt}", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getAttempt},
+		{pattern: "GET /register", roles: registerRoles, serve: (*Handler).getRegister},
+		{pattern: "GET /present", roles: presentRoles, serve: (*Handler).getPresent},
 		{pattern: "GET /findings", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getFindings},
 		{pattern: "GET /doors", roles: groupS | groupD, serve: (*Handler).getDoors},
 

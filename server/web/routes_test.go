@@ -43,6 +43,8 @@ var probes = []probe{
 	{"GET /events", "/events?from=bad", nil}, // 400 for those who may: a stream would not end
 	{"GET /log", "/log", nil},
 	{"GET /log/{attempt}", "/log/" + webtest.AttemptID(9), nil},
+	{"GET /register", "/register?zone=server-room", nil},
+	{"GET /present", "/present?zone=server-room", nil},
 	{"GET /findings", "/findings", nil},
 	{"GET /doors", "/doors", nil},
 	{"GET /commands", "/commands", nil},

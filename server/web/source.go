@@ -41,6 +41,7 @@ type Sources struct {
 	Privacy   Privacy
 	Tokens    Tokens
 	Registry  Registry
+	Registers Registers
 }
 
 func (s Sources) validate() error {
@@ -50,7 +51,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -207,6 +208,8 @@ const (
 	ActionViewGrants        ActionKind = "view_grants"        //
 	ActionViewVisits        ActionKind = "view_visits"        // Target = the day
 	ActionViewProposals     ActionKind = "view_proposals"     //
+	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
+	ActionViewPresent       ActionKind = "view_present"       // likewise
 	ActionCardChanged       ActionKind = "card_changed"       // never a leaf of its own: the directory writes it
 )
 

@@ -45,7 +45,8 @@ type Memory struct {
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m = m
-	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m}
+	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
+		Registers: Registers{time.Now().In(time.FixedZone("Asia/Tokyo", 9*3600))}}
 }
 
 // Actions copies the action leaves written so far.

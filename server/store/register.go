@@ -1,0 +1,56 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+
+	"monban/server/attempt"
+)
+
+// Lines lists every line of the days from…to (YYYY-MM-DD, both included), in the order of the log.
+func (r Reader) Lines(from, to string) ([]attempt.Row, error) {
+	return r.attempts(`SELECT `+attemptColumns+` FROM attempt WHERE day >= ? AND day <= ? ORDER BY first_idx`, from, to)
+}
+
+// PassedAfter lists up to limit passages of a person after a moment, UTC ms, in the order of passing. Those of a time whose key was
+// destroyed are nobody's any more.
+func (r Reader) PassedAfter(person string, ms int64, limit int) ([]attempt.Row, error) {
+	return r.passagesOf(person, `passed_ms > ? ORDER BY passed_ms, first_idx`, ms, limit)
+}
+
+// PassedBefore lists up to limit passages of a person before a moment, UTC ms: the last ones, in the order of passing.
+func (r Reader) PassedBefore(person string, ms int64, limit int) ([]attempt.Row, error) {
+	return r.passagesOf(person, `passed_ms < ? ORDER BY passed_ms DESC, first_idx DESC`, ms, limit)
+}
+
+func (r Reader) passagesOf(person, where string, ms int64, limit int) (out []attempt.Row, err error) {
+	for ref := range r.PersonRefs(person) { // one for each fiscal year: an entry on 31 March may have its exit on 1 April
+		rows, err := r.attempts(`SELECT `+attemptColumns+` FROM attempt INDEXED BY attempt_person WHERE person_ref = ? AND passage IN ('entry', 'exit')
+			AND `+where+` LIMIT ?`, []byte(ref), ms, limit)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+	}
+	slices.SortFunc(out, func(a, b attempt.Row) int {
+		return cmp.Or(cmp.Compare(a.PassedMS, b.PassedMS), cmp.Compare(a.First, b.First))
+	})
+	return out, nil
+}
+
+// LastPassages gives each person's last passage at or before a moment, UTC ms, in the order of passing.
+func (r Reader) LastPassages(atMS int64) ([]attempt.Row, error) {
+	// The references are found one after the other in the index, so that the length of the log does not count.
+	return r.attempts(`WITH RECURSIVE person (ref) AS (
+		SELECT min(person_ref) FROM attempt INDEXED BY attempt_person WHERE passage IN ('entry', 'exit') AND person_ref IS NOT NULL
+		UNION ALL
+		SELECT (SELECT min(person_ref) FROM attempt INDEXED BY attempt_person
+			WHERE passage IN ('entry', 'exit') AND person_ref IS NOT NULL AND person_ref > person.ref)
+		FROM person WHERE ref IS NOT NULL)
+	SELECT `+attemptColumns+` FROM attempt WHERE first_idx IN (
+		SELECT (SELECT first_idx FROM attempt INDEXED BY attempt_person
+			WHERE person_ref = person.ref AND passage IN ('entry', 'exit') AND person_ref IS NOT NULL AND passed_ms <= ?
+			ORDER BY passed_ms DESC, first_idx DESC LIMIT 1)
+		FROM person WHERE ref IS NOT NULL)
+	ORDER BY passed_ms, first_idx`, atMS)
+}

@@ -1,0 +1,70 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"monban/firmware/access"
+	"monban/server/register"
+)
+
+// Registers makes the entry register (入退室管理簿) out of the log.
+type Registers interface {
+	// Zones lists the zones that have a register, in the order of the directory.
+	RegisterZones(ctx context.Context) ([]ZoneName, error)
+	// Register makes the rows of one zone and the days from…to, both included. Without Names it holds references instead.
+	Register(ctx context.Context, q RegisterQuery) (Register, error)
+	// Present lists who was in a zone at a moment.
+	Present(ctx context.Context, zone access.ZoneID, at time.Time, names bool) (Register, error)
+}
+
+// ZoneName is a zone as it is shown.
+type ZoneName struct {
+	ID   access.ZoneID
+	Name string
+}
+
+// RegisterQuery asks for one register.
+type RegisterQuery struct {
+	Zone     access.ZoneID
+	From, To string // YYYY-MM-DD in the site's zone, at most MaxRegisterDays apart
+	Names    bool
+}
+
+// MaxRegisterDays is the longest register that is made at once: a fiscal year.
+const MaxRegisterDays = 366
+
+// Register is one zone's rows.
+type Register struct {
+	Zone ZoneName
+	Rows []RegisterRow // in the order of their first event
+	Gaps []Gap         // in which a gateway of the zone was silent: rows may still come
+	UpTo time.Time
+}
+
+// RegisterRow is one row. A time that is zero is blank, and State says why.
+type RegisterRow struct {
+	State         register.State
+	Day           string // YYYY-MM-DD
+	Who           Who
+	Category      string // staff, contractor, visitor; "" = not known
+	Leader        string // on whose badge, by name; "" = their own
+	EnteredAt     time.Time
+	ExitedAt      time.Time
+	OtherAt       time.Time // of a row without a passage of the zone
+	SeenAt        time.Time // seen inside, of a row without an entry
+	ElsewhereAt   time.Time // seen elsewhere, of a row without an exit
+	Door          string    // of the first event
+	ExitDoor      string
+	Attempt       string // the line of the log, 32 hex digits
+	Purpose       string
+	PurposeSource string // approved_work, keypad, stated; "" = blank
+	System        string // 対象システム
+	Approver      string // 許可者
+	Attendee      string // 立会者
+	Badge         string // number of a lent badge
+	Items         []string
+	Identity      string // kind of document seen
+	Late          bool   // came long after it happened
+	Erased        bool   // the personal data of the row were destroyed (消去済)
+}
