@@ -86,7 +86,7 @@ func run[T any](b *browser, a chromedp.Action[T]) T {
 // until polls a condition in the page, also across a navigation.
 func (b *browser) until(what, js string) {
 	b.Helper()
-	deadline := time.Now().Add(8 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+js+")"))
 		if err == nil && ok {
@@ -184,8 +184,9 @@ func TestBrowser(t *testing.T) {
 		for _, lang := range []string{"ja", "en"} {
 			for _, width := range widths {
 				b.do(chromedp.EmulateViewport(width, 844))
-				run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+lang+`; path=/", true)`))
+				run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+lang+`; path=/", window.isOld = true)`))
 				b.do(chromedp.Navigate(b.base + path))
+				b.until(name+" to be there", `!window.isOld && document.readyState === "complete"`)
 				if width == 390 || width == 1280 {
 					b.shot(fmt.Sprintf("%s-%s-%d", name, lang, width))
 				}
@@ -300,7 +301,7 @@ func TestBrowserSetup(t *testing.T) {
 	for _, lang := range []string{"ja", "en"} {
 		for _, width := range []int64{1280, 390} {
 			b.do(chromedp.EmulateViewport(width, 844), chromedp.Navigate(b.base+"/"))
-			run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+lang+`; path=/", true)`))
+			run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+lang+`; path=/", window.isOld = true)`))
 			b.do(chromedp.Navigate(b.base + "/setup"))
 			run(b, chromedp.Evaluate[bool](`(document.querySelector("form[action='/setup']").noValidate = true, document.querySelector("form[action='/setup'] button").click(), true)`))
 			b.until("the faults", `document.querySelectorAll(".fault").length >= 3 && document.readyState === "complete"`)
