@@ -20,7 +20,20 @@ type StatePart struct {
 	Epoch   string   `json:"epoch,omitempty"`
 	Through uint64   `json:"through,omitempty"`
 	Inside  []Placed `json:"inside"`
+	// Untold: the part says nothing of who is inside, only what follows.
+	Untold bool     `json:"untold,omitempty"`
+	Lifted []Lifted `json:"lifted,omitempty"`
 }
+
+// Lifted says that an officer lifted the lockout of a card after wrong PINs (AD-13): what was counted before does
+// not count any more. The part lists the newest ones of the site; a gateway takes each once.
+type Lifted struct {
+	Key  Key   `json:"key"`
+	AtMS int64 `json:"at_ms"` // UTC ms by the server; later than that of every one before
+}
+
+// MaxLifted bounds the resets one part can list.
+const MaxLifted = 1024
 
 // Placed is one person's place.
 type Placed struct {
@@ -66,13 +79,29 @@ func (s *StatePart) Validate() error {
 			break
 		}
 	}
+	if s.Untold && (len(s.Inside) > 0 || s.Through > 0) {
+		errs = append(errs, errors.New("state: tells who is inside and says that it does not"))
+	}
+	if len(s.Lifted) > MaxLifted {
+		errs = append(errs, fmt.Errorf("state: %d PIN resets, at most %d", len(s.Lifted), MaxLifted))
+	}
+	for i, x := range s.Lifted {
+		if x.Key == (Key{}) || x.AtMS <= 0 || x.AtMS > maxMS || i > 0 && bytes.Compare(s.Lifted[i-1].Key[:], x.Key[:]) >= 0 {
+			errs = append(errs, fmt.Errorf("state: PIN reset %d: no card or time, not sorted, or one stands twice", i))
+		}
+		if len(errs) > maxFaults {
+			break
+		}
+	}
 	return errors.Join(errs...)
 }
 
-// EncodeState gives the canonical bytes of the `state` part: one JSON line, people sorted by id.
+// EncodeState gives the canonical bytes of the `state` part: one JSON line, people sorted by id, resets by card.
 func EncodeState(s StatePart) ([]byte, error) {
 	s.Inside = orEmpty(slices.Clone(s.Inside))
 	slices.SortFunc(s.Inside, func(a, b Placed) int { return cmp.Compare(a.Person, b.Person) })
+	s.Lifted = slices.Clone(s.Lifted)
+	slices.SortFunc(s.Lifted, func(a, b Lifted) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("encode state: %w", err)
 	}
@@ -105,7 +134,7 @@ func DecodeState(b []byte) (StatePart, error) {
 // State makes the state a gateway starts from. A part that says nothing gives one that knows nobody's
 // place.
 func (s *StatePart) State() *State {
-	if s.Version <= 1 {
+	if s.Version <= 1 || s.Untold {
 		return NewState(0)
 	}
 	st := NewState(KnowAll)

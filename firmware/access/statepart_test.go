@@ -10,7 +10,8 @@ import (
 )
 
 func fullPart() StatePart {
-	return StatePart{Version: 7, Epoch: strings.Repeat("0a", 16), Through: 9, Inside: []Placed{{"a", "room", 5, 0}, {"b", "room", 6, 4}, {"c", "lobby", 0, 1}}}
+	return StatePart{Version: 7, Epoch: strings.Repeat("0a", 16), Through: 9, Inside: []Placed{{"a", "room", 5, 0}, {"b", "room", 6, 4}, {"c", "lobby", 0, 1}},
+		Lifted: []Lifted{{Key{1}, 5}, {Key{2}, 4}}}
 }
 
 // D7: equal parts have equal bytes; all others are refused; the part that says nothing stays what it was.
@@ -25,6 +26,7 @@ func TestStatePart(t *testing.T) {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	slices.Reverse(s.Inside)
+	slices.Reverse(s.Lifted)
 	if again, err := EncodeState(s); err != nil || !bytes.Equal(again, b) {
 		t.Errorf("another order: %v\n%s", err, again)
 	}
@@ -32,14 +34,18 @@ func TestStatePart(t *testing.T) {
 		t.Errorf("%q, %v", empty, err)
 	}
 	for name, spoil := range map[string]func(s *StatePart){
-		"version":  func(s *StatePart) { s.Version = 0 },
-		"epoch":    func(s *StatePart) { s.Epoch = "0A" + s.Epoch[2:] },
-		"short":    func(s *StatePart) { s.Epoch = "0a" },
-		"no epoch": func(s *StatePart) { s.Epoch = "" },
-		"person":   func(s *StatePart) { s.Inside[0].Person = "髙橋" },
-		"zone":     func(s *StatePart) { s.Inside[0].Zone = "" },
-		"time":     func(s *StatePart) { s.Inside[0].LastMS = -1 },
-		"twice":    func(s *StatePart) { s.Inside[1].Person = "a" },
+		"version":    func(s *StatePart) { s.Version = 0 },
+		"epoch":      func(s *StatePart) { s.Epoch = "0A" + s.Epoch[2:] },
+		"short":      func(s *StatePart) { s.Epoch = "0a" },
+		"no epoch":   func(s *StatePart) { s.Epoch = "" },
+		"person":     func(s *StatePart) { s.Inside[0].Person = "髙橋" },
+		"zone":       func(s *StatePart) { s.Inside[0].Zone = "" },
+		"time":       func(s *StatePart) { s.Inside[0].LastMS = -1 },
+		"twice":      func(s *StatePart) { s.Inside[1].Person = "a" },
+		"untold":     func(s *StatePart) { s.Untold = true },
+		"no card":    func(s *StatePart) { s.Lifted[0].Key = Key{} },
+		"no reset":   func(s *StatePart) { s.Lifted[0].AtMS = 0 },
+		"card twice": func(s *StatePart) { s.Lifted[1].Key = Key{1} },
 	} {
 		s := fullPart()
 		spoil(&s)
@@ -58,6 +64,9 @@ func TestStatePart(t *testing.T) {
 	}
 	if diff := cmp.Diff(got.Inside, st.Placed([]ZoneID{"room", "lobby", "attic"})); diff != "" {
 		t.Error(diff)
+	}
+	if st := (&StatePart{Version: 9, Untold: true, Lifted: fullPart().Lifted}).State(); st.Knows() != 0 {
+		t.Error("a part that tells of PIN resets alone is taken for one that says that nobody is inside")
 	}
 	if st := (&StatePart{Version: 1, Inside: fullPart().Inside}).State(); st.Knows() != 0 || st.Count("room") != 0 {
 		t.Error("a part that says nothing is believed")

@@ -20,6 +20,9 @@ func AppendAsk(b []byte, m *Ask) []byte {
 	b = putUint(b, `,"pin_failed":`, uint64(m.PINFailed))
 	b = appendStamp(b, &m.Stamp)
 	b = putUint(b, `,"rules":`, m.Rules)
+	if m.PINReset > 0 {
+		b = putInt(b, `,"pin_reset":`, m.PINReset)
+	}
 	return append(b, '}')
 }
 
@@ -42,6 +45,11 @@ func ParseAsk(b []byte) (m Ask, err error) {
 	m.PINFailed = uint8(failed)
 	s.stamp(&m.Stamp)
 	m.Rules = s.uint(`,"rules":`)
+	if s.peek(',') {
+		if m.PINReset = s.int(`,"pin_reset":`); m.PINReset <= 0 {
+			s.fail(`"pin_reset":`, "not above 0")
+		}
+	}
 	if err := s.end(); err != nil {
 		return Ask{}, err
 	}

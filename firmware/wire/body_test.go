@@ -300,6 +300,7 @@ func TestParseIsInverse(t *testing.T) {
 			Side: r.Side, Card: nilIfEmpty(rapid.SliceOfN(rapid.Byte(), 0, maxSealed).Draw(t, "card")),
 			Assurance: r.Assurance, PINGiven: rapid.Bool().Draw(t, "given"), PIN: r.GCommit,
 			PINFailed: rapid.Uint8().Draw(t, "failed"), Stamp: r.Stamp, Rules: r.Policy,
+			PINReset: rapid.Int64Min(0).Draw(t, "reset"),
 		}
 		gotAsk, err := ParseAsk(AppendAsk(nil, &ask))
 		if err != nil {

@@ -212,6 +212,8 @@ func samples(t testing.TB) []sample {
 	ask.PIN = PINProof(testAskKey, card.PINToken(seeded("pin token")), ask.ID)
 	unreadable := ask
 	unreadable.Card, unreadable.Assurance, unreadable.PINGiven = nil, "", false
+	lifted := ask
+	lifted.PINReset = 1_769_990_400_100
 	answer := Answer{
 		Gateway: testGW, ID: ask.ID, Attempt: ask.Attempt, Outcome: access.Granted,
 		Reason: access.ReasonGranted, Rules: 42, Leaf: 123_456, ServerMS: 1_769_990_400_300,
@@ -255,6 +257,7 @@ func samples(t testing.TB) []sample {
 		{"record", "denied", AppendRecord(nil, &record)},
 		{KindCommand, "remote-unlock", AppendCommand(nil, &unlock)},
 		{KindCommand, "rearm", AppendCommand(nil, &rearm)},
+		{KindAsk, "after-a-pin-reset", AppendAsk(nil, &lifted)},
 		{KindHeartbeat, "after-a-change-of-the-root", AppendHeartbeat(nil, &changed)},
 	}
 }

@@ -152,6 +152,9 @@ type Ask struct {
 	PINFailed uint8 // this card's wrong PINs in a row as the gateway counts them
 	Stamp     Stamp
 	Rules     uint64 // snapshot version held
+	// PINReset is the newest PIN reset of the state part that this gateway has taken, UTC ms; 0 = none. What PINFailed
+	// counted before a later one does not count.
+	PINReset int64
 }
 
 // Answer is the server's decision, committed before it is signed. down/answer, role link.

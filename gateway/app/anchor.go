@@ -135,3 +135,11 @@ func (a *anchor) stamp(m controller.Moment) wire.Stamp {
 		Boot: a.boot, BoottimeNS: a.boottime + int64(m.At), WallMS: m.WallMS - off, Quality: m.Clock, OffsetMS: off,
 	}
 }
+
+// occurred is when a record was made, UTC ms: exact for those of this process, also of before its clock was set.
+func (a *anchor) occurred(s wire.Stamp) int64 {
+	if s.Boot == a.boot {
+		return a.wall(mono.Time(s.BoottimeNS - a.boottime))
+	}
+	return s.WallMS + s.OffsetMS
+}

@@ -433,6 +433,9 @@ func (r recorder) Append(rec wire.Record, private []byte, pin *controller.PINFai
 // PINFailed implements controller.Recorder.
 func (r recorder) PINFailed(k access.Key) uint8 { return r.o.PINFailed(k) }
 
+// PINReset implements controller.Recorder.
+func (r recorder) PINReset() int64 { return r.o.PINReset() }
+
 // queue adapts the outbox to the link.
 type queue struct{ o *outbox.Outbox }
 

@@ -20,12 +20,18 @@ const replayBack = 256
 type history interface {
 	Stat() outbox.Stat
 	Load(epoch wire.Epoch, first uint64, max int) (wire.Events, error)
+	PINFailed(k access.Key) uint8
+	PINReset() int64
 }
 
 // applyState puts the server's word on who is inside in force, with what this gateway has recorded since
 // (D7). lost: a newer word was held before and is gone. With anything wrong nobody's place is known, and
 // the zones' offline rules count; leaving never depends on it.
 func (a *App) applyState(b []byte, lost bool) {
+	if err := a.liftPINs(b); err != nil {
+		// The cards stay locked here; linked, the server passes by this gateway's count until it has taken the reset.
+		a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "PIN reset is not taken yet", slog.Any("err", err))
+	}
 	st, err := rebuild(b, a.current.Load(), a.ask, a.outbox)
 	if err != nil {
 		a.opt.Log.LogAttrs(context.Background(), slog.LevelWarn, "who is inside is not known here until the server tells again", slog.Any("err", err))

@@ -18,7 +18,12 @@ type kept struct {
 	stat    outbox.Stat
 	records map[uint64]wire.Carried
 	loads   int
+	pins    map[access.Key]uint8
+	reset   int64
 }
+
+func (k *kept) PINFailed(key access.Key) uint8 { return k.pins[key] }
+func (k *kept) PINReset() int64                { return k.reset }
 
 func (k *kept) Stat() outbox.Stat { return k.stat }
 

@@ -102,7 +102,7 @@ func (l *Loop) ask(e Ask) {
 	question := e.Question
 	l.cfg.Asker.Ask(wire.Ask{
 		Attempt: e.Attempt, Door: l.cfg.Door.Door, Side: e.Side, Card: e.Card, Assurance: e.Assurance,
-		PINGiven: e.PINGiven, PINFailed: e.PINFailed, Stamp: l.cfg.Stamp(l.cfg.Now()), Rules: e.Rules,
+		PINGiven: e.PINGiven, PINFailed: e.PINFailed, Stamp: l.cfg.Stamp(l.cfg.Now()), Rules: e.Rules, PINReset: l.reset,
 	}, e.PIN,
 		func(a wire.Answer, late bool) { l.box.post(answer{question, a, late}) },
 		func() { l.box.post(noAnswer{question}) })

@@ -152,6 +152,7 @@ func (r *loopRig) Append(rec wire.Record, _ []byte, _ *PINFailures, done func(er
 	done(r.err)
 }
 func (*loopRig) PINFailed(access.Key) uint8                              { return 0 }
+func (*loopRig) PINReset() int64                                         { return 0 }
 func (*loopRig) Ask(wire.Ask, [32]byte, func(wire.Answer, bool), func()) {}
 func (r *loopRig) moment() Moment                                        { return Moment{At: r.now, WallMS: noon, Clock: access.ClockServer} }
 

@@ -28,6 +28,8 @@ type Recorder interface {
 	Append(r wire.Record, private []byte, pin *PINFailures, done func(err error))
 	// PINFailed is the durable count of a card's wrong PINs.
 	PINFailed(k access.Key) uint8
+	// PINReset is the number of the newest PIN reset that was taken, 0 = none: the counts are of after it.
+	PINReset() int64
 }
 
 // Asker asks the server. The uplink implements it.
@@ -69,7 +71,8 @@ type Loop struct {
 	lost    map[access.Side]bool
 	faulty  map[any]bool // lines in trouble: a hal.Input, or a reader's side
 	status  wire.DoorStatus
-	away    bool // outsiders behind this door are without an escort
+	reset   int64 // PIN reset of which the counts in a question are
+	away    bool  // outsiders behind this door are without an escort
 }
 
 // New checks the configuration and makes the Loop of one door.
@@ -231,6 +234,8 @@ func (l *Loop) stop() error {
 // onRead takes one read of a reader: a card, a card with PIN, a train that was no card, or a fault.
 func (l *Loop) onRead(r reader.Read) {
 	at := l.cfg.Now()
+	// Read before the count is: a reset in between makes the server pass by a count that is good, never heed an old one.
+	l.reset = l.cfg.Recorder.PINReset()
 	switch r.Kind {
 	case reader.KindCard, reader.KindNoCard:
 		in := Read{

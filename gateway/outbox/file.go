@@ -112,6 +112,7 @@ func (o *Outbox) adopt(db *bbolt.DB, s scan) {
 	o.epochs = s.epochs
 	o.pins = map[[32]byte]uint8{}
 	o.trusted = int64(s.state[keyTrusted])
+	o.reset = int64(s.state[keyPINReset])
 	for k, v := range s.state {
 		if raw, ok := cutPIN(k); ok {
 			o.pins[raw] = uint8(min(v, 255))

@@ -106,6 +106,14 @@ func (o *Outbox) add(p *plan, q op) Result {
 			p.state[keyTrusted] = uint64(q.wall)
 		}
 		return Result{}
+	case opResetPINs:
+		if q.wall > max(o.PINReset(), int64(p.state[keyPINReset])) {
+			p.state[keyPINReset] = uint64(q.wall)
+			for _, u := range q.pins {
+				p.pin(u)
+			}
+		}
+		return Result{}
 	case opNewEpoch:
 		i := sendingOf(p.epochs) // the one that the server was told of; it may be older than the present one
 		p.epochs[i].aside = true

@@ -183,6 +183,7 @@ type Outbox struct {
 	stateMu sync.RWMutex
 	epochs  []epochRow // oldest first; the last is the current one
 	pins    map[[32]byte]uint8
+	reset   int64 // number of the newest PIN reset taken
 	trusted int64
 	used    int64
 	level   Level
@@ -203,6 +204,7 @@ type op struct {
 	wall  int64
 	back  bool // wall may go back
 	why   string
+	pins  []PINUpdate
 	done  func(error)
 }
 
@@ -215,6 +217,7 @@ const (
 	opNewEpoch
 	opSuspect // a read met damage
 	opRecall  // the server knows less than it had acknowledged
+	opResetPINs
 )
 
 // Open opens or creates the outbox: it walks the whole chain, saves what can be saved of a damaged
@@ -277,6 +280,19 @@ func (o *Outbox) SaveTrusted(wallMS int64, done func(error)) {
 // for ever (D12).
 func (o *Outbox) CorrectTrusted(wallMS int64, done func(error)) {
 	o.pushOr(op{kind: opTrusted, wall: wallMS, back: true, done: done})
+}
+
+// ResetPINs sets the counts of wrong PINs that an officer's reset leaves and stores its number, UTC milliseconds, in one
+// transaction (AD-13). A number not above the one stored changes nothing: a reset is taken once.
+func (o *Outbox) ResetPINs(number int64, counts []PINUpdate, done func(error)) {
+	o.pushOr(op{kind: opResetPINs, wall: number, pins: counts, done: done})
+}
+
+// PINReset is the number of the newest reset that was taken, 0 = none yet.
+func (o *Outbox) PINReset() int64 {
+	o.stateMu.RLock()
+	defer o.stateMu.RUnlock()
+	return o.reset
 }
 
 // NewEpoch begins a new epoch, because the server knows records that this file does not hold (a

@@ -333,6 +333,38 @@ func TestState(t *testing.T) {
 	}
 }
 
+// AD-13: an officer's PIN reset sets the counts and its number in one step, once; the rest stays.
+func TestPINResets(t *testing.T) {
+	t.Parallel()
+	h := start(t, testConfig(filepath.Join(t.TempDir(), "outbox.db")))
+	k1, k2 := access.Key{1}, access.Key{2}
+	set := func(k access.Key, n uint8) PINUpdate { return PINUpdate{Set: true, Key: k, Failed: n} }
+	h.append(Entry{Record: record("a"), PIN: set(k1, 5)})
+	h.append(Entry{Record: record("b"), PIN: set(k2, 4)})
+	for _, c := range []struct {
+		number int64
+		counts []PINUpdate
+		want   [2]uint8
+		reset  int64
+	}{
+		{1000, []PINUpdate{set(k1, 0)}, [2]uint8{0, 4}, 1000},
+		{1000, []PINUpdate{set(k2, 0)}, [2]uint8{0, 4}, 1000},
+		{999, []PINUpdate{set(k2, 0)}, [2]uint8{0, 4}, 1000},
+		{1001, []PINUpdate{set(k1, 1), set(k2, 2)}, [2]uint8{1, 2}, 1001},
+		{1002, nil, [2]uint8{1, 2}, 1002},
+	} {
+		saved := make(chan error, 1)
+		h.o.ResetPINs(c.number, c.counts, func(err error) { saved <- err })
+		if err := wait(t, saved); err != nil {
+			t.Fatal(err)
+		}
+		h.reopen()
+		if got := [2]uint8{h.o.PINFailed(k1), h.o.PINFailed(k2)}; got != c.want || h.o.PINReset() != c.reset {
+			t.Errorf("reset %d: counts %d, number %d; want %d, %d", c.number, got, h.o.PINReset(), c.want, c.reset)
+		}
+	}
+}
+
 // A second process must not touch the file: what it would take for damage is the first one's work.
 func TestSecondProcessIsRefused(t *testing.T) {
 	t.Parallel()

@@ -221,8 +221,11 @@ func (o *Outbox) publish(p plan) {
 				o.pins[raw] = uint8(min(v, 255))
 			}
 		}
-		if k == keyTrusted {
+		switch k {
+		case keyTrusted:
 			o.trusted = int64(v)
+		case keyPINReset:
+			o.reset = int64(v)
 		}
 	}
 	o.dbMu.RLock()

@@ -19,6 +19,7 @@ const (
 	bucketRecords = "r:" // followed by the 16 bytes of the epoch
 	keyTrusted    = "trusted"
 	keyPIN        = "pin:" // followed by 32 bytes
+	keyPINReset   = "pinreset"
 	rowVersion    = 2
 	rowVersionOld = 1
 )

@@ -62,7 +62,7 @@ const stateEvery = 10 * time.Second
 // published now is tried again; until then an offline gateway knows what it knew.
 func (a *App) publishStates(ctx context.Context) {
 	site := a.pub.Site()
-	if site == nil || time.Since(a.stateAt) < stateEvery {
+	if site == nil || !a.authority.Places().Urgent() && time.Since(a.stateAt) < stateEvery {
 		return
 	}
 	a.stateAt = time.Now()
@@ -135,8 +135,8 @@ func (d *ZoneDesk) ResetZone(ctx context.Context, o Officer, zone access.ZoneID)
 	return d.act(ctx, o, store.ZoneAct{Kind: store.ActZoneReset, Subject: string(zone)})
 }
 
-// ResetPIN lifts the lockout of a card after too many wrong PINs (AD-13). The gateways count on by
-// themselves until the card has been used with its right PIN while linked.
+// ResetPIN lifts the lockout of a card after too many wrong PINs (AD-13): at the server at once, at each gateway with its
+// next state part, also at one that is away meanwhile.
 func (d *ZoneDesk) ResetPIN(ctx context.Context, o Officer, card directory.CardID) error {
 	site := d.Site()
 	if site == nil {

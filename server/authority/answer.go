@@ -30,6 +30,8 @@ type Tx interface {
 	AppendFirstDecision(d entrylog.Decision, o *entrylog.Opening) (idx int64, ok bool, err error)
 	AppendDecision(d entrylog.Decision, o *entrylog.Opening) (int64, error)
 	AppendFinding(f attempt.Finding, o *entrylog.Opening) (int64, error)
+	PINCount(ref card.Ref) (failed uint8, reset int64, err error)
+	SetPINFailed(ref card.Ref, failed uint8) error
 	OpenFinding(kind, gateway, door, detail string) (bool, error)
 	AfterCommit(f func())
 }
@@ -61,6 +63,9 @@ var ErrForeignAttempt = errors.New("the attempt belongs to another gateway")
 func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, error) {
 	q := question{ask: ask, policy: a.policies.Site(), nowMS: nowMS}
 	q.prepare(a.places)
+	if err := q.count(tx); err != nil {
+		return wire.Answer{}, err // no answer: the gateway's own count and decision stand
+	}
 	var policy *access.Policy // nil denies no_policy
 	if q.policy != nil {
 		policy = q.policy.Policy
@@ -90,7 +95,13 @@ func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, erro
 		}
 	}
 	if e, ok := access.PINEvent(q.request, d); ok {
-		tx.AfterCommit(func() { a.places.count(e) })
+		failed := uint8(0)
+		if e.Kind == access.EventPINFailed {
+			failed = q.failed + uint8(min(1, 255-q.failed))
+		}
+		if err := tx.SetPINFailed(card.Ref(e.Key), failed); err != nil {
+			return wire.Answer{}, err
+		}
 	}
 	a.places.decided(policy, ask.Attempt, q.request, d)
 	if review.IsDuress(q.request, d.Outcome) {
@@ -168,6 +179,7 @@ type question struct {
 
 	request  access.Request
 	view     access.View
+	failed   uint8 // wrong PINs in a row by the server's own count
 	holder   policypub.Holder
 	findings []review.Kind
 }
@@ -201,7 +213,24 @@ func (q *question) prepare(places *Places) {
 	q.holder, _ = q.policy.Holder(ref) // an unknown card has the zero holder: nobody
 	q.request.PIN = q.pinState(keys)
 	q.view = places.view(q.policy.Policy, q.request)
-	q.view.PIN = access.PINView{Known: true, Failed: places.failedPINs(q.request.Key, q.ask.PINFailed)}
+}
+
+// count fills in the wrong PINs in a row of the card: the larger of the server's own count, over all gateways, and the
+// asking gateway's. One that a gateway counted before it took the newest reset is over (AD-13).
+func (q *question) count(tx Tx) error {
+	if !q.request.HasCard {
+		return nil
+	}
+	failed, reset, err := tx.PINCount(card.Ref(q.request.Key))
+	if err != nil {
+		return err
+	}
+	q.failed = failed
+	if q.ask.PINReset >= reset {
+		failed = max(failed, q.ask.PINFailed)
+	}
+	q.view.PIN = access.PINView{Known: true, Failed: failed}
+	return nil
 }
 
 // pinState compares the proof with those of the card's PIN and duress PIN. Both are always computed

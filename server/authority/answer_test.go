@@ -235,7 +235,7 @@ func TestPINLockout(t *testing.T) {
 	if ans := h.answer(h.withPIN(h.ask(4569), 4569, "8024")); ans.Reason != access.ReasonPINLocked {
 		t.Errorf("after five: %v", ans.Reason)
 	}
-	h.Places().Apply(store.ZoneAct{Kind: store.ActPINReset, Subject: h.card(4569)})
+	h.resetPIN(4569, 0)
 	if ans := h.answer(h.withPIN(h.ask(4569), 4569, "8024")); ans.Outcome != access.Granted {
 		t.Errorf("after the reset: %v", ans.Reason)
 	}

@@ -31,7 +31,8 @@ type Places struct {
 	holders map[[16]byte]holder              // mu; whose the attempts of the last while are
 	recent  [][16]byte                       // mu; keys of holders, oldest first
 	watch   access.Watch                     // mu
-	lifted  map[access.Key]bool              // mu; cards whose lockout was lifted and whose gateway may still count
+	lifted  map[access.Key]int64             // mu; when a card's lockout was last lifted: gateways are told
+	urgent  bool                             // mu; one was lifted and no gateway was told yet
 	emptied map[access.ZoneID]order          // mu; when a zone was last declared empty
 	loading bool                             // mu
 	newest  map[access.GatewayID]newest      // mu; the newest record of each gateway that is in here
@@ -67,30 +68,8 @@ const maxHolders = 8192
 func newPlaces(policies Policies) *Places {
 	return &Places{
 		policies: policies, st: access.NewState(access.KnowAll), last: map[string]order{}, holders: map[[16]byte]holder{},
-		lifted: map[access.Key]bool{}, emptied: map[access.ZoneID]order{}, newest: map[access.GatewayID]newest{},
+		lifted: map[access.Key]int64{}, emptied: map[access.ZoneID]order{}, newest: map[access.GatewayID]newest{},
 		boots: map[access.GatewayID]wire.BootID{},
-	}
-}
-
-// failedPINs is the count of a card's wrong PINs in a row: the larger of the server's own and the
-// gateway's. After an officer lifted the lockout the gateway's is an old one, until a right PIN has
-// started it again.
-func (p *Places) failedPINs(k access.Key, gateway uint8) uint8 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.lifted[k] {
-		return p.st.PINFailed(k)
-	}
-	return max(p.st.PINFailed(k), gateway)
-}
-
-// count takes the movement a committed decision makes in a card's count.
-func (p *Places) count(e access.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	access.Apply(p.st, e)
-	if e.Kind == access.EventPINOK {
-		delete(p.lifted, e.Key)
 	}
 }
 
@@ -262,8 +241,7 @@ func (p *Places) apply(a store.ZoneAct) {
 			dir := site.Directory()
 			for i := range dir.Credentials {
 				if c := &dir.Credentials[i]; string(c.ID) == a.Subject {
-					p.lifted[access.Key(c.Ref)] = true
-					access.Apply(p.st, access.Event{Kind: access.EventPINReset, Key: access.Key(c.Ref)})
+					p.lifted[access.Key(c.Ref)], p.urgent = a.AtMS, true
 				}
 			}
 		}
@@ -282,6 +260,8 @@ type Past interface {
 	Leaf(idx int64) (entrylog.Leaf, error)
 	// ZoneActs gives the officers' acts since fromMS, in their order.
 	ZoneActs(fromMS int64) ([]store.ZoneAct, error)
+	// PINResets gives the newest PIN reset of each card that has one, the newest first.
+	PINResets(most int) ([]store.PINReset, error)
 }
 
 // reach is how far back Load looks: whoever has been inside for longer is a matter for the day review.
@@ -297,12 +277,19 @@ func (p *Places) Load(past Past, nowMS int64, zone *time.Location) error {
 	if err != nil {
 		return fmt.Errorf("who is inside: %w", err)
 	}
+	resets, err := past.PINResets(access.MaxLifted)
+	if err != nil {
+		return fmt.Errorf("who is inside: %w", err)
+	}
 	slices.SortStableFunc(rows, func(a, b attempt.Row) int {
 		return cmp.Or(cmp.Compare(a.PassedMS, b.PassedMS), cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.Last, b.Last))
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loading = true
+	for _, r := range resets {
+		p.lifted[access.Key(r.Ref)] = r.Number
+	}
 	for i := range rows {
 		r := &rows[i]
 		if r.Opening == attempt.NoIndex {
@@ -369,16 +356,18 @@ func (p *Places) loadNewest(past Past) error {
 	return nil
 }
 
-// Whereabouts is who is inside the zones of a gateway, for its state part (D7). ok is false while no zone
-// of it has a rule that asks, or nothing is known of its records yet.
+// Whereabouts is who is inside the zones of a gateway and which PIN lockouts were lifted, for its state part (D7). ok is
+// false while there is nothing to say: no zone of it has a rule that asks, or nothing is known of its records yet,
+// and nothing was lifted.
 func (p *Places) Whereabouts(gw access.GatewayID) (w policypub.Whereabouts, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	site := p.policies.Site()
-	n, known := p.newest[gw]
-	if site == nil || !known {
+	if site == nil {
 		return w, false
 	}
+	w.Lifted = p.newestLifted(site.Policy)
+	n, known := p.newest[gw]
 	var doors []access.DoorID
 	for i := range site.Directory().Doors {
 		if x := &site.Directory().Doors[i]; x.Gateway == gw {
@@ -386,10 +375,36 @@ func (p *Places) Whereabouts(gw access.GatewayID) (w policypub.Whereabouts, ok b
 		}
 	}
 	zones := site.Policy.Watched(doors)
-	if zones == nil {
-		return w, false
+	if !known || zones == nil {
+		w.Untold = true
+		return w, len(w.Lifted) > 0
 	}
-	return policypub.Whereabouts{Epoch: n.epoch, Through: n.seq, Inside: p.st.Placed(zones)}, true
+	w.Epoch, w.Through, w.Inside = n.epoch, n.seq, p.st.Placed(zones)
+	return w, true
+}
+
+// newestLifted lists the newest PIN resets of cards that there still are. mu is held.
+func (p *Places) newestLifted(policy *access.Policy) []access.Lifted {
+	var out []access.Lifted
+	for k, at := range p.lifted {
+		if _, known := policy.Credential(k); known {
+			out = append(out, access.Lifted{Key: k, AtMS: at})
+		}
+	}
+	if len(out) > access.MaxLifted {
+		slices.SortFunc(out, func(a, b access.Lifted) int { return cmp.Compare(b.AtMS, a.AtMS) })
+		out = out[:access.MaxLifted]
+	}
+	return out
+}
+
+// Urgent reports, once, that the gateways should be told at once: a lockout was lifted.
+func (p *Places) Urgent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.urgent
+	p.urgent = false
+	return was
 }
 
 // step lets the watch look. mu is held.

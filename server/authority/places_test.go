@@ -248,7 +248,7 @@ func TestPlacesAfterRestart(t *testing.T) {
 		t.Errorf("after the reset: %v", ans.Failed)
 	}
 	fresh := h.withPIN(h.ask(4569), 4569, "8024")
-	fresh.PINFailed = 5 // after a right PIN the gateway's count is good again
+	fresh.PINFailed, fresh.PINReset = 5, now+4500 // it has taken the reset and counted five since
 	if ans := h.answer(fresh); ans.Reason != access.ReasonPINLocked {
 		t.Errorf("locked anew: %v", ans.Reason)
 	}

@@ -85,6 +85,9 @@ type Whereabouts struct {
 	Epoch   wire.Epoch // newest record of the gateway that is in it
 	Through uint64
 	Inside  []access.Placed
+	// Untold: nothing is said of who is inside, for no rule of the gateway's zones asks or nothing is known of its records.
+	Untold bool
+	Lifted []access.Lifted // PIN resets, by card reference
 }
 
 // PublishState appends a gateway's state part to tx and gives the policy in force with it, once tx has
@@ -95,8 +98,14 @@ func PublishState(tx Ledger, cur *Current, gw access.GatewayID, w Whereabouts, n
 	}
 	old := cur.gateways[gw]
 	keys := cur.Keys.Gateways[gw]
-	part := access.StatePart{Version: max(old.state+1, uint64(nowMS/1000)), Inside: slices.Clone(w.Inside)}
-	if w.Through > 0 {
+	part := access.StatePart{
+		Version: max(old.state+1, uint64(nowMS/1000)), Inside: slices.Clone(w.Inside), Untold: w.Untold, Lifted: slices.Clone(w.Lifted),
+	}
+	for i := range part.Lifted {
+		part.Lifted[i].Key = access.Key(card.Ref(part.Lifted[i].Key).Token(keys.Token[:]))
+	}
+	slices.SortFunc(part.Lifted, func(a, b access.Lifted) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	if w.Through > 0 && !w.Untold {
 		part.Epoch, part.Through = fmt.Sprintf("%x", w.Epoch[:]), w.Through
 	}
 	for i := range part.Inside {
@@ -104,7 +113,8 @@ func PublishState(tx Ledger, cur *Current, gw access.GatewayID, w Whereabouts, n
 	}
 	slices.SortFunc(part.Inside, func(a, b access.Placed) int { return cmp.Compare(a.Person, b.Person) })
 	if was, err := tx.Setting(stateKey(gw)); err == nil {
-		if before, err := access.DecodeState([]byte(was)); err == nil && before.Version > 1 && before.Epoch == part.Epoch && slices.Equal(before.Inside, part.Inside) {
+		if before, err := access.DecodeState([]byte(was)); err == nil && before.Version > 1 && before.Epoch == part.Epoch && before.Untold == part.Untold &&
+			slices.Equal(before.Inside, part.Inside) && slices.Equal(before.Lifted, part.Lifted) {
 			return nil, nil
 		}
 	}

@@ -83,6 +83,38 @@ func TestPublishState(t *testing.T) {
 	}
 }
 
+// AD-13: a PIN reset reaches a gateway under its own token, also where nothing is said of who is inside, and a change of
+// the rules does not lose it.
+func TestStateTellsOfPINResets(t *testing.T) {
+	s := sitetest.New(t)
+	ref := access.Key(s.Ref(4569))
+	w := policypub.Whereabouts{Untold: true, Lifted: []access.Lifted{{Key: ref, AtMS: 99}}}
+	for n, want := range []bool{true, false} {
+		if changed, err := s.PublishState(t.Context(), "gw-1", w); err != nil || changed != want {
+			t.Fatalf("time %d: %v, %v", n, changed, err)
+		}
+	}
+	if err := s.SetCardStatus(t.Context(), directory.Actor{From: "cli"}, "lost", "C-001", access.CredentialLost); err != nil {
+		t.Fatal(err)
+	}
+	_, part, raw := state(t, s, "gw-1")
+	_, rules := pull(t, s, "gw-1")
+	known := false
+	for _, c := range rules.Credentials {
+		known = known || len(part.Lifted) == 1 && c.Key == part.Lifted[0].Key
+	}
+	if !part.Untold || !known || part.Lifted[0].AtMS != 99 || part.Lifted[0].Key == ref {
+		t.Errorf("%s", raw)
+	}
+	if st := part.State(); st.Knows() != 0 {
+		t.Errorf("knows %s", st.Knows())
+	}
+	w.Lifted[0].AtMS = 100
+	if changed, err := s.PublishState(t.Context(), "gw-1", w); err != nil || !changed {
+		t.Errorf("another reset of the card: %v, %v", changed, err)
+	}
+}
+
 // I5: a state part never brings back rules that a change in the same commit has replaced.
 func TestStateGivesWayToAChange(t *testing.T) {
 	s := sitetest.New(t)

@@ -29,11 +29,21 @@ const (
 var zoneActTargets = map[string]string{ActForgiven: "person", ActZoneReset: "zone", ActPINReset: "card"}
 
 // AppendZoneAct writes an act: the action leaf with the reason in its opening, and the row that finds it again. account is who
-// did it, from the class of the origin; address and reason stand in the opening.
+// did it, from the class of the origin; address and reason stand in the opening. A PIN reset also starts the card's count
+// again; its AtMS is its number, which is later than that of every reset before.
 func (tx *Tx) AppendZoneAct(a ZoneAct, account, from, address, reason string) (ZoneAct, error) {
 	target, known := zoneActTargets[a.Kind]
 	if !known || a.Subject == "" || reason == "" {
 		return a, fmt.Errorf("act %s: without a subject or reason, or unknown", a.Kind)
+	}
+	if a.Kind == ActPINReset {
+		var err error
+		if a.AtMS, err = tx.resetNumber(a.AtMS); err != nil {
+			return a, err
+		}
+		if err = tx.resetPIN(a.Subject, a.AtMS); err != nil {
+			return a, err
+		}
 	}
 	leaf := entrylog.Action{
 		Account: account, Verb: a.Kind, Target: target, ID: a.Subject, From: from, Result: "ok", Reason: true, AtMS: a.AtMS,

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"monban/firmware/access"
+	"monban/firmware/card"
 	"monban/firmware/link"
 	"monban/firmware/wire"
 	"monban/server/app"
@@ -157,6 +158,8 @@ func (noLog) AttemptRow([16]byte) (attempt.Row, error)    { return attempt.Row{}
 func (noLog) AttemptLeaves(int64) ([]int64, error)        { return nil, store.ErrNotFound }
 func (noLog) Leaf(int64) (entrylog.Leaf, error)           { return entrylog.Leaf{}, store.ErrNotFound }
 func (noLog) OpenFinding(_, _, _, _ string) (bool, error) { return true, nil }
+func (noLog) PINCount(card.Ref) (uint8, int64, error)     { return 0, 0, nil }
+func (noLog) SetPINFailed(card.Ref, uint8) error          { return nil }
 func (noLog) AfterCommit(f func())                        { f() }
 func (noLog) AppendFirstDecision(entrylog.Decision, *entrylog.Opening) (int64, bool, error) {
 	return 1, true, nil

@@ -41,6 +41,7 @@ type model struct {
 	acts     []store.ZoneAct // as an officer declared them; a story does
 	matters  map[string]*matter
 	badges   map[string]visit.Badge
+	pins     map[card.Ref]uint8
 
 	open   bool
 	undo   []func()
@@ -82,6 +83,7 @@ func newModel(w *World) *model {
 		records: map[recordKey]recordRow{}, attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{},
 		atDoor: map[string][][16]byte{}, kept: map[string]bool{}, heads: map[[2]string]policyHead{}, parts: map[[2]string]policyHead{}, settings: map[string]string{},
 		matters: map[string]*matter{}, badges: map[string]visit.Badge{},
+		pins: map[card.Ref]uint8{},
 	}
 }
 
@@ -571,6 +573,20 @@ func (m *model) Opening(idx int64) (entrylog.Opening, error) {
 	}
 	return o, nil
 }
+
+// PINCount implements authority.Tx. No story has a PIN reset.
+func (m *model) PINCount(ref card.Ref) (uint8, int64, error) { return m.pins[ref], 0, nil }
+
+// SetPINFailed implements authority.Tx.
+func (m *model) SetPINFailed(ref card.Ref, failed uint8) error {
+	old := m.pins[ref]
+	m.pins[ref] = failed
+	m.undone(func() { m.pins[ref] = old })
+	return nil
+}
+
+// PINResets implements authority.Past.
+func (m *model) PINResets(int) ([]store.PINReset, error) { return nil, nil }
 
 // ZoneActs implements authority.Past.
 func (m *model) ZoneActs(int64) ([]store.ZoneAct, error) { return m.acts, nil }
