@@ -99,8 +99,10 @@ func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, erro
 		if e.Kind == access.EventPINFailed {
 			failed = q.failed + uint8(min(1, 255-q.failed))
 		}
-		if err := tx.SetPINFailed(card.Ref(e.Key), failed); err != nil {
-			return wire.Answer{}, err
+		if failed != q.failed {
+			if err := tx.SetPINFailed(card.Ref(e.Key), failed); err != nil {
+				return wire.Answer{}, err
+			}
 		}
 	}
 	a.places.decided(policy, ask.Attempt, q.request, d)
