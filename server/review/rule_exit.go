@@ -12,9 +12,10 @@ func exitUnattributed(f Fact, _ []Fact) (Finding, bool) {
 }
 
 // exitInvalidCard: somebody left with a card that would not have let them in any more. Leaving is
-// never refused (D11); that they were inside is what has to be looked at.
+// never refused (D11); that they were inside is what has to be looked at. The hour alone is nothing: who may
+// enter until 17:15 goes home after that each day.
 func exitInvalidCard(f Fact, _ []Fact) (Finding, bool) {
-	if f.Event != door.EventGranted || f.Side != access.SideExit || f.Failed == 0 {
+	if f.Event != door.EventGranted || f.Side != access.SideExit || f.Failed&^access.ReasonSet(0).With(access.ReasonOutsideSchedule) == 0 {
 		return Finding{}, false
 	}
 	found := New(ExitInvalidCard, f.Leaf)

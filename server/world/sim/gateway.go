@@ -589,6 +589,9 @@ func (d *doorNode) record(e controller.Record) {
 	d.pin = nil
 	if barrier != 0 {
 		c := cause{attempt: e.Draft.Attempt, by: e.Draft.By, side: e.Draft.Side, reason: e.Draft.Reason}
+		if e.Draft.Failed.Has(access.ReasonRecoveryCard) { // granted, and by what: the checkers look at it
+			c.reason = access.ReasonRecoveryCard
+		}
 		if e.Draft.Event == door.EventCommandAccepted {
 			c.command = wire.BootID(e.Draft.Attempt)
 		}

@@ -1,4 +1,4 @@
-# VE-9, VE-1, VE-3: users.md, reception: night work 22:00–05:00. The visit ends with its window, over midnight; the line belongs to
+# VE-9, VE-1, VE-3: reception: night work 22:00–05:00. The visit ends with its window, over midnight; the line belongs to
 # the day of entry; approved work is not after hours; a badge that is out is missed at the window's end and grace.
 start 2026-11-24 16:00
 zone room level=2 escort=outsiders

@@ -1,4 +1,4 @@
-# VE-10, VE-2: users.md, reception: the escort goes to the toilet in a six-hour job. Hand-over by a tap of another permitted escort;
+# VE-10, VE-2: reception: the escort goes to the toilet in a six-hour job. Hand-over by a tap of another permitted escort;
 # else a beep at the door during the grace of three minutes, then the alert. Nobody leaves = no alarm.
 zone room level=2 escort=outsiders
 gateway gw-1

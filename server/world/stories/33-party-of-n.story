@@ -1,4 +1,4 @@
-# VE-11: users.md, reception: plain name plates without a card, four people in one opening. The escort's badge carries the party of
+# VE-11: reception: plain name plates without a card, four people in one opening. The escort's badge carries the party of
 # the visit; several badges before or during one opening are several entries; a contact cannot count, so that is no alarm.
 zone room level=2 escort=visitors max_inside=6
 gateway gw-1

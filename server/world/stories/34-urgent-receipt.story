@@ -1,4 +1,4 @@
-# VE-12, VE-4: users.md, reception: 08:45, a failed disk, the approver in a meeting. Urgent receipt: approved by phone, confirmed until
+# VE-12, VE-4: reception: 08:45, a failed disk, the approver in a meeting. Urgent receipt: approved by phone, confirmed until
 # the next open day's closing; a substitute worker by the owning section; standing permits for cleaning.
 start 2026-11-20 08:45
 zone room level=2

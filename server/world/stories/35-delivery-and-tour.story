@@ -1,4 +1,4 @@
-# EQ-1, EQ-2, EQ-3, DS-1, VE-5: users.md, reception: delivery, tour, passage. A carry session begins at the door, serials follow the same
+# EQ-1, EQ-2, EQ-3, DS-1, VE-5: reception: delivery, tour, passage. A carry session begins at the door, serials follow the same
 # day; inside it the door may stand open; a tour has a leader and a head count in and out. A number that looks like an Individual
 # Number warns in serial and contract fields and is refused in free text.
 zone room level=2

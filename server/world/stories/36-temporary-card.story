@@ -1,4 +1,4 @@
-# AD-16: users.md, staff: forgot the card. A temporary card the same day: identity seen, own card suspended meanwhile, the register
+# AD-16: staff: forgot the card. A temporary card the same day: identity seen, own card suspended meanwhile, the register
 # shows the real person, return tracked, the third time in a month is noted.
 zone room level=2
 gateway gw-1

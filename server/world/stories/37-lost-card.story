@@ -1,4 +1,4 @@
-# AD-17, AD-7: users.md, staff: lost card at 23:00. The night guard or the holder stops it, and cannot give anything; entries since the
+# AD-17, AD-7: staff: lost card at 23:00. The night guard or the holder stops it, and cannot give anything; entries since the
 # last sure use go to the holder; a found card is made good by another person's approval.
 start 2026-11-24 17:00
 zone room level=2

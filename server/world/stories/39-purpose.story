@@ -1,4 +1,4 @@
-# RR-7: users.md, staff: the purpose is a mandatory column and a badge carries none. From the approved work; else asked afterwards, of
+# RR-7: staff: the purpose is a mandatory column and a badge carries none. From the approved work; else asked afterwards, of
 # who entered and nobody else; blank after three open days = one item of the review.
 start 2026-11-20 09:00
 zone room level=2

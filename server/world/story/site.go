@@ -87,9 +87,23 @@ func row(l Line, number int) (directory.File, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	_ = w.Write(keys) // a bytes.Buffer does not fail
-	_ = w.Write(cells)
+	at := slices.Index(keys, "person_id")
+	for _, person := range members(n.kind, values["person_id"]) {
+		if at >= 0 {
+			cells[at] = person
+		}
+		_ = w.Write(cells)
+	}
 	w.Flush()
 	return directory.File{Name: l.File + ":" + strconv.Itoa(l.Number), Kind: n.kind, Data: b.Bytes()}, nil
+}
+
+// members are the persons of a group or contract, each a row of its own; any other line is one row.
+func members(k directory.Kind, list string) []string {
+	if k == directory.KindGroups || k == directory.KindContracts {
+		return strings.Split(list, ",")
+	}
+	return []string{list}
 }
 
 // setAside makes the exceptions of a story's zone: it asks for what its line says, whatever its level.
