@@ -111,7 +111,7 @@ func TestAPIOverStore(t *testing.T) {
 	}
 	pins := regexp.MustCompile(`"(2468|1357|7531|8024|9173|6042|3819|5260|7418)"`)
 	paths := map[string]string{
-		"GET /api/1/people": "/api/1/people?limit=500&purpose=x", "GET /api/1/people/{person}": "/api/1/people/" + string(dir.People[0].ID) + "?purpose=x", "GET /api/1/judge": "/api/1/judge?person=" + string(dir.People[0].ID) + "&door=" + string(dir.Doors[0].ID),
+		"GET /api/1/people": "/api/1/people?limit=500&purpose=x", "GET /api/1/people/{person}": "/api/1/people/" + string(dir.People[0].ID) + "?purpose=x", "GET /api/1/judge": "/api/1/judge?purpose=x&person=" + string(dir.People[0].ID) + "&door=" + string(dir.Doors[0].ID),
 		"GET /api/1/entrants": "/api/1/entrants?door=" + string(dir.Doors[0].ID), "GET /api/1/grants": "/api/1/grants?limit=500", "GET /api/1/zones": "/api/1/zones", "GET /api/1/schedules": "/api/1/schedules",
 		"GET /api/1/closed-days": "/api/1/closed-days?limit=500", "GET /api/1/groups": "/api/1/groups", "GET /api/1/contracts": "/api/1/contracts", "GET /api/1/doors": "/api/1/doors", "GET /api/1/gateways": "/api/1/gateways",
 		"GET /api/1/log": "/api/1/log", "GET /api/1/findings": "/api/1/findings?show=all", "GET /api/1/commands": "/api/1/commands", "GET /api/1/proposals": "/api/1/proposals", "GET /api/1/visits": "/api/1/visits", "GET /api/1/me": "/api/1/me",

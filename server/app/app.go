@@ -243,6 +243,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if a.directory != nil {
 		city = a.directory
 	}
+	reg := &apiRegistry{p, a.registry, a.visits}
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
@@ -252,7 +253,8 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
-		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Tokens: people, Registry: &apiRegistry{p, a.registry, a.visits}, Registers: p,
+		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Tokens: people, Registry: reg, Registers: p,
+		People: &peoplePages{reg},
 	})
 	if err != nil {
 		return err

@@ -280,6 +280,12 @@ func (g *Registry) importConfig(relative bool) directory.ImportConfig {
 // Export gives the rows of a kind as CSV that a spreadsheet cannot run. It needs a registered purpose of use (PR-1:
 // privacy.ErrNoPurpose, ErrNotRegistered) and a reason, and is a leaf with the number of rows and the file's SHA-256 (A1).
 func (g *Registry) Export(ctx context.Context, actor directory.Actor, use privacy.Use, reason string, kind directory.Kind) (data []byte, err error) {
+	return g.ExportRows(ctx, actor, use, reason, kind, false, nil)
+}
+
+// ExportRows is Export of the rows that keep is true for, nil = all; in Shift_JIS on demand, where a letter that it does not have
+// becomes 〓.
+func (g *Registry) ExportRows(ctx context.Context, actor directory.Actor, use privacy.Use, reason string, kind directory.Kind, shiftJIS bool, keep func(*directory.Change) bool) (data []byte, err error) {
 	if strings.TrimSpace(reason) == "" {
 		return nil, directory.ErrNoReason
 	}
@@ -291,13 +297,16 @@ func (g *Registry) Export(ctx context.Context, actor directory.Actor, use privac
 		if err != nil {
 			return err
 		}
-		if data, err = dir.Export(kind); err != nil {
+		if data, err = dir.ExportRows(kind, keep); err != nil {
 			return err
+		}
+		rows := max(strings.Count(string(data), "\r\n")-1, 0)
+		if shiftJIS {
+			data, _ = directory.ShiftJIS(strings.TrimPrefix(string(data), "\ufeff"))
 		}
 		leaf := entrylog.Action{
 			Account: actor.Account, Verb: "directory_exported", Target: "export", ID: string(kind), From: actor.From, Result: "ok", Reason: true, AtMS: g.now().UnixMilli(),
 		}
-		rows := max(strings.Count(string(data), "\r\n")-1, 0)
 		_, err = tx.AppendAction(leaf, &entrylog.Opening{Text: fmt.Sprintf("%s\npurpose %s\n%d rows, SHA-256 %x", reason, use, rows, sha256.Sum256(data))})
 		return err
 	})

@@ -28,10 +28,7 @@ func (a *apiRegistry) RegistryPeople(context.Context) ([]web.RegPerson, error) {
 	s := a.pages.directory()
 	out := make([]web.RegPerson, 0, len(s.People))
 	for i := range s.People {
-		p := &s.People[i]
-		out = append(out, web.RegPerson{ID: string(p.ID), Name: p.Name, NameReduced: p.NameReduced, Kana: p.Kana, Romaji: p.Romaji, Section: p.Section, Company: p.Company,
-			Category: string(p.Category), Kind: string(p.Kind), Active: p.Active, ValidFrom: p.ValidFrom.String(), ValidUntil: p.ValidUntil.String(),
-			TrainingUntil: p.TrainingUntil.String(), Conditions: p.Conditions, MayEscort: p.MayEscort})
+		out = append(out, personToWeb(&s.People[i]))
 	}
 	return out, nil
 }
@@ -139,6 +136,9 @@ func texts[T ~string](list []T) (out []string) {
 // SetCard implements web.Registry. A card that is stopped becomes a matter, whose uses the holder is asked about (AD-17);
 // to make it good again is asked for in that matter, or is a proposal where there is none.
 func (a *apiRegistry) SetCard(ctx context.Context, id string, to access.CredentialStatus, lastSure time.Time, action web.Action) (out web.RegCard, waiting bool, err error) {
+	if err := reasonFault(action.Reason); err != nil {
+		return web.RegCard{}, false, err
+	}
 	by, err := a.actor(ctx, action)
 	if err != nil {
 		return web.RegCard{}, false, err

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"strings"
+
+	"golang.org/x/text/encoding/japanese"
 )
 
 // ExportKinds lists what can be exported, in reading order. Cards are there without what is inside them.
@@ -12,10 +14,13 @@ func ExportKinds() []Kind { return Kinds() }
 // Export writes the rows of a kind as CSV in UTF-8 with a byte order mark, CRLF, English column heads. A cell
 // that a spreadsheet would take for a formula is escaped with an apostrophe. A card's number, reference and
 // PIN are never in it.
-func (s *Snapshot) Export(k Kind) ([]byte, error) {
+func (s *Snapshot) Export(k Kind) ([]byte, error) { return s.ExportRows(k, nil) }
+
+// ExportRows is Export of the rows that keep is true for; nil = all.
+func (s *Snapshot) ExportRows(k Kind, keep func(*Change) bool) ([]byte, error) {
 	var rows [][]string
 	for _, c := range Diff(Snapshot{}, *s) {
-		if kindOfNoun[c.Noun()] != k {
+		if kindOfNoun[c.Noun()] != k || keep != nil && !keep(&c) {
 			continue
 		}
 		fields := c.all()
@@ -109,3 +114,33 @@ func SafeCell(s string) string {
 	}
 	return s
 }
+
+// ShiftJIS encodes text for spreadsheets of old (CP932). Dashes and waves that Unicode has twice are written as that code has
+// them; a letter that it does not have becomes 〓, and lost counts those. It never fails half-way.
+func ShiftJIS(text string) (data []byte, lost int) {
+	enc := japanese.ShiftJIS.NewEncoder()
+	data = make([]byte, 0, len(text))
+	for _, r := range text {
+		if to, ok := sameInShiftJIS[r]; ok {
+			r = to
+		}
+		if r < 0x80 {
+			data = append(data, byte(r))
+			continue
+		}
+		if r >= 0xfe00 && r <= 0xfe0f || r >= 0xe0100 && r <= 0xe01ef {
+			lost++ // a variation selector: the letter stays, its form is lost
+			continue
+		}
+		b, err := enc.Bytes([]byte(string(r)))
+		if err != nil {
+			lost++
+			b = []byte{0x81, 0xac} // 〓
+		}
+		data = append(data, b...)
+	}
+	return data, lost
+}
+
+// sameInShiftJIS are characters whose twins the code has.
+var sameInShiftJIS = map[rune]rune{'\u301c': '\uff5e', '\u2212': '\uff0d', '\u2016': '\u2225', '\u2014': '\u2015', '\u00a5': '\\'}

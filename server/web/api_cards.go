@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -34,6 +35,10 @@ func (h *Handler) setCard(w http.ResponseWriter, rq *request, to access.Credenti
 		}
 	}
 	c, waiting, err := h.src.Registry.SetCard(rq.Context(), id, to, sure, act)
+	var bad FormFault
+	if errors.As(err, &bad) {
+		return fault{field: "reason", what: "reason"}
+	}
 	if err != nil {
 		return fmt.Errorf("change card: %w", err)
 	}

@@ -58,7 +58,7 @@ func TestAPIParameters(t *testing.T) {
 		"/api/1/findings?show=some": "show", "/api/1/findings?show=": "show", "/api/1/closed-days?from=x": "from", "/api/1/closed-days?until=2026-02-30": "until",
 		"/api/1/people?purpose=x&category=king": "category", "/api/1/people?purpose=x&active=yes": "active", "/api/1/people?purpose=x&q=" + strings.Repeat("a", 201): "q",
 		"/api/1/grants?zone=a%20b": "zone", "/api/1/grants?purpose=x&person=%27": "person", "/api/1/judge?door=server-room-1": "person", "/api/1/judge?person=1001": "door",
-		"/api/1/judge?person=1001&door=server-room-1&side=up": "side", "/api/1/judge?person=1001&door=server-room-1&at=2026-11-24T09:00": "at", "/api/1/judge?person=1001&door=nowhere": "door",
+		"/api/1/judge?person=1001&door=server-room-1&side=up": "side", "/api/1/judge?person=1001&door=server-room-1&at=2026-11-24T09:00": "at", "/api/1/judge?person=1001&purpose=x&door=nowhere": "door", "/api/1/judge?person=1001&door=server-room-1": "purpose",
 		"/api/1/entrants?door=nowhere": "door", "/api/1/entrants": "door", "/api/1/entrants?door=server-room-1&at=9999-01-01T00:00:00Z": "at",
 	} {
 		pattern, _, _ := strings.Cut(path, "?")

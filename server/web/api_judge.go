@@ -32,13 +32,13 @@ type apiJudgement struct {
 }
 
 // judged begins an answer to a question about a door: the question is a leaf before it is looked at (RA-4).
-func (h *Handler) judged(rq *request) (access.DoorID, error) {
+func (h *Handler) judged(rq *request, purpose string) (access.DoorID, error) {
 	id := rq.param("door")
 	if !identifier(id) {
 		return "", fault{field: "door", what: "door"}
 	}
 	act := rq.action(ActionJudge, id)
-	act.Filter = clip(rq.URL.RawQuery, 500)
+	act.Reason, act.Filter = purpose, clip(rq.URL.RawQuery, 500)
 	doors, err := h.src.Judge.JudgeDoors(rq.Context())
 	if err != nil {
 		return "", fmt.Errorf("doors: %w", err)
@@ -69,7 +69,14 @@ func (h *Handler) apiJudge(w http.ResponseWriter, rq *request) error {
 	if q.At, err = rq.moment("at"); err != nil {
 		return err
 	}
-	if q.Door, err = h.judged(rq); err != nil {
+	if !identifier(rq.param("door")) {
+		return fault{field: "door", what: "door"}
+	}
+	purpose, err := rq.purpose() // it asks about a person (PR-4)
+	if err != nil {
+		return err
+	}
+	if q.Door, err = h.judged(rq, purpose); err != nil {
 		return err
 	}
 	answers, err := h.src.Judge.Judge(rq.Context(), q)
@@ -121,7 +128,7 @@ func (h *Handler) apiEntrants(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	id, err := h.judged(rq)
+	id, err := h.judged(rq, "")
 	if err != nil {
 		return err
 	}

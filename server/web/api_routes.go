@@ -41,7 +41,7 @@ func apiRoutes() []route {
 		{pattern: "GET /api/1/log/{attempt}", api: true, roles: groupF | groupS | groupA | groupD, serve: (*Handler).apiAttempt},
 		{pattern: "GET /api/1/findings", api: true, roles: groupF | groupS | groupA | groupD, query: with("show"), serve: (*Handler).apiFindings},
 
-		{pattern: "GET /api/1/judge", api: true, roles: groupF | groupS | groupA | groupC, query: []string{"person", "door", "side", "at"}, serve: (*Handler).apiJudge},
+		{pattern: "GET /api/1/judge", api: true, roles: groupF | groupS | groupA | groupC, query: []string{"person", "door", "side", "at", "purpose"}, serve: (*Handler).apiJudge},
 		{pattern: "GET /api/1/entrants", api: true, roles: groupF | groupS | groupA | groupC, query: []string{"door", "at"}, serve: (*Handler).apiEntrants},
 
 		{pattern: "GET /api/1/commands", api: true, roles: desk, serve: (*Handler).apiCommands},

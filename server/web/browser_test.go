@@ -178,7 +178,7 @@ func TestBrowser(t *testing.T) {
 
 	paths := map[string]string{"live": "/live", "log": "/log", "attempt": "/log/" + webtest.AttemptID(7), "denied": "/log/" + webtest.AttemptID(8),
 		"findings": "/findings?show=all", "doors": "/doors", "accounts": "/accounts", "me": "/me", "forbidden": "/nowhere", "missing": "/log/" + strings.Repeat("0", 32),
-		"log-empty": "/log?result=granted", "commands": "/commands", "privacy": "/privacy", "judge": "/judge?door=server-room-1&person=1001", "judge-who": "/judge?door=server-room-1",
+		"log-empty": "/log?result=granted", "commands": "/commands", "privacy": "/privacy", "judge": "/judge?door=server-room-1&person=1001&purpose=x", "judge-who": "/judge?door=server-room-1",
 		"register": "/register?zone=server-room&all=1", "present": "/present?zone=server-room"}
 	look := func(name, path string, widths ...int64) {
 		for _, lang := range []string{"ja", "en"} {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -67,7 +68,7 @@ func (h *Handler) fail(w http.ResponseWriter, rq *request, err error) {
 	if code >= 500 {
 		ref = rand.Text()[:8]
 		h.log.LogAttrs(rq.Context(), slog.LevelError, "request failed",
-			slog.String("reference", ref), slog.String("method", rq.Method), slog.String("path", rq.URL.Path), attrErr(err))
+			slog.String("reference", ref), slog.String("method", rq.Method), slog.String("path", loggedPath(rq)), attrErr(err))
 	}
 	var slow throttled
 	if errors.As(err, &slow) {
@@ -80,6 +81,14 @@ func (h *Handler) fail(w http.ResponseWriter, rq *request, err error) {
 		h.log.LogAttrs(rq.Context(), slog.LevelError, "error page", attrErr(rerr))
 		http.Error(w, http.StatusText(code), code)
 	}
+}
+
+// loggedPath is what the machine's own log gets of an address: where a part of it names somebody or something, the route.
+func loggedPath(rq *request) string {
+	if strings.Contains(rq.Pattern, "{") {
+		return rq.Pattern
+	}
+	return rq.URL.Path
 }
 
 // seconds rounds up.

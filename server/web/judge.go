@@ -20,6 +20,8 @@ type judgeView struct {
 	Base
 	Doors   []choice
 	Person  string
+	Purpose string
+	Known   []string // registered purposes
 	At      string
 	Exit    bool
 	Fault   string
@@ -68,6 +70,9 @@ func (h *Handler) getJudge(w http.ResponseWriter, rq *request) error {
 		v.Doors = append(v.Doors, choice{Value: d.ID, Label: d.Name, Chosen: d.ID == in.Get("door")})
 	}
 	v.Person, v.Exit = in.Get("person"), in.Get("side") == "exit"
+	if v.Known, err = h.purposeNames(rq); err != nil {
+		return err
+	}
 	at := rq.now
 	if text := in.Get("at"); text != "" {
 		if at, err = time.ParseInLocation(judgeTime, text, h.cfg.Zone); err != nil {
@@ -79,9 +84,14 @@ func (h *Handler) getJudge(w http.ResponseWriter, rq *request) error {
 	if in.Get("door") == "" {
 		return h.render(w, rq, "judge", v)
 	}
+	if v.Person != "" { // asks about a person (PR-4)
+		if v.Purpose, err = rq.purpose(); err != nil {
+			return h.askPurpose(w, rq, http.StatusBadRequest)
+		}
+	}
 	// What is asked about whom is told to nobody without a trace (RA-4).
 	act := rq.action(ActionJudge, in.Get("door"))
-	act.Filter = rq.URL.RawQuery
+	act.Reason, act.Filter = v.Purpose, clip(rq.URL.RawQuery, 500)
 	if err := h.src.Audit.RecordAction(rq.Context(), act); err != nil {
 		return fmt.Errorf("record question: %w", err)
 	}
@@ -99,7 +109,11 @@ func (h *Handler) getJudge(w http.ResponseWriter, rq *request) error {
 func (h *Handler) judge(rq *request, v *judgeView, q JudgeQuery) error {
 	ctx := rq.Context()
 	here := func(person string) string {
-		return withQuery("/judge", url.Values{"door": {string(q.Door)}, "person": {person}, "at": {v.At}})
+		to := url.Values{"door": {string(q.Door)}, "person": {person}, "at": {v.At}}
+		if v.Purpose != "" {
+			to.Set("purpose", v.Purpose)
+		}
+		return withQuery("/judge", to)
 	}
 	if v.Person == "" {
 		list, err := h.src.Judge.Entrants(ctx, q.Door, q.At)

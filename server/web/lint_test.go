@@ -183,6 +183,11 @@ func families() map[string][]string {
 			"unknown", "inside", "complete", "exit_not_recorded", "entry_not_recorded", "exit_unattributed", "unexplained", "no_entry", "denied",
 		},
 	}
+	for _, more := range moreFamilies {
+		for section, words := range more {
+			f[section] = append(f[section], words...)
+		}
+	}
 	for _, r := range access.Reasons() {
 		f["reason"] = append(f["reason"], r.String())
 	}
@@ -222,7 +227,7 @@ func TestCatalogueIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := map[string]string{}
-	inTemplate := regexp.MustCompile(`\.T "([a-z_]+\.[a-z_]+)"`)
+	inTemplate := regexp.MustCompile(`"([a-z_]+\.[a-z_]+)"`)
 	for name, text := range templates(t) {
 		for _, m := range inTemplate.FindAllStringSubmatch(text, -1) {
 			used[m[1]] = name

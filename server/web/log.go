@@ -25,6 +25,8 @@ type logView struct {
 	Doors    []choice
 	Results  []choice
 	Text     string
+	Purpose  string   // of a search for a person
+	Purposes []string // registered ones
 	Filtered bool
 	Plain    string // link without filters
 	Lines    []logLine
@@ -60,9 +62,14 @@ func (h *Handler) getLog(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
+	if q.Text != "" { // looks for a person (PR-4)
+		if v.Purpose, err = rq.purpose(); err != nil {
+			return h.askPurpose(w, rq, http.StatusBadRequest)
+		}
+	}
 	if rq.names && !rq.URL.Query().Has("auto") {
 		act := rq.action(ActionViewLog, q.Day)
-		act.Filter = clip(rq.URL.RawQuery, 500)
+		act.Reason, act.Filter = v.Purpose, clip(rq.URL.RawQuery, 500)
 		if err := h.src.Audit.RecordAction(rq.Context(), act); err != nil {
 			return fmt.Errorf("record view: %w", err) // no leaf, no names (RA-4)
 		}
@@ -132,11 +139,16 @@ func (h *Handler) logQuery(rq *request) (v logView, q LogQuery, err error) {
 		q.Text = clip(strings.TrimSpace(in.Get("q")), 200)
 	}
 	v.Text = q.Text
+	if rq.names {
+		if v.Purposes, err = h.purposeNames(rq); err != nil {
+			return v, q, err
+		}
+	}
 	v.Day, v.Today = q.Day, q.Day == today
 	v.Filtered = q.Door != "" || q.Result != ResultUnknown || q.Text != ""
 	at := func(day string) string {
 		n := url.Values{}
-		for _, k := range []string{"door", "result", "q"} {
+		for _, k := range []string{"door", "result", "q", "purpose"} {
 			if in.Get(k) != "" {
 				n.Set(k, in.Get(k))
 			}

@@ -135,8 +135,8 @@ func checkPage(doc string) (faults []string) {
 }
 
 var pagePaths = []string{"/login", "/live", "/log", "/log/" + webtest.AttemptID(9), "/log/" + webtest.AttemptID(8), "/log/" + webtest.AttemptID(7),
-	"/log/" + webtest.AttemptID(4), "/findings", "/findings?show=all", "/privacy", "/judge", "/judge?door=server-room-1", "/judge?door=server-room-1&person=1001", "/judge?door=server-room-1&person=%E9%AB%99", "/judge?door=server-room-1&person=none", "/judge?door=x&person=1001", "/judge?door=server-room-1&at=x", "/doors", "/accounts", "/me", "/me/tokens", "/nowhere", "/log/" + strings.Repeat("0", 32),
-	"/log?day=x", "/log?result=denied&q=%E9%AB%99", "/log?day=2020-01-01"}
+	"/log/" + webtest.AttemptID(4), "/findings", "/findings?show=all", "/privacy", "/judge", "/judge?door=server-room-1", "/judge?door=server-room-1&person=1001&purpose=x", "/judge?door=server-room-1&person=%E9%AB%99&purpose=x", "/judge?door=server-room-1&person=none&purpose=x", "/judge?door=x&person=1001&purpose=x", "/judge?door=server-room-1&person=1001", "/people", "/people?purpose=x", "/people?q=1", "/people?purpose=x&q=none&within=30", "/people/1001", "/people/1001?purpose=x", "/people/K-12?purpose=x", "/people/none?purpose=x", "/people/+new?purpose=x", "/people/+export?purpose=x", "/people/1001/edit?purpose=x", "/people/1001/cards/+new?purpose=x", "/people/1001/cards/C-001/pin?purpose=x", "/judge?door=server-room-1&at=x", "/doors", "/accounts", "/me", "/me/tokens", "/nowhere", "/log/" + strings.Repeat("0", 32),
+	"/log?day=x", "/log?result=denied&q=%E9%AB%99", "/log?purpose=x&q=%E9%AB%99", "/log?day=2020-01-01"}
 
 // Every page × both languages × each role: well-formed, all words there, in the right language; for
 // the system administrator no name and no section on any page but the own one.
@@ -216,7 +216,7 @@ func TestTokens(t *testing.T) {
 func TestMaskedSearch(t *testing.T) {
 	s := newSite(t, nil)
 	line := regexp.MustCompile(`href="/log/[0-9a-f]{32}"`)
-	query := "/log?q=" + url.QueryEscape("﨑山")
+	query := "/log?purpose=x&q=" + url.QueryEscape("﨑山")
 	if got := len(line.FindAllString(text(t, s.get(query, s.login("auditor"))), -1)); got != 1 {
 		t.Errorf("the auditor finds %d lines, want 1", got)
 	}
@@ -311,7 +311,7 @@ func TestEveryReasonIsSaid(t *testing.T) {
 func TestViewsAreLeaves(t *testing.T) {
 	s := newSite(t, nil)
 	cookie := s.login("auditor")
-	for path, want := range map[string]web.ActionKind{"/live": web.ActionViewLive, "/log?q=x": web.ActionViewLog,
+	for path, want := range map[string]web.ActionKind{"/live": web.ActionViewLive, "/log?q=x&purpose=y": web.ActionViewLog,
 		"/log/" + webtest.AttemptID(9): web.ActionViewAttempt, "/findings": web.ActionViewFindings} {
 		n := len(s.mem.Actions())
 		s.status(path, s.get(path, cookie), 200)
@@ -349,7 +349,7 @@ func TestLogFilters(t *testing.T) {
 	cookie := s.login("zone_manager")
 	line := regexp.MustCompile(`href="/log/[0-9a-f]{32}"`)
 	for query, want := range map[string]int{
-		"": 8, "?result=denied": 2, "?door=media-store": 1, "?door=server-room-1&result=entered": 3, "?q=" + url.QueryEscape("北浜"): 1,
+		"": 8, "?result=denied": 2, "?door=media-store": 1, "?door=server-room-1&result=entered": 3, "?purpose=x&q=" + url.QueryEscape("北浜"): 1,
 		"?day=2020-02-29": 0, "?day=" + noon().Format("2006-01-02"): 8, "?page=1": 0,
 	} {
 		res := s.get("/log"+query, cookie)

@@ -42,6 +42,7 @@ type Sources struct {
 	Tokens    Tokens
 	Registry  Registry
 	Registers Registers
+	People    People
 }
 
 func (s Sources) validate() error {
@@ -52,6 +53,7 @@ func (s Sources) validate() error {
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
 		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil,
+		"people": s.People == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -207,6 +209,9 @@ const (
 	ActionViewPeople        ActionKind = "view_people"        // Reason = the purpose (PR-4); who was looked for stands in the opening
 	ActionViewGrants        ActionKind = "view_grants"        //
 	ActionViewVisits        ActionKind = "view_visits"        // Target = the day
+	ActionPersonSaved       ActionKind = "person_saved"       // never a leaf of its own, like the next two: the directory writes it
+	ActionCardAdded         ActionKind = "card_added"         //
+	ActionPINSet            ActionKind = "pin_set"            //
 	ActionViewProposals     ActionKind = "view_proposals"     //
 	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
 	ActionViewPresent       ActionKind = "view_present"       // likewise

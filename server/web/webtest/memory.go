@@ -38,6 +38,7 @@ type Memory struct {
 	factors  factorTables
 	tokens   map[string]web.APIToken // by id
 	cards    []web.RegCard           // as changed; empty = the sample's
+	people   []web.PersonInput       // likewise
 	findings web.FindingQuery        // the last one
 	asked    bool                    // for a card of 1001 to be good again
 }
@@ -46,6 +47,7 @@ type Memory struct {
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m = m
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
+		People:    &People{m: m},
 		Registers: Registers{time.Now().In(time.FixedZone("Asia/Tokyo", 9*3600))}}
 }
 

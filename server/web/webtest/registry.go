@@ -9,15 +9,31 @@ import (
 	"monban/server/web"
 )
 
-// RegistryPeople implements web.Registry: a few people with names that lesser systems lose.
-func (m *Memory) RegistryPeople(context.Context) ([]web.RegPerson, error) {
-	return []web.RegPerson{
-		{ID: "1001", Name: "髙橋 健一", NameReduced: "高橋 健一", Kana: "タカハシ ケンイチ", Romaji: "Takahashi Kenichi", Section: "情報政策課", Category: "staff", Kind: "regular",
-			Active: true, ValidFrom: "2026-04-01", TrainingUntil: "2027-03-31", Conditions: 2, MayEscort: true},
-		{ID: "1002", Name: "﨑山 健太", Section: "情報政策課", Category: "staff", Active: true},
-		{ID: "1003", Name: "𠮷田 誠", Section: "総務課", Category: "staff"},
-		{ID: "K-12", Name: "渡邉 さくら", Company: "株式会社 北浜システムズ", Category: "contractor", Kind: "outsourcer", Active: true, ValidUntil: "2027-03-31"},
-	}, nil
+// samplePeople are a few people with names that lesser systems lose.
+func (m *Memory) samplePeople() []web.PersonInput {
+	if m.people == nil {
+		for _, p := range []web.RegPerson{
+			{ID: "1001", Name: "髙橋 健一", NameReduced: "高橋 健一", Kana: "タカハシ ケンイチ", Romaji: "Takahashi Kenichi", Section: "情報政策課", Category: "staff", Kind: "regular",
+				Active: true, ValidFrom: "2026-04-01", TrainingUntil: "2027-03-31", Conditions: 2, MayEscort: true},
+			{ID: "1002", Name: "﨑山 健太", Section: "情報政策課", Category: "staff", Active: true},
+			{ID: "1003", Name: "𠮷田 誠", Section: "総務課", Category: "staff"},
+			{ID: "K-12", Name: "渡邉 さくら", Company: "株式会社 北浜システムズ", Category: "contractor", Kind: "outsourcer", Active: true, ValidUntil: "2027-03-31"},
+		} {
+			m.people = append(m.people, web.PersonInput{RegPerson: p})
+		}
+		m.people[3].ContractFrom, m.people[3].ContractUntil = "2026-04-01", "2027-03-31"
+	}
+	return m.people
+}
+
+// RegistryPeople implements web.Registry.
+func (m *Memory) RegistryPeople(context.Context) (out []web.RegPerson, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.samplePeople() {
+		out = append(out, p.RegPerson)
+	}
+	return out, nil
 }
 
 func (m *Memory) sampleCards() []web.RegCard {
@@ -48,6 +64,9 @@ func (m *Memory) RegistryCards(_ context.Context, person string) (out []web.RegC
 func (m *Memory) SetCard(_ context.Context, card string, to access.CredentialStatus, _ time.Time, act web.Action) (web.RegCard, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if bad := badWords(map[string]string{"reason": act.Reason}); bad != nil {
+		return web.RegCard{}, false, bad
+	}
 	list := slices.Clone(m.sampleCards())
 	for i := range list {
 		c := &list[i]
