@@ -250,6 +250,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		SecondFactor: rolesOf(cfg.Login.SecondFactorRoles), PasswordStepUp: cfg.Login.PasswordStepUp, StepUp: cfg.Session.StepUp.Std(), PublicURL: public,
 		Provider: outside, Directory: city,
 	}, web.Sources{
+		Rules:   &rulePages{a.registry},
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,

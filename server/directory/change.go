@@ -111,7 +111,7 @@ func reasonFault(reason string) error {
 		return ErrNoReason
 	}
 	if MyNumber(reason) {
-		return fmt.Errorf("the reason %s", noMyNumber) // VE-5
+		return Problems{{Column: "reason", Text: noMyNumber}} // VE-5
 	}
 	return nil
 }

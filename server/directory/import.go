@@ -81,6 +81,7 @@ type ImportConfig struct {
 	// Relative allows dates such as today, today+30, today-1 and fy_end; the sample site uses them,
 	// real files are refused with them.
 	Relative bool
+	whole    bool // of a form: an empty text is meant (ImportForm)
 }
 
 // Import reads files on top of base and returns the directory as it would be and what changed. It is

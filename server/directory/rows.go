@@ -117,9 +117,7 @@ func (d *draft) readSchedule(r *row, cleared map[ScheduleID]bool) {
 	} else if name != s.Name && name != "" {
 		r.fail("name", "differs from the row before; all rows of one schedule have the same name")
 	}
-	if en := r.get("name_en"); en != "" {
-		s.NameEN = en
-	}
+	s.NameEN = d.text(r, "name_en", s.NameEN)
 	w := Window{Days: r.days("days"), From: r.clock("from", false), To: r.clock("to", true)}
 	if !r.bad && w.From == w.To {
 		r.fail("to", "is the same as the start; write 0:00 and 24:00 for a whole day")

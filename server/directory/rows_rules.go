@@ -85,9 +85,7 @@ func (d *draft) readZoneRules(r *row, z *Zone) {
 		r.fail("conditions", "is a version that does not exist; import it with conditions.csv first or correct it")
 	}
 	z.CarryIn = oneOf(r, "carry_in", carryIns(), z.CarryIn)
-	if v := r.get("basis"); v != "" {
-		z.Basis = v
-	}
+	z.Basis = d.text(r, "basis", z.Basis)
 }
 
 // circle reports whether a zone lies in itself.
@@ -144,8 +142,8 @@ func (d *draft) readGroup(r *row, fresh map[string]bool) {
 		d.named[string(KindGroups)+" "+string(id)] = fmt.Sprintf("%s:%d", r.t.file, r.line)
 	}
 	g.Name = d.sameInAllRows(r, "name", g.Name, r.need("name"))
-	g.NameEN = orOld(r.get("name_en"), g.NameEN)
-	g.Section = orOld(r.get("section"), g.Section)
+	g.NameEN = d.text(r, "name_en", g.NameEN)
+	g.Section = d.text(r, "section", g.Section)
 	g.Members = d.addPerson(r, g.Members)
 	r.check("group_id", g.validate())
 	if !r.bad {
@@ -183,10 +181,10 @@ func (d *draft) readContract(r *row, fresh map[string]bool) {
 	c := d.contracts[id]
 	if !fresh[string(id)] {
 		c = Contract{ID: id, Name: c.Name, Tier: c.Tier, Approval: c.Approval}
-		if r.get("name") != "" {
+		if r.get("name") != "" || d.cfg.whole {
 			c.Name = ""
 		}
-		if r.get("approval") != "" {
+		if r.get("approval") != "" || d.cfg.whole {
 			c.Approval = ""
 		}
 		fresh[string(id)] = true

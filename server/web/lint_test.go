@@ -141,7 +141,7 @@ func TestCatalogues(t *testing.T) {
 }
 
 // families are sections whose members are chosen by a value, with every value they must have.
-func families() map[string][]string {
+func families(words map[Lang]catalogue) map[string][]string {
 	f := map[string][]string{
 		"event":     {"other"},
 		"finding":   {"other", "times"},
@@ -216,6 +216,7 @@ func families() map[string][]string {
 	for _, e := range []string{"bad_input", "token", "account_pending", "no_orders", "forbidden", "media_type", "same_person", "too_late", "not_allowed", "revoked", "second_person", "wrong_state"} {
 		f["api_error"] = append(f["api_error"], e+"_title", e+"_text")
 	}
+	ruleFamilies(words, f)
 	return f
 }
 
@@ -260,7 +261,7 @@ func TestCatalogueIsUsed(t *testing.T) {
 		section, _, _ := strings.Cut(k, ".")
 		sections[section] = true
 	}
-	for section, members := range families() {
+	for section, members := range families(words) {
 		for _, m := range members {
 			used[section+"."+m] = "family " + section
 		}

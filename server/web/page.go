@@ -91,6 +91,7 @@ var navigation = []navGroup{
 	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/judge", "nav.judge"}}},
+	{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}}},
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
 	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}}},
 	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/tokens", "nav.tokens"}}},

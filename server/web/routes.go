@@ -1,6 +1,9 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Groups of roles by the letters of their screens (D26).
 const (
@@ -35,7 +38,7 @@ type route struct {
 }
 
 // routes is the whole of the site. A path that is not here is 403, whoever asks.
-func routes() []route { return append(pageRoutes(), apiRoutes()...) }
+func routes() []route { return slices.Concat(pageRoutes(), ruleRoutes(), apiRoutes()) }
 
 func pageRoutes() []route {
 	return []route{

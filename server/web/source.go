@@ -25,6 +25,7 @@ var (
 // Sources is everything the pages read and change. All fields are required. Every method may be
 // called from many goroutines at once. server/app implements them over the store.
 type Sources struct {
+	Rules     Rules
 	Setup     Setup
 	Accounts  Accounts
 	Sessions  Sessions
@@ -54,6 +55,7 @@ func (s Sources) validate() error {
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
 		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil,
 		"people": s.People == nil,
+		"rules":  s.Rules == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -215,6 +217,7 @@ const (
 	ActionViewProposals     ActionKind = "view_proposals"     //
 	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
 	ActionViewPresent       ActionKind = "view_present"       // likewise
+	ActionRuleChanged       ActionKind = "rule_changed"       // likewise never a leaf of its own
 	ActionCardChanged       ActionKind = "card_changed"       // never a leaf of its own: the directory writes it
 )
 

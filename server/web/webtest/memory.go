@@ -48,6 +48,7 @@ func (m *Memory) Sources() web.Sources {
 	m.Orders.m = m
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:    &People{m: m},
+		Rules:     &Rules{m: m},
 		Registers: Registers{time.Now().In(time.FixedZone("Asia/Tokyo", 9*3600))}}
 }
 
