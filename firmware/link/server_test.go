@@ -229,6 +229,7 @@ func TestRollbackIsFound(t *testing.T) {
 	})
 }
 
+// EV-6: two devices that claim to be one gateway are found; a restart is none.
 func TestCloneIsFound(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -22,7 +22,7 @@ func TestSamplesLoad(t *testing.T) {
 	}
 }
 
-// Every file in invalid/ says in its first line what the error must hold.
+// Every file in invalid/ says in its first line what the error must hold. A release time for all doors at once is no key (DS-1).
 func TestInvalidFilesAreRefusedWithTheirReason(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/invalid/*.toml")

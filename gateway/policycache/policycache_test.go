@@ -118,7 +118,7 @@ func TestStoreAndRestart(t *testing.T) {
 	}
 }
 
-// TUF's attacks on what a gateway holds: rollback, mix-and-match, wrong target, forged.
+// AD-11: TUF's attacks on what a gateway holds: rollback, mix-and-match, wrong target, forged.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	p := newPublisher(t)

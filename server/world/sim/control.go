@@ -382,6 +382,17 @@ func (w *World) Line(id door.Attempt) (row attempt.Row, who entrylog.Opening, ok
 	return row, who, true
 }
 
+// Lines gives every line of the log, in the order of their first leaves, with who it was.
+func (w *World) Lines(f func(row attempt.Row, who entrylog.Opening)) {
+	for _, r := range w.server.store.order {
+		var who entrylog.Opening
+		if r.Opening != attempt.NoIndex {
+			who = w.server.store.openings[r.Opening]
+		}
+		f(*r, who)
+	}
+}
+
 // Missing counts records that gateways hold durably and the log does not: 0 = complete.
 func (w *World) Missing() int {
 	n := 0

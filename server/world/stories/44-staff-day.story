@@ -1,4 +1,4 @@
-# AD-1, AD-5, DS-4, VR-7: a staff day. In at 08:30, out for lunch, a meeting in the room, somebody who turns round at the door, a link that
+# AD-1, AD-5, DS-4: a staff day. In at 08:30, out for lunch, a meeting in the room, somebody who turns round at the door, a link that
 # blinks, a late evening by permission, the last one out. Nothing of it is anything to look at, and the log is complete.
 start 2026-11-24 08:25
 zone room level=2 anti_passback=soft max_inside=6 min_inside=0

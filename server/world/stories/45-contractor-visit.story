@@ -20,6 +20,7 @@ stock B-3
 stock B-4
 stock B-5
 stock B-6
+stock B-7
 grant sato zone=room
 grant abe zone=room
 
@@ -35,7 +36,7 @@ apply job zone=room from=09:00 until=12:00 attendee=sato contract=K-1 workers=ue
 expect refused unnamed_worker
 apply job zone=room from=09:00 until=12:00 attendee=sato contract=K-2 workers=ueda by=abe
 expect refused no_contract                   # ended yesterday
-apply job zone=room from=09:00 until=12:00 attendee=sato contract=K-1 workers=tanaka,wada visitors=Ito,Kudo,Endo,Oda by=abe
+apply job zone=room from=09:00 until=12:00 attendee=sato contract=K-1 workers=tanaka,wada visitors=Ito,Kudo,Endo,Oda,Ueno by=abe
 receive job tanaka B-1
 expect refused wrong_state                   # nobody has approved it
 approve job by=sato
@@ -51,6 +52,7 @@ receive job Oda B-4
 expect refused badge_lent
 receive job Oda B-5
 receive job wada B-6
+receive job Ueno B-7
 badge front B-1                              # nobody of the city hall is inside yet
 expect waits escort
 badge front sato
@@ -73,7 +75,10 @@ close front
 expect inside room 6
 badge front B-6                              # his own contract has ended, whatever the visit says
 expect denied reason=contract_expired
+badge front B-7                              # the sixth to one escort
+expect denied reason=escort_ratio
 take-back B-6
+take-back B-7
 expect guests job entered=5 inside=5
 at 11:00
 badge front sato exit                        # called away, and nobody takes over

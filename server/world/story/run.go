@@ -61,6 +61,8 @@ type runner struct {
 	matters map[string]string // what the story calls a matter → its id
 	refused *visit.Error      // of the step before; an expectation takes it
 	warned  []string          // fields of the newest form that look odd
+
+	also func(*invariant.Event) // is told every event too; may be nil
 }
 
 // run makes the site of the first lines and then does one line after the other.
@@ -271,6 +273,9 @@ func (s *seen) begin(doorName string) {
 
 // watch is told every event of the world.
 func (r *runner) watch(e *invariant.Event) {
+	if r.also != nil {
+		r.also(e)
+	}
 	s := r.seen
 	switch e.Kind {
 	case invariant.Durable:
