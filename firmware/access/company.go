@@ -122,11 +122,11 @@ func (e *evaluation) flag(r Reason) {
 // weight is how many persons pass on this person's badge (VE-11).
 func weight(party uint8) uint32 { return uint32(max(party, 1)) }
 
-// checkCap: room for one more in the zone and in those around it (AD-10). Whoever stands at the door
-// already counts, and nobody counts twice.
+// checkCap: room for one more in the zone and in those around it (AD-10). Whoever was let in at any door and has
+// not passed yet has a place, whoever waits at this door will want one, and nobody counts twice.
 func (e *evaluation) checkCap(person *Person, place uint32) {
 	waiting, looked := uint32(0), false
-	check := func(zone uint32, known bool, count uint32) {
+	check := func(zone uint32, known bool, count, reserved uint32) {
 		most := e.p.zones[zone].MaxInside
 		if most == 0 {
 			return
@@ -141,19 +141,19 @@ func (e *evaluation) checkCap(person *Person, place uint32) {
 		if !looked {
 			looked = true
 			for i := range e.v.Door.Present {
-				if x := &e.v.Door.Present[i]; !x.Self && e.there(x, e.presence()) {
+				if x := &e.v.Door.Present[i]; !x.Self && !x.Granted && e.there(x, e.presence()) {
 					waiting += weight(x.Party)
 				}
 			}
 		}
-		if count+waiting+weight(person.Party) > most {
+		if uint64(count)+uint64(reserved)+uint64(waiting)+uint64(weight(person.Party)) > uint64(most) {
 			e.fail(ReasonOccupancyFull)
 		}
 	}
-	check(e.door.zone, e.v.Zone.Known, e.v.Zone.Count)
+	check(e.door.zone, e.v.Zone.Known, e.v.Zone.Count, e.v.Zone.Reserved)
 	for i, up := range e.p.tree[e.door.zone].above {
 		if up >= 0 {
-			check(uint32(up), e.v.Zone.Above[i].Known, e.v.Zone.Above[i].Count)
+			check(uint32(up), e.v.Zone.Above[i].Known, e.v.Zone.Above[i].Count, e.v.Zone.Above[i].Reserved)
 		}
 	}
 }

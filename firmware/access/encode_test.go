@@ -458,15 +458,15 @@ func randomInputs(t rapid.TB, pick func(n int) int) (View, Request) {
 	v.PIN = PINView{Known: pick(6) > 0, Failed: uint8(pick(7))}
 	v.Person = PersonView{Known: pick(2) == 1, Inside: ids[pick(len(ids))], LastMS: int64(pick(1<<30))<<12 - 1<<40}
 	few := func() uint32 { return uint32([]int{0, 0, 0, 0, 1, 5, 1 << 31}[pick(7)]) }
-	v.Zone = ZoneView{Known: pick(4) > 0, Count: few(), Escorts: few(), Contractors: few(), Visitors: few()}
+	v.Zone = ZoneView{Known: pick(4) > 0, Count: few(), Escorts: few(), Contractors: few(), Visitors: few(), Reserved: few()}
 	for i := range v.Zone.Above {
-		v.Zone.Above[i] = CountView{Known: pick(2) == 1, Count: few()}
+		v.Zone.Above[i] = CountView{Known: pick(2) == 1, Count: few(), Reserved: few()}
 	}
 	v.Door.Known = pick(4) > 0
 	for i := range max(0, pick(2*MaxPresent)-MaxPresent+1) {
 		v.Door.Present[i] = Presence{
 			SinceMS: max(1, r.WallMS-int64(pick(60_000))), Category: Category(pick(len(categoryNames))), Self: pick(4) == 0,
-			MayEscort: pick(4) == 0, Party: uint8(pick(3)),
+			MayEscort: pick(4) == 0, Party: uint8(pick(3)), Granted: pick(3) == 0,
 		}
 	}
 	return v, r

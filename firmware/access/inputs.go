@@ -16,12 +16,12 @@ import (
 //	34 side   35 has card   36 key [32]   68 assurance   69 pin   70 wall ms [8]
 //	78 clock  79 link   80 behind   81 age ms [8]   89 at [8]
 //	97 pin known, failed   99 person known, inside (1+32), last ms [8]
-//	141 zone known, count [4], escorts [4], contractors [4], visitors [4], three times: known, count [4]
-//	173 door known, eight times: since ms [8], category, self, may escort, party
+//	141 zone known, count [4], escorts [4], contractors [4], visitors [4], reserved [4], three times: known, count [4], reserved [4]
+//	189 door known, eight times: since ms [8], category, self, may escort, party, granted
 const (
-	inputsVersion = 2
+	inputsVersion = 3
 	// InputsSize is the length of the canonical bytes.
-	InputsSize = 174 + MaxPresent*12
+	InputsSize = 190 + MaxPresent*13
 	idWidth    = 1 + maxIDLen
 )
 
@@ -43,17 +43,18 @@ func AppendInputs(dst []byte, v View, r Request) []byte {
 	dst = appendID(dst, string(v.Person.Inside))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Person.LastMS))
 	dst = append(dst, flag(v.Zone.Known))
-	for _, n := range [...]uint32{v.Zone.Count, v.Zone.Escorts, v.Zone.Contractors, v.Zone.Visitors} {
+	for _, n := range [...]uint32{v.Zone.Count, v.Zone.Escorts, v.Zone.Contractors, v.Zone.Visitors, v.Zone.Reserved} {
 		dst = binary.BigEndian.AppendUint32(dst, n)
 	}
 	for _, c := range v.Zone.Above {
 		dst = binary.BigEndian.AppendUint32(append(dst, flag(c.Known)), c.Count)
+		dst = binary.BigEndian.AppendUint32(dst, c.Reserved)
 	}
 	dst = append(dst, flag(v.Door.Known))
 	for i := range v.Door.Present {
 		x := &v.Door.Present[i]
 		dst = binary.BigEndian.AppendUint64(dst, uint64(x.SinceMS))
-		dst = append(dst, byte(x.Category), flag(x.Self), flag(x.MayEscort), x.Party)
+		dst = append(dst, byte(x.Category), flag(x.Self), flag(x.MayEscort), x.Party, flag(x.Granted))
 	}
 	return dst
 }
@@ -88,17 +89,17 @@ func ParseInputs(b []byte) (View, Request, error) {
 	v.Person.Inside = ZoneID(p.id())
 	v.Person.LastMS = int64(binary.BigEndian.Uint64(p.take(8)))
 	v.Zone.Known = p.flag()
-	for _, n := range [...]*uint32{&v.Zone.Count, &v.Zone.Escorts, &v.Zone.Contractors, &v.Zone.Visitors} {
+	for _, n := range [...]*uint32{&v.Zone.Count, &v.Zone.Escorts, &v.Zone.Contractors, &v.Zone.Visitors, &v.Zone.Reserved} {
 		*n = binary.BigEndian.Uint32(p.take(4))
 	}
 	for i := range v.Zone.Above {
-		v.Zone.Above[i] = CountView{p.flag(), binary.BigEndian.Uint32(p.take(4))}
+		v.Zone.Above[i] = CountView{p.flag(), binary.BigEndian.Uint32(p.take(4)), binary.BigEndian.Uint32(p.take(4))}
 	}
 	v.Door.Known = p.flag()
 	for i := range v.Door.Present {
 		v.Door.Present[i] = Presence{
 			SinceMS: int64(binary.BigEndian.Uint64(p.take(8))), Category: Category(p.enum("category", len(categoryNames))),
-			Self: p.flag(), MayEscort: p.flag(), Party: p.take(1)[0],
+			Self: p.flag(), MayEscort: p.flag(), Party: p.take(1)[0], Granted: p.flag(),
 		}
 	}
 	if p.err != nil {

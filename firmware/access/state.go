@@ -30,7 +30,11 @@ type present struct {
 	person  string
 	key     Key // the card they badged with
 	sinceMS int64
+	granted bool // they may open, or go in with somebody who may: a place is theirs until they pass or give up
 }
+
+// maxStanding bounds the persons remembered at one door; of them a decision sees MaxPresent.
+const maxStanding = 64
 
 // NewState makes an empty state of which the owner vouches for the kinds in knows: KnowAll at the
 // server; at a gateway what it has rebuilt from the last `state` part and its own records (D7).
@@ -77,6 +81,9 @@ type Event struct {
 	Door   DoorID // of EventPending, EventGone and EventDoorEmpty
 	Party  uint8  // of a passage: as of Person
 	WallMS int64  // UTC ms of a passage or badge
+	// Granted, of EventPending: the strike is released for them. Those who wait at the door go in with them, as far
+	// as is known here, so all who stand there have a place from now on (AD-10).
+	Granted bool
 }
 
 // Apply moves st. Events are applied in the order of the fold (D7); an event that names nobody or
@@ -104,7 +111,7 @@ func Apply(st *State, e Event) {
 		}
 	case EventPending:
 		if e.Person != "" && e.Door != "" && e.WallMS > 0 {
-			st.pending(e.Door, present{e.Person, e.Key, e.WallMS})
+			st.pending(e.Door, present{e.Person, e.Key, e.WallMS, e.Granted})
 		}
 	case EventGone:
 		st.gone(e.Door, e.Person, e.WallMS)
@@ -158,10 +165,13 @@ func (st *State) pending(door DoorID, p present) {
 			list = append(list, x)
 		}
 	}
-	if len(list) == MaxPresent {
+	if len(list) == maxStanding {
 		list = append(list[:0], list[1:]...)
 	}
 	list = append(list, p)
+	for i := range list {
+		list[i].granted = list[i].granted || p.granted
+	}
 	st.doors[door] = list
 }
 
@@ -220,10 +230,11 @@ func (st *State) View(p *Policy, r Request) View {
 	}
 	if knows(zone, KnowZone) {
 		v.Zone = st.zoneView(p, door.zone)
+		v.Zone.Reserved = st.reserved(p, door.zone, who, r.WallMS)
 	}
 	for i, up := range p.tree[door.zone].above {
 		if up >= 0 && knows(&p.zones[up], KnowZone) {
-			v.Zone.Above[i] = CountView{true, st.countWithin(p, uint32(up))}
+			v.Zone.Above[i] = CountView{true, st.countWithin(p, uint32(up)), st.reserved(p, uint32(up), who, r.WallMS)}
 		}
 	}
 	if who != "" && knows(zone, KnowPerson) {
@@ -239,6 +250,49 @@ func (st *State) countWithin(p *Policy, zone uint32) uint32 {
 		n += st.counts[p.zones[in].ID]
 	}
 	return n
+}
+
+// reserved counts the places of those who were granted at a door into the zone or into one in it, and have neither passed nor
+// given up (AD-10); those who are counted inside already, and who themselves, have none. Nobody keeps a place for
+// more than an hour: then their gateway is gone, or what it said is.
+func (st *State) reserved(p *Policy, zone uint32, who string, nowMS int64) uint32 {
+	if p.zones[zone].MaxInside == 0 {
+		return 0 // nobody asks
+	}
+	n := uint32(0)
+	for id, list := range st.doors {
+		door := p.door(id)
+		if door == nil || !p.within(door.zone, zone) {
+			continue
+		}
+		for i := range list {
+			x := &list[i]
+			if !x.granted || x.person == who || nowMS-x.sinceMS > maxWindowMS || st.reservedElsewhere(id, x) {
+				continue
+			}
+			if at := st.places[x.person].inside; at != "" && p.within(p.zoneNumber(at), zone) {
+				continue
+			}
+			party := uint8(1)
+			if no, known := p.personIndex[x.person]; known {
+				party = p.persons[no].Party
+			}
+			n += weight(party)
+		}
+	}
+	return n
+}
+
+// reservedElsewhere reports whether the person has badged at another door since: they have one place.
+func (st *State) reservedElsewhere(at DoorID, x *present) bool {
+	for id, list := range st.doors {
+		for i := range list {
+			if y := &list[i]; id != at && y.granted && y.person == x.person && (y.sinceMS > x.sinceMS || y.sinceMS == x.sinceMS && id > at) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (st *State) zoneView(p *Policy, zone uint32) ZoneView {
@@ -272,12 +326,16 @@ func (st *State) doorView(p *Policy, r Request, who string) DoorView {
 	for _, x := range st.doors[r.Door] {
 		no, known := p.personIndex[x.person]
 		theirs := Request{Door: r.Door, Side: SideEnter, Key: x.key, HasCard: true, WallMS: r.WallMS, Clock: r.Clock, Link: r.Link}
-		if c := p.find(x.key); !known || n == MaxPresent || c == nil || c.Person != no || !p.welcome(theirs) {
+		if c := p.find(x.key); !known || c == nil || c.Person != no || !p.welcome(theirs) {
 			continue
+		}
+		if n == MaxPresent {
+			copy(v.Present[:], v.Present[1:])
+			n--
 		}
 		person := &p.persons[no]
 		v.Present[n] = Presence{
-			SinceMS: x.sinceMS, Category: person.Category, Self: x.person == who, MayEscort: person.MayEscort, Party: person.Party,
+			SinceMS: x.sinceMS, Category: person.Category, Self: x.person == who, MayEscort: person.MayEscort, Party: person.Party, Granted: x.granted,
 		}
 		n++
 	}
@@ -292,14 +350,26 @@ func PendingEvent(p *Policy, r Request, d Decision) (e Event, ok bool) {
 		return Event{}, false
 	}
 	door := p.door(r.Door)
-	if door == nil || !p.zones[door.zone].Company() {
+	if door == nil || !p.zones[door.zone].Company() && !p.capAbove(door.zone) {
 		return Event{}, false
 	}
 	switch d.Outcome {
 	case NeedSecond, NeedEscort, Granted:
-		return Event{Kind: EventPending, Door: r.Door, Person: p.persons[d.Person].ID, Key: r.Key, WallMS: r.WallMS}, true
+		return Event{
+			Kind: EventPending, Door: r.Door, Person: p.persons[d.Person].ID, Key: r.Key, WallMS: r.WallMS, Granted: d.Outcome == Granted,
+		}, true
 	}
 	return Event{}, false
+}
+
+// capAbove reports whether a zone around this one has room for so many only.
+func (p *Policy) capAbove(zone uint32) bool {
+	for _, up := range p.tree[zone].above {
+		if up >= 0 && p.zones[up].MaxInside > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // PINEvent is the movement a decision makes in the PIN count of the card: a wrong PIN counts, a

@@ -173,16 +173,20 @@ type ZoneView struct {
 	// Of the persons inside: those who may escort, the contractors who may not, the visitors. Counted
 	// only where the zone asks for escorts.
 	Escorts, Contractors, Visitors uint32
-	Above                          [MaxZoneDepth - 1]CountView // the zones around it, the next one first
+	// Reserved are the places of those who were let in at some door and have neither passed nor given up. Counted only
+	// where the zone has a cap.
+	Reserved uint32
+	Above    [MaxZoneDepth - 1]CountView // the zones around it, the next one first
 }
 
 // CountView is the number of persons in one zone.
 type CountView struct {
-	Known bool
-	Count uint32
+	Known    bool
+	Count    uint32
+	Reserved uint32 // as of ZoneView
 }
 
-// MaxPresent bounds the persons remembered at one door. One more takes the place of the one who has
+// MaxPresent bounds the persons at one door that a decision sees. One more takes the place of the one who has
 // stood there longest.
 const MaxPresent = 8
 
@@ -200,6 +204,7 @@ type Presence struct {
 	Self      bool // it is the very person who asks
 	MayEscort bool
 	Party     uint8 // as of Person
+	Granted   bool  // they may open already: their place is among those reserved
 }
 
 // Knowledge is a kind of state a check may lack.

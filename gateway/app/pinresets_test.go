@@ -71,6 +71,7 @@ func TestPINResetsAreTakenOnce(t *testing.T) {
 			}
 		}
 	}
+	box.reset = 0
 	box.pins, box.stat.Current = map[access.Key]uint8{k1: 5}, wire.Epoch{2}
 	if got, number, err := recount(lift(k1, 200), box, ask, func(s wire.Stamp) int64 { return 0 }); err == nil || number != 0 || got != nil {
 		t.Errorf("records that are not all here: %v, %d, %v; want it left for later", got, number, err)

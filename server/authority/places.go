@@ -309,6 +309,7 @@ func (p *Places) Load(past Past, nowMS int64, zone *time.Location) error {
 		p.follow(review.Fact{
 			AtMS: r.PassedMS, Gateway: access.GatewayID(r.Gateway), Door: access.DoorID(r.Door), Event: door.Event(r.Passage), Attempt: r.ID,
 		}, o.Person, 0)
+		p.reserve(r, o.Person)
 	}
 	for _, a := range acts {
 		p.apply(a)
@@ -318,6 +319,24 @@ func (p *Places) Load(past Past, nowMS int64, zone *time.Location) error {
 	p.loading = false
 	p.step(nowMS)
 	return p.loadNewest(past)
+}
+
+// reserve keeps the place of somebody who was let in shortly before the restart and of whom nothing was heard yet (AD-10).
+// mu is held.
+func (p *Places) reserve(r *attempt.Row, person string) {
+	site := p.policies.Site()
+	if site == nil || r.Passage != "" || r.Outcome != access.Granted.String() || r.Side != access.SideEnter.String() {
+		return
+	}
+	n, known := site.Policy.PersonNo(person)
+	if !known {
+		return
+	}
+	q := access.Request{Door: access.DoorID(r.Door), Side: access.SideEnter, WallMS: r.ToMS}
+	if e, ok := access.PendingEvent(site.Policy, q, access.Decision{Outcome: access.Granted, Person: n, KnownPerson: true}); ok {
+		access.Apply(p.st, e)
+		p.remember(r.ID, holder{person, e.WallMS})
+	}
 }
 
 // loadNewest reads how far each gateway's records reach. A gateway whose newest leaf is no record (a gap)

@@ -179,6 +179,55 @@ func TestPlacesDecide(t *testing.T) {
 	}
 }
 
+// AD-10: two in the same moment at two doors of two gateways never get one last place; it is given again when its holder
+// does not pass, and it stays given over a restart of the server.
+func TestTheLastPlaceIsGivenOnce(t *testing.T) {
+	h := newHarness(t)
+	_, err := h.Publisher.Change(context.Background(), func(tx *store.Tx) ([]directory.Change, error) {
+		return directory.Update(tx, directory.Actor{From: "cli"}, "test", sitetest.Now().UnixMilli(), func(s *directory.Snapshot) error {
+			for i := range s.Zones {
+				if s.Zones[i].ID == "server-room" {
+					s.Zones[i].MaxInside = 2
+				}
+			}
+			for i := range s.Doors {
+				if s.Doors[i].ID == "media-store-1" { // the side door, on the other gateway
+					s.Doors[i].Enter = "server-room"
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := func(number uint64) wire.Answer {
+		ask := h.ask(number)
+		ask.Gateway, ask.Door, ask.Card = "gw-2", "media-store-1", h.Sealed("gw-2", number)
+		return h.answer(h.withPIN(ask, number, pinOf[number]))
+	}
+	h.record(h.enter(4567), door.EventEntry, 0, 1)
+	second := h.enter(4568)
+	if second.Outcome != access.Granted {
+		t.Fatalf("the last place: %v", second.Failed)
+	}
+	for _, when := range []string{"in the same moment", "after a restart of the server"} {
+		if third := side(4569); third.Reason != access.ReasonOccupancyFull {
+			t.Errorf("%s at the other door: %v", when, third.Reason)
+		} else if d, o := h.opening(third); len(o.Inputs) == 0 || d.Reason != "occupancy_full" {
+			t.Errorf("opening %+v", o)
+		} else if v, q, err := access.ParseInputs(o.Inputs); err != nil || v.Zone.Reserved != 1 || access.Decide(h.Publisher.Site().Policy, v, q).Primary != access.ReasonOccupancyFull {
+			t.Errorf("replayed: %+v, %v (AD-12)", v.Zone, err)
+		}
+		h.restart(1000)
+		h.record(h.enter(4567), door.EventEntry, 1500, 3) // whom the log of this test does not have inside
+	}
+	h.record(second, door.EventNoEntry, 2000, 4)
+	if third := side(4569); third.Outcome != access.Granted {
+		t.Errorf("after the other did not go in: %v", third.Failed)
+	}
+}
+
 // erased is a log in which no opening can be read any more.
 type erased struct{ *store.ReadTx }
 
