@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write vectors that do not exist yet; ex
 
 // vectorList is the SHA-256 over all names and hashes of the vectors in testdata/v1. It changes only
 // when a vector is added: what was published is never edited, for others have built on it.
-const vectorList = "7cf630d5c7a81bf95773b8c1e630b703315361756fc11c06a189c627574d3a57"
+const vectorList = "74405ccd7eea15148164627210425dad5891c87583e57b0f6dcec33cb49a9f2d"
 
 // vector describes one published message.
 type vector struct {
