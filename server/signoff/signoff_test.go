@@ -79,7 +79,7 @@ func TestDay(t *testing.T) {
 	d.do(Reopen, manager, 11, "誤って署名", nil)
 	d.is(Open)
 	d.do(Kind("day_deleted"), manager, 11, "x", ErrKind)
-	if s := d.sheet(); len(d.acts) != 4 || s.Signed != nil || s.Last.Kind != Reopen {
+	if s := d.sheet(); len(d.acts) != 4 || s.Signed != nil || s.Upto != 0 || s.Last.Kind != Reopen {
 		t.Errorf("%+v", s)
 	}
 }

@@ -239,6 +239,13 @@ func (tr *traffic) extras(tx *Tx, n int, g string, id [16]byte, at int64) error 
 	if err := tr.matter(tx, n, at); err != nil {
 		return err
 	}
+	day := DayAct{Zone: "room", Day: fmt.Sprintf("2026-11-%02d", n%28+1), Kind: "day_signed", Upto: idx, Account: "acct1", AtMS: at}
+	if _, err := tx.AppendDayAct(day, "lan", "192.0.2.7", ""); err != nil {
+		return err
+	}
+	if _, err := tx.AppendZoneAct(ZoneAct{Kind: ActZoneReset, Subject: "room", AtMS: at}, "acct1", "lan", "192.0.2.7", "訓練の後"); err != nil {
+		return err
+	}
 	if n%12 == 6 {
 		tr.seq[g] += 5
 		if _, err := tx.AppendGap(g, tr.epoch[g], tr.seq[g], entrylog.Hash{byte(n)}, at); err != nil {

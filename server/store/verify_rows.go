@@ -119,6 +119,8 @@ type check struct {
 	quarantine  *cursor[quarantined]
 	coverage    *cursor[attempt.Coverage]
 	policies    *cursor[policyRow]
+	days        *cursor[DayAct]
+	zoneActs    *cursor[int64]
 
 	open     map[[16]byte]*line
 	chains   map[chainKey]*chainCheck
@@ -204,6 +206,9 @@ func (c *check) openCursors() (err error) {
 		}); err != nil {
 		return err
 	}
+	if err = c.openActs(); err != nil {
+		return err
+	}
 	c.policies, err = openCursor(c.ctx, c.tx, `SELECT idx, gateway, part, version, sum, bytes FROM policy_version ORDER BY idx`,
 		func(r *sql.Rows) (idx int64, p policyRow, err error) {
 			err = r.Scan(&idx, &p.gateway, &p.part, &p.version, &p.sum, &p.bytes)
@@ -236,7 +241,7 @@ func scanFinding(r *sql.Rows) (int64, attempt.Finding, error) {
 
 func (c *check) close() {
 	for _, r := range []*sql.Rows{c.leaves, rowsOf(c.checkpoints), rowsOf(c.attempts), rowsOf(c.following), rowsOf(c.findings),
-		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies)} {
+		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies), rowsOf(c.days), rowsOf(c.zoneActs)} {
 		if r != nil {
 			r.Close() // every error has shown in Err
 		}
@@ -367,6 +372,7 @@ func (c *check) leaf(idx int64, o attempt.Ref) error {
 				c.res.Add("log_leaf", key(idx), "moves finding %d, which does not exist", f)
 			}
 		}
+		return c.actRows(idx, &p.Action)
 	case entrylog.KindSystem:
 		return c.system(idx)
 	}
@@ -574,7 +580,8 @@ func (c *check) finish() error {
 		}
 	}
 	err := errors.Join(c.attempts.drain(c.strayAttempt), c.following.drain(c.strayFollowing), c.findings.drain(c.strayFinding),
-		c.quarantine.drain(c.strayQuarantine), c.coverage.drain(c.strayCoverage), c.policies.drain(c.strayPolicy))
+		c.quarantine.drain(c.strayQuarantine), c.coverage.drain(c.strayCoverage), c.policies.drain(c.strayPolicy),
+		c.days.drain(c.strayDay), c.zoneActs.drain(c.strayZoneAct))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"database/sql"
+
+	"monban/server/entrylog"
+)
+
+// openActs opens the cursors over the rows that only repeat an action leaf.
+func (c *check) openActs() (err error) {
+	if c.days, err = openCursor(c.ctx, c.tx, `SELECT idx, zone, day, kind, upto, account, at_ms FROM day_act ORDER BY idx`, scanDayAct); err != nil {
+		return err
+	}
+	c.zoneActs, err = openCursor(c.ctx, c.tx, `SELECT idx, at_ms FROM zone_act ORDER BY idx`,
+		func(r *sql.Rows) (idx, at int64, err error) { err = r.Scan(&idx, &at); return })
+	return err
+}
+
+// actRows compares those rows with their leaf.
+func (c *check) actRows(idx int64, l *entrylog.Action) error {
+	if want, ok := dayAct(idx, l); ok {
+		row, found, err := c.days.take(idx, c.strayDay)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			c.res.Add("day_act", key(idx), "is missing")
+		case row != want:
+			c.res.Add("day_act", key(idx), "is not what the leaf says")
+		}
+	}
+	if target, ok := zoneActTargets[l.Verb]; ok && target == l.Target && l.Result != "refused" {
+		at, found, err := c.zoneActs.take(idx, c.strayZoneAct)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			c.res.Add("zone_act", key(idx), "is missing")
+		case at != l.AtMS:
+			c.res.Add("zone_act", key(idx), "is not what the leaf says")
+		}
+	}
+	return nil
+}
+
+func (c *check) strayDay(idx int64, _ DayAct) { c.res.Add("day_act", key(idx), "follows from no leaf") }
+func (c *check) strayZoneAct(idx int64, _ int64) {
+	c.res.Add("zone_act", key(idx), "follows from no leaf")
+}
