@@ -73,7 +73,7 @@ func targetOf(k web.ActionKind) string {
 		return "attempt"
 	case web.ActionJudge:
 		return "door"
-	case web.ActionViewRegister, web.ActionViewPresent:
+	case web.ActionViewRegister, web.ActionViewPresent, web.ActionViewReview:
 		return "zone"
 	case web.ActionPurposeRegistered, web.ActionPurposeEnded:
 		return "purpose"

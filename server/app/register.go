@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -256,13 +257,13 @@ func (b *book) reach(zone access.ZoneID) error {
 	for _, n := range reaches {
 		before, after := map[string]int64{}, map[string]int64{}
 		for _, row := range register.Pair(b.events(), b.tree) {
-			who := cmpOr(row.Leader, row.Person) // a guest without a card passes on the carrier's badge
+			who := cmp.Or(row.Leader, row.Person) // a guest without a card passes on the carrier's badge
 			if row.Zone != register.ZoneID(zone) || who == "" || strings.HasPrefix(who, erasedPrefix) {
 				continue
 			}
 			switch {
 			case row.State == register.EntryNotRecorded:
-				before[who] = min(orMS(before[who], row.First().AtMS), row.First().AtMS)
+				before[who] = min(cmp.Or(before[who], row.First().AtMS), row.First().AtMS)
 			case row.State == register.Inside:
 				after[who] = max(after[who], row.First().AtMS)
 			}
@@ -286,20 +287,6 @@ func (b *book) reach(zone access.ZoneID) error {
 		}
 	}
 	return nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-func orMS(a, b int64) int64 {
-	if a != 0 {
-		return a
-	}
-	return b
 }
 
 // row makes a row as pages show it.
@@ -365,7 +352,7 @@ func (b *book) work(r *register.Row, out *web.RegisterRow, show bool) {
 		c := &b.carry[i]
 		if string(c.Zone) == string(r.Zone) && (c.Attempt == r.First().ID || c.Visit != "" && c.Visit == of && r.InsideAt(c.Opened.AtMS)) && show {
 			for _, item := range c.Items {
-				out.Items = append(out.Items, strings.TrimSpace(item.What+" "+cmpOr(item.Asset, item.Serial)))
+				out.Items = append(out.Items, strings.TrimSpace(item.What+" "+cmp.Or(item.Asset, item.Serial)))
 			}
 		}
 	}
@@ -381,7 +368,7 @@ func (b *book) guest(v *visit.Visit, r *register.Row, out *web.RegisterRow, cove
 		}
 		out.Category, out.Badge, out.Identity = string(g.Category), g.Label, string(g.Identity)
 		if show {
-			out.Who.Name, out.Who.Section, out.Leader = g.Name, cmpOr(g.Company, v.Company), b.personName(directory.PersonID(r.Leader))
+			out.Who.Name, out.Who.Section, out.Leader = g.Name, cmp.Or(g.Company, v.Company), b.personName(directory.PersonID(r.Leader))
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"database/sql"
+	"errors"
 	"fmt"
 
 	"monban/server/attempt"
@@ -33,19 +33,25 @@ func (r Reader) findings(closed, duress bool, skip, limit int) (list []attempt.F
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var f attempt.Finding
-		var id []byte
-		var cause sql.NullInt64
-		err := rows.Scan(&f.Idx, &f.Kind, &f.Severity, &f.Gateway, &f.Door, &id, &cause, &f.Detail, &f.AtMS, &f.Day, &f.Status, &f.StatusIdx)
+		_, f, err := scanFinding(rows)
 		if err != nil {
 			return nil, 0, fmt.Errorf("read findings: %w", err)
-		}
-		copy(f.Attempt[:], id)
-		f.Cause = attempt.NoIndex
-		if cause.Valid {
-			f.Cause = cause.Int64
 		}
 		list = append(list, f)
 	}
 	return list, total, rows.Err()
+}
+
+// Finding reads one finding; ErrNotFound.
+func (r Reader) Finding(idx int64) (f attempt.Finding, err error) {
+	rows, err := r.query(`SELECT idx, kind, severity, gateway, door, attempt, cause, detail, at_ms, day, status, status_idx FROM finding WHERE idx = ?`, idx)
+	if err != nil {
+		return f, fmt.Errorf("read finding %d: %w", idx, err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return f, errors.Join(rows.Err(), ErrNotFound)
+	}
+	_, f, err = scanFinding(rows)
+	return f, err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"database/sql"
 	"slices"
 
 	"monban/server/attempt"
@@ -53,4 +54,11 @@ func (r Reader) LastPassages(atMS int64) ([]attempt.Row, error) {
 			ORDER BY passed_ms DESC, first_idx DESC LIMIT 1)
 		FROM person WHERE ref IS NOT NULL)
 	ORDER BY passed_ms, first_idx`, atMS)
+}
+
+// FirstDay is the day of the oldest line; "" while there is none.
+func (r Reader) FirstDay() (day string, err error) {
+	var first sql.NullString
+	err = r.row(`SELECT min(day) FROM attempt`).Scan(&first)
+	return first.String, err
 }

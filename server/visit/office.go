@@ -44,3 +44,7 @@ func (s *Site) closing(d directory.Date) int64 {
 
 // nextClosing is the closing time of the n-th open day after the day of ms: until when something has to be put right.
 func (s *Site) nextClosing(ms int64, n int) int64 { return s.closing(s.nextOpen(s.dayOf(ms), n)) }
+
+// ClosingAfter is the closing time of the n-th open day after the day of a moment, UTC ms: until when something of that day is to be
+// done. On 29 April the next open day may be a week away.
+func (s *Site) ClosingAfter(ms int64, n int) int64 { return s.nextClosing(ms, n) }

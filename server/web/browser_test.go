@@ -161,7 +161,7 @@ func TestBrowser(t *testing.T) {
 	s := newSite(t, nil)
 	phc, _ := web.HashPassword(goodPassword, cheap)
 	s.mem.PutAccount(web.Account{ID: "OPERATOR", Name: "sakiyama", FullName: "﨑山 健太", PasswordHash: phc,
-		Roles: []web.Assignment{{Role: web.RoleCSIRT}, {Role: web.RoleCISO}}})
+		Roles: []web.Assignment{{Role: web.RoleCSIRT}, {Role: web.RoleCISO}, {Role: web.RoleZoneManager}}})
 	s.mem.PutAccount(web.Account{ID: "GONE", Name: "katsuragi", FullName: "葛\U000E0100城 蓮", PasswordHash: phc, Suspended: true, SuspendedWhy: "人事異動(4月1日付)",
 		Roles: []web.Assignment{{Role: web.RoleZoneManager, Zone: "server-room", Until: time.Date(2027, 4, 1, 0, 0, 0, 0, tokyo)}}, LastLogin: noon().Add(-50 * time.Hour)})
 	srv := httptest.NewServer(s.h)
@@ -179,7 +179,8 @@ func TestBrowser(t *testing.T) {
 	paths := map[string]string{"live": "/live", "log": "/log", "attempt": "/log/" + webtest.AttemptID(7), "denied": "/log/" + webtest.AttemptID(8),
 		"findings": "/findings?show=all", "doors": "/doors", "accounts": "/accounts", "me": "/me", "forbidden": "/nowhere", "missing": "/log/" + strings.Repeat("0", 32),
 		"log-empty": "/log?result=granted", "commands": "/commands", "privacy": "/privacy", "judge": "/judge?door=server-room-1&person=1001&purpose=x", "judge-who": "/judge?door=server-room-1",
-		"register": "/register?zone=server-room&all=1", "present": "/present?zone=server-room"}
+		"register": "/register?zone=server-room&all=1", "present": "/present?zone=server-room",
+		"reviews": "/review?zone=server-room", "review": "/review/server-room/" + ago(1), "calendar": "/review/calendar?zone=server-room"}
 	look := func(name, path string, widths ...int64) {
 		for _, lang := range []string{"ja", "en"} {
 			for _, width := range widths {

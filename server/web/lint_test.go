@@ -148,7 +148,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"assurance": {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
 		"clock":     {"none", "floor", "rtc", "ntp", "server"},
 		"lang":      {"ja", "en"},
-		"done": {"token_revoked", "setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed", "purpose_registered", "purpose_ended",
+		"done": {"token_revoked", "setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed", "purpose_registered", "purpose_ended", "day_signed", "day_opened",
 			"passkey_added", "totp_set", "factor_removed", "role_asked", "role_granted", "role_removed", "factors_reset", "request_withdrawn", "source"},
 		"command_why": {"other", "expired", "no_lock", "fire_release", "fire_on", "faulted", "busy", "strike_failed", "not_linked", "no_key", "not_approved"},
 		"part": {
@@ -175,6 +175,12 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"result":            nil,
 		"finding_help":      nil,
 		"finding_state":     {"open", "closed"},
+		"review_status":     {"open", "not_over", "returned", "waiting", "additional", "done"},
+		"review_mark":       {"open", "not_over", "returned", "waiting", "additional", "done"},
+		"review_act":        {"day_signed", "day_countersigned", "day_returned", "day_reopened", "day_added", "month_signed"},
+		"review_do":         {"day_signed", "day_countersigned", "day_returned", "day_reopened", "day_added"},
+		"review_help":       {"day_signed", "day_countersigned", "day_returned", "day_reopened", "day_added"},
+		"review_fault":      {"not_over", "signed", "not_signed", "unseen", "same_person", "no_reason", "nothing", "not_quiet"},
 		"register_category": {"staff", "contractor", "visitor", "other"},
 		"register_identity": {
 			"staff_card", "company_card", "driving_licence", "individual_number_card", "passport", "residence_card", "known_in_person", "other_document", "other",

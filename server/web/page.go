@@ -89,6 +89,7 @@ type langChoice struct {
 var navigation = []navGroup{
 	{"nav.live", "live", []navPage{{"/live", "nav.live"}}},
 	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}}},
+	{"nav.review", "check", []navPage{{"/review", "nav.review"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/judge", "nav.judge"}}},
 	{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}}},

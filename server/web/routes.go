@@ -65,6 +65,11 @@ func pageRoutes() []route {
 		{pattern: "GET /log/{attempt}", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getAttempt},
 		{pattern: "GET /register", roles: registerRoles, serve: (*Handler).getRegister},
 		{pattern: "GET /present", roles: presentRoles, serve: (*Handler).getPresent},
+		{pattern: "GET /review", roles: reviewRoles, serve: (*Handler).getReviews},
+		{pattern: "POST /review", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postQuiet},
+		{pattern: "GET /review/calendar", roles: reviewRoles, serve: (*Handler).getReviewCalendar},
+		{pattern: "GET /review/{zone}/{day}", roles: reviewRoles, serve: (*Handler).getReview},
+		{pattern: "POST /review/{zone}/{day}", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postReview},
 		{pattern: "GET /findings", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getFindings},
 		{pattern: "GET /doors", roles: groupS | groupD, serve: (*Handler).getDoors},
 

@@ -44,6 +44,7 @@ type Sources struct {
 	Registry  Registry
 	Registers Registers
 	People    People
+	Reviews   Reviews
 }
 
 func (s Sources) validate() error {
@@ -53,7 +54,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil,
 		"people": s.People == nil,
 		"rules":  s.Rules == nil,
 	} {
@@ -216,6 +217,7 @@ const (
 	ActionPINSet            ActionKind = "pin_set"            //
 	ActionViewProposals     ActionKind = "view_proposals"     //
 	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
+	ActionViewReview        ActionKind = "view_review"        // likewise
 	ActionViewPresent       ActionKind = "view_present"       // likewise
 	ActionRuleChanged       ActionKind = "rule_changed"       // likewise never a leaf of its own
 	ActionCardChanged       ActionKind = "card_changed"       // never a leaf of its own: the directory writes it

@@ -49,7 +49,7 @@ func (m *Memory) Sources() web.Sources {
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:    &People{m: m},
 		Rules:     &Rules{m: m},
-		Registers: Registers{time.Now().In(time.FixedZone("Asia/Tokyo", 9*3600))}}
+		Registers: Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}}
 }
 
 // Actions copies the action leaves written so far.
@@ -373,3 +373,6 @@ func (m *Memory) LiveFrom(_ context.Context, from uint64, limit int) ([]web.Live
 	rest := m.leaves[from:]
 	return slices.Clone(rest[:min(limit, len(rest))]), nil
 }
+
+// jst is now where the sample town is.
+func jst() time.Time { return time.Now().In(time.FixedZone("Asia/Tokyo", 9*3600)) }

@@ -1,0 +1,335 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"monban/firmware/access"
+	"monban/server/directory"
+	"monban/server/entrylog"
+	"monban/server/register"
+	"monban/server/signoff"
+	"monban/server/store"
+	"monban/server/web"
+)
+
+// dueDays is how many open days a day's review may take: it is due at the closing time of that open day.
+const dueDays = 1
+
+// dayReview reads how days of one zone stand, within one view of the database.
+type dayReview struct {
+	*book
+	area     access.ZoneID
+	doors    []string
+	gateways []string
+	accounts map[string]signoff.Actor
+	fullName map[string]string
+	began    string // day on which the log begins
+	nowMS    int64
+}
+
+func (p *pages) openReview(r store.Reader, n names, zone access.ZoneID, from, to directory.Date) (*dayReview, error) {
+	if _, ok := n.zones[zone]; !ok {
+		return nil, fmt.Errorf("zone %q: %w", zone, web.ErrNotFound)
+	}
+	b, err := p.openBook(r, n, from, to)
+	if err != nil {
+		return nil, err
+	}
+	v := &dayReview{book: b, area: zone, accounts: map[string]signoff.Actor{}, fullName: map[string]string{}, nowMS: p.now().UnixMilli()}
+	for _, d := range n.doors {
+		if d.Enter == zone || d.Exit == zone {
+			v.doors = append(v.doors, string(d.ID))
+			if !slices.Contains(v.gateways, string(d.Gateway)) {
+				v.gateways = append(v.gateways, string(d.Gateway))
+			}
+		}
+	}
+	accounts, err := r.Accounts()
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range accounts {
+		v.accounts[a.ID], v.fullName[a.ID] = signoff.Actor{Account: a.ID, Person: a.Person}, a.FullName
+	}
+	first, err := r.Leaf(0)
+	if err != nil {
+		return nil, fmt.Errorf("begin of the log: %w", err)
+	}
+	genesis, err := entrylog.Parse(first.Body)
+	if err != nil {
+		return nil, fmt.Errorf("begin of the log: %w", err)
+	}
+	v.began = directory.DateOf(time.UnixMilli(genesis.System.AtMS).In(b.zone)).String()
+	line, err := r.FirstDay() // a gateway may have recorded before there was a server
+	if line != "" {
+		v.began = min(v.began, line)
+	}
+	return v, err
+}
+
+// day is what the log says of one day.
+type reviewDay struct {
+	facts signoff.Facts
+	acts  []signoff.Act
+	sheet signoff.Sheet
+	found []int64
+}
+
+// read folds lines, findings, coverage and acts of the days from…to.
+func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (map[string]*reviewDay, error) {
+	days := map[string]*reviewDay{}
+	for d := from; !to.Before(d); d = d.AddDays(1) {
+		if d.String() < v.began {
+			continue
+		}
+		end := d.EndMS(v.zone)
+		days[d.String()] = &reviewDay{facts: signoff.Facts{EndMS: end, DueMS: v.site.ClosingAfter(d.StartMS(v.zone), dueDays), Last: -1, Covered: true}}
+	}
+	acts, err := r.DayActs(string(v.area), from.String(), to.String())
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range acts {
+		if d := days[a.Day]; d != nil {
+			by, known := v.accounts[a.Account]
+			if !known {
+				by = signoff.Actor{Account: a.Account}
+			}
+			d.acts = append(d.acts, signoff.Act{Idx: a.Idx, Zone: a.Zone, Day: a.Day, Kind: signoff.Kind(a.Kind), Upto: a.Upto, By: by, AtMS: a.AtMS})
+		}
+	}
+	for _, d := range days { // what is signed so far says what is late
+		d.sheet = signoff.Read(d.acts, d.facts, false, v.nowMS)
+	}
+	if err := v.lines(r, days, from, to); err != nil {
+		return nil, err
+	}
+	found, open, when, err := r.DayFindings(from.String(), to.String(), v.doors, v.gateways)
+	if err != nil {
+		return nil, err
+	}
+	for i, idx := range found {
+		if d := days[when[i]]; d != nil {
+			d.found = append(d.found, idx)
+			if d.facts.Last = max(d.facts.Last, idx); open[i] {
+				d.facts.Findings++
+			}
+		}
+	}
+	gaps, err := p.gapsOf(r, v.names, v.area, from, to)
+	if err != nil {
+		return nil, err
+	}
+	for day, d := range days {
+		date, _ := directory.ParseDate(day) // made above
+		for _, g := range gaps {
+			if g.From.UnixMilli() < d.facts.EndMS && (g.To.IsZero() || g.To.UnixMilli() > date.StartMS(v.zone)) {
+				d.facts.Covered = false
+			}
+		}
+		d.sheet = signoff.Read(d.acts, d.facts, false, v.nowMS)
+	}
+	return days, nil
+}
+
+// lines counts the zone's lines into their days.
+func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to directory.Date) error {
+	lines, err := r.Lines(from.String(), to.String())
+	if err != nil {
+		return err
+	}
+	for i := range lines {
+		l := &lines[i]
+		d := days[l.Day]
+		if d == nil || !slices.Contains(v.doors, l.Door) {
+			continue
+		}
+		who, err := v.who(l)
+		if err != nil {
+			return err
+		}
+		d.facts.Rows++
+		d.facts.Last = max(d.facts.Last, l.Last)
+		if d.facts.People = append(d.facts.People, who); d.sheet.Signed != nil && l.Last >= d.sheet.Upto {
+			d.facts.Late = append(d.facts.Late, who)
+		}
+	}
+	v.add(lines)
+	return nil
+}
+
+func (v *dayReview) show(day string, d *reviewDay) web.ReviewDay {
+	out := web.ReviewDay{Day: day, Sheet: d.sheet, Rows: d.facts.Rows, Findings: d.facts.Findings, Covered: d.facts.Covered, DueMS: d.facts.DueMS}
+	if a := d.sheet.Signed; a != nil {
+		out.SignedBy = v.fullName[a.By.Account]
+	}
+	if a := d.sheet.Second; a != nil {
+		out.SecondBy = v.fullName[a.By.Account]
+	}
+	return out
+}
+
+// ReviewDays implements web.Reviews.
+func (p *pages) ReviewDays(ctx context.Context, zone access.ZoneID, from, to string) (out []web.ReviewDay, err error) {
+	first, last, err := registerDays(web.RegisterQuery{From: from, To: to})
+	if err != nil {
+		return nil, err
+	}
+	n := p.names(ctx)
+	err = p.store.Read(ctx, func(r *store.ReadTx) error {
+		v, err := p.openReview(r.Reader, n, zone, first, last)
+		if err != nil {
+			return err
+		}
+		days, err := v.read(p, r, first, last)
+		for day, d := range days {
+			out = append(out, v.show(day, d))
+		}
+		return err
+	})
+	slices.SortFunc(out, func(a, b web.ReviewDay) int { return cmp.Compare(a.Day, b.Day) })
+	return out, err
+}
+
+// ReviewDay implements web.Reviews.
+func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, show bool) (out web.ReviewSheet, err error) {
+	date, _, err := registerDays(web.RegisterQuery{From: day, To: day})
+	if err != nil {
+		return out, err
+	}
+	n := p.names(ctx)
+	err = p.store.Read(ctx, func(r *store.ReadTx) error {
+		size, err := r.LogSize()
+		if err != nil {
+			return err
+		}
+		v, err := p.openReview(r.Reader, n, zone, date, date)
+		if err != nil {
+			return err
+		}
+		days, err := v.read(p, r, date, date)
+		if err != nil {
+			return err
+		}
+		d := days[day]
+		if d == nil {
+			return fmt.Errorf("day %s is before the log: %w", day, web.ErrNotFound)
+		}
+		out = web.ReviewSheet{ReviewDay: v.show(day, d), Size: uint64(size)}
+		out.Register = web.Register{Zone: web.ZoneName{ID: zone, Name: n.zone(zone)}, UpTo: p.now()}
+		if out.Register.Gaps, err = p.gapsOf(r, n, zone, date, date); err != nil {
+			return err
+		}
+		if err := v.reach(zone); err != nil {
+			return err
+		}
+		for _, row := range register.Pair(v.events(), v.tree) {
+			if row.Zone == register.ZoneID(zone) && row.Day() == day {
+				out.Register.Rows = append(out.Register.Rows, v.row(&row, show))
+				if line := v.book.lines[row.First().ID]; d.sheet.Signed != nil && line.Last >= d.sheet.Upto {
+					out.Late = append(out.Late, row.First().ID)
+				}
+			}
+		}
+		for _, idx := range d.found {
+			f, err := r.Finding(idx)
+			if err != nil {
+				return err
+			}
+			out.Found = append(out.Found, p.finding(r.Reader, f, n, show))
+		}
+		for i := range d.acts {
+			a := &d.acts[i]
+			x := web.ReviewAct{Kind: a.Kind, By: v.fullName[a.By.Account], AtMS: a.AtMS, Leaf: uint64(a.Idx)}
+			if o, err := r.Opening(a.Idx); err == nil && show {
+				x.Reason = o.Text
+			}
+			out.History = append(out.History, x)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// ActOnDay implements web.Reviews.
+func (p *pages) ActOnDay(ctx context.Context, zone access.ZoneID, day string, kind signoff.Kind, upto uint64, act web.Action) error {
+	date, _, err := registerDays(web.RegisterQuery{From: day, To: day})
+	if err != nil {
+		return err
+	}
+	return p.store.Write(ctx, func(tx *store.Tx) error {
+		v, days, err := p.reviewIn(ctx, tx, zone, date, date)
+		if err != nil {
+			return err
+		}
+		d := days[day]
+		if d == nil {
+			return fmt.Errorf("day %s is before the log: %w", day, web.ErrNotFound)
+		}
+		return v.act(tx, day, d, kind, int64(upto), act)
+	})
+}
+
+// SignQuiet implements web.Reviews.
+func (p *pages) SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act web.Action) (signed []string, err error) {
+	first, last, err := registerDays(web.RegisterQuery{From: from, To: to})
+	if err != nil {
+		return nil, err
+	}
+	err = p.store.Write(ctx, func(tx *store.Tx) error {
+		signed = nil
+		v, days, err := p.reviewIn(ctx, tx, zone, first, last)
+		if err != nil {
+			return err
+		}
+		size, err := tx.LogSize()
+		if err != nil {
+			return err
+		}
+		for day, d := range days {
+			if d.sheet.Quiet && d.sheet.Status == signoff.Open {
+				signed = append(signed, day)
+			}
+		}
+		slices.Sort(signed)
+		for _, day := range signed {
+			if err := v.act(tx, day, days[day], signoff.Sign, size, act); err != nil {
+				return err
+			}
+		}
+		if len(signed) == 0 {
+			return signoff.ErrNotQuiet
+		}
+		return nil
+	})
+	return signed, err
+}
+
+// reviewIn reads the days as they stand in the transaction that will act on them.
+func (p *pages) reviewIn(ctx context.Context, tx *store.Tx, zone access.ZoneID, from, to directory.Date) (*dayReview, map[string]*reviewDay, error) {
+	v, err := p.openReview(tx.Reader, p.names(ctx), zone, from, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	days, err := v.read(p, &store.ReadTx{Reader: tx.Reader}, from, to)
+	return v, days, err
+}
+
+func (v *dayReview) act(tx *store.Tx, day string, d *reviewDay, kind signoff.Kind, upto int64, act web.Action) error {
+	by, known := v.accounts[act.Actor]
+	if !known {
+		return errors.New("no such account")
+	}
+	if err := d.sheet.May(kind, by, upto, act.Reason, d.facts); err != nil {
+		return err
+	}
+	_, err := tx.AppendDayAct(store.DayAct{
+		Zone: string(v.area), Day: day, Kind: string(kind), Upto: upto, Account: act.Actor, AtMS: act.At.UnixMilli(),
+	}, originOf(act), addressOf(act), act.Reason)
+	return err
+}

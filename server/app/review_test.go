@@ -1,0 +1,136 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/firmware/wire"
+	"monban/server/attempt"
+	"monban/server/signoff"
+	"monban/server/store"
+	"monban/server/visit"
+	"monban/server/web"
+)
+
+const archive = access.ZoneID("media-store")
+
+// sign has an account do something with a day, having seen all of it.
+func (c *counter) sign(day string, kind signoff.Kind, by visit.Actor, reason string, want error) {
+	c.t.Helper()
+	p := c.registers()
+	sheet, err := p.ReviewDay(c.t.Context(), archive, day, true)
+	c.must(err)
+	err = p.ActOnDay(c.t.Context(), archive, day, kind, sheet.Size, web.Action{At: c.at, Actor: by.Account, Reason: reason, Address: by.Address})
+	if !errors.Is(err, want) {
+		c.t.Fatalf("%s of %s by %s: %v, want %v", kind, day, by.Account, err, want)
+	}
+}
+
+func (c *counter) stands(day string, want signoff.Status) web.ReviewSheet {
+	c.t.Helper()
+	sheet, err := c.registers().ReviewDay(c.t.Context(), archive, day, true)
+	c.must(err)
+	if sheet.Sheet.Status != want {
+		c.t.Fatalf("%s is %s, want %s", day, sheet.Sheet.Status, want)
+	}
+	return sheet
+}
+
+// VR-10, VR-11, VR-12, RR-2: a day of the media store is signed by its manager, whose own row another person countersigns; a record that
+// comes later opens it to an addition; each act is a leaf and verify finds nothing.
+func TestDayIsReviewed(t *testing.T) {
+	c := newCounter(t)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry) // person 1002, as section
+	c.clock(24, 11, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventExit)
+	const day = "2026-11-24"
+	c.sign(day, signoff.Sign, section, "", signoff.ErrNotOver)
+	c.clock(25, 8, 40)
+	if s := c.stands(day, signoff.Open); s.Rows != 2 || len(s.Register.Rows) != 1 || s.Sheet.Overdue {
+		t.Errorf("%+v", s)
+	}
+	err := c.registers().ActOnDay(t.Context(), archive, day, signoff.Sign, 1, web.Action{At: c.at, Actor: section.Account})
+	if !errors.Is(err, signoff.ErrUnseen) {
+		t.Errorf("signed without having seen it: %v", err)
+	}
+	c.sign(day, signoff.Sign, section, "", nil)
+	c.stands(day, signoff.Waiting)
+	c.sign(day, signoff.Countersign, section, "", signoff.ErrSamePerson)
+	c.sign(day, signoff.Countersign, chief, "", nil)
+	if s := c.stands(day, signoff.Done); s.SignedBy != "section" || s.SecondBy != "chief" {
+		t.Errorf("%+v", s)
+	}
+	// A gateway that was cut off sends an exit of that day a day later.
+	gw := c.pub.Site().Door(store1).Gateway
+	c.received, c.at = c.clock(25, 9, 0), c.clock(24, 17, 0)
+	c.record(gw, wire.Record{Door: store1, Side: access.SideExit, Event: door.EventExitUnattributed, Attempt: door.Attempt{0xbb}})
+	c.received = time.Time{}
+	c.clock(25, 9, 10)
+	s := c.stands(day, signoff.Additional)
+	if len(s.Late) != 1 || !strings.HasPrefix(s.Late[0], "bb") || len(s.Register.Rows) != 2 {
+		t.Errorf("late: %v of %d rows", s.Late, len(s.Register.Rows))
+	}
+	c.sign(day, signoff.Add, chief, "", nil)
+	c.stands(day, signoff.Done)
+	c.sign(day, signoff.Reopen, section, "", signoff.ErrNoReason)
+	c.sign(day, signoff.Reopen, section, "﨑山さんの目的が違う", nil)
+	s = c.stands(day, signoff.Open)
+	var kinds []string
+	for _, x := range s.History {
+		kinds = append(kinds, string(x.Kind))
+	}
+	if got := strings.Join(kinds, " "); got != "day_signed day_countersigned day_added day_reopened" || s.History[3].Reason != "﨑山さんの目的が違う" {
+		t.Errorf("%s %+v", got, s.History)
+	}
+	masked, err := c.registers().ReviewDay(t.Context(), archive, day, false)
+	c.must(err)
+	if text := fmt.Sprintf("%+v", masked); strings.Contains(text, "﨑山") {
+		t.Errorf("without names: %s", text)
+	}
+	c.noNames("﨑山", "1002")
+}
+
+// VR-11, I10: over a holiday the quiet days are signed in one act, one leaf each; a day with an entry or without a sign of life waits. A
+// holiday's days are due on the next open day.
+func TestQuietDays(t *testing.T) {
+	c := newCounter(t)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry) // on the 24th
+	c.clock(26, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	c.clock(30, 9, 0)
+	gw := c.pub.Site().Door(store1).Gateway
+	c.must(c.site.Store.Write(t.Context(), func(tx *store.Tx) error {
+		at := c.ms(28, 12, 0)
+		_, err := tx.AppendCoverage(attempt.Coverage{Gateway: string(gw), FromMS: at, ToMS: at + 3_600_000, State: "dead"}, at+3_600_000)
+		return err
+	}))
+	p := c.registers()
+	days, err := p.ReviewDays(t.Context(), archive, "2026-11-25", "2026-11-30")
+	c.must(err)
+	var got []string
+	for _, d := range days {
+		got = append(got, fmt.Sprintf("%s %s quiet=%v overdue=%v", d.Day[8:], d.Sheet.Status, d.Sheet.Quiet, d.Sheet.Overdue))
+	}
+	want := []string{
+		"25 open quiet=true overdue=true", "26 open quiet=false overdue=true", "27 open quiet=true overdue=false", // due on Monday 30
+		"28 open quiet=false overdue=false", "29 open quiet=true overdue=false", "30 not_over quiet=false overdue=false",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant\n%q", got, want)
+	}
+	size := c.site.Store.Size()
+	act := web.Action{At: c.at, Actor: chief.Account}
+	signed, err := p.SignQuiet(t.Context(), archive, "2026-11-25", "2026-11-30", act)
+	if err != nil || !slices.Equal(signed, []string{"2026-11-25", "2026-11-27", "2026-11-29"}) || c.site.Store.Size() != size+3 {
+		t.Errorf("%v %v, %d leaves", signed, err, c.site.Store.Size()-size)
+	}
+	if _, err := p.SignQuiet(t.Context(), archive, "2026-11-25", "2026-11-30", act); !errors.Is(err, signoff.ErrNotQuiet) {
+		t.Errorf("a second time: %v", err)
+	}
+}

@@ -1,0 +1,52 @@
+package web
+
+import (
+	"context"
+
+	"monban/firmware/access"
+	"monban/server/signoff"
+)
+
+// Reviews is the daily review (日次確認) of each zone's log.
+type Reviews interface {
+	// ReviewDays says how the days from…to of a zone stand (YYYY-MM-DD, both included, at most MaxRegisterDays), oldest first. Days before
+	// the log began are left out.
+	ReviewDays(ctx context.Context, zone access.ZoneID, from, to string) ([]ReviewDay, error)
+	// ReviewDay is one day with everything to be looked at. Without names it holds references instead.
+	ReviewDay(ctx context.Context, zone access.ZoneID, day string, names bool) (ReviewSheet, error)
+	// ActOnDay writes one act, or gives an error of package signoff and writes nothing. act says who, from where and why.
+	ActOnDay(ctx context.Context, zone access.ZoneID, day string, kind signoff.Kind, upto uint64, act Action) error
+	// SignQuiet signs each quiet day from…to that waits for it, one leaf a day, in one transaction; it gives the days.
+	SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act Action) ([]string, error)
+}
+
+// ReviewDay is how one day of a zone stands.
+type ReviewDay struct {
+	Day      string
+	Sheet    signoff.Sheet
+	Rows     int
+	Findings int
+	Covered  bool
+	SignedBy string // full name of the account
+	SecondBy string
+	DueMS    int64
+}
+
+// ReviewSheet is one day to be signed.
+type ReviewSheet struct {
+	ReviewDay
+	Register Register // the rows of the day; refusals too
+	Late     []string // attempts of rows that came after the signature
+	Found    []Finding
+	History  []ReviewAct // oldest first
+	Size     uint64      // of the log: what this page has shown
+}
+
+// ReviewAct is one act on the day.
+type ReviewAct struct {
+	Kind   signoff.Kind
+	By     string // full name of the account
+	AtMS   int64
+	Reason string // only with names: it may name people
+	Leaf   uint64
+}

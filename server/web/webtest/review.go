@@ -1,0 +1,137 @@
+package webtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"monban/firmware/access"
+	"monban/server/signoff"
+	"monban/server/web"
+)
+
+// Reviews is the daily review of one zone, in memory: today and the days before it, of which the third has an entry of account
+// OWN's own and the rest are quiet or signed.
+type Reviews struct {
+	now  time.Time
+	m    *Memory
+	mu   sync.Mutex
+	acts map[string][]signoff.Act // mu
+}
+
+func (r *Reviews) facts(day string) (f signoff.Facts, ok bool) {
+	d, err := time.ParseInLocation("2006-01-02", day, r.now.Location())
+	if err != nil || d.After(r.now) {
+		return f, false
+	}
+	ago := int(r.now.Sub(d) / (24 * time.Hour))
+	f = signoff.Facts{EndMS: d.AddDate(0, 0, 1).UnixMilli(), DueMS: d.AddDate(0, 0, 1).Add(17 * time.Hour).UnixMilli(), Last: -1, Covered: true}
+	switch ago {
+	case 1:
+		f.Last, f.Rows, f.Findings, f.People = 40, 10, 1, []string{"1001"}
+	case 3:
+		f.Last, f.Rows, f.People = 30, 10, []string{"1005"}
+	case 4:
+		f.Covered = false
+	}
+	return f, true
+}
+
+func (r *Reviews) person(account string) signoff.Actor {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	return signoff.Actor{Account: account, Person: r.m.accounts[account].Person}
+}
+
+func (r *Reviews) day(day string) (web.ReviewDay, signoff.Facts, error) {
+	f, ok := r.facts(day)
+	if !ok {
+		return web.ReviewDay{}, f, web.ErrNotFound
+	}
+	d := web.ReviewDay{Day: day, Rows: f.Rows, Findings: f.Findings, Covered: f.Covered, DueMS: f.DueMS}
+	d.Sheet = signoff.Read(r.acts[day], f, false, r.now.UnixMilli())
+	if d.Sheet.Signed != nil {
+		d.SignedBy = "髙橋 美咲"
+	}
+	return d, f, nil
+}
+
+// ReviewDays implements web.Reviews.
+func (r *Reviews) ReviewDays(_ context.Context, zone access.ZoneID, from, to string) (out []web.ReviewDay, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ago := 6; ago >= 0; ago-- {
+		day := r.now.AddDate(0, 0, -ago).Format("2006-01-02")
+		if d, _, err := r.day(day); err == nil && zone == "server-room" && day >= from && day <= to {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// ReviewDay implements web.Reviews.
+func (r *Reviews) ReviewDay(ctx context.Context, zone access.ZoneID, day string, names bool) (web.ReviewSheet, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, f, err := r.day(day)
+	if err != nil || zone != "server-room" {
+		return web.ReviewSheet{}, web.ErrNotFound
+	}
+	out := web.ReviewSheet{ReviewDay: d, Size: 41}
+	out.Register.Zone = web.ZoneName{ID: zone, Name: "サーバ室"}
+	if f.Rows > 0 {
+		if out.Register, err = (Registers{r.now}).Register(ctx, web.RegisterQuery{Zone: zone, From: day, To: day, Names: names}); err != nil {
+			return out, err
+		}
+	}
+	if f.Findings > 0 {
+		out.Found = []web.Finding{{ID: "F1", Kind: "held_open", Severity: web.SeverityMedium, At: r.now.Add(-25 * time.Hour), Count: 1, DoorName: "サーバ室 正面扉", Open: true}}
+	}
+	for _, a := range r.acts[day] {
+		x := web.ReviewAct{Kind: a.Kind, By: "髙橋 美咲", AtMS: a.AtMS, Leaf: uint64(a.Idx)}
+		if names && a.Kind == signoff.Reopen {
+			x.Reason = "目的の欄が違う"
+		}
+		out.History = append(out.History, x)
+	}
+	return out, nil
+}
+
+// ActOnDay implements web.Reviews.
+func (r *Reviews) ActOnDay(_ context.Context, zone access.ZoneID, day string, kind signoff.Kind, upto uint64, act web.Action) error {
+	by := r.person(act.Actor)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, f, err := r.day(day)
+	if err != nil || zone != "server-room" {
+		return web.ErrNotFound
+	}
+	if err := d.Sheet.May(kind, by, int64(upto), act.Reason, f); err != nil {
+		return err
+	}
+	if r.acts == nil {
+		r.acts = map[string][]signoff.Act{}
+	}
+	r.acts[day] = append(r.acts[day], signoff.Act{Idx: int64(50 + len(r.acts[day])), Zone: string(zone), Day: day, Kind: kind, Upto: int64(upto), By: by, AtMS: act.At.UnixMilli()})
+	return nil
+}
+
+// SignQuiet implements web.Reviews.
+func (r *Reviews) SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act web.Action) (signed []string, err error) {
+	days, err := r.ReviewDays(ctx, zone, from, to)
+	for _, d := range days {
+		if d.Sheet.Quiet && d.Sheet.Status == signoff.Open {
+			if err := r.ActOnDay(ctx, zone, d.Day, signoff.Sign, 41, act); err != nil {
+				return nil, fmt.Errorf("%s: %w", d.Day, err)
+			}
+			signed = append(signed, d.Day)
+		}
+	}
+	slices.Sort(signed)
+	if len(signed) == 0 && err == nil {
+		err = signoff.ErrNotQuiet
+	}
+	return signed, err
+}
