@@ -61,7 +61,7 @@ func (c *counter) want(what, got, want string) {
 	}
 }
 
-// RR-1, RR-2, RR-3, VE-9, VE-11, RR-7: a night and a day of the media store as a person would read them: a stay over midnight is one row of
+// RR-1, RR-2, RR-3, AD-2, VE-9, VE-11, RR-7: a night and a day of the media store as a person would read them: a stay over midnight is one row of
 // the day of entry, a party on one badge is a row each with what the visit tells, blanks say why.
 func TestRegister(t *testing.T) {
 	c := newCounter(t)

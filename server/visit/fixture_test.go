@@ -71,6 +71,13 @@ func (s *Site) work() Application {
 	}
 }
 
+func (s *Site) permit() Permit {
+	return Permit{
+		Type: Cleaning, Purpose: "定期清掃", System: "なし", Zones: []access.ZoneID{"server-room"}, Days: directory.DayWeekdays, FromS: 6 * 3600, ToS: 7 * 3600,
+		Section: "管財課", Attendee: "1001", Guests: []Guest{{Name: "清掃 花子", Category: directory.Visitor}},
+	}
+}
+
 func (s *Site) tour(names ...string) Application {
 	app := s.work()
 	app.Type, app.Contract, app.Company, app.Guests = Meeting, "", "議会事務局", nil

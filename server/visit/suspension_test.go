@@ -125,10 +125,7 @@ func TestPurpose(t *testing.T) {
 // VE-12: a standing permit for cleaning, Monday to Friday 06:00–07:00, ends with the fiscal year and opens no door by itself.
 func TestPermit(t *testing.T) {
 	s := hall(t)
-	ask := Permit{
-		Type: Cleaning, Purpose: "定期清掃", System: "なし", Zones: []access.ZoneID{"server-room"}, Days: directory.DayWeekdays, FromS: 6 * 3600, ToS: 7 * 3600,
-		Section: "管財課", Attendee: "1001", Guests: []Guest{{Name: "清掃 花子", Category: directory.Visitor}},
-	}
+	ask := s.permit()
 	p, _, err := ApplyPermit(ask, applicant, s.at(20, 10, 0), s)
 	must(t, err)
 	p.ID = "permit-2026-00001"

@@ -48,8 +48,8 @@ func blank(s string) bool {
 	return true
 }
 
-// prints refuses control characters and those that turn the direction of writing: a name must look the same wherever it
-// is read. Line breaks are allowed.
+// prints refuses control characters, those that turn the direction of writing and those that nobody sees: a name must look
+// the same wherever it is read. Line breaks are allowed.
 func prints(s string, most int) bool {
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > most {
 		return false
@@ -57,7 +57,7 @@ func prints(s string, most int) bool {
 	for _, c := range s {
 		switch {
 		case c == '\n' || c == '\t':
-		case unicode.IsControl(c), c >= '\u202a' && c <= '\u202e', c >= '\u2066' && c <= '\u2069', c == '\u200e', c == '\u200f', c == '\ufeff':
+		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c), c == '\u2028', c == '\u2029', c == '\u200b', c == '\u2060', c == '\ufeff':
 			return false
 		}
 	}

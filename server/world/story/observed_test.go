@@ -23,7 +23,7 @@ zone room level=2 anti_passback=soft
 zone store level=2
 gateway gw-1
 door front gateway=gw-1 zone=room exit=reader offline=cached max_age=24h kind=KIND
-door side gateway=gw-1 zone=store exit=handle kind=KIND
+door side gateway=gw-1 zone=store exit=handle offline=cached max_age=24h kind=KIND
 schedule office days=weekdays from=8:30 to=17:15
 closed 2026-11-23 name=勤労感謝の日
 person 1001 name="髙橋 健一"
