@@ -28,7 +28,8 @@ type Notice struct {
 type Watch struct {
 	unescorted map[ZoneID]int64 // since when outsiders are inside without an escort
 	told       map[ZoneID]bool  // NoticeEscort of it was given
-	alone      map[ZoneID]bool
+	alone      map[ZoneID]bool  // NoticeAlone of it was given
+	few        map[ZoneID]bool  // fewer than asked for are inside, and not none
 	count      map[ZoneID]uint32
 	out        []Notice
 }
@@ -84,14 +85,16 @@ func (w *Watch) company(z *Zone, v *ZoneView, nowMS int64) {
 	few := v.Count > 0 && v.Count < z.MinInside
 	// Going in one after the other is no departure: only a count that fell is told.
 	if few && !w.alone[z.ID] && w.count[z.ID] >= z.MinInside {
-		if w.alone == nil {
-			w.alone = map[ZoneID]bool{}
-		}
-		w.alone[z.ID] = true
-		w.out = append(w.out, Notice{NoticeAlone, z.ID, nowMS})
+		w.setAlone(z.ID, nowMS)
 	}
-	if !few {
+	switch {
+	case !few:
 		delete(w.alone, z.ID)
+		delete(w.few, z.ID)
+	case w.few == nil:
+		w.few = map[ZoneID]bool{z.ID: true}
+	default:
+		w.few[z.ID] = true
 	}
 	if w.count == nil {
 		w.count = map[ZoneID]uint32{}
@@ -99,8 +102,74 @@ func (w *Watch) company(z *Zone, v *ZoneView, nowMS int64) {
 	w.count[z.ID] = v.Count
 }
 
+func (w *Watch) setAlone(zone ZoneID, atMS int64) {
+	if w.alone == nil {
+		w.alone = map[ZoneID]bool{}
+	}
+	w.alone[zone] = true
+	w.out = append(w.out, Notice{NoticeAlone, zone, atMS})
+}
+
+// Escorts lists the ids of the persons who may escort.
+func (p *Policy) Escorts() []string {
+	var out []string
+	for i := range p.persons {
+		if p.persons[i].MayEscort {
+			out = append(out, p.persons[i].ID)
+		}
+	}
+	return out
+}
+
+// Outsiders lists the ids of the persons inside a zone, or in one in it, whom it lets in with an escort only.
+func (p *Policy) Outsiders(st *State, zone ZoneID) []string {
+	n := p.zoneNumber(zone)
+	if n == outside || st == nil {
+		return nil
+	}
+	var out []string
+	for _, in := range p.tree[n].below {
+		for _, person := range st.People(p.zones[in].ID) {
+			if no, known := p.personIndex[person]; known && p.zones[n].outsider(p.persons[no].Category, p.persons[no].MayEscort) {
+				out = append(out, person)
+			}
+		}
+	}
+	return out
+}
+
+// Within reports whether zone in is zone or lies in it; "" lies in none.
+func (p *Policy) Within(in, zone ZoneID) bool {
+	return in != "" && p.within(p.zoneNumber(in), p.zoneNumber(zone))
+}
+
 // Unescorted lists the zones in which outsiders are without an escort, sorted: their doors beep.
 func (w *Watch) Unescorted() []ZoneID { return slices.Sorted(maps.Keys(w.unescorted)) }
+
+// Few lists the zones in which fewer are inside than the zone asks for, and not none, sorted.
+func (w *Watch) Few() []ZoneID { return slices.Sorted(maps.Keys(w.few)) }
+
+// Resume says since when outsiders are without an escort in a zone, UTC ms, when the Watch itself came too late to see it:
+// its owner knows from the log. told: the notice was given already.
+func (w *Watch) Resume(zone ZoneID, sinceMS int64, told bool) {
+	if _, running := w.unescorted[zone]; !running {
+		return
+	}
+	w.unescorted[zone] = sinceMS
+	if told {
+		if w.told == nil {
+			w.told = map[ZoneID]bool{}
+		}
+		w.told[zone] = true
+	}
+}
+
+// LeftAlone gives the notice of a departure that the Watch came too late to see, at UTC ms.
+func (w *Watch) LeftAlone(zone ZoneID, atMS int64) {
+	if w.few[zone] && !w.alone[zone] {
+		w.setAlone(zone, atMS)
+	}
+}
 
 // Take gives what was found since the last call, in order of time.
 func (w *Watch) Take() []Notice {

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -106,12 +107,10 @@ const openFor = time.Hour
 // should not wait for them before it serves. The newest count; a passage that still comes of an older one moves nobody.
 const maxOpen = 4096
 
-// Passages gives the line of each person's newest passage on or after the day of fromMS, and the newest lines of the last hour
-// before nowMS of which no passage is known yet.
-func (r Reader) Passages(fromMS, nowMS int64, zone *time.Location) ([]attempt.Row, error) {
-	out, err := r.attempts(`SELECT `+attemptColumns+` FROM attempt WHERE first_idx IN (SELECT first_idx FROM (
-		SELECT first_idx, max(passed_ms) FROM attempt
-		WHERE day >= ? AND passage IN ('entry', 'exit') AND person_ref IS NOT NULL GROUP BY person_ref))`, entrylog.Day(fromMS, zone))
+// Passages gives the line of each person's newest passage, and the newest lines of the last hour before nowMS of which no
+// passage is known yet.
+func (r Reader) Passages(nowMS int64, zone *time.Location) ([]attempt.Row, error) {
+	out, err := r.LastPassages(math.MaxInt64)
 	if err != nil {
 		return nil, fmt.Errorf("passages: %w", err)
 	}
@@ -126,4 +125,14 @@ func (r Reader) Passages(fromMS, nowMS int64, zone *time.Location) ([]attempt.Ro
 		out, left = append(out, open...), left-len(open)
 	}
 	return out, nil
+}
+
+// FoundSince reports whether there is a finding of this kind and detail of fromMS or later, open or not.
+func (r Reader) FoundSince(kind, detail string, fromMS int64) (bool, error) {
+	var n int
+	err := r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE kind = ? AND detail = ? AND at_ms >= ?)`, kind, detail, fromMS).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for finding %s: %w", kind, err)
+	}
+	return n == 1, nil
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -556,13 +557,35 @@ func (m *model) appendCoverage(c attempt.Coverage, from, to time.Duration, atMS 
 }
 
 // Passages implements authority.Past.
-func (m *model) Passages(int64, int64, *time.Location) (out []attempt.Row, err error) {
+func (m *model) Passages(int64, *time.Location) (out []attempt.Row, err error) {
 	for _, r := range m.order {
 		if r.Passage == string(door.EventEntry) || r.Passage == string(door.EventExit) || r.Passage == "" {
 			out = append(out, *r)
 		}
 	}
 	return out, nil
+}
+
+// PassedBefore implements authority.Past.
+func (m *model) PassedBefore(person string, ms int64, limit int) (out []attempt.Row, err error) {
+	for _, r := range m.order {
+		passed := r.Passage == string(door.EventEntry) || r.Passage == string(door.EventExit)
+		if passed && r.PassedMS < ms && r.Opening != attempt.NoIndex && m.openings[r.Opening].Person == person {
+			out = append(out, *r)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b attempt.Row) int { return cmp.Compare(a.PassedMS, b.PassedMS) })
+	return out[max(0, len(out)-limit):], nil
+}
+
+// FoundSince implements authority.Past.
+func (m *model) FoundSince(kind, detail string, fromMS int64) (bool, error) {
+	for i := range m.findings {
+		if f := &m.findings[i]; f.Kind == kind && f.Detail == detail && f.AtMS >= fromMS {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Opening implements authority.Past.
