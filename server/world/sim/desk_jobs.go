@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"monban/firmware/access"
@@ -9,6 +10,32 @@ import (
 	"monban/server/review"
 	"monban/server/visit"
 )
+
+// daily does the work of a new day, once: transfers whose day has come, recertifications whose due day is over, and a policy
+// without the exceptions that have run out, as server/app's Registry does.
+func (s *server) daily() {
+	today := dayOf(s.wallMS(), s.w.opt.Zone)
+	if s.done == today {
+		return
+	}
+	if s.published == today && len(s.dir.Transfers) == 0 && len(s.dir.Rounds) == 0 {
+		s.done = today // nothing would change
+		return
+	}
+	err := s.w.desk(true, func(t *deskTx) error {
+		d := &t.dir
+		d.People, d.Groups, d.Grants, d.Rounds = slices.Clone(d.People), slices.Clone(d.Groups), slices.Clone(d.Grants), slices.Clone(d.Rounds)
+		d.CarryOutTransfers(today)
+		d.CloseRounds(today)
+		if probs := d.Validate(); len(probs) > 0 {
+			return probs
+		}
+		return nil
+	})
+	if err == nil && s.up {
+		s.done = today // else it is tried again in a minute
+	}
+}
 
 // purposeSwept is the setting that holds the last day whose blank purposes were told of.
 const purposeSwept = "purpose_swept"

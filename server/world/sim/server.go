@@ -34,6 +34,8 @@ type server struct {
 	machines  map[access.GatewayID]*link.Server
 	manifests map[access.GatewayID][]byte
 	heard     map[access.GatewayID]time.Duration
+	done      directory.Date                     // whose work this process has done
+	published directory.Date                     // when the policy in force was published
 	saved     map[access.GatewayID]time.Duration // durable, each minute: when each gateway was last heard
 
 	origin string              // name of the log that signs now
@@ -59,7 +61,7 @@ func (s *server) wallMS() int64   { return s.w.wallMS() + s.wallOff.Milliseconds
 func (s *server) boot() {
 	w := s.w
 	s.life++
-	s.up, s.bootAt = true, w.now
+	s.up, s.bootAt, s.done = true, w.now, directory.Date{}
 	s.machines, s.manifests = map[access.GatewayID]*link.Server{}, map[access.GatewayID][]byte{}
 	s.heard = maps.Clone(s.saved) // what a gateway did while nobody listened, nobody knows
 	s.authority, s.pipeline = authority.New(s), ingest.New(s, w.opt.Zone)
@@ -178,7 +180,7 @@ func (s *server) change(do func(m *model) (directory.Snapshot, error), fault com
 		return err
 	}
 	s.dir = dir
-	s.current = next
+	s.current, s.published = next, dayOf(s.wallMS(), s.w.opt.Zone)
 	if s.w.opt.Hooks.NoPolicyPush && done != nil {
 		return nil
 	}
@@ -408,6 +410,9 @@ func (s *server) housekeeping(life int) {
 		if int(s.w.now/(10*time.Second))%6 == 0 {
 			_ = s.write(func(m *model) error { return s.pipeline.Sweep(m, s.wallMS()) }) // swept again in a minute
 			maps.Copy(s.saved, s.heard)
+			if s.up {
+				s.daily()
+			}
 			if s.up {
 				s.jobs()
 			}

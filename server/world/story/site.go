@@ -44,6 +44,7 @@ var nouns = map[string]struct {
 	"exception": {directory.KindExceptions, "exception_id", map[string]string{
 		"subject": "site", "what": "*", "reason": "story", "approver": "story", "valid_from": "today", "valid_until": "today+30",
 	}, map[string]string{"from": "valid_from", "until": "valid_until"}},
+	"transfer": {directory.KindTransfers, "person_id", map[string]string{}, nil},
 	"grant": {directory.KindGrants, "person_id", map[string]string{"schedule_id": "always"}, map[string]string{
 		"zone": "zone_id", "schedule": "schedule_id", "from": "valid_from", "until": "valid_until",
 	}},
