@@ -131,6 +131,11 @@ func (r *rulePages) EditRules(ctx context.Context, e web.RuleEdit, dry bool, act
 		if c.Zone != nil && c.Op != directory.OpRemove {
 			o.Fits = append(o.Fits, fitOf(&next, c.Zone.ID, r.registry.Today(), n))
 		}
+		if c.Schedule != nil && c.Op != directory.OpRemove {
+			if o.Days, err = r.acts(&next, c.Schedule, previewDays); err != nil {
+				return web.RuleOutcome{}, fmt.Errorf("schedule %s: %w", c.Schedule.ID, err)
+			}
+		}
 	}
 	return o, nil
 }
@@ -179,6 +184,13 @@ func ruleChanges(list []directory.Change, waits bool) (out []web.RuleChange) {
 		x := web.RuleChange{Op: string(c.Op), Noun: c.Noun(), ID: c.ID(), Waits: waits}
 		for _, f := range c.Fields {
 			x.Fields = append(x.Fields, web.RuleField(f))
+		}
+		if c.Op == directory.OpRemove { // what it was
+			for _, f := range c.Values() {
+				if f.Is != "" {
+					x.Fields = append(x.Fields, web.RuleField{Name: f.Name, Was: f.Is})
+				}
+			}
 		}
 		out = append(out, x)
 	}

@@ -165,7 +165,8 @@ type differ struct{ changes, removed []Change }
 func same[T comparable](a, b T) bool { return a == b }
 
 func sameSchedule(a, b Schedule) bool {
-	return a.ID == b.ID && a.Name == b.Name && a.NameEN == b.NameEN && slices.Equal(a.Windows, b.Windows)
+	return a.ID == b.ID && a.Name == b.Name && a.NameEN == b.NameEN && slices.Equal(a.Windows, b.Windows) &&
+		a.ValidFrom == b.ValidFrom && a.ValidUntil == b.ValidUntil && slices.EqualFunc(a.Dates, b.Dates, DateHours.equal)
 }
 
 // compare appends the changes of one noun. fields gives the values people see, in a fixed order.
@@ -231,7 +232,12 @@ func scheduleFields(s Schedule) []Field {
 	for _, x := range s.Windows {
 		w = append(w, x.String())
 	}
-	return list("name", s.Name, "name_en", s.NameEN, "windows", strings.Join(w, "; "))
+	var dates []string
+	for _, d := range s.Dates {
+		dates = append(dates, d.String())
+	}
+	return list("name", s.Name, "name_en", s.NameEN, "windows", strings.Join(w, "; "), "first_day", s.ValidFrom.String(), "last_day", s.ValidUntil.String(),
+		"dates", strings.Join(dates, "; "))
 }
 
 func closedDayFields(c ClosedDay) []Field { return list("name", c.Name) }
@@ -284,7 +290,23 @@ func (w Window) String() string {
 			days = append(days, n)
 		}
 	}
-	return fmt.Sprintf("%s %02d:%02d–%02d:%02d", strings.Join(days, " "), w.From/3600, w.From/60%60, w.To/3600, w.To/60%60)
+	return strings.Join(days, " ") + " " + w.hours()
+}
+
+func (w Window) hours() string {
+	return fmt.Sprintf("%02d:%02d–%02d:%02d", w.From/3600, w.From/60%60, w.To/3600, w.To/60%60)
+}
+
+// String gives "2026-12-24 09:00–12:00", or "2026-12-24 none" where nobody enters.
+func (h DateHours) String() string {
+	words := []string{h.Day.String()}
+	for _, w := range h.Windows {
+		words = append(words, w.hours())
+	}
+	if len(h.Windows) == 0 {
+		words = append(words, "none")
+	}
+	return strings.Join(words, " ")
 }
 
 // ModesOnly reports whether changes concern nothing but door modes, so that only the `modes` part of

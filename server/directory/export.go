@@ -46,6 +46,9 @@ var kindOfNoun = map[string]Kind{
 	"exception": KindExceptions, "item": KindItems, "enrolment": KindEnrolments, "transfer": KindTransfers,
 }
 
+// Values gives every value of the row, the empty ones too, as people see them: a card's number or reference is never among them.
+func (c *Change) Values() []Field { return c.all() }
+
 // all gives every value of the row, the empty ones too.
 func (c *Change) all() []Field {
 	switch {

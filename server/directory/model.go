@@ -271,6 +271,27 @@ type Schedule struct {
 	Name    string
 	NameEN  string
 	Windows []Window
+	// ValidFrom and ValidUntil are the first and last day on which a window begins, for example of a school term; none =
+	// no limit. Dates differ from the week, also outside those days; by date, none twice.
+	ValidFrom  Date
+	ValidUntil Date
+	Dates      []DateHours
+}
+
+// DateHours are the hours of one date, in place of the week's; without windows nobody enters. The windows name no days.
+type DateHours struct {
+	Day     Date
+	Windows []Window
+}
+
+// Always reports whether a schedule covers every hour of every day.
+func (s *Schedule) Always() bool {
+	every := Window{Days: DayEvery, From: 0, To: 86400}
+	return slices.Contains(s.Windows, every) && s.ValidFrom.IsZero() && s.ValidUntil.IsZero() && len(s.Dates) == 0
+}
+
+func (h DateHours) equal(o DateHours) bool {
+	return h.Day == o.Day && slices.Equal(h.Windows, o.Windows)
 }
 
 // Grant lets one person, or each member of a group, into one zone at the hours of a schedule. One of

@@ -254,7 +254,28 @@ func (w *weigher) schedule(s *Schedule) bool {
 		return false
 	}
 	used := slices.ContainsFunc(w.next.Grants, func(g Grant) bool { return g.Schedule == s.ID && w.level(g.Zone) >= protectedLevel })
-	return used && slices.ContainsFunc(s.Windows, func(x Window) bool { return !slices.Contains(old.Windows, x) })
+	if !used {
+		return false
+	}
+	return slices.ContainsFunc(s.Windows, func(x Window) bool { return !slices.Contains(old.Windows, x) }) ||
+		longer(old.ValidFrom, old.ValidUntil, s.ValidFrom, s.ValidUntil) || datesGive(old.Dates, s.Dates)
+}
+
+// datesGive reports whether dates could give hours that were not there: a date more without hours takes, every other
+// change may give.
+func datesGive(old, now []DateHours) bool {
+	was := map[Date]DateHours{}
+	for _, h := range old {
+		was[h.Day] = h
+	}
+	for _, h := range now {
+		before, there := was[h.Day]
+		delete(was, h.Day)
+		if len(h.Windows) > 0 && (!there || !before.equal(h)) {
+			return true
+		}
+	}
+	return len(was) > 0 // a date that is gone has the week's hours again
 }
 
 func (w *weigher) grant(g *Grant) bool {

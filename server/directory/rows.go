@@ -1,7 +1,9 @@
 package directory
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"monban/firmware/access"
@@ -56,6 +58,7 @@ func columnsOf(k Kind) []column {
 		return []column{
 			{"schedule_id", "時間帯番号", true}, {"name", "時間帯名", true}, {"name_en", "英語名", false},
 			{"days", "曜日", true}, {"from", "開始", true}, {"to", "終了", true},
+			{"date", "特定日", false}, {"first_day", "適用開始日", false}, {"last_day", "適用終了日", false},
 		}
 	case KindGrants:
 		return []column{
@@ -108,7 +111,10 @@ func (d *draft) readSchedule(r *row, cleared map[ScheduleID]bool) {
 	id := ScheduleID(r.need("schedule_id"))
 	s := d.schedules[id]
 	if !cleared[id] {
-		s = Schedule{ID: id, NameEN: s.NameEN}
+		s = Schedule{ID: id, NameEN: s.NameEN, ValidFrom: s.ValidFrom, ValidUntil: s.ValidUntil}
+		if d.cfg.whole {
+			s.ValidFrom, s.ValidUntil = Date{}, Date{}
+		}
 		cleared[id] = true
 		d.named[string(KindSchedules)+" "+string(id)] = fmt.Sprintf("%s:%d", r.t.file, r.line)
 	}
@@ -118,18 +124,47 @@ func (d *draft) readSchedule(r *row, cleared map[ScheduleID]bool) {
 		r.fail("name", "differs from the row before; all rows of one schedule have the same name")
 	}
 	s.NameEN = d.text(r, "name_en", s.NameEN)
-	w := Window{Days: r.days("days"), From: r.clock("from", false), To: r.clock("to", true)}
+	s.ValidFrom, s.ValidUntil = d.date(r, "first_day", s.ValidFrom), d.date(r, "last_day", s.ValidUntil)
+	if r.get("date") != "" {
+		s.Dates = d.dateHours(r, s.Dates)
+	} else {
+		s.Windows = append(slices.Clone(s.Windows), r.window(r.days("days")))
+	}
+	r.check("schedule_id", s.validate())
+	if !r.bad {
+		d.schedules[id] = s
+	}
+}
+
+// dateHours reads a row of one date: its hours in place of the week's; without hours nobody enters on it.
+func (d *draft) dateHours(r *row, list []DateHours) []DateHours {
+	day := d.date(r, "date", Date{})
+	if r.get("days") != "" {
+		r.fail("days", "stands beside a date; a row is of one of them")
+	}
+	at, there := slices.BinarySearchFunc(list, day, func(h DateHours, day Date) int { return cmp.Compare(h.Day.String(), day.String()) })
+	list = slices.Clone(list)
+	if !there {
+		list = slices.Insert(list, at, DateHours{Day: day})
+	} else if r.get("from") == "" || len(list[at].Windows) == 0 {
+		r.fail("date", "stands twice, once without hours; keep one row")
+	}
+	if r.get("from") != "" || r.get("to") != "" {
+		list[at].Windows = append(slices.Clone(list[at].Windows), r.window(0))
+	}
+	return list
+}
+
+// window reads the hours of a row.
+func (r *row) window(days Day) Window {
+	w := Window{Days: days, From: r.clock("from", false), To: r.clock("to", true)}
 	if !r.bad && w.From == w.To {
 		r.fail("to", "is the same as the start; write 0:00 and 24:00 for a whole day")
 	}
 	if !r.bad && w.To == 0 {
 		w.To = 86400 // "22:00–0:00" ends at midnight
 	}
-	s.Windows = append(s.Windows, w)
-	r.check("schedule_id", s.validate())
-	if !r.bad {
-		d.schedules[id] = s
-	}
+	return w
 }
 
 func (d *draft) readClosedDay(r *row) {

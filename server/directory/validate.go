@@ -126,6 +126,19 @@ func (s *Schedule) validate() string {
 			return "has a window without days or with impossible times"
 		}
 	}
+	if backwards(s.ValidFrom, s.ValidUntil) {
+		return "has a last day before its first"
+	}
+	for i, d := range s.Dates {
+		if d.Day.IsZero() || i > 0 && !s.Dates[i-1].Day.Before(d.Day) {
+			return "has dates out of order, twice, or none"
+		}
+		for _, w := range d.Windows {
+			if w.Days != 0 || w.From < 0 || w.From >= 86400 || w.To <= 0 || w.To > 86400 || w.From == w.To {
+				return "has a date with days or impossible times"
+			}
+		}
+	}
 	return ""
 }
 

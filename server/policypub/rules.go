@@ -57,7 +57,7 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 	schedules := make(map[directory.ScheduleID]int32, len(dir.Schedules))
 	for i := range dir.Schedules {
 		s := &dir.Schedules[i]
-		if alwaysHolds(s) {
+		if s.Always() {
 			schedules[s.ID] = access.Always
 			continue
 		}
@@ -91,16 +91,6 @@ func doorOf(x *directory.Door, refs map[directory.CardID]access.Key) access.Door
 		ID: x.ID, EnterZone: x.Enter, Recovery: recovery, GuardsServer: x.GuardsServer, ExitZone: x.Exit, Sides: sides, OfflineMode: x.Offline,
 		MaxAgeMS: x.MaxAge.Milliseconds(), Mode: x.Mode, Interlock: x.Interlock,
 	}
-}
-
-// alwaysHolds reports whether a schedule covers every hour of every day.
-func alwaysHolds(s *directory.Schedule) bool {
-	for _, w := range s.Windows {
-		if w.Days == directory.DayEvery && w.From == 0 && w.To == 86400 {
-			return true
-		}
-	}
-	return false
 }
 
 // modesOf makes the modes part of a directory, for the doors that keep says.

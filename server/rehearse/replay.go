@@ -135,12 +135,18 @@ func terms(s *directory.Snapshot) map[right][]string {
 }
 
 func hours(s *directory.Schedule) string {
-	if len(s.Windows) == 0 {
+	if len(s.Windows) == 0 && len(s.Dates) == 0 {
 		return "never"
 	}
-	windows := make([]string, len(s.Windows))
+	windows := make([]string, len(s.Windows), len(s.Windows)+len(s.Dates)+1)
 	for i, w := range s.Windows {
 		windows[i] = w.String()
+	}
+	for _, d := range s.Dates {
+		windows = append(windows, d.String())
+	}
+	if !s.ValidFrom.IsZero() || !s.ValidUntil.IsZero() {
+		windows = append(windows, s.ValidFrom.String()+" to "+s.ValidUntil.String())
 	}
 	return strings.Join(windows, ", ")
 }

@@ -17,7 +17,7 @@ import (
 func (r Reader) Directory() (directory.Snapshot, error) {
 	var s directory.Snapshot
 	for _, load := range []func(*directory.Snapshot) error{
-		r.people, r.credentials, r.zones, r.gateways, r.doors, r.schedules, r.windows, r.grants, r.closedDays,
+		r.people, r.credentials, r.zones, r.gateways, r.doors, r.schedules, r.windows, r.datesOfSchedules, r.grants, r.closedDays,
 		r.groups, r.groupMembers, r.contracts, r.contractWorkers, r.exceptions, r.conditions, r.items, r.enrolments, r.rounds, r.answers, r.transfers,
 	} {
 		if err := load(&s); err != nil {
@@ -143,12 +143,47 @@ func recoveryCards(text string) (directory.RecoveryCards, error) {
 }
 
 func (r Reader) schedules(s *directory.Snapshot) error {
-	return r.each(`SELECT id, name, name_en FROM schedule ORDER BY id`, func(rows *sql.Rows) error {
+	return r.each(`SELECT id, name, name_en, valid_from, valid_until FROM schedule ORDER BY id`, func(rows *sql.Rows) error {
 		var x directory.Schedule
-		if err := rows.Scan(&x.ID, &x.Name, &x.NameEN); err != nil {
+		var days dates
+		if err := days.parse(rows.Scan(&x.ID, &x.Name, &x.NameEN, days.into(&x.ValidFrom), days.into(&x.ValidUntil))); err != nil {
 			return fmt.Errorf("schedule: %w", err)
 		}
 		s.Schedules = append(s.Schedules, x)
+		return nil
+	})
+}
+
+// datesOfSchedules fills in the dates of the schedules, which are loaded before.
+func (r Reader) datesOfSchedules(s *directory.Snapshot) error {
+	at := make(map[directory.ScheduleID]*directory.Schedule, len(s.Schedules))
+	for i := range s.Schedules {
+		at[s.Schedules[i].ID] = &s.Schedules[i]
+	}
+	const q = `SELECT d.schedule, d.day, w.from_s, w.to_s FROM schedule_date d
+		LEFT JOIN schedule_date_window w ON w.schedule = d.schedule AND w.day = d.day ORDER BY d.schedule, d.day, w.n`
+	return r.each(q, func(rows *sql.Rows) error {
+		var id directory.ScheduleID
+		var text string
+		var from, to sql.NullInt64
+		if err := rows.Scan(&id, &text, &from, &to); err != nil {
+			return fmt.Errorf("schedule %s: %w", id, err)
+		}
+		x := at[id]
+		if x == nil {
+			return fmt.Errorf("schedule %s: %w", id, ErrNotFound)
+		}
+		day, err := directory.ParseDate(text)
+		if err != nil {
+			return fmt.Errorf("schedule %s: %w", id, err)
+		}
+		if n := len(x.Dates); n == 0 || x.Dates[n-1].Day != day {
+			x.Dates = append(x.Dates, directory.DateHours{Day: day})
+		}
+		if from.Valid {
+			h := &x.Dates[len(x.Dates)-1]
+			h.Windows = append(h.Windows, directory.Window{From: int(from.Int64), To: int(to.Int64)})
+		}
 		return nil
 	})
 }
@@ -311,14 +346,35 @@ func (tx *Tx) putDoor(x *directory.Door) error {
 		x.GuardsServer, x.Recovery.String(), x.Remote.String(), x.Interlock)
 }
 
+// clearSchedule takes the hours of a schedule away.
+func (tx *Tx) clearSchedule(id string) error {
+	for _, table := range []string{"schedule_window", "schedule_date_window", "schedule_date"} {
+		if err := tx.put(`DELETE FROM `+table+` WHERE schedule = ?`, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (tx *Tx) putSchedule(s *directory.Schedule) error {
-	const q = `INSERT INTO schedule (id, name, name_en) VALUES (?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en`
-	if err := tx.put(q, s.ID, s.Name, s.NameEN); err != nil {
+	const q = `INSERT INTO schedule (id, name, name_en, valid_from, valid_until) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, valid_from = excluded.valid_from, valid_until = excluded.valid_until`
+	if err := tx.put(q, s.ID, s.Name, s.NameEN, s.ValidFrom.String(), s.ValidUntil.String()); err != nil {
 		return err
 	}
-	if err := tx.put(`DELETE FROM schedule_window WHERE schedule = ?`, s.ID); err != nil {
+	if err := tx.clearSchedule(string(s.ID)); err != nil {
 		return err
+	}
+	for _, d := range s.Dates {
+		if err := tx.put(`INSERT INTO schedule_date (schedule, day) VALUES (?, ?)`, s.ID, d.Day.String()); err != nil {
+			return err
+		}
+		for n, w := range d.Windows {
+			const q = `INSERT INTO schedule_date_window (schedule, day, n, from_s, to_s) VALUES (?, ?, ?, ?, ?)`
+			if err := tx.put(q, s.ID, d.Day.String(), n, w.From, w.To); err != nil {
+				return err
+			}
+		}
 	}
 	for n, w := range s.Windows {
 		const q = `INSERT INTO schedule_window (schedule, n, days, from_s, to_s) VALUES (?, ?, ?, ?, ?)`
@@ -361,7 +417,7 @@ func (tx *Tx) removeDirectory(c directory.Change) error {
 	case c.Door != nil:
 		return tx.put(`DELETE FROM door WHERE id = ?`, id)
 	case c.Schedule != nil:
-		if err := tx.put(`DELETE FROM schedule_window WHERE schedule = ?`, id); err != nil {
+		if err := tx.clearSchedule(id); err != nil {
 			return err
 		}
 		return tx.put(`DELETE FROM schedule WHERE id = ?`, id)

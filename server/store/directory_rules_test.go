@@ -36,6 +36,8 @@ func TestDirectoryRulesRoundTrip(t *testing.T) {
 		d.Transfers = []directory.Transfer{{Person: "1001", Day: day.AddDays(3), Section: "総務課", Overlap: 5, Joins: true}, {Person: "1002", Day: day, Leave: true}}
 		d.Grants[0].Suspended, d.Grants[0].Basis = true, "情政第12号"
 		d.Groups[0].Section = "情報政策課"
+		d.Schedules[0].ValidFrom, d.Schedules[0].ValidUntil = day, day.AddDays(100)
+		d.Schedules[0].Dates = []directory.DateHours{{Day: day.AddDays(1)}, {Day: day.AddDays(2), Windows: []directory.Window{{From: 3600, To: 7200}, {From: 79200, To: 18000}}}}
 		d.Items[0].State, d.Items[0].Counted, d.Items[0].Proof = directory.ItemDisposed, day, "裁断"
 		d.Enrolments[0].Deleted = day
 		d.Exceptions[0].Review = day.AddDays(10)

@@ -152,7 +152,7 @@ func (o *overlay) everyHour() directory.ScheduleID {
 	taken := map[directory.ScheduleID]bool{}
 	for i := range o.dir.Schedules {
 		x := &o.dir.Schedules[i]
-		if slices.Contains(x.Windows, every) {
+		if x.Always() {
 			o.always = x.ID
 			return o.always
 		}

@@ -15,11 +15,13 @@ import (
 // rulePaths are the pages of rules that a browser looks at.
 var rulePaths = []struct{ name, path string }{
 	{"zones", "/zones"}, {"zone", "/zones/server-room"}, {"zone-below", "/zones/media-store"}, {"zone-edit", "/zones/server-room/edit"},
+	{"schedules", "/schedules"}, {"schedule", "/schedules/office"}, {"schedule-edit", "/schedules/office/edit"}, {"closed", "/closed-days"},
 }
 
 // ruleForms are forms that are sent: the page, what is done there first, and how the answer is known.
 var ruleForms = []struct{ name, path, before, seen string }{
 	{"zone-check", "/zones/server-room/edit", "", `document.querySelector(".changes")`},
+	{"schedule-check", "/schedules/office/edit", "", `document.querySelector(".days time")`},
 	{"zone-fault", "/zones/server-room/edit", `document.querySelector("#f-pin_always").value = "no"; document.querySelector("#f-name").value = ""`, `document.querySelector(".fault")`},
 }
 

@@ -13,7 +13,7 @@ func ruleFamilies(words map[Lang]catalogue, f map[string][]string) {
 	f["rule_noun"] = []string{
 		"zone", "door", "gateway", "schedule", "closed_day", "person", "card", "grant", "group", "contract", "exception", "conditions", "item", "enrolment", "recertification", "transfer", "other",
 	}
-	f["rule_field"] = []string{"other"}
+	f["rule_field"] = []string{"other", "schedule_id", "first_day", "last_day", "date", "days", "from", "to", "windows", "dates"}
 	f["rule_value"] = []string{"yes", "no", "none", "min_assurance_unknown"}
 	for _, column := range zoneFormColumns() {
 		f["rule_field"] = append(f["rule_field"], column)

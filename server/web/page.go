@@ -92,7 +92,7 @@ var navigation = []navGroup{
 	{"nav.review", "check", []navPage{{"/review", "nav.review"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/judge", "nav.judge"}}},
-	{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}}},
+	{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}}},
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
 	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}}},
 	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/tokens", "nav.tokens"}}},

@@ -5,6 +5,7 @@ import "net/url"
 // The pages of rules take part in the checks of all pages and routes.
 func init() {
 	pagePaths = append(pagePaths, "/zones", "/zones/server-room", "/zones/media-store", "/zones/none", "/zones/new", "/zones/server-room/edit")
+	pagePaths = append(pagePaths, "/schedules", "/schedules/office", "/schedules/none", "/schedules/new", "/schedules/office/edit", "/closed-days", "/closed-days?year=2024")
 	probes = append(probes,
 		probe{"GET /zones", "/zones", nil},
 		probe{"GET /zones/new", "/zones/new", nil},
@@ -12,5 +13,15 @@ func init() {
 		probe{"GET /zones/{zone}", "/zones/server-room", nil},
 		probe{"GET /zones/{zone}/edit", "/zones/server-room/edit", nil},
 		probe{"POST /zones/{zone}/edit", "/zones/server-room/edit", url.Values{"do": {"save"}, "name": {"x"}, "reason": {"x"}}},
+		probe{"GET /schedules", "/schedules", nil},
+		probe{"GET /schedules/new", "/schedules/new", nil},
+		probe{"POST /schedules/new", "/schedules/new", url.Values{}},
+		probe{"GET /schedules/{schedule}", "/schedules/office", nil},
+		probe{"GET /schedules/{schedule}/edit", "/schedules/office/edit", nil},
+		probe{"POST /schedules/{schedule}/edit", "/schedules/office/edit", url.Values{"do": {"save"}, "name": {"x"}, "reason": {"x"}}},
+		probe{"POST /schedules/{schedule}/remove", "/schedules/office/remove", url.Values{"do": {"check"}}},
+		probe{"GET /closed-days", "/closed-days", nil},
+		probe{"POST /closed-days", "/closed-days", url.Values{"do": {"save"}, "date": {"2026-12-28"}, "name": {"x"}, "reason": {"x"}}},
+		probe{"POST /closed-days/{day}/remove", "/closed-days/2026-12-28/remove", url.Values{"do": {"save"}, "reason": {"x"}}},
 	)
 }

@@ -16,5 +16,17 @@ func ruleRoutes() []route {
 		{pattern: "GET /zones/{zone}", roles: ruleReaders, serve: (*Handler).getZone},
 		{pattern: "GET /zones/{zone}/edit", roles: ruleChangers, serve: (*Handler).getZoneEdit},
 		{pattern: "POST /zones/{zone}/edit", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postZone},
+
+		{pattern: "GET /schedules", roles: ruleReaders, serve: (*Handler).getSchedules},
+		{pattern: "GET /schedules/new", roles: ruleChangers, serve: (*Handler).getScheduleNew},
+		{pattern: "POST /schedules/new", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postSchedule},
+		{pattern: "GET /schedules/{schedule}", roles: ruleReaders, serve: (*Handler).getSchedule},
+		{pattern: "GET /schedules/{schedule}/edit", roles: ruleChangers, serve: (*Handler).getScheduleEdit},
+		{pattern: "POST /schedules/{schedule}/edit", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postSchedule},
+		{pattern: "POST /schedules/{schedule}/remove", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postScheduleRemove},
+
+		{pattern: "GET /closed-days", roles: ruleReaders, serve: (*Handler).getClosedDays},
+		{pattern: "POST /closed-days", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postClosedDay},
+		{pattern: "POST /closed-days/{day}/remove", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postClosedDayRemove},
 	}
 }

@@ -118,11 +118,11 @@ type ruleForm struct {
 	intro  string
 	edit   func(in url.Values) RuleEdit
 	groups func(b Base, in url.Values, faults map[string]string) []formGroup
-	// days says how a draft will act, for the check; nil = nothing to say.
-	days func(in url.Values) ([]scheduleDay, error)
 	// presets fill a form in.
 	presets []choice
 	prefill func(in url.Values)
+	// field says at which field a problem stands; "" = at none. nil: by column, and row where there are several.
+	field func(in url.Values, p RuleProblem) string
 	// helps says what to do about problems; nil = nothing.
 	helps func(b Base, problems []RuleProblem) []noteLine
 }
@@ -138,6 +138,13 @@ func (h *Handler) showRuleForm(w http.ResponseWriter, rq *request, f ruleForm, i
 		v.StepUp += f.action
 	}
 	v.Groups = f.groups(v.Base, in, faults)
+	for name, text := range faults { // what is wrong with a field that the form has not
+		if !slices.ContainsFunc(v.Groups, func(g formGroup) bool {
+			return slices.ContainsFunc(g.Fields, func(x formField) bool { return x.Name == name })
+		}) {
+			v.Notes = append(v.Notes, noteLine{Text: text})
+		}
+	}
 	code := http.StatusOK
 	if fault != "" || len(faults) > 0 {
 		code = http.StatusUnprocessableEntity
@@ -177,7 +184,7 @@ func (h *Handler) postRuleForm(w http.ResponseWriter, rq *request, f ruleForm) e
 		return fmt.Errorf("rules: %w", err)
 	}
 	b := h.base(rq, f.title)
-	if faults, rest, ofReason := b.ruleFaults(out.Problems); ofReason != "" {
+	if faults, rest, ofReason := b.ruleFaults(f, in, out.Problems); ofReason != "" {
 		return h.showRuleCheck(w, rq, f, in, RuleOutcome{}, ofReason)
 	} else if len(out.Problems) > 0 {
 		if f.helps != nil {
@@ -185,7 +192,7 @@ func (h *Handler) postRuleForm(w http.ResponseWriter, rq *request, f ruleForm) e
 		}
 		return h.showRuleForm(w, rq, f, in, faults, b.T("rule.wrong"), rest)
 	}
-	if save {
+	if save && len(out.Changes) > 0 {
 		if out.Proposal != "" {
 			return redirect(w, rq, f.back+"?done=rule_proposed")
 		}
@@ -201,7 +208,7 @@ func (h *Handler) postRuleForm(w http.ResponseWriter, rq *request, f ruleForm) e
 }
 
 // ruleFaults sorts problems by field; what has none stands in rest.
-func (b Base) ruleFaults(list []RuleProblem) (faults map[string]string, rest []noteLine, reason string) {
+func (b Base) ruleFaults(f ruleForm, in url.Values, list []RuleProblem) (faults map[string]string, rest []noteLine, reason string) {
 	faults = map[string]string{}
 	for _, p := range list {
 		text := b.problem(p.Text)
@@ -210,9 +217,11 @@ func (b Base) ruleFaults(list []RuleProblem) (faults map[string]string, rest []n
 			reason = text
 		case p.Column == "":
 			rest = append(rest, noteLine{Text: text})
-		case p.Row > 0:
-			faults[p.Column+"_"+strconv.Itoa(p.Row)] = text
-		default:
+		case f.field != nil:
+			if at := f.field(in, p); at != "" {
+				faults[at] = text
+			}
+		case p.Row <= 0:
 			faults[p.Column] = text
 		}
 	}
@@ -243,12 +252,7 @@ func (h *Handler) showRuleCheck(w http.ResponseWriter, rq *request, f ruleForm, 
 	for _, x := range out.Fits {
 		v.Fits = append(v.Fits, v.fitLine(x))
 	}
-	if f.days != nil {
-		var err error
-		if v.Days, err = f.days(in); err != nil {
-			return err
-		}
-	}
+	v.Days = v.scheduleDays(out.Days)
 	v.Reason = formField{Name: "reason", Label: v.T("account.reason"), Kind: "text", Value: in.Get("reason"), Fault: fault, Required: true, Max: ruleReason}
 	code := http.StatusOK
 	if fault != "" {

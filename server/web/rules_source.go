@@ -27,6 +27,8 @@ type Rules interface {
 	RuleRows(ctx context.Context, kind RuleKind) ([]RuleRow, error)
 	// RuleZones lists the zones with what hangs on them.
 	RuleZones(ctx context.Context) (ZoneBook, error)
+	// RuleSchedules lists the schedules with how they act on each of the next days, today first.
+	RuleSchedules(ctx context.Context, days int) ([]RuleSchedule, error)
 	// EditRules makes a change, or with dry says what it would do. What a second person has to agree to is in no case in
 	// force when it returns (D27). Wrong values are no error: they are Problems of the outcome, and nothing has
 	// changed. act.Reason is never "" unless dry is set. ErrNotFound for a row to remove that is not there.
@@ -83,6 +85,35 @@ type RuleFit struct {
 // Refused is how many of them the zone refuses.
 func (f RuleFit) Refused() int { return f.NoCard + f.Weak + f.NoPIN }
 
+// RuleSchedule is a schedule. Windows of a date name no days.
+type RuleSchedule struct {
+	RuleRow
+	Windows     []RegWindow
+	From, Until string // first and last day, "" = no limit
+	Dates       []RuleDate
+	Grants      int // that are given for its hours
+	Days        []RuleDay
+}
+
+// RuleDate are the hours of one date, in place of the week's; none = nobody enters.
+type RuleDate struct {
+	Day     string
+	Windows []RegWindow
+}
+
+// RuleDay is one day as a schedule acts on it, by the code that decides at the doors. Times are seconds since midnight
+// by the clock; a night that goes on shows on both days.
+type RuleDay struct {
+	Day    string
+	Closed string // what the closed day is called, "" = none
+	Dated  bool   // a date of the schedule says so
+	Beyond bool   // before the first or after the last day of the schedule
+	Spans  []RuleSpan
+}
+
+// RuleSpan is [From, To).
+type RuleSpan struct{ From, To int }
+
 // RuleEdit is a change: rows as the form has them, or one row that goes.
 type RuleEdit struct {
 	Kind   RuleKind
@@ -97,6 +128,7 @@ type RuleOutcome struct {
 	Warnings []RuleText
 	Problems []RuleProblem
 	Fits     []RuleFit // of the zones that were changed, as they would be
+	Days     []RuleDay // of a schedule that was changed: how it would act
 }
 
 // RuleChange is one row that changes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"strings"
+	"time"
 
 	"monban/firmware/access"
 	"monban/server/web"
@@ -20,6 +21,10 @@ var ruleRows = map[web.RuleKind][]web.RuleRow{
 		{ID: "server-room", Name: "サーバ室", Values: map[string]string{"name": "サーバ室", "level": "3", "min_assurance": "card_auth", "pin_always": "yes", "offline_grant_and_flag": "no", "parent": "media-store",
 			"anti_passback": "timed", "anti_passback_for": "15m0s", "escort": "outsiders", "escort_ratio": "5", "training": "flag", "carry_in": "attended", "two_person_within": "1m0s",
 			"two_person_always": "no", "staff_needed": "yes", "max_inside": "6", "min_inside": "2", "conditions": "2", "basis": "第12条"}},
+	},
+	web.RuleClosedDays: {
+		{ID: "2024-05-03", Values: map[string]string{"name": "憲法記念日"}}, {ID: "2026-12-29", Values: map[string]string{"name": "年末"}}, {ID: "2026-12-30", Values: map[string]string{"name": "年末"}},
+		{ID: "2027-01-01", Values: map[string]string{"name": "元日"}}, {ID: "2027-02-11", Values: map[string]string{"name": "建国記念の日"}},
 	},
 	web.RuleConditions: {
 		{ID: "1", Values: map[string]string{"text": "撮影しないこと。", "from": "2025-04-01"}},
@@ -58,6 +63,40 @@ func (r *Rules) RuleZones(ctx context.Context) (web.ZoneBook, error) {
 	}, nil
 }
 
+// RuleSchedules implements web.Rules.
+func (r *Rules) RuleSchedules(_ context.Context, days int) ([]web.RuleSchedule, error) {
+	week := []string{"mon", "tue", "wed", "thu", "fri"}
+	office := []web.RegWindow{{Days: week, From: 8*3600 + 1800, To: 17*3600 + 900}}
+	out := []web.RuleSchedule{
+		{RuleRow: web.RuleRow{ID: "always", Name: "常時", Values: map[string]string{"name": "常時"}}, Windows: []web.RegWindow{{Days: append(week, "sat", "sun", "closed"), To: 86400}}, Grants: 2},
+		{RuleRow: web.RuleRow{ID: "office", Name: "開庁時間", Values: map[string]string{"name": "開庁時間", "name_en": "Office hours"}}, Windows: office, From: "2026-04-01", Until: "2027-03-31", Grants: 5,
+			Dates: []web.RuleDate{{Day: "2026-12-28"}, {Day: "2027-01-10", Windows: []web.RegWindow{{From: 9 * 3600, To: 12 * 3600}}}}},
+		{RuleRow: web.RuleRow{ID: "night", Name: "夜間作業", Values: map[string]string{"name": "夜間作業"}}, Windows: []web.RegWindow{{Days: week, From: 22 * 3600, To: 5 * 3600}}},
+	}
+	for i := range out {
+		out[i].Days = ruleDays(days)
+	}
+	return out, nil
+}
+
+func ruleDays(days int) (out []web.RuleDay) {
+	for n := range days {
+		d := web.RuleDay{Day: time.Date(2026, 12, 24+n, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), Spans: []web.RuleSpan{{From: 8*3600 + 1800, To: 17*3600 + 900}}}
+		switch {
+		case n == 4:
+			d.Dated, d.Spans = true, nil
+		case n > 4 && n < 11:
+			d.Closed, d.Spans = "年末年始", nil
+		case n == 12:
+			d.Spans = append(d.Spans, web.RuleSpan{From: 22 * 3600, To: 86400})
+		case n == 13:
+			d.Beyond, d.Spans = true, nil
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
 // EditRules implements web.Rules.
 func (r *Rules) EditRules(_ context.Context, e web.RuleEdit, dry bool, act web.Action) (o web.RuleOutcome, err error) {
 	for i, row := range e.Rows {
@@ -91,6 +130,9 @@ func (r *Rules) EditRules(_ context.Context, e web.RuleEdit, dry bool, act web.A
 		}
 	}
 	o.Changes = []web.RuleChange{c}
+	if e.Kind == web.RuleSchedules && e.Remove == "" {
+		o.Days = ruleDays(14)
+	}
 	if dry {
 		return o, nil
 	}
