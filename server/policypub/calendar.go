@@ -37,7 +37,9 @@ func scheduleOf(s *directory.Schedule) calendar.Schedule {
 	return out
 }
 
-func dateOf(d directory.Date) calendar.Date { return calendar.Date{Year: d.Year, Month: d.Month, Day: d.Day} }
+func dateOf(d directory.Date) calendar.Date {
+	return calendar.Date{Year: d.Year, Month: d.Month, Day: d.Day}
+}
 
 // Hours gives the periods in which a schedule holds, as every door will count them: closed days, dates and nights that
 // go on past midnight included. Periods are clipped to [from, to).
