@@ -322,3 +322,28 @@ func TestSetPIN(t *testing.T) {
 		t.Errorf("a first PIN by one person: %+v", out)
 	}
 }
+
+// VE-5, D27: a proposal whose random number has the digits of an Individual Number in it is confirmed like any other.
+func TestProposalNumberIsNoIndividualNumber(t *testing.T) {
+	now := sitetest.Now()
+	g, s := registryAt(t, &now, true)
+	const id = "aaaaaaaa123456789018bbbbbbbbbbbb"
+	if !directory.MyNumber("proposal " + id) {
+		t.Fatal("the number is not taken for an Individual Number: the test shows nothing")
+	}
+	err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+		out, err := directory.ChangeOrPropose(tx, first, "権限の追加", now.UnixMilli(), g.Today(), false, id, func(d *directory.Snapshot) error {
+			return d.PutGrant(g.Today(), grantOf("1004", "archive"))
+		})
+		if err == nil && out.Proposal != id {
+			t.Fatalf("proposal %q", out.Proposal)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := ok(g.ConfirmProposal(t.Context(), second, id))(t); len(changes) != 1 {
+		t.Errorf("%d changes", len(changes))
+	}
+}

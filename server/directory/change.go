@@ -41,6 +41,12 @@ var ErrNoReason = errors.New("a change needs a reason")
 // nothing is written once the caller rolls back. The function may be run again from the start (group
 // commit), so edit must not have effects of its own. nowMS is the server's clock, UTC ms.
 func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot) error) ([]Change, error) {
+	return writeNoted(tx, actor, reason, "", nowMS, edit)
+}
+
+// writeNoted is Update with a note of the program's own behind the reason. The note is not searched for what people must not
+// type: a proposal's random number may look like an Individual Number by chance.
+func writeNoted(tx Tx, actor Actor, reason, note string, nowMS int64, edit func(*Snapshot) error) ([]Change, error) {
 	_, _, changes, err := plan(tx, reason, nowMS, edit)
 	if err != nil {
 		return nil, err
@@ -50,7 +56,7 @@ func Update(tx Tx, actor Actor, reason string, nowMS int64, edit func(*Snapshot)
 		if err := tx.ChangeDirectory(*c); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", c.Op, c.Noun(), err)
 		}
-		leaf, opening := action(c, actor, reason, nowMS)
+		leaf, opening := action(c, actor, reason+note, nowMS)
 		if _, err := tx.AppendAction(leaf, &opening); err != nil {
 			return nil, fmt.Errorf("log %s %s: %w", c.Op, c.Noun(), err)
 		}

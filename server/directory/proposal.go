@@ -207,8 +207,8 @@ func Confirm(tx ProposalTx, actor Actor, nowMS int64, id string) ([]Change, erro
 	if err != nil {
 		return nil, err
 	}
-	reason := p.Reason + "\n" + "proposed by " + orWord(p.Proposer, "the command line") + ", proposal " + id
-	changes, err := Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
+	note := "\n" + "proposed by " + orWord(p.Proposer, "the command line") + ", proposal " + id
+	changes, err := writeNoted(tx, actor, p.Reason, note, nowMS, func(s *Snapshot) error {
 		now := rowsOf(s)
 		for i := range steps {
 			if !steps[i].stands(now) {
