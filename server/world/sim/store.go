@@ -36,7 +36,7 @@ type model struct {
 	findings []attempt.Finding
 	kept     map[string]bool // quarantine
 	heads    map[[2]string]policyHead
-	parts    map[[2]string]policyHead // the versions before
+	parts    map[[2]string][]policyHead // versions before, oldest first; a slice is replaced, never changed
 	settings map[string]string
 	coverage []attempt.Coverage
 	acts     []store.ZoneAct // as an officer declared them; a story does
@@ -82,7 +82,7 @@ func newModel(w *World) *model {
 	return &model{
 		w: w, fold: attempt.Fold{Zone: w.opt.Zone}, openings: map[int64]entrylog.Opening{}, chains: map[chainKey]chainState{},
 		records: map[recordKey]recordRow{}, attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{},
-		atDoor: map[string][][16]byte{}, kept: map[string]bool{}, heads: map[[2]string]policyHead{}, parts: map[[2]string]policyHead{}, settings: map[string]string{},
+		atDoor: map[string][][16]byte{}, kept: map[string]bool{}, heads: map[[2]string]policyHead{}, parts: map[[2]string][]policyHead{}, settings: map[string]string{},
 		matters: map[string]*matter{}, badges: map[string]visit.Badge{},
 		pins: map[card.Ref]uint8{},
 	}
@@ -512,15 +512,21 @@ func (m *model) AppendPolicy(gateway, part string, version uint64, bytes []byte,
 	}
 	key := [2]string{gateway, part}
 	old, before := m.heads[key], m.parts[key]
-	m.heads[key], m.parts[key] = policyHead{version, sum, bytes, idx}, old
+	m.heads[key] = policyHead{version, sum, bytes, idx}
+	if old.version > 0 {
+		m.parts[key] = append(slices.Clone(before[max(0, len(before)+1-keptVersions):]), old)
+	}
 	m.undone(func() { m.heads[key], m.parts[key] = old, before })
 	return idx, nil
 }
 
-// Policy implements policypub.Ledger; of a part it keeps this version and the one before.
+// keptVersions is how many versions of a part the model keeps beside the one in force; the store keeps all.
+const keptVersions = 20
+
+// Policy implements policypub.Ledger.
 func (m *model) Policy(gateway, part string, version uint64) (store.PolicyVersion, error) {
 	key := [2]string{gateway, part}
-	for _, h := range []policyHead{m.heads[key], m.parts[key]} {
+	for _, h := range append(slices.Clone(m.parts[key]), m.heads[key]) {
 		if h.version == version && version > 0 {
 			return store.PolicyVersion{Idx: h.idx, Version: h.version, Sum: h.sum[:], Bytes: h.bytes}, nil
 		}
