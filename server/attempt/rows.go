@@ -70,9 +70,9 @@ func FindingStatus(a *entrylog.Action) (idx int64, status string, ok bool) {
 		return 0, "", false
 	}
 	switch a.Verb {
-	case "finding_taken":
+	case "finding_taken", "finding_assigned":
 		status = StatusInReview
-	case "finding_closed":
+	case "finding_justified", "finding_violation", "finding_mistake", "finding_incident", "finding_closed":
 		status = StatusClosed
 	case "finding_reopened":
 		status = StatusOpen

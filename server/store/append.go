@@ -227,6 +227,9 @@ func (tx *Tx) AppendAction(a entrylog.Action, o *entrylog.Opening) (int64, error
 	if err != nil {
 		return 0, err
 	}
+	if err := tx.insertFindingAct(idx, &a); err != nil {
+		return 0, err
+	}
 	finding, status, ok := attempt.FindingStatus(&a)
 	if !ok {
 		return idx, nil

@@ -11,6 +11,9 @@ func (c *check) openActs() (err error) {
 	if c.days, err = openCursor(c.ctx, c.tx, `SELECT idx, zone, day, kind, upto, account, at_ms FROM day_act ORDER BY idx`, scanDayAct); err != nil {
 		return err
 	}
+	if c.cases, err = openCursor(c.ctx, c.tx, `SELECT idx, finding, kind, account, at_ms FROM finding_act ORDER BY idx`, scanFindingAct); err != nil {
+		return err
+	}
 	c.zoneActs, err = openCursor(c.ctx, c.tx, `SELECT idx, at_ms FROM zone_act ORDER BY idx`,
 		func(r *sql.Rows) (idx, at int64, err error) { err = r.Scan(&idx, &at); return })
 	return err
@@ -29,6 +32,17 @@ func (c *check) actRows(idx int64, l *entrylog.Action) error {
 			c.res.Add("day_act", key(idx), "is not what the leaf says")
 		}
 	}
+	if want, ok := findingAct(idx, l); ok {
+		row, found, err := c.cases.take(idx, c.strayCase)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			c.res.Add("finding_act", key(idx), "is missing")
+		case row != want:
+			c.res.Add("finding_act", key(idx), "is not what the leaf says")
+		}
+	}
 	if target, ok := zoneActTargets[l.Verb]; ok && target == l.Target && l.Result != "refused" {
 		at, found, err := c.zoneActs.take(idx, c.strayZoneAct)
 		switch {
@@ -43,6 +57,9 @@ func (c *check) actRows(idx int64, l *entrylog.Action) error {
 	return nil
 }
 
+func (c *check) strayCase(idx int64, _ FindingAct) {
+	c.res.Add("finding_act", key(idx), "follows from no leaf")
+}
 func (c *check) strayDay(idx int64, _ DayAct) { c.res.Add("day_act", key(idx), "follows from no leaf") }
 func (c *check) strayZoneAct(idx int64, _ int64) {
 	c.res.Add("zone_act", key(idx), "follows from no leaf")

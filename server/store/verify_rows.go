@@ -120,6 +120,7 @@ type check struct {
 	coverage    *cursor[attempt.Coverage]
 	policies    *cursor[policyRow]
 	days        *cursor[DayAct]
+	cases       *cursor[FindingAct]
 	zoneActs    *cursor[int64]
 
 	open     map[[16]byte]*line
@@ -241,7 +242,7 @@ func scanFinding(r *sql.Rows) (int64, attempt.Finding, error) {
 
 func (c *check) close() {
 	for _, r := range []*sql.Rows{c.leaves, rowsOf(c.checkpoints), rowsOf(c.attempts), rowsOf(c.following), rowsOf(c.findings),
-		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies), rowsOf(c.days), rowsOf(c.zoneActs)} {
+		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies), rowsOf(c.days), rowsOf(c.cases), rowsOf(c.zoneActs)} {
 		if r != nil {
 			r.Close() // every error has shown in Err
 		}
@@ -581,7 +582,7 @@ func (c *check) finish() error {
 	}
 	err := errors.Join(c.attempts.drain(c.strayAttempt), c.following.drain(c.strayFollowing), c.findings.drain(c.strayFinding),
 		c.quarantine.drain(c.strayQuarantine), c.coverage.drain(c.strayCoverage), c.policies.drain(c.strayPolicy),
-		c.days.drain(c.strayDay), c.zoneActs.drain(c.strayZoneAct))
+		c.days.drain(c.strayDay), c.cases.drain(c.strayCase), c.zoneActs.drain(c.strayZoneAct))
 	if err != nil {
 		return err
 	}
