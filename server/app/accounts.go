@@ -75,6 +75,8 @@ func targetOf(k web.ActionKind) string {
 		return "door"
 	case web.ActionViewRegister, web.ActionViewPresent, web.ActionViewReview:
 		return "zone"
+	case web.ActionViewCase:
+		return "finding"
 	case web.ActionPurposeRegistered, web.ActionPurposeEnded:
 		return "purpose"
 	case web.ActionUnlockAsked, web.ActionRearmAsked, web.ActionSelfTestAsked, web.ActionCommandOrdered, web.ActionCommandWithdrawn,

@@ -71,6 +71,8 @@ func pageRoutes() []route {
 		{pattern: "GET /review/{zone}/{day}", roles: reviewRoles, serve: (*Handler).getReview},
 		{pattern: "POST /review/{zone}/{day}", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postReview},
 		{pattern: "GET /findings", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getFindings},
+		{pattern: "GET /findings/{id}", roles: caseRoles, serve: (*Handler).getCase},
+		{pattern: "POST /findings/{id}", roles: groupF | groupS, serve: (*Handler).postCase},
 		{pattern: "GET /doors", roles: groupS | groupD, serve: (*Handler).getDoors},
 
 		{pattern: "GET /commands", roles: desk, serve: (*Handler).getCommands},

@@ -51,6 +51,8 @@ var probes = []probe{
 	{"GET /review/{zone}/{day}", "/review/server-room/2026-11-24", nil},
 	{"POST /review/{zone}/{day}", "/review/server-room/2026-11-24", url.Values{"act": {"day_signed"}}},
 	{"GET /findings", "/findings", nil},
+	{"GET /findings/{id}", "/findings/f-2", nil},
+	{"POST /findings/{id}", "/findings/f-2", url.Values{"act": {"finding_taken"}}},
 	{"GET /doors", "/doors", nil},
 	{"GET /commands", "/commands", nil},
 	{"POST /commands", "/commands", url.Values{"door": {"server-room-1"}, "action": {"remote_unlock"}}},

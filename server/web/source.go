@@ -45,6 +45,7 @@ type Sources struct {
 	Registers Registers
 	People    People
 	Reviews   Reviews
+	Cases     Cases
 }
 
 func (s Sources) validate() error {
@@ -54,7 +55,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil,
 		"people": s.People == nil,
 		"rules":  s.Rules == nil,
 	} {
@@ -217,6 +218,7 @@ const (
 	ActionPINSet            ActionKind = "pin_set"            //
 	ActionViewProposals     ActionKind = "view_proposals"     //
 	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
+	ActionViewCase          ActionKind = "view_case"          // Target = the finding
 	ActionViewReview        ActionKind = "view_review"        // likewise
 	ActionViewPresent       ActionKind = "view_present"       // likewise
 	ActionRuleChanged       ActionKind = "rule_changed"       // likewise never a leaf of its own

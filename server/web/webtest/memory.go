@@ -49,7 +49,7 @@ func (m *Memory) Sources() web.Sources {
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:    &People{m: m},
 		Rules:     &Rules{m: m},
-		Registers: Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}}
+		Registers: Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}}
 }
 
 // Actions copies the action leaves written so far.

@@ -1,0 +1,37 @@
+package web
+
+import (
+	"context"
+
+	"monban/firmware/access"
+	"monban/server/casework"
+)
+
+// Cases is what people do with findings (VR-2).
+type Cases interface {
+	// CaseByID is one finding with everything that was done about it. duress: the asker may know of a PIN given under duress (AD-13);
+	// to anybody else such a finding is not there. ErrNotFound.
+	CaseByID(ctx context.Context, id string, names, duress bool) (CaseDetail, error)
+	// ActOnCase writes one act, or gives an error of package casework and writes nothing. act says who, from where, and the text. to is
+	// the account that the case is given to.
+	ActOnCase(ctx context.Context, id string, kind casework.Kind, to string, act Action) error
+}
+
+// CaseDetail is a finding with its case.
+type CaseDetail struct {
+	Finding Finding
+	Zone    access.ZoneID // of its door; "" = of no door
+	Case    casework.Case
+	Owner   string // full name of the account that works on it
+	Acts    []CaseAct
+}
+
+// CaseAct is one act.
+type CaseAct struct {
+	Kind casework.Kind
+	By   string // full name of the account
+	To   string
+	Text string // only with names: it may name people
+	AtMS int64
+	Leaf uint64
+}
