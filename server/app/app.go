@@ -244,6 +244,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		city = a.directory
 	}
 	reg := &apiRegistry{p, a.registry, a.visits}
+	files := &peoplePages{reg}
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
@@ -255,7 +256,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
 		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Tokens: people, Registry: reg, Registers: p, Reviews: p, Cases: p,
-		People: &peoplePages{reg},
+		People: files, Rights: &rightsPages{files},
 	})
 	if err != nil {
 		return err

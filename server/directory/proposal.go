@@ -192,6 +192,22 @@ func (p *Proposal) steps() (out []step, err error) {
 	return out, nil
 }
 
+// Stands reports whether every row that an open proposal would change still stands in s as it stood when it was made: only then it can
+// be confirmed. One that cannot be read does not.
+func (p *Proposal) Stands(s *Snapshot) bool {
+	steps, err := p.steps()
+	if err != nil {
+		return false
+	}
+	now := rowsOf(s)
+	for i := range steps {
+		if !steps[i].stands(now) {
+			return false
+		}
+	}
+	return true
+}
+
 // Confirm puts an open proposal into force. The caller has made sure that actor is another person than the
 // proposer beyond the account (RA-2); here the account is compared. The rows must stand as they stood when
 // it was made.
@@ -209,11 +225,8 @@ func Confirm(tx ProposalTx, actor Actor, nowMS int64, id string) ([]Change, erro
 	}
 	note := "\n" + "proposed by " + orWord(p.Proposer, "the command line") + ", proposal " + id
 	changes, err := writeNoted(tx, actor, p.Reason, note, nowMS, func(s *Snapshot) error {
-		now := rowsOf(s)
-		for i := range steps {
-			if !steps[i].stands(now) {
-				return ErrStale
-			}
+		if !p.Stands(s) {
+			return ErrStale
 		}
 		for i := range steps {
 			s.apply(steps[i].Is.change())

@@ -9,12 +9,15 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"monban/server/web"
+	"monban/server/web/webtest"
 )
 
 // peoplePages are the pages about people and rights, by the name of their picture.
 var peoplePages = map[string]string{
 	"people-ask": "/people", "people": "/people?purpose=x", "person": "/people/1001?purpose=x", "person-contractor": "/people/K-12?purpose=x", "person-new": "/people/+new?purpose=x",
 	"card-new": "/people/1001/cards/+new?purpose=x", "pin": "/people/1001/cards/C-001/pin?purpose=x", "people-export": "/people/+export?purpose=x",
+	"grants": "/grants", "grant-new": "/grants/+new?person=1001&purpose=x", "grant-new-any": "/grants/+new", "grant-change": "/grants/+change?id=1001/server-room/office",
+	"proposals": "/proposals", "proposal": "/proposals/" + webtest.AttemptID(0x51),
 }
 
 // The pages about people in both languages at two widths: nothing is cut off, axe finds nothing, and the keyboard alone suspends a card.
@@ -41,6 +44,21 @@ func TestBrowserPeople(t *testing.T) {
 				b.checkPage(fmt.Sprintf("%s-%s-%d", name, lang, width), width == 1280 && lang == "ja" || width == 390 && lang == "en")
 			}
 		}
+	}
+
+	for _, lang := range []string{"ja", "en"} { // what a form would do, and what is wrong with one
+		run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+lang+`; path=/", true)`))
+		b.do(chromedp.EmulateViewport(1280, 844), chromedp.Navigate(b.base+"/grants/+new?person=1002&purpose=x"))
+		fill := func(fields string) {
+			run(b, chromedp.Evaluate[bool](`((f) => { for (const k in f) document.getElementById(k).value = f[k]; const form = document.getElementById("zone").form; form.noValidate = true; form.requestSubmit(); return true })(`+fields+`)`))
+		}
+		fill(`{zone: "server-room", schedule: "office", reason: "担当替え"}`)
+		b.until("the last look", `document.querySelector("button[name=sure]") && document.readyState === "complete"`)
+		b.checkPage("grant-sure-"+lang, true)
+		b.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(b.base+"/grants/+new?person=1002&purpose=x"))
+		fill(`{zone: "server-room", schedule: "office", valid_from: "2027-02-01", valid_until: "2027-01-31", basis: "123456789018"}`)
+		b.until("the faults", `document.querySelectorAll(".fault").length >= 2 && document.readyState === "complete"`)
+		b.checkPage("grant-faults-"+lang, true)
 	}
 
 	t.Run("by keyboard", func(t *testing.T) {

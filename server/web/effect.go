@@ -21,7 +21,7 @@ type sureView struct {
 type changeLine struct {
 	What   string // 追加 許可 …
 	Name   string
-	Icon   string
+	Change bool // there was one before
 	Fields []fieldLine
 }
 
@@ -70,8 +70,7 @@ func (b Base) changeLines(list []RegChange) (out []changeLine) {
 
 // changeLine says a change in words: what, which, and each value that was and is.
 func (b Base) changeLine(c RegChange) changeLine {
-	l := changeLine{What: b.T("change_op."+c.Op, "noun", b.known("change_noun", c.Noun)), Name: c.Name,
-		Icon: map[string]string{"add": "check", "change": "log", "remove": "stop"}[c.Op]}
+	l := changeLine{What: b.T("change_op."+c.Op, "noun", b.known("change_noun", c.Noun)), Name: c.Name, Change: c.Op == "change"}
 	if l.Name == "" {
 		l.Name = c.ID
 	}

@@ -91,7 +91,7 @@ var navigation = []navGroup{
 	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}}},
 	{"nav.review", "check", []navPage{{"/review", "nav.review"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
-	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/judge", "nav.judge"}}},
+	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/grants", "nav.grants"}, {"/proposals", "nav.proposals"}, {"/judge", "nav.judge"}}},
 	{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}}},
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
 	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}}},

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,6 +23,9 @@ func (s *site) as(name string, roles ...web.Assignment) string {
 	return s.login(name)
 }
 
+// shown is a page as its reader sees it, without the escapes of HTML.
+func shown(t *testing.T, res *http.Response) string { return html.UnescapeString(text(t, res)) }
+
 // PR-4: nobody is looked up without a purpose, on no page; the page asks for one instead, and keeps the question. With a purpose the
 // view is a leaf that holds it, written before anything is shown.
 func TestPurposeIsAsked(t *testing.T) {
@@ -35,12 +39,12 @@ func TestPurposeIsAsked(t *testing.T) {
 	} {
 		res := s.get(path, chief)
 		s.status(path, res, want)
-		page := text(t, res)
+		page := shown(t, res)
 		if !strings.Contains(page, `name="purpose"`) || strings.Contains(page, "髙橋 健一") {
 			t.Errorf("%s does not ask, or names somebody", path)
 		}
 	}
-	if page := text(t, s.get("/people?q=abc", chief)); !strings.Contains(page, `name="q" value="abc"`) {
+	if page := shown(t, s.get("/people?q=abc", chief)); !strings.Contains(page, `name="q" value="abc"`) {
 		t.Error("the question is lost")
 	}
 	auditor := s.login("auditor")
@@ -68,7 +72,7 @@ func TestPurposeIsAsked(t *testing.T) {
 	for _, path := range []string{"/people?purpose=x", "/people/1001?purpose=x", "/people/+export?purpose=x"} {
 		res := s.get(path, chief)
 		s.status(path, res, http.StatusInternalServerError)
-		if strings.Contains(text(t, res), "髙橋 健一") {
+		if strings.Contains(shown(t, res), "髙橋 健一") {
 			t.Errorf("%s: no leaf, and a name all the same", path)
 		}
 	}
@@ -88,14 +92,14 @@ func TestPeopleList(t *testing.T) {
 		"&q=nobody":                          nil,
 		"&page=3":                            nil,
 	} {
-		page := text(t, s.get("/people?purpose=x"+query, chief))
+		page := shown(t, s.get("/people?purpose=x"+query, chief))
 		for _, id := range []string{"1001", "1002", "1003", "K-12"} {
 			if strings.Contains(page, `href="/people/`+id+`?`) != slices.Contains(want, id) {
 				t.Errorf("%s: %s listed or not", query, id)
 			}
 		}
 	}
-	page := text(t, s.get("/people?purpose=x&category=contractor", chief))
+	page := shown(t, s.get("/people?purpose=x&category=contractor", chief))
 	for _, want := range []string{"委託(外部委託事業者)", "渡邉 さくら", "株式会社 北浜システムズ", `value="contractor" selected`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the list has no %q", want)
@@ -113,7 +117,7 @@ func TestPersonPageByRole(t *testing.T) {
 	const page = "/people/1001?purpose=x"
 	sees := func(cookie string, yes bool, what ...string) {
 		t.Helper()
-		doc := text(t, s.get(page, cookie))
+		doc := shown(t, s.get(page, cookie))
 		for _, w := range what {
 			if strings.Contains(doc, w) != yes {
 				t.Errorf("%q on the page: %v, want %v", w, !yes, yes)
@@ -130,7 +134,7 @@ func TestPersonPageByRole(t *testing.T) {
 	admin := s.login("system_administrator")
 	res := s.get(page, admin)
 	s.status("a system administrator", res, http.StatusForbidden)
-	if strings.Contains(text(t, res), "髙橋") {
+	if strings.Contains(shown(t, res), "髙橋") {
 		t.Error("a system administrator reads a name")
 	}
 	media := s.as("media", web.Assignment{Role: web.RoleZoneManager, Zone: "media-store"})
@@ -159,7 +163,7 @@ func TestCardsOnPersonPage(t *testing.T) {
 	for what, reason := range map[string]string{"no reason": " ", "a tab": "a\tb", "NUL": "a\x00b", "right to left": "a\u202eb", "too long": strings.Repeat("長", 301), "a My Number": "番号 123456789018"} {
 		res := act(guard, "1001", "C-001", "suspend", reason)
 		s.status(what, res, http.StatusUnprocessableEntity)
-		if page := text(t, res); !strings.Contains(page, `aria-describedby="fault-C-001"`) {
+		if page := shown(t, res); !strings.Contains(page, `aria-describedby="fault-C-001"`) {
 			t.Errorf("%s: the fault is not at the field", what)
 		}
 	}
@@ -173,7 +177,7 @@ func TestCardsOnPersonPage(t *testing.T) {
 	if got := s.mem.Actions()[n:]; len(got) != 1 || got[0].Kind != web.ActionCardChanged || got[0].Reason != "庁舎前で落とした" {
 		t.Errorf("leaves %+v", got)
 	}
-	if page := text(t, s.get(res.Header.Get("Location"), guard)); !strings.Contains(page, "紛失を登録しました") || !strings.Contains(page, "紛失") {
+	if page := shown(t, s.get(res.Header.Get("Location"), guard)); !strings.Contains(page, "紛失を登録しました") || !strings.Contains(page, "紛失") {
 		t.Error("the page does not say so")
 	}
 	s.status("the counter gives it back", act(guard, "1001", "C-001", "reactivate", "見つかった"), http.StatusForbidden)
@@ -231,7 +235,7 @@ func TestPersonForm(t *testing.T) {
 			c.form.Set("sure", sure)
 			res := s.post("/people", chief, c.form)
 			s.status(what, res, http.StatusUnprocessableEntity)
-			if page := text(t, res); !strings.Contains(page, `id="`+c.field+`-error"`) || !strings.Contains(page, c.field+"-error\"") || len(page) > 64<<10 {
+			if page := shown(t, res); !strings.Contains(page, `id="`+c.field+`-error"`) || !strings.Contains(page, c.field+"-error\"") || len(page) > 64<<10 {
 				t.Errorf("%s: no fault at %s", what, c.field)
 			}
 			if len(s.mem.Actions()) != n {
@@ -243,7 +247,7 @@ func TestPersonForm(t *testing.T) {
 	before := people()
 	res := s.post("/people", chief, personForm())
 	s.status("the look before", res, http.StatusOK)
-	page := text(t, res)
+	page := shown(t, res)
 	if !strings.Contains(page, "直ちに有効") || !strings.Contains(page, `name="sure"`) || people() != before {
 		t.Error("the last look does not say that it acts at once, or did it")
 	}
@@ -252,12 +256,12 @@ func TestPersonForm(t *testing.T) {
 	if people() != before+1 {
 		t.Fatal("nobody was added")
 	}
-	if page := text(t, s.get("/people/2001?purpose=x", chief)); !strings.Contains(page, "葛\U000E0100城 蓮") {
+	if page := shown(t, s.get("/people/2001?purpose=x", chief)); !strings.Contains(page, "葛\U000E0100城 蓮") {
 		t.Error("the name is not as it was typed")
 	}
 	s.status("no change", s.post("/people/2001", chief, personForm("sure", "1")), http.StatusUnprocessableEntity)
 	s.status("nobody", s.post("/people/none", chief, personForm("sure", "1")), http.StatusNotFound)
-	page = text(t, s.post("/people/1001", chief, personForm("name", "髙橋 健一", "section", "情報政策課", "kind", "regular", "valid_until", "2030-03-31")))
+	page = shown(t, s.post("/people/1001", chief, personForm("name", "髙橋 健一", "section", "情報政策課", "kind", "regular", "valid_until", "2030-03-31")))
 	if !strings.Contains(page, "承認待ちになる変更") || !strings.Contains(page, "申請する") {
 		t.Error("a longer validity of somebody with rights does not say that it waits (D27)")
 	}
@@ -280,13 +284,13 @@ func TestNumbersAreNeverShown(t *testing.T) {
 	see := func(res *http.Response, want int, what string) {
 		t.Helper()
 		s.status(what, res, want)
-		pages = append(pages, text(t, res), res.Header.Get("Location"))
+		pages = append(pages, shown(t, res), res.Header.Get("Location"))
 	}
-	page := text(t, s.get("/people/K-12/cards/+new?purpose=x", chief))
+	page := shown(t, s.get("/people/K-12/cards/+new?purpose=x", chief))
 	if strings.Count(page, `type="password"`) != 3 || !strings.Contains(page, "直ちに有効") {
 		t.Error("the form shows what is typed, or does not say what it does")
 	}
-	if !strings.Contains(text(t, s.get("/people/1001/cards/+new?purpose=x", chief)), "もう一人の承認後") {
+	if !strings.Contains(shown(t, s.get("/people/1001/cards/+new?purpose=x", chief)), "もう一人の承認後") {
 		t.Error("the form does not say that a card of 1001 waits (D27)")
 	}
 	for what, f := range map[string]url.Values{"no id": form("id", ""), "letters": form("number", number+"x"), "no reason": form("reason", ""), "taken": form("id", "C-001"), "short PIN": form("pin", pin+"x"),
@@ -330,7 +334,7 @@ func TestPeopleExport(t *testing.T) {
 	s := newSite(t, nil)
 	auditor := s.login("auditor")
 	const to = "/people/+export?purpose=x&category=staff"
-	page := text(t, s.get(to, auditor))
+	page := shown(t, s.get(to, auditor))
 	if !strings.Contains(page, "3人を出力") || !strings.Contains(page, "𠮷田 誠") {
 		t.Error("the page does not say how many, or whose name is lost")
 	}
@@ -345,7 +349,7 @@ func TestPeopleExport(t *testing.T) {
 	n := len(s.mem.Actions())
 	res := s.post(to, auditor, url.Values{"use": {"entry_control"}, "reason": {"監査"}})
 	s.status("export", res, http.StatusOK)
-	if got := text(t, res); !strings.HasPrefix(got, "\ufeffid") || !strings.Contains(got, "𠮷田 誠") || strings.Contains(got, "渡邉") {
+	if got := shown(t, res); !strings.HasPrefix(got, "\ufeffid") || !strings.Contains(got, "𠮷田 誠") || strings.Contains(got, "渡邉") {
 		t.Errorf("the file: %q", got)
 	}
 	if h := res.Header; h.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment") {

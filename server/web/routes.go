@@ -103,6 +103,19 @@ func pageRoutes() []route {
 		{pattern: "GET /people/{person}/cards/{card}/pin", roles: keepRoles, serve: (*Handler).getPIN},
 		{pattern: "POST /people/{person}/cards/{card}/pin", roles: keepRoles, serve: (*Handler).postPIN},
 
+		{pattern: "GET /grants", roles: rightsRoles, serve: (*Handler).getGrants},
+		{pattern: "POST /grants", roles: grantEditRoles, serve: (*Handler).postGrant},
+		{pattern: "GET /grants/+new", roles: grantEditRoles, serve: (*Handler).getGrantNew},
+		{pattern: "GET /grants/+change", roles: grantEditRoles, serve: (*Handler).getGrantChange},
+		{pattern: "POST /grants/+change", roles: grantEditRoles, serve: (*Handler).postGrantChange},
+		{pattern: "POST /grants/+end", roles: grantEditRoles, serve: (*Handler).postGrantEnd},
+
+		{pattern: "GET /proposals", roles: rightsRoles, serve: (*Handler).getProposals},
+		{pattern: "GET /proposals/{id}", roles: rightsRoles, serve: (*Handler).getProposal},
+		{pattern: "POST /proposals/{id}/confirm", roles: grantEditRoles, stepUp: stepUpFull, serve: (*Handler).postProposalConfirm},
+		{pattern: "POST /proposals/{id}/withdraw", roles: withdrawRoles, serve: (*Handler).postProposalWithdraw},
+		{pattern: "POST /proposals/cards/{id}/resume", roles: resumeRoles, stepUp: stepUpFull, serve: (*Handler).postCardResume},
+
 		{pattern: "GET /judge", roles: groupF | groupS | groupA | groupC, serve: (*Handler).getJudge},
 
 		{pattern: "GET /accounts", roles: groupC | groupD, serve: (*Handler).getAccounts},

@@ -46,6 +46,7 @@ type Sources struct {
 	People    People
 	Reviews   Reviews
 	Cases     Cases
+	Rights    Rights
 }
 
 func (s Sources) validate() error {
@@ -58,6 +59,7 @@ func (s Sources) validate() error {
 		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil,
 		"people": s.People == nil,
 		"rules":  s.Rules == nil,
+		"rights": s.Rights == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -216,6 +218,8 @@ const (
 	ActionPersonSaved       ActionKind = "person_saved"       // never a leaf of its own, like the next two: the directory writes it
 	ActionCardAdded         ActionKind = "card_added"         //
 	ActionPINSet            ActionKind = "pin_set"            //
+	ActionGrantSaved        ActionKind = "grant_saved"        // likewise
+	ActionProposalDecided   ActionKind = "proposal_decided"   // likewise
 	ActionViewProposals     ActionKind = "view_proposals"     //
 	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
 	ActionViewCase          ActionKind = "view_case"          // Target = the finding

@@ -39,6 +39,8 @@ type Memory struct {
 	tokens   map[string]web.APIToken // by id
 	cards    []web.RegCard           // as changed; empty = the sample's
 	people   []web.PersonInput       // likewise
+	grants   []web.RegGrant          // likewise
+	waiting  []proposal              // likewise
 	findings web.FindingQuery        // the last one
 	asked    bool                    // for a card of 1001 to be good again
 }
@@ -48,6 +50,7 @@ func (m *Memory) Sources() web.Sources {
 	m.Orders.m = m
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:    &People{m: m},
+		Rights:    &Rights{&People{m: m}},
 		Rules:     &Rules{m: m},
 		Registers: Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}}
 }

@@ -127,12 +127,21 @@ func (m *Memory) RegistrySchedules(context.Context) ([]web.RegSchedule, error) {
 		{ID: "office", Name: "開庁時間", Windows: []web.RegWindow{{Days: []string{"mon", "tue"}, From: 30600, To: 62100}}}}, nil
 }
 
+func (m *Memory) sampleGrants() []web.RegGrant {
+	if m.grants == nil {
+		m.grants = []web.RegGrant{
+			{ID: "1001/server-room/office", Person: "1001", Zone: "server-room", Schedule: "office", ValidFrom: "2026-04-01", ValidUntil: "2027-03-31", Basis: "申請 12"},
+			{ID: "ops/media-store/always", Group: "ops", Zone: "media-store", Schedule: "always", ValidUntil: "2027-03-31", Suspended: true},
+		}
+	}
+	return m.grants
+}
+
 // RegistryGrants implements web.Registry.
 func (m *Memory) RegistryGrants(context.Context) ([]web.RegGrant, error) {
-	return []web.RegGrant{
-		{ID: "1001/server-room/office", Person: "1001", Zone: "server-room", Schedule: "office", ValidFrom: "2026-04-01", ValidUntil: "2027-03-31", Basis: "申請 12"},
-		{ID: "ops/media-store/always", Group: "ops", Zone: "media-store", Schedule: "always", ValidUntil: "2027-03-31", Suspended: true},
-	}, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.sampleGrants()), nil
 }
 
 // RegistryClosedDays implements web.Registry.
