@@ -71,6 +71,8 @@ func targetOf(k web.ActionKind) string {
 		return "day"
 	case web.ActionViewAttempt:
 		return "attempt"
+	case web.ActionViewVisit, web.ActionViewMatters, web.ActionVisitRefused:
+		return "matter"
 	case web.ActionJudge:
 		return "door"
 	case web.ActionViewRegister, web.ActionViewPresent, web.ActionViewReview:

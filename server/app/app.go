@@ -252,6 +252,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Provider: outside, Directory: city,
 	}, web.Sources{
 		Rules:   &rulePages{a.registry},
+		Visits:  a.visits,
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,

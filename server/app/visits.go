@@ -19,6 +19,7 @@ import (
 	"monban/server/review"
 	"monban/server/store"
 	"monban/server/visit"
+	"monban/server/web"
 )
 
 // Visits is everything that pages do with visits, temporary cards, suspended cards, emergencies, equipment, keys and
@@ -63,9 +64,17 @@ func (v *Visits) run(ctx context.Context, publish bool, f func(t *visitTx) error
 		return f(&visitTx{Tx: tx, site: site, nowMS: v.nowMS(), v: v})
 	}
 	if !publish {
-		return v.store.Write(ctx, in)
+		return missing(v.store.Write(ctx, in))
 	}
 	_, err := v.pub.Change(ctx, func(tx *store.Tx) ([]directory.Change, error) { return nil, in(tx) })
+	return missing(err)
+}
+
+// missing lets pages, too, see that there is no such matter.
+func missing(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w: %w", web.ErrNotFound, err)
+	}
 	return err
 }
 

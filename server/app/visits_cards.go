@@ -17,16 +17,8 @@ import (
 	"monban/server/visit"
 )
 
-// TemporaryForm is what reception fills in for somebody who has forgotten their card (AD-16): a person was found, a document
-// was seen, a card was tapped.
-type TemporaryForm struct {
-	Person   directory.PersonID
-	Identity visit.Identity
-	Badge    string    // inventory number or label of a badge of kind temporary
-	PIN      string    // digits that the person chooses, for zones that ask for a PIN; "" = none. Kept as a reference only.
-	Reason   string    // may be empty: forgotten
-	Until    time.Time // zero = until midnight
-}
+// TemporaryForm is what reception fills in for somebody who has forgotten their card.
+type TemporaryForm = visit.TemporaryForm
 
 // IssueTemporary lends a temporary card. The person's own cards stay shut until it is back; the register shows the person. From
 // the third in a calendar month on a finding notes it.
@@ -346,10 +338,7 @@ func (v *Visits) SetBadgeStatus(ctx context.Context, id string, status visit.Bad
 }
 
 // BadgeView is a badge and what it is lent with.
-type BadgeView struct {
-	visit.Badge
-	Matter string // id of the visit or temporary card that has it, "" = in the drawer
-}
+type BadgeView = visit.BadgeView
 
 // ListBadges lists the inventory of badges by number: the badge register (名札貸出簿) of now.
 func (v *Visits) ListBadges(ctx context.Context) (out []BadgeView, err error) {
@@ -373,7 +362,7 @@ func (v *Visits) ListBadges(ctx context.Context) (out []BadgeView, err error) {
 			held[cards[i].Badge] = cards[i].ID
 		}
 		for _, b := range badges {
-			out = append(out, BadgeView{b, held[b.ID]})
+			out = append(out, BadgeView{Badge: b, Matter: held[b.ID]})
 		}
 		return err
 	})

@@ -118,16 +118,8 @@ func (v *Visits) ConfirmOral(ctx context.Context, id string, given bool, note st
 	})
 }
 
-// ReceptionForm is what reception fills in for one guest, all of it on one page.
-type ReceptionForm struct {
-	Guest      int // index into Visit.Guests
-	Identity   visit.Identity
-	Conditions uint32 // version of the entry conditions that the guest accepted; see VisitConditions
-	Declared   []visit.Declared
-	Badge      string             // inventory number or label of the badge that is lent
-	Carrier    directory.PersonID // for a badge without a card: the escort on whose badge the guest enters; "" = as before
-	PIN        string             // digits for zones that ask for a PIN, kept as a reference only; "" = none
-}
+// ReceptionForm is what reception fills in for one guest.
+type ReceptionForm = visit.ReceptionForm
 
 // ReceiveGuest receives one guest of an approved visit and lends the badge (VE-3, VE-5, VE-6). When it returns, the badge opens the
 // visit's doors until the window ends.
@@ -253,11 +245,7 @@ func (v *Visits) CloseVisit(ctx context.Context, id, note string, by visit.Actor
 }
 
 // VisitView is a visit with what the log says of its guests.
-type VisitView struct {
-	visit.Visit
-	Presence []visit.Presence // one for each guest
-	Owed     []visit.Due
-}
+type VisitView = visit.View
 
 // VisitByID gives one visit; store.ErrNotFound.
 func (v *Visits) VisitByID(ctx context.Context, id string) (out VisitView, err error) {
@@ -341,7 +329,7 @@ func (v *Visits) views(r store.Reader, s *visit.Site, visits []visit.Visit) ([]V
 
 // read runs f over one view of the database.
 func (v *Visits) read(ctx context.Context, f func(r store.Reader, s *visit.Site) error) error {
-	return v.store.Read(ctx, func(r *store.ReadTx) error {
+	return missing(v.store.Read(ctx, func(r *store.ReadTx) error {
 		dir, err := r.Directory()
 		if err != nil {
 			return err
@@ -351,7 +339,7 @@ func (v *Visits) read(ctx context.Context, f func(r store.Reader, s *visit.Site)
 			return err
 		}
 		return f(r.Reader, site)
-	})
+	}))
 }
 
 // ApplyPermit asks for a standing permit (VE-12).

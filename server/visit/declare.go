@@ -57,3 +57,9 @@ func (v *Visit) declare(list []Declared, nowMS int64, s *Site) ([]Declared, erro
 	}
 	return out, nil
 }
+
+// MayBringIn says what Receive would say of what is declared, before anything is done.
+func (v *Visit) MayBringIn(list []Declared, nowMS int64, s *Site) error {
+	_, err := v.declare(list, nowMS, s)
+	return err
+}

@@ -26,6 +26,11 @@ const (
 	DueDecision  DueKind = "application_undecided" // an application whose window begins and nobody has decided
 )
 
+// DueKinds lists what may be owed.
+func DueKinds() []DueKind {
+	return []DueKind{DueBadge, DueExit, DueOral, DueReport, DueTemporary, DueHolder, DueResume, DueItems, DueCarryOut, DueKey, DueHeads, DueDeclared, DuePurpose, DueDecision}
+}
+
 // DueState is how far an item is.
 type DueState string
 

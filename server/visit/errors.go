@@ -57,3 +57,12 @@ var (
 	ErrPIN        = &Error{Word: "bad_pin", Field: "pin", Text: "is not a PIN of 4–8 digits 0–9"}
 	ErrNotHolder  = &Error{Word: "not_holder", Text: "only the holder can say so"}
 )
+
+// Errors lists the refusals, for whoever has to have a sentence for each.
+func Errors() []*Error {
+	return []*Error{
+		ErrMissing, ErrText, ErrMyNumber, ErrWindow, ErrUnknown, ErrNotStaff, ErrSamePerson, ErrState, ErrTooEarly, ErrTooLate, ErrTooMany, ErrContract,
+		ErrUnnamed, ErrTier, ErrIdentity, ErrConditions, ErrBadge, ErrBadgeLent, ErrCarrier, ErrBringIn, ErrInside, ErrOwnCard, ErrLentTwice, ErrEntries,
+		ErrRevoked, ErrImpact, ErrProtection, ErrUnmatched, ErrPIN, ErrNotHolder,
+	}
+}

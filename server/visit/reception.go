@@ -45,7 +45,7 @@ type Reception struct {
 	Conditions uint32 // version of the entry conditions that was read and accepted; 0 = none was shown
 	Declared   []Declared
 	Badge      *Badge             // a badge is always lent
-	Carrier    directory.PersonID // of a badge without a card: the escort on whose badge the guest enters (VE-11)
+	Carrier    directory.PersonID // the escort; a guest whose badge has no card enters on theirs (VE-11)
 }
 
 // Receive receives a guest and lends the badge. From now on the badge opens the visit's doors, until the window ends.
@@ -92,7 +92,10 @@ func (v *Visit) Receive(r Reception, conditions uint32, lent Lent, by Actor, now
 	case lent(b.ID) != "":
 		return ErrBadgeLent.at("badge")
 	}
-	carriers := v.Carriers
+	carriers, escort := v.Carriers, r.Carrier
+	if escort != "" && s.escort(escort, v.Zones) == nil {
+		return ErrCarrier.at("carrier")
+	}
 	if !b.HasCard() {
 		now := v.Carrier()
 		if now == "" {
@@ -103,7 +106,9 @@ func (v *Visit) Receive(r Reception, conditions uint32, lent Lent, by Actor, now
 		if s.escort(now, v.Zones) == nil || r.Carrier != "" && r.Carrier != now {
 			return ErrCarrier.at("carrier")
 		}
+		escort = now
 	}
+	g.Escort = escort
 	g.Identity, g.Conditions, g.Declared, g.Checked, g.Lent = r.Identity, conditions, declared, by.step(nowMS, ""), by.step(nowMS, "")
 	g.Badge, g.Label, g.Look, g.Card = b.ID, b.Label, b.Look, b.HasCard()
 	v.setGuest(r.Guest, g)

@@ -33,6 +33,28 @@ type Settings struct {
 	PurposeLabels  map[access.ZoneID][]string `json:"purpose_labels"`  // label of keypad code 1–9 by zone
 	BringIn        map[access.ZoneID]BringIn  `json:"bring_in"`        // EQ-2 by zone
 	PurposeZones   []access.ZoneID            `json:"purpose_zones"`   // zones whose entries need a purpose (RR-7); null = every zone
+	FormNames      map[string]string          `json:"form_names"`      // what the city's rules call a form, by Forms; missing = as DefaultFormNames
+}
+
+// Forms are the forms that have a name in the city's rules, in the order of their numbers.
+func Forms() []string {
+	return []string{"application", "permit", "reception", "badges", "temporary", "carry", "keys", "emergency"}
+}
+
+// DefaultFormNames are the numbers that the forms have where the city has not said otherwise.
+func DefaultFormNames() map[string]string {
+	return map[string]string{
+		"application": "様式第1号 入室許可申請書", "permit": "様式第2号 定期入室許可申請書", "reception": "様式第3号 入退室管理簿(来訪者)", "badges": "様式第4号 名札貸出簿",
+		"temporary": "様式第5号 仮カード貸出簿", "carry": "様式第6号 機器等持込・持出票", "keys": "様式第7号 鍵管理簿", "emergency": "様式第8号 災害時等入室報告書",
+	}
+}
+
+// FormName is what the city calls a form.
+func (s *Settings) FormName(form string) string {
+	if name := s.FormNames[form]; name != "" {
+		return name
+	}
+	return DefaultFormNames()[form]
 }
 
 // DefaultSettings are the proposals of the requirements.
@@ -81,6 +103,14 @@ func (s Settings) Validate() error {
 			if err := free("purpose_labels", l, maxName, false); err != nil {
 				return fmt.Errorf("setting %s: zone %s: %w", SettingsKey, zone, err)
 			}
+		}
+	}
+	for form, name := range s.FormNames {
+		if !slices.Contains(Forms(), form) {
+			return fmt.Errorf("setting %s: form_names: %s is no form", SettingsKey, form)
+		}
+		if err := free("form_names", name, maxName, false); err != nil {
+			return fmt.Errorf("setting %s: form %s: %w", SettingsKey, form, err)
 		}
 	}
 	for zone, b := range s.BringIn {

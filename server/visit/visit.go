@@ -82,10 +82,12 @@ type Guest struct {
 	Label      string     `json:"label,omitempty"`      // what is printed on it
 	Look       string     `json:"look,omitempty"`       // badge type
 	Card       bool       `json:"card,omitempty"`       // the badge opens doors; else the guest enters on the carrier's badge
-	Lent       Step       `json:"lent,omitzero"`
-	Returned   Step       `json:"returned,omitzero"`
-	Lost       bool       `json:"lost,omitempty"`   // the badge was not returned and is lost
-	Leaving    Step       `json:"leaving,omitzero"` // a person said how and when the guest left, since the log does not (VE-8)
+
+	Escort   directory.PersonID `json:"escort,omitempty"` // who took the guest over at the counter; "" = nobody was named
+	Lent     Step               `json:"lent,omitzero"`
+	Returned Step               `json:"returned,omitzero"`
+	Lost     bool               `json:"lost,omitempty"`   // the badge was not returned and is lost
+	Leaving  Step               `json:"leaving,omitzero"` // a person said how and when the guest left, since the log does not (VE-8)
 }
 
 // Received reports whether the guest was received at reception.

@@ -36,6 +36,8 @@ type browser struct {
 	base  string
 	axe   string
 	shots string
+
+	presses int // of keys
 }
 
 func newBrowser(t *testing.T) *browser {
@@ -136,7 +138,11 @@ func (b *browser) violations() (out []string) {
 
 const overflow = `document.documentElement.scrollWidth - document.documentElement.clientWidth`
 
-func (b *browser) key(keys string) { b.Helper(); b.do(chromedp.KeyEvent(keys)) }
+func (b *browser) key(keys string) {
+	b.Helper()
+	b.presses += len([]rune(keys))
+	b.do(chromedp.KeyEvent(keys))
+}
 
 // login signs in with the keyboard alone, from a page that asks for it.
 func (b *browser) login(name string) {

@@ -65,23 +65,41 @@ type catalogue map[string]string
 func loadCatalogues(fsys fs.FS) (map[Lang]catalogue, error) {
 	out := make(map[Lang]catalogue)
 	for _, l := range []Lang{Japanese, English} {
-		b, err := fs.ReadFile(fsys, "catalogue/"+string(l)+".toml")
-		if err != nil {
-			return nil, fmt.Errorf("catalogue: %w", err)
-		}
-		var sections map[string]map[string]string
-		if err := toml.Unmarshal(b, &sections); err != nil {
-			return nil, fmt.Errorf("catalogue %s: %w", l, err)
+		names, err := fs.Glob(fsys, "catalogue/"+string(l)+"*.toml")
+		if err != nil || len(names) == 0 {
+			return nil, fmt.Errorf("catalogue %s: no file (%w)", l, err)
 		}
 		c := make(catalogue)
-		for section, keys := range sections {
-			for key, text := range keys {
-				c[section+"."+key] = text
+		for _, name := range names {
+			if err := c.load(fsys, name); err != nil {
+				return nil, err
 			}
 		}
 		out[l] = c
 	}
 	return out, nil
+}
+
+// load adds one file's words. A word that stands twice is a fault: nobody could tell which one counts.
+func (c catalogue) load(fsys fs.FS, name string) error {
+	b, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return fmt.Errorf("catalogue: %w", err)
+	}
+	var sections map[string]map[string]string
+	if err := toml.Unmarshal(b, &sections); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for section, keys := range sections {
+		for key, text := range keys {
+			full := section + "." + key
+			if _, twice := c[full]; twice {
+				return fmt.Errorf("%s: %s stands in another file, too", name, full)
+			}
+			c[full] = text
+		}
+	}
+	return nil
 }
 
 // say fills {name} places from pairs of name and value. An unknown key shows as ⟦key⟧, which the

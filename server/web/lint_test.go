@@ -18,6 +18,7 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/server/review"
+	"monban/server/visit"
 )
 
 func templates(t *testing.T) map[string]string {
@@ -156,6 +157,14 @@ func families(words map[Lang]catalogue) map[string][]string {
 		},
 		"command_action": {"remote_unlock", "rearm", "self_test"},
 		"command_state":  nil,
+		"visit_state":    {"applied", "approved", "refused", "withdrawn", "running", "closed", "no_show"},
+		"guest_state":    {"invited", "arrived", "escorted", "inside", "out", "left", "lost", "replaced", "no_show"},
+		"visit_type":     {"work", "meeting", "tour", "delivery", "cleaning", "inspection"},
+		"permit_state":   {"applied", "granted", "refused", "ended"},
+		"guest_kind":     {"contractor", "supplier", "inspector", "school_employee", "public", "other"},
+		"guest_category": {"staff", "contractor", "visitor"},
+		"declared":       {"computer", "medium", "phone", "camera", "other"},
+		"due_state":      {"waiting", "overdue"},
 		"method":         {"password", "directory", "provider", "passkey", "totp", "recovery", "strong", "fresh"},
 		"file_item": {
 			"name", "body", "section", "purpose", "recorded", "scope", "collected", "sensitive", "provided", "desk", "correction", "kind", "kept", "count",
@@ -199,6 +208,19 @@ func families(words map[Lang]catalogue) map[string][]string {
 		for section, words := range more {
 			f[section] = append(f[section], words...)
 		}
+	}
+	f["done"] = append(f["done"], "visit_approved", "visit_refused", "visit_withdrawn", "visit_extended", "worker_changed", "oral_confirmed", "oral_denied", "party_handed_over",
+		"heads_counted", "exit_stated", "visit_closed", "received", "badge_returned", "badge_returned_closed", "badge_lost", "visit_applied", "visit_applied_warned", "visit_urgent",
+		"permit_applied", "permit_applied_warned", "permit_granted", "permit_refused", "permit_ended")
+	for _, k := range visit.Identities() {
+		f["identity"] = append(f["identity"], string(k))
+	}
+	for _, k := range visit.DueKinds() {
+		f["due"], f["due_owner"] = append(f["due"], string(k)), append(f["due_owner"], string(k))
+	}
+	f["visit_error"] = []string{"which_person"}
+	for _, e := range visit.Errors() {
+		f["visit_error"] = append(f["visit_error"], e.Word)
 	}
 	for _, r := range access.Reasons() {
 		f["reason"] = append(f["reason"], r.String())

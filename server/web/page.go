@@ -51,6 +51,7 @@ type Base struct {
 	SubNav    []navItem // pages of the current group, when it has several
 	SubTitle  string    // what that group is called
 	User      *userView // nil = nobody signed in
+	Bare      bool      // no link leads away from this page
 	Masked    bool      // names are replaced by tokens on this page
 	Here      string    // path and query of this page, for forms that come back to it
 	ZoneName  string
@@ -92,6 +93,7 @@ var navigation = []navGroup{
 	{"nav.review", "check", []navPage{{"/review", "nav.review"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/grants", "nav.grants"}, {"/proposals", "nav.proposals"}, {"/judge", "nav.judge"}}},
+	{"nav.visits", "person", []navPage{{"/visits", "nav.visits_today"}, {"/applications", "nav.applications"}}},
 	{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}}},
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
 	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}}},

@@ -38,7 +38,7 @@ type route struct {
 }
 
 // routes is the whole of the site. A path that is not here is 403, whoever asks.
-func routes() []route { return slices.Concat(pageRoutes(), ruleRoutes(), apiRoutes()) }
+func routes() []route { return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), apiRoutes()) }
 
 func pageRoutes() []route {
 	return []route{

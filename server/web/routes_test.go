@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,11 @@ var probes = []probe{
 // RA-1: every route × {nobody, expired session, no role, suspended, each of the eleven roles}
 // against a golden table. What is not in the table is 403 for everybody.
 func TestRouteMatrix(t *testing.T) {
+	checkMatrix(t, probes, "testdata/routes.golden")
+}
+
+func checkMatrix(t *testing.T, list []probe, golden string) {
+	t.Helper()
 	s := newSite(t, func(c *web.Config) {
 		c.Throttle = web.Throttle{AccountBurst: 1e6, AccountEvery: time.Second, AddressBurst: 1e6, AddressEvery: time.Second}
 	})
@@ -146,7 +152,7 @@ func TestRouteMatrix(t *testing.T) {
 		columns = append(columns, column{r.String(), r.String()})
 	}
 	var got strings.Builder
-	for _, p := range probes {
+	for _, p := range list {
 		method := http.MethodGet
 		if p.form != nil {
 			method = http.MethodPost
@@ -169,7 +175,6 @@ func TestRouteMatrix(t *testing.T) {
 			fmt.Fprintf(&got, "\t%-24s %d%s\n", c.name, res.StatusCode, to)
 		}
 	}
-	const golden = "testdata/routes.golden"
 	if *update {
 		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -192,7 +197,7 @@ func TestRouteMatrix(t *testing.T) {
 // RA-1: a route without a probe fails the build, so the golden table is whole.
 func TestEveryRouteIsProbed(t *testing.T) {
 	probed := map[string]bool{}
-	for _, p := range probes {
+	for _, p := range slices.Concat(probes, visitProbes) {
 		probed[p.pattern] = true
 	}
 	for _, pattern := range web.Patterns() {
@@ -297,7 +302,7 @@ func TestGetChangesNothing(t *testing.T) {
 	}
 	accounts, _ := s.mem.ListAccounts(t.Context())
 	before, sessions, leaves := fmt.Sprint(accounts), fmt.Sprint(s.mem.SessionHashes()), len(s.mem.Actions())
-	for _, p := range probes {
+	for _, p := range slices.Concat(probes, visitProbes) {
 		if p.form == nil {
 			for _, c := range cookies {
 				s.get(p.path, c)

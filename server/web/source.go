@@ -47,6 +47,7 @@ type Sources struct {
 	Reviews   Reviews
 	Cases     Cases
 	Rights    Rights
+	Visits    Visits
 }
 
 func (s Sources) validate() error {
@@ -60,6 +61,7 @@ func (s Sources) validate() error {
 		"people": s.People == nil,
 		"rules":  s.Rules == nil,
 		"rights": s.Rights == nil,
+		"visits": s.Visits == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -226,6 +228,9 @@ const (
 	ActionViewReview        ActionKind = "view_review"        // likewise
 	ActionViewPresent       ActionKind = "view_present"       // likewise
 	ActionRuleChanged       ActionKind = "rule_changed"       // likewise never a leaf of its own
+	ActionViewVisit         ActionKind = "view_visit"         // Target = the matter, as in all below
+	ActionViewMatters       ActionKind = "view_matters"       // Target = the kind of matters
+	ActionVisitRefused      ActionKind = "matter_refused"     // a step that a rule refused; Target = the matter or its kind
 	ActionCardChanged       ActionKind = "card_changed"       // never a leaf of its own: the directory writes it
 )
 

@@ -91,6 +91,7 @@ type Handler struct {
 	settled  flag     // set-up is over, no need to ask again
 	second   *buckets // tries of second factors per account id
 	flows    *flows
+	drafts   drafts             // receptions that were begun
 	passkeys *webauthn.WebAuthn // nil = none
 	rp       string             // host name that passkeys are made for
 	root     http.Handler

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"monban/server/visit"
 	"monban/server/web/webtest"
 )
 
@@ -20,4 +21,16 @@ func TestMemory(t *testing.T) {
 			})
 		})
 	}
+}
+
+// VE-1, VE-3, AD-16, AD-17, EQ-4: reception in memory keeps what the pages rely on.
+func TestMemoryVisits(t *testing.T) {
+	m := new(webtest.Memory)
+	now := time.Now()
+	webtest.Sample(m, now)
+	m.Sources()
+	webtest.CheckVisits(t, webtest.Reception{
+		Visits: &m.Desk, Asker: visit.Actor{Account: "A", Person: "1002"}, Chief: visit.Actor{Account: "B", Person: "1003"}, Clerk: visit.Actor{Account: "C", Person: "1005"},
+		Zone: "server-room", Attendee: "1001", Forgetful: "1004", Badge: "B-3", Temporary: "B-5", Key: "KEY-1", Now: now, Leaves: func() int { return len(m.Actions()) },
+	})
 }

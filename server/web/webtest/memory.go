@@ -26,6 +26,7 @@ type Memory struct {
 	Items     []web.Finding
 	Gateways  []web.Gateway
 	Orders    Orders
+	Desk      Desk
 	FailAudit error // returned instead of writing a leaf
 
 	mu       sync.Mutex
@@ -47,11 +48,12 @@ type Memory struct {
 
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
-	m.Orders.m = m
+	m.Orders.m, m.Desk.m = m, m
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:    &People{m: m},
 		Rights:    &Rights{&People{m: m}},
 		Rules:     &Rules{m: m},
+		Visits:    &m.Desk,
 		Registers: Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}}
 }
 

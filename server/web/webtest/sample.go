@@ -58,6 +58,9 @@ func Sample(m *Memory, now time.Time) {
 			Held: web.Versions{Rules: 40, Modes: 3, State: 951}, InForce: web.Versions{Rules: 41, Modes: 3, State: 977},
 			Clock: access.ClockRTC, OffsetMS: 2400, Doors: states[2:]},
 	}
+	m.Desk.m = m
+	sampleDesk(&m.Desk, now)
+	m.actions = nil // what the sample did is not what a test does
 	m.Day = []web.Attempt{
 		{ID: AttemptID(9), At: ago(2 * time.Minute), Who: Sakiyama, Door: room, DoorName: "サーバ室 正面", Side: access.SideEnter,
 			Result: web.ResultEntered, Reason: access.ReasonGranted, By: access.ByServer, Policy: 41, Leaf: 10422},

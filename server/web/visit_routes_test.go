@@ -1,0 +1,46 @@
+package web_test
+
+import (
+	"net/url"
+	"testing"
+)
+
+// visitProbes are the pages of visits, of what is lent, and of one's own records.
+var visitProbes = []probe{
+	{"GET /visits", "/visits", nil},
+	{"GET /visits/receive", "/visits/receive", nil},
+	{"GET /visits/urgent", "/visits/urgent", nil},
+	{"POST /visits/urgent", "/visits/urgent", url.Values{}},
+	{"POST /visits/return", "/visits/return", url.Values{}},
+	{"GET /visits/{id}", "/visits/visit-2026-00001", nil},
+	{"GET /visits/{id}/receive", "/visits/visit-2026-00001/receive", nil},
+	{"POST /visits/{id}/receive/identity", "/visits/visit-2026-00001/receive/identity", url.Values{}},
+	{"POST /visits/{id}/receive/conditions", "/visits/visit-2026-00001/receive/conditions", url.Values{}},
+	{"POST /visits/{id}/receive/badges", "/visits/visit-2026-00001/receive/badges", url.Values{}},
+	{"GET /visits/{id}/slip/{guest}", "/visits/visit-2026-00001/slip/1", nil},
+	{"POST /visits/{id}/approve", "/visits/visit-2026-00001/approve", url.Values{}},
+	{"POST /visits/{id}/refuse", "/visits/visit-2026-00001/refuse", url.Values{}},
+	{"POST /visits/{id}/oral", "/visits/visit-2026-00001/oral", url.Values{}},
+	{"POST /visits/{id}/oral-denied", "/visits/visit-2026-00001/oral-denied", url.Values{}},
+	{"POST /visits/{id}/extend", "/visits/visit-2026-00001/extend", url.Values{}},
+	{"POST /visits/{id}/withdraw", "/visits/visit-2026-00003/withdraw", url.Values{"note": {"\x00"}}},
+	{"POST /visits/{id}/worker", "/visits/visit-2026-00001/worker", url.Values{}},
+	{"POST /visits/{id}/handover", "/visits/visit-2026-00001/handover", url.Values{}},
+	{"POST /visits/{id}/heads", "/visits/visit-2026-00001/heads", url.Values{}},
+	{"POST /visits/{id}/left", "/visits/visit-2026-00001/left", url.Values{}},
+	{"POST /visits/{id}/close", "/visits/visit-2026-00001/close", url.Values{}},
+	{"GET /applications", "/applications", nil},
+	{"GET /applications/new", "/applications/new", nil},
+	{"POST /applications/new", "/applications/new", url.Values{}},
+	{"GET /applications/permit", "/applications/permit", nil},
+	{"POST /applications/permit", "/applications/permit", url.Values{}},
+	{"POST /permits/{id}/approve", "/permits/permit-2026-00005/approve", url.Values{}},
+	{"POST /permits/{id}/refuse", "/permits/permit-2026-00005/refuse", url.Values{}},
+	{"POST /permits/{id}/end", "/permits/permit-2026-00005/end", url.Values{"note": {"\x00"}}},
+	{"POST /permits/{id}/receive", "/permits/NONE/receive", url.Values{}},
+}
+
+// RA-1: the matrix of routes and roles, for these pages in a table of their own.
+func TestVisitRouteMatrix(t *testing.T) {
+	checkMatrix(t, visitProbes, "testdata/visits.golden")
+}
