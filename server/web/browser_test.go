@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"monban/server/web"
@@ -191,7 +192,8 @@ func TestBrowser(t *testing.T) {
 		for _, lang := range []string{"ja", "en"} {
 			for _, width := range widths {
 				b.do(chromedp.EmulateViewport(width, 844))
-				run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+lang+`; path=/", window.isOld = true)`))
+				b.language(lang)
+				run(b, chromedp.Evaluate[bool](`window.isOld = true`))
 				b.do(chromedp.Navigate(b.base + path))
 				b.until(name+" to be there", `!window.isOld && document.readyState === "complete"`)
 				if width == 390 || width == 1280 {
@@ -280,6 +282,15 @@ func TestBrowser(t *testing.T) {
 		}
 		b.scripts(true)
 	})
+}
+
+// language chooses the pages' language. A script's cookie may come to the network later than the navigation that follows it.
+func (b *browser) language(lang string) {
+	b.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, network.SetCookie, network.SetCookieParams{Name: "monban_language", Value: lang, URL: b.base + "/"})
+		return err
+	}))
 }
 
 // scripts switches the page's own scripts on or off.

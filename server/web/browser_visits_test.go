@@ -44,9 +44,10 @@ func (b *browser) looks(name, path string) {
 				continue
 			}
 			b.do(chromedp.EmulateViewport(width, 844))
-			run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+lang+`; path=/", true)`))
+			b.language(lang)
+			run(b, chromedp.Evaluate[bool](`window.isOld = true`))
 			b.do(chromedp.Navigate(b.base + path))
-			b.until(path+" in "+lang, `document.documentElement.lang === "`+lang+`" && document.readyState === "complete"`)
+			b.until(path+" in "+lang, `!window.isOld && document.documentElement.lang === "`+lang+`" && document.readyState === "complete"`)
 			if os.Getenv("MONBAN_SCREENSHOTS") != "" {
 				b.shot(fmt.Sprintf("p2-%s-%s-%d", name, lang, width))
 			}
@@ -58,7 +59,7 @@ func (b *browser) looks(name, path string) {
 			}
 		}
 	}
-	run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=ja; path=/", true)`))
+	b.language("ja")
 	b.do(chromedp.EmulateViewport(1280, 800))
 }
 
