@@ -78,11 +78,11 @@ type Visits interface {
 const (
 	receiveRoles = groupR
 	visitReaders = groupF | groupS | groupR | groupA | groupC
-	// approveRoles decide applications; officerRoles agree to what sets rules aside (AD-14).
-	approveRoles = RoleSet(1<<RoleZoneManager | 1<<RoleCISO | 1<<RoleChiefSecurity)
-	officerRoles = RoleSet(1<<RoleZoneManager | 1<<RoleCSIRT | 1<<RoleCISO | 1<<RoleChiefSecurity)
-	applyRoles   = RoleSet(1<<RoleApplicant | 1<<RoleFacilitySection | 1<<RoleSectionManager | 1<<RoleZoneManager | 1<<RoleReviewer | 1<<RoleReception | 1<<RoleCISO | 1<<RoleChiefSecurity | 1<<RoleCSIRT)
-	carryRoles   = RoleSet(1<<RoleReception | 1<<RoleZoneManager)
+	// approveRoles decide applications; emergencyRoles agree to what sets rules aside (AD-14).
+	approveRoles   = RoleSet(1<<RoleZoneManager | 1<<RoleCISO | 1<<RoleChiefSecurity)
+	emergencyRoles = RoleSet(1<<RoleZoneManager | 1<<RoleCSIRT | 1<<RoleCISO | 1<<RoleChiefSecurity)
+	applyRoles     = RoleSet(1<<RoleApplicant | 1<<RoleFacilitySection | 1<<RoleSectionManager | 1<<RoleZoneManager | 1<<RoleReviewer | 1<<RoleReception | 1<<RoleCISO | 1<<RoleChiefSecurity | 1<<RoleCSIRT)
+	carryRoles     = RoleSet(1<<RoleReception | 1<<RoleZoneManager)
 )
 
 // deskActor is who acts on the pages.
