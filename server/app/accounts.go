@@ -75,7 +75,7 @@ func targetOf(k web.ActionKind) string {
 		return "matter"
 	case web.ActionJudge:
 		return "door"
-	case web.ActionViewRegister, web.ActionViewPresent, web.ActionViewReview:
+	case web.ActionViewRegister, web.ActionRegisterExported, web.ActionViewPresent, web.ActionViewReview:
 		return "zone"
 	case web.ActionViewCase:
 		return "finding"

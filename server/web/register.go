@@ -36,6 +36,7 @@ type registerView struct {
 	UpTo      time.Time
 	Prev      string
 	Next      string
+	Export    string   // link, "" = not for these roles
 	Seals     []string // who puts a seal on the printed sheet
 	At        string   // of the list of who is inside
 }
@@ -65,7 +66,6 @@ type registerLine struct {
 // getRegister shows the entry register (入退室管理簿) of one zone, made to be printed (RR-1).
 func (h *Handler) getRegister(w http.ResponseWriter, rq *request) error {
 	v := registerView{Base: h.base(rq, "register.title")}
-	in := rq.URL.Query()
 	if err := h.registerForm(rq, &v); err != nil {
 		return err
 	}
@@ -83,7 +83,6 @@ func (h *Handler) getRegister(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return fmt.Errorf("register of %s: %w", v.Zone, err)
 	}
-	v.All = in.Get("all") != ""
 	for i := range reg.Rows {
 		r := &reg.Rows[i]
 		if v.All || r.State != register.Denied {
@@ -94,6 +93,9 @@ func (h *Handler) getRegister(w http.ResponseWriter, rq *request) error {
 	}
 	for _, g := range reg.Gaps {
 		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.gapLine(g).Gap))
+	}
+	if rq.names && rq.roles&registerExportRoles != 0 {
+		v.Export = withQuery("/register/export", rq.URL.Query())
 	}
 	v.UpTo, v.Total, v.Empty = reg.UpTo, strconv.Itoa(len(v.Lines)), len(v.Lines) == 0
 	v.Seals = []string{v.T("register.seal_clerk"), v.T("register.seal_head"), v.T("register.seal_manager")}
@@ -193,6 +195,7 @@ func (h *Handler) registerForm(rq *request, v *registerView) error {
 		return err
 	}
 	in := rq.URL.Query()
+	v.All = in.Get("all") != ""
 	v.Era = in.Get("dates") == "era" || in.Get("dates") == "" && rq.lang == Japanese
 	today := calendar.DateOf(v.now)
 	from, to := today, today

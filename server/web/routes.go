@@ -64,6 +64,8 @@ func pageRoutes() []route {
 		{pattern: "GET /log", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getLog},
 		{pattern: "GET /log/{attempt}", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getAttempt},
 		{pattern: "GET /register", roles: registerRoles, serve: (*Handler).getRegister},
+		{pattern: "GET /register/export", roles: registerExportRoles, serve: (*Handler).getRegisterExport},
+		{pattern: "POST /register/export", roles: registerExportRoles, stepUp: stepUpFull, serve: (*Handler).postRegisterExport},
 		{pattern: "GET /present", roles: presentRoles, serve: (*Handler).getPresent},
 		{pattern: "GET /review", roles: reviewRoles, serve: (*Handler).getReviews},
 		{pattern: "POST /review", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postQuiet},

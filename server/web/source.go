@@ -224,6 +224,7 @@ const (
 	ActionProposalDecided   ActionKind = "proposal_decided"   // likewise
 	ActionViewProposals     ActionKind = "view_proposals"     //
 	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
+	ActionRegisterExported  ActionKind = "register_exported"  // Target = the zone
 	ActionViewCase          ActionKind = "view_case"          // Target = the finding
 	ActionViewReview        ActionKind = "view_review"        // likewise
 	ActionViewPresent       ActionKind = "view_present"       // likewise
