@@ -16,11 +16,12 @@ import (
 var rulePaths = []struct{ name, path string }{
 	{"zones", "/zones"}, {"zone", "/zones/server-room"}, {"zone-below", "/zones/media-store"}, {"zone-edit", "/zones/server-room/edit"},
 	{"schedules", "/schedules"}, {"schedule", "/schedules/office"}, {"schedule-edit", "/schedules/office/edit"}, {"closed", "/closed-days"},
+	{"import", "/import"}, {"import-check", "/import/DRAFT"},
 }
 
 // ruleForms are forms that are sent: the page, what is done there first, and how the answer is known.
 var ruleForms = []struct{ name, path, before, seen string }{
-	{"zone-check", "/zones/server-room/edit", "", `document.querySelector(".changes")`},
+	{"zone-check", "/zones/server-room/edit", "", `document.querySelector(".rule-changes")`},
 	{"schedule-check", "/schedules/office/edit", "", `document.querySelector(".days time")`},
 	{"zone-fault", "/zones/server-room/edit", `document.querySelector("#f-pin_always").value = "no"; document.querySelector("#f-name").value = ""`, `document.querySelector(".fault")`},
 }
@@ -85,7 +86,7 @@ func TestBrowserRules(t *testing.T) {
 	}
 	reach("the button", `document.activeElement.value === "check"`)
 	b.key("\r")
-	b.until("what it does", `document.readyState === "complete" && document.querySelector(".changes")`)
+	b.until("what it does", `document.readyState === "complete" && document.querySelector(".rule-changes")`)
 	reach("the reason", `document.activeElement.id === "f-reason"`)
 	b.key("第13条の改正のため")
 	b.key("\r")

@@ -65,9 +65,9 @@ func (rq *request) action(kind ActionKind, target string) Action {
 func (h *Handler) build(table []route) http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range table {
-		mux.Handle(rt.pattern, h.gate(rt))
+		mux.Handle(rt.pattern, limited(rt, h.gate(rt)))
 	}
-	mux.Handle("/", h.gate(route{public: true, passive: true, serve: func(*Handler, http.ResponseWriter, *request) error { return errForbidden }}))
+	mux.Handle("/", limited(route{}, h.gate(route{public: true, passive: true, serve: func(*Handler, http.ResponseWriter, *request) error { return errForbidden }})))
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		deny := route{public: true, passive: true, api: strings.HasPrefix(r.URL.Path, apiElse),
@@ -82,8 +82,19 @@ func (h *Handler) build(table []route) http.Handler {
 		head.Set("Referrer-Policy", "no-referrer")
 		head.Set("Cross-Origin-Opener-Policy", "same-origin")
 		head.Set("Cache-Control", "no-store") // every page may name a person; static files say otherwise
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		inner.ServeHTTP(w, r)
+	})
+}
+
+// limited bounds what a request may send to a route.
+func limited(rt route, next http.Handler) http.Handler {
+	most := int64(maxBody)
+	if rt.body > 0 {
+		most = rt.body
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, most)
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -14,6 +14,9 @@ func ruleFamilies(words map[Lang]catalogue, f map[string][]string) {
 		"zone", "door", "gateway", "schedule", "closed_day", "person", "card", "grant", "group", "contract", "exception", "conditions", "item", "enrolment", "recertification", "transfer", "other",
 	}
 	f["rule_field"] = []string{"other", "schedule_id", "first_day", "last_day", "date", "days", "from", "to", "windows", "dates"}
+	// Every value of a row that a dry run names.
+	f["rule_field"] = append(f["rule_field"], "name_reduced", "kana", "romaji", "section", "company", "category", "kind", "active", "valid_from", "valid_until", "contract_from", "contract_until", "training_until", "may_escort", "person_id", "card", "format", "assurance", "status", "pin", "duress_pin", "group_id", "suspended", "members", "workers", "tier", "approval", "subject", "subject_id", "what", "reason", "approver", "review", "text", "text_en", "from", "gateway_id", "enter_zone", "exit_zone", "exit", "offline", "max_age", "mode", "guards_server", "recovery_cards", "remote_unlock", "interlock", "key_mode", "refers", "doors", "place", "owner", "every_days", "state", "counted", "proof", "reader", "reference", "consent", "fallback", "deleted", "zone", "opened", "due", "closed", "answers", "day", "leave", "overlap_days", "joins")
+	f["import_kind"] = ImportKinds
 	f["rule_value"] = []string{"yes", "no", "none", "min_assurance_unknown"}
 	for _, column := range zoneFormColumns() {
 		f["rule_field"] = append(f["rule_field"], column)

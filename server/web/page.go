@@ -94,7 +94,7 @@ var navigation = []navGroup{
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/grants", "nav.grants"}, {"/proposals", "nav.proposals"}, {"/judge", "nav.judge"}}},
 	{"nav.visits", "person", []navPage{{"/visits", "nav.visits_today"}, {"/applications", "nav.applications"}}},
-	{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}}},
+	ruleNav,
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
 	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}}},
 	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/tokens", "nav.tokens"}}},

@@ -6,6 +6,7 @@ import "net/url"
 func init() {
 	pagePaths = append(pagePaths, "/zones", "/zones/server-room", "/zones/media-store", "/zones/none", "/zones/new", "/zones/server-room/edit")
 	pagePaths = append(pagePaths, "/schedules", "/schedules/office", "/schedules/none", "/schedules/new", "/schedules/office/edit", "/closed-days", "/closed-days?year=2024")
+	pagePaths = append(pagePaths, "/import", "/import?kind=people", "/import/DRAFT", "/import/NONE")
 	probes = append(probes,
 		probe{"GET /zones", "/zones", nil},
 		probe{"GET /zones/new", "/zones/new", nil},
@@ -23,5 +24,9 @@ func init() {
 		probe{"GET /closed-days", "/closed-days", nil},
 		probe{"POST /closed-days", "/closed-days", url.Values{"do": {"save"}, "date": {"2026-12-28"}, "name": {"x"}, "reason": {"x"}}},
 		probe{"POST /closed-days/{day}/remove", "/closed-days/2026-12-28/remove", url.Values{"do": {"save"}, "reason": {"x"}}},
+		probe{"GET /import", "/import", nil},
+		probe{"POST /import", "/import", url.Values{"kind": {"people"}}},
+		probe{"GET /import/{draft}", "/import/DRAFT", nil},
+		probe{"POST /import/{draft}", "/import/DRAFT", url.Values{"reason": {"x"}}},
 	)
 }

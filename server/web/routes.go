@@ -34,6 +34,8 @@ type route struct {
 	// application/problem+json, and a query parameter that is not in query is refused.
 	api   bool
 	query []string
+	// body is the most that a request may send; 0 = maxBody.
+	body  int64
 	serve func(*Handler, http.ResponseWriter, *request) error
 }
 

@@ -7,6 +7,9 @@ const (
 	ruleChangers = groupC
 )
 
+// ruleNav are the pages in the frame's navigation.
+var ruleNav = navGroup{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}, {"/import", "nav.import"}}}
+
 // ruleRoutes is the part of the table for zones and all else that says who may enter.
 func ruleRoutes() []route {
 	return []route{
@@ -28,5 +31,10 @@ func ruleRoutes() []route {
 		{pattern: "GET /closed-days", roles: ruleReaders, serve: (*Handler).getClosedDays},
 		{pattern: "POST /closed-days", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postClosedDay},
 		{pattern: "POST /closed-days/{day}/remove", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postClosedDayRemove},
+
+		{pattern: "GET /import", roles: ruleChangers, serve: (*Handler).getImport},
+		{pattern: "POST /import", roles: ruleChangers, stepUp: stepUpFull, body: maxUploadBody, serve: (*Handler).postImport},
+		{pattern: "GET /import/{draft}", roles: ruleChangers, serve: (*Handler).getImportDraft},
+		{pattern: "POST /import/{draft}", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postImportDraft},
 	}
 }

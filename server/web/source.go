@@ -26,6 +26,7 @@ var (
 // called from many goroutines at once. server/app implements them over the store.
 type Sources struct {
 	Rules     Rules
+	Imports   Imports
 	Setup     Setup
 	Accounts  Accounts
 	Sessions  Sessions
@@ -59,9 +60,9 @@ func (s Sources) validate() error {
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
 		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil,
 		"people": s.People == nil,
-		"rules":  s.Rules == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
+		"rules":  s.Rules == nil, "imports": s.Imports == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -228,6 +229,7 @@ const (
 	ActionViewCase          ActionKind = "view_case"          // Target = the finding
 	ActionViewReview        ActionKind = "view_review"        // likewise
 	ActionViewPresent       ActionKind = "view_present"       // likewise
+	ActionViewImport        ActionKind = "view_import"        // a dry run, which names people
 	ActionRuleChanged       ActionKind = "rule_changed"       // likewise never a leaf of its own
 	ActionViewVisit         ActionKind = "view_visit"         // Target = the matter, as in all below
 	ActionViewMatters       ActionKind = "view_matters"       // Target = the kind of matters

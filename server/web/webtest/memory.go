@@ -53,6 +53,7 @@ func (m *Memory) Sources() web.Sources {
 		People:    &People{m: m},
 		Rights:    &Rights{&People{m: m}},
 		Rules:     &Rules{m: m},
+		Imports:   &Rules{m: m},
 		Visits:    &m.Desk,
 		Registers: Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}}
 }
