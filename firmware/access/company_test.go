@@ -266,6 +266,18 @@ func TestOccupancy(t *testing.T) {
 	}
 }
 
+// VE-2: an escort who is inside by the log and badges once more is one escort, not two.
+func TestAnEscortCountsOnce(t *testing.T) {
+	c := newCrew(t, func(z *Zone) { z.Escort, z.EscortRatio = EscortOutsiders, 1 })
+	c.want("b", Granted, ReasonGranted)
+	c.enters("b")
+	c.want("c", Granted, ReasonGranted)
+	c.enters("c")
+	c.want("d", Denied, ReasonEscortRatio)
+	c.want("b", Granted, ReasonGranted) // once more
+	c.want("d", Denied, ReasonEscortRatio)
+}
+
 // AD-10: a place that was given away and not taken yet is nobody else's, at whatever door, until its holder passes or
 // gives up; it is one place, however often its holder badges, and those who go in with another have theirs.
 func TestPlacesAreReserved(t *testing.T) {

@@ -334,8 +334,10 @@ func (st *State) doorView(p *Policy, r Request, who string) DoorView {
 			n--
 		}
 		person := &p.persons[no]
+		at := st.places[x.person].inside
 		v.Present[n] = Presence{
-			SinceMS: x.sinceMS, Category: person.Category, Self: x.person == who, MayEscort: person.MayEscort, Party: person.Party, Granted: x.granted,
+			SinceMS: x.sinceMS, Category: person.Category, Self: x.person == who, Party: person.Party, Granted: x.granted,
+			MayEscort: person.MayEscort && (at == "" || !p.within(p.zoneNumber(at), p.door(r.Door).zone)),
 		}
 		n++
 	}

@@ -90,7 +90,7 @@ func (o *rulesOracle) durable(e *invariant.Event) {
 		case e.By == access.ByGateway:
 			o.granted(b, string(e.Gateway), e, false)
 		case !known: // the server had them wait; somebody came with whom they go in
-			o.granted(b, string(e.Gateway), e, true)
+			o.granted(b, string(e.Gateway)+" (after a wait)", e, true)
 		}
 		b.grants[e.Attempt] = e.WallMS
 		return
