@@ -201,7 +201,7 @@ type DoorView struct {
 type Presence struct {
 	SinceMS   int64 // UTC ms of the badge, > 0
 	Category  Category
-	Self      bool // it is the very person who asks
+	Self      bool  // it is the very person who asks
 	MayEscort bool  // and is not counted among the escorts inside already
 	Party     uint8 // as of Person
 	Granted   bool  // they may open already: their place is among those reserved
