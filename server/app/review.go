@@ -333,3 +333,70 @@ func (v *dayReview) act(tx *store.Tx, day string, d *reviewDay, kind signoff.Kin
 	}, originOf(act), addressOf(act), act.Reason)
 	return err
 }
+
+// monthLayout is a month in the log, in URLs and forms.
+const monthLayout = "2006-01"
+
+// ReviewMonths implements web.Reviews.
+func (p *pages) ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (out map[string]string, err error) {
+	out = map[string]string{}
+	err = p.store.Read(ctx, func(r *store.ReadTx) error {
+		accounts, err := r.Accounts()
+		if err != nil {
+			return err
+		}
+		acts, err := r.DayActs(string(zone), from, to)
+		for _, a := range acts {
+			out[a.Day] = ""
+			for i := range accounts {
+				if accounts[i].ID == a.Account {
+					out[a.Day] = accounts[i].FullName
+				}
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// SignMonth implements web.Reviews.
+func (p *pages) SignMonth(ctx context.Context, zone access.ZoneID, month string, act web.Action) error {
+	first, err := time.Parse(monthLayout, month)
+	if err != nil {
+		return fmt.Errorf("month %q: %w", month, web.ErrNotFound)
+	}
+	before := first.AddDate(0, -1, 0).Format(monthLayout)
+	from := directory.DateOf(first)
+	to := directory.DateOf(first.AddDate(0, 1, -1))
+	return p.store.Write(ctx, func(tx *store.Tx) error {
+		v, days, err := p.reviewIn(ctx, tx, zone, from, to)
+		if err != nil {
+			return err
+		}
+		acts, err := tx.DayActs(string(zone), before, month)
+		if err != nil {
+			return err
+		}
+		signed := func(m string) bool {
+			return slices.ContainsFunc(acts, func(a store.DayAct) bool { return a.Day == m })
+		}
+		sheets := make([]signoff.Sheet, 0, len(days))
+		for _, d := range days {
+			sheets = append(sheets, d.sheet)
+		}
+		if len(sheets) == 0 {
+			return fmt.Errorf("month %s is before the log: %w", month, web.ErrNotFound)
+		}
+		if err := signoff.MayMonth(sheets, signed(month), signed(before), v.began[:len(month)] == month); err != nil {
+			return err
+		}
+		size, err := tx.LogSize()
+		if err != nil {
+			return err
+		}
+		_, err = tx.AppendDayAct(store.DayAct{
+			Zone: string(zone), Day: month, Kind: string(signoff.SignMonth), Upto: size, Account: act.Actor, AtMS: act.At.UnixMilli(),
+		}, originOf(act), addressOf(act), act.Reason)
+		return err
+	})
+}

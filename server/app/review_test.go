@@ -134,3 +134,37 @@ func TestQuietDays(t *testing.T) {
 		t.Errorf("a second time: %v", err)
 	}
 }
+
+// VR-4: a month is signed when each of its days is, even when empty; it cannot be skipped, nor signed twice.
+func TestMonthIsSigned(t *testing.T) {
+	c := newCounter(t)
+	c.clock(20, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry) // the log begins on 20 November
+	c.at = time.Date(2027, 1, 5, 9, 0, 0, 0, c.site.Zone)
+	p := c.registers()
+	act := web.Action{At: c.at, Actor: chief.Account}
+	sign := func(month string, want error) {
+		t.Helper()
+		if err := p.SignMonth(t.Context(), archive, month, act); !errors.Is(err, want) {
+			t.Fatalf("%s: %v, want %v", month, err, want)
+		}
+	}
+	sign("2026-11", signoff.ErrMonth) // no day is
+	sign("2027-01", signoff.ErrNotOver)
+	sign("2026-10", web.ErrNotFound)
+	sign("x", web.ErrNotFound)
+	_, err := p.SignQuiet(t.Context(), archive, "2026-11-01", "2026-12-31", act)
+	c.must(err)
+	sign("2026-12", signoff.ErrMonth) // November is not signed
+	sign("2026-11", signoff.ErrMonth) // the 20th has an entry
+	c.sign("2026-11-20", signoff.Sign, chief, "", nil)
+	sign("2026-11", nil)
+	sign("2026-11", signoff.ErrSigned)
+	sign("2026-12", nil)
+	sign("2027-01", signoff.ErrNotOver)
+	got, err := p.ReviewMonths(t.Context(), archive, "2026-04", "2027-03")
+	if err != nil || len(got) != 2 || got["2026-12"] != "chief" {
+		t.Errorf("%v %v", got, err)
+	}
+	c.noNames("1002")
+}

@@ -212,17 +212,18 @@ func MayMonth(days []Sheet, signed, beforeSigned, first bool) error {
 	if signed {
 		return ErrSigned
 	}
-	if !first && !beforeSigned {
-		return ErrMonth
-	}
+	missing := !first && !beforeSigned
 	for i := range days {
 		switch days[i].Status {
 		case NotOver:
 			return ErrNotOver
 		case Done:
 		default:
-			return ErrMonth
+			missing = true
 		}
+	}
+	if missing {
+		return ErrMonth
 	}
 	return nil
 }

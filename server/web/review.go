@@ -52,10 +52,18 @@ type reviewLine struct {
 }
 
 type reviewMonth struct {
+	seen  bool // the log reaches into it
 	Name  string
 	First string // column of the 1st, 1 = Sunday
-	Days  []reviewCell
+	Month string // YYYY-MM
+	State string // signed by whom; "" = not
+	Ready bool   // each of its days is done
+
+	Days []reviewCell
 }
+
+// monthLayout is a month in forms.
+const monthLayout = "2006-01"
 
 type reviewCell struct {
 	Label string // 24
@@ -202,10 +210,28 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 	}
 	for d := first; d.FiscalYear() == year; d = d.AddDays(1) {
 		if d.Day == 1 {
-			v.Months = append(v.Months, reviewMonth{Name: v.T("review.month", "year", strconv.Itoa(d.Year), "month", strconv.Itoa(int(d.Month))), First: strconv.Itoa(int(d.Weekday()) + 1)})
+			v.Months = append(v.Months, reviewMonth{Name: v.T("review.month", "year", strconv.Itoa(d.Year), "month", strconv.Itoa(int(d.Month))), First: strconv.Itoa(int(d.Weekday()) + 1), Month: d.String()[:len(monthLayout)], Ready: true})
 		}
 		m := &v.Months[len(v.Months)-1]
-		m.Days = append(m.Days, v.cell(zone, d, by[d.String()]))
+		day := by[d.String()]
+		m.seen = m.seen || day != nil
+		m.Ready = m.Ready && (day == nil && !m.seen || day != nil && day.Sheet.Status == signoff.Done)
+		m.Days = append(m.Days, v.cell(zone, d, day))
+	}
+	signed, err := h.src.Reviews.ReviewMonths(rq.Context(), zone, v.Months[0].Month, v.Months[len(v.Months)-1].Month)
+	if err != nil {
+		return fmt.Errorf("signed months: %w", err)
+	}
+	v.MaySign = rq.may(signRoles, zone)
+	for i := range v.Months {
+		m := &v.Months[i]
+		if by, ok := signed[m.Month]; ok {
+			m.State = v.T("review.signed_by", "name", by)
+		}
+		m.Ready = m.Ready && m.seen && m.State == ""
+	}
+	if v.MaySign && !h.steppedUp(rq, stepUpFull) {
+		v.StepUp = "/step-up?" + url.Values{"next": {clip(v.Here, 900)}}.Encode()
 	}
 	v.Year = strconv.Itoa(int(year))
 	at := func(n int) string {
@@ -368,11 +394,39 @@ func (h *Handler) postQuiet(w http.ResponseWriter, rq *request) error {
 	return redirect(w, rq, withQuery("/review", url.Values{"zone": {string(zone)}, "done": {"day_signed"}}))
 }
 
+// postMonth signs a month of a zone (VR-4).
+func (h *Handler) postMonth(w http.ResponseWriter, rq *request) error {
+	if err := rq.form(); err != nil {
+		return err
+	}
+	zone, month := access.ZoneID(rq.post("zone")), rq.post("month")
+	if !rq.may(signRoles, zone) {
+		return errForbidden
+	}
+	first, err := time.Parse(monthLayout, month)
+	if err != nil {
+		return errBadInput
+	}
+	err = h.src.Reviews.SignMonth(rq.Context(), zone, month, rq.action(ActionKind(signoff.SignMonth), ""))
+	if key := reviewFault(err); key != "" {
+		v, err := h.reviewsView(rq, h.words[rq.lang].say("review_fault."+key))
+		if err != nil {
+			return err
+		}
+		return h.renderStatus(w, rq, "reviews", v, http.StatusConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("sign month: %w", err)
+	}
+	year := strconv.Itoa(int(calendar.DateOf(first).FiscalYear()))
+	return redirect(w, rq, withQuery("/review/calendar", url.Values{"zone": {string(zone)}, "year": {year}, "done": {"day_signed"}}))
+}
+
 // reviewFault is the word of the sentence for a refusal; "" for another error.
 func reviewFault(err error) string {
 	for word, e := range map[string]error{
 		"not_over": signoff.ErrNotOver, "signed": signoff.ErrSigned, "not_signed": signoff.ErrNotSigned, "unseen": signoff.ErrUnseen,
-		"same_person": signoff.ErrSamePerson, "no_reason": signoff.ErrNoReason, "nothing": signoff.ErrNothing, "not_quiet": signoff.ErrNotQuiet,
+		"same_person": signoff.ErrSamePerson, "no_reason": signoff.ErrNoReason, "nothing": signoff.ErrNothing, "not_quiet": signoff.ErrNotQuiet, "month": signoff.ErrMonth,
 	} {
 		if errors.Is(err, e) {
 			return word

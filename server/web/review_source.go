@@ -16,6 +16,10 @@ type Reviews interface {
 	ReviewDay(ctx context.Context, zone access.ZoneID, day string, names bool) (ReviewSheet, error)
 	// ActOnDay writes one act, or gives an error of package signoff and writes nothing. act says who, from where and why.
 	ActOnDay(ctx context.Context, zone access.ZoneID, day string, kind signoff.Kind, upto uint64, act Action) error
+	// ReviewMonths lists the months from…to (YYYY-MM) that are signed, with who signed them.
+	ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (map[string]string, error)
+	// SignMonth signs a month of which each day is done, or gives an error of package signoff and writes nothing (VR-4).
+	SignMonth(ctx context.Context, zone access.ZoneID, month string, act Action) error
 	// SignQuiet signs each quiet day from…to that waits for it, one leaf a day, in one transaction; it gives the days.
 	SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act Action) ([]string, error)
 }

@@ -65,6 +65,11 @@ func TestReviewPages(t *testing.T) {
 	if page := text(t, s.get("/review/calendar?zone=server-room", cookie)); strings.Count(page, ">済<") < 4 {
 		t.Error("the calendar does not show the signed days")
 	}
+	before := time.Now().In(tokyo).AddDate(0, 0, -40).Format("2006-01")
+	for month, want := range map[string]int{before: http.StatusSeeOther, time.Now().In(tokyo).Format("2006-01"): http.StatusConflict, "x": http.StatusBadRequest} {
+		s.status("month "+month, s.post("/review/month", cookie, url.Values{"zone": {"server-room"}, "month": {month}}), want)
+	}
+	s.status("month of another zone", s.post("/review/month", cookie, url.Values{"zone": {"elsewhere"}, "month": {before}}), http.StatusNotFound)
 	auditor := s.login(web.RoleAuditor.String())
 	if page := text(t, s.get(day, auditor)); strings.Contains(page, "<form method=\"post\"><input type=\"hidden\" name=\"act\"") {
 		t.Error("an auditor is offered a signature")

@@ -71,6 +71,7 @@ func pageRoutes() []route {
 		{pattern: "GET /present", roles: presentRoles, serve: (*Handler).getPresent},
 		{pattern: "GET /review", roles: reviewRoles, serve: (*Handler).getReviews},
 		{pattern: "POST /review", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postQuiet},
+		{pattern: "POST /review/month", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postMonth},
 		{pattern: "GET /review/calendar", roles: reviewRoles, serve: (*Handler).getReviewCalendar},
 		{pattern: "GET /review/{zone}/{day}", roles: reviewRoles, serve: (*Handler).getReview},
 		{pattern: "POST /review/{zone}/{day}", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postReview},

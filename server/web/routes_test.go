@@ -50,6 +50,7 @@ var probes = []probe{
 	{"GET /present", "/present?zone=server-room", nil},
 	{"GET /review", "/review?zone=server-room", nil},
 	{"POST /review", "/review", url.Values{"zone": {"server-room"}}},
+	{"POST /review/month", "/review/month", url.Values{"zone": {"server-room"}, "month": {"2026-10"}}},
 	{"GET /review/calendar", "/review/calendar?zone=server-room", nil},
 	{"GET /review/{zone}/{day}", "/review/server-room/2026-11-24", nil},
 	{"POST /review/{zone}/{day}", "/review/server-room/2026-11-24", url.Values{"act": {"day_signed"}}},
