@@ -73,7 +73,7 @@ func targetOf(k web.ActionKind) string {
 		return "attempt"
 	case web.ActionViewVisit, web.ActionViewMatters, web.ActionVisitRefused:
 		return "matter"
-	case web.ActionJudge:
+	case web.ActionJudge, web.ActionViewDenial:
 		return "door"
 	case web.ActionViewRegister, web.ActionRegisterExported, web.ActionViewPresent, web.ActionViewReview:
 		return "zone"

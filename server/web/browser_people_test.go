@@ -18,6 +18,7 @@ var peoplePages = map[string]string{
 	"card-new": "/people/1001/cards/+new?purpose=x", "pin": "/people/1001/cards/C-001/pin?purpose=x", "people-export": "/people/+export?purpose=x",
 	"grants": "/grants", "grant-new": "/grants/+new?person=1001&purpose=x", "grant-new-any": "/grants/+new", "grant-change": "/grants/+change?id=1001/server-room/office",
 	"proposals": "/proposals", "proposal": "/proposals/" + webtest.AttemptID(0x51),
+	"denial": "/doors/server-room-1/last-denial",
 }
 
 // The pages about people in both languages at two widths: nothing is cut off, axe finds nothing, and the keyboard alone suspends a card.

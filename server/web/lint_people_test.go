@@ -27,6 +27,7 @@ var peopleFamilies = map[string][]string{
 		"status", "pin", "duress_pin", "level", "min_assurance", "pin_always", "members", "windows", "gateway_id", "enter_zone", "exit_zone", "mode", "workers", "tier",
 		"approval", "day", "parent", "other"},
 	"hours_day":    weekdays,
+	"mend":         {"card", "stopped", "renew", "person", "training", "grant", "pin", "passback", "company", "mode", "machine"},
 	"grant_state":  {"now", "later", "over", "suspended"},
 	"right_effect": {"gains", "keeps", "changes", "loses"},
 }

@@ -66,6 +66,7 @@ type doorCard struct {
 	Since    time.Time
 	Gateway  string
 	LinkLost bool
+	Denial   string // link to the last denial here, "" = not for these roles
 }
 
 type eventLine struct {
@@ -99,11 +100,25 @@ func (h *Handler) liveView(rq *request) (liveView, error) {
 	v.MayFind = rq.roles&rolesOf("GET /findings") != 0
 	v.Banner = v.bannerOf(o, rq.now)
 	stale := rq.now.Sub(o.UpTo) > staleAfter
+	denials := map[access.DoorID]bool{}
+	if rq.roles&denialRoles != 0 {
+		doors, err := h.doorsFor(rq, denialRoles)
+		if err != nil {
+			return v, err
+		}
+		for _, d := range doors {
+			denials[d.Door] = true
+		}
+	}
 	for _, d := range o.Doors {
 		if stale {
 			d.Linked = false // nothing is known now, whatever was said then
 		}
-		v.Doors = append(v.Doors, v.doorCard(d))
+		c := v.doorCard(d)
+		if denials[d.Door] {
+			c.Denial = denialHref(d.Door)
+		}
+		v.Doors = append(v.Doors, c)
 	}
 	for _, e := range o.Recent {
 		v.Recent = append(v.Recent, v.eventLine(e))

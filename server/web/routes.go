@@ -80,6 +80,8 @@ func pageRoutes() []route {
 		{pattern: "POST /findings/{id}", roles: groupF | groupS, serve: (*Handler).postCase},
 		{pattern: "GET /doors", roles: groupS | groupD, serve: (*Handler).getDoors},
 
+		{pattern: "GET /doors/{door}/last-denial", roles: denialRoles, serve: (*Handler).getLastDenial},
+
 		{pattern: "GET /commands", roles: desk, serve: (*Handler).getCommands},
 		{pattern: "POST /commands", roles: testRoles, stepUp: stepUpFull, serve: (*Handler).postCommand},
 		{pattern: "POST /commands/{id}/agree", roles: agreeRoles, stepUp: stepUpFull, serve: (*Handler).postAgree},

@@ -58,6 +58,7 @@ var probes = []probe{
 	{"GET /findings/{id}", "/findings/f-2", nil},
 	{"POST /findings/{id}", "/findings/f-2", url.Values{"act": {"finding_taken"}}},
 	{"GET /doors", "/doors", nil},
+	{"GET /doors/{door}/last-denial", "/doors/server-room-1/last-denial", nil},
 	{"GET /commands", "/commands", nil},
 	{"POST /commands", "/commands", url.Values{"door": {"server-room-1"}, "action": {"remote_unlock"}}},
 	{"POST /commands/{id}/agree", "/commands/" + webtest.AttemptID(7) + "/agree", url.Values{}},

@@ -221,6 +221,7 @@ const (
 	ActionPersonSaved       ActionKind = "person_saved"       // never a leaf of its own, like the next two: the directory writes it
 	ActionCardAdded         ActionKind = "card_added"         //
 	ActionPINSet            ActionKind = "pin_set"            //
+	ActionViewDenial        ActionKind = "view_denial"        // Target = the door
 	ActionGrantSaved        ActionKind = "grant_saved"        // likewise
 	ActionProposalDecided   ActionKind = "proposal_decided"   // likewise
 	ActionViewProposals     ActionKind = "view_proposals"     //
