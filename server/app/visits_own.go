@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/door"
@@ -50,9 +51,79 @@ func (v *Visits) OwnEntries(ctx context.Context, person directory.PersonID, days
 			}
 			out = append(out, e)
 		}
+		exits, err := exitsOf(r, out, now)
+		if err != nil {
+			return err
+		}
+		visit.MarkExits(out, readsExit(s), directory.DateOf(time.UnixMilli(now).In(s.Zone)).StartMS(s.Zone), exits)
 		return nil
 	})
 	slices.Reverse(out)
+	return out, err
+}
+
+// exitsOf reads the statements about the exits of entries.
+func exitsOf(r store.Reader, entries []visit.OwnEntry, nowMS int64) ([]visit.ExitStated, error) {
+	from := nowMS
+	for i := range entries {
+		from = min(from, entries[i].AtMS)
+	}
+	rows, err := r.MattersBetween(visit.KindExit, from-3_600_000, nowMS+1)
+	return list[visit.ExitStated](r, rows, err)
+}
+
+// readsExit tells at which doors an exit is read: where it is not, nobody forgets one.
+func readsExit(s *visit.Site) func(access.DoorID) bool {
+	return func(id access.DoorID) bool {
+		return slices.ContainsFunc(s.Dir.Doors, func(d directory.Door) bool { return d.ID == id && d.Sensing == door.ExitReader })
+	}
+}
+
+// StateExit says afterwards when somebody left whose exit was not read (RR-6); only who entered can, about an entry of the last
+// 60 days that no exit followed.
+func (v *Visits) StateExit(ctx context.Context, attempt string, left time.Time, by visit.Actor) (visit.ExitStated, error) {
+	entries, err := v.OwnEntries(ctx, by.Person, 60)
+	if err != nil {
+		return visit.ExitStated{}, err
+	}
+	i := slices.IndexFunc(entries, func(e visit.OwnEntry) bool { return e.Attempt == attempt })
+	if i < 0 {
+		return visit.ExitStated{}, visit.ErrNotHolder
+	}
+	return begin(ctx, v, visit.KindExit, false, deed{by, "exit_stated", ""}, func(t *visitTx, id string) (none visit.ExitStated, err error) {
+		e, _, err := entryOf(t.Reader, t.site, attempt)
+		if err != nil {
+			return none, err
+		}
+		stated, err := exitsOf(t.Reader, entries, t.nowMS)
+		if err != nil {
+			return none, err
+		}
+		if !entries[i].NoExit || slices.ContainsFunc(stated, func(x visit.ExitStated) bool { return x.Attempt == attempt }) {
+			return none, visit.ErrState // an exit followed, or it was said already
+		}
+		x, err := visit.StateExit(e, left.UnixMilli(), entries[i].NextMS, by, t.nowMS)
+		x.ID = id
+		return x, err
+	}, nil)
+}
+
+// ConfirmExit is the zone manager's word about it.
+func (v *Visits) ConfirmExit(ctx context.Context, id string, by visit.Actor) (visit.ExitStated, error) {
+	return step(ctx, v, visit.KindExit, id, false, deed{by, "exit_confirmed", ""}, func(t *visitTx, m *visit.ExitStated) error {
+		if err := t.twoAccounts(m.Stated, by); err != nil {
+			return err
+		}
+		return m.Confirm(by, t.nowMS)
+	})
+}
+
+// ExitStatements lists the stated exits that nobody has confirmed.
+func (v *Visits) ExitStatements(ctx context.Context) (out []visit.ExitStated, err error) {
+	err = v.read(ctx, func(r store.Reader, s *visit.Site) error {
+		out, err = list[visit.ExitStated](openOf(r, visit.KindExit))
+		return err
+	})
 	return out, err
 }
 

@@ -71,6 +71,8 @@ func Decode(kind string, doc []byte) (Matter, error) {
 		m = &KeyLoan{}
 	case KindPurpose:
 		m = &Purpose{}
+	case KindExit:
+		m = &ExitStated{}
 	default:
 		return nil, fmt.Errorf("matter of unknown kind %q", kind)
 	}

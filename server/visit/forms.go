@@ -55,4 +55,9 @@ type OwnEntry struct {
 	Purpose string
 	From    PurposeSource
 	Asks    bool // an entry whose purpose nothing tells and the zone asks for (RR-7)
+
+	NoExit    bool  // no exit followed, and nothing was said about it (RR-6); see MarkExits
+	NextMS    int64 // when the person entered the zone again, 0 = has not
+	LeftMS    int64 // when they left, as they stated afterwards; 0 = nothing was stated
+	Confirmed bool  // the statement
 }

@@ -39,6 +39,7 @@ type browser struct {
 	shots string
 
 	presses int // of keys
+	looked  int // pages, by looks
 }
 
 func newBrowser(t *testing.T) *browser {

@@ -20,7 +20,7 @@ type deskForm struct {
 	Fault   string // what was wrong with the form as a whole
 }
 
-// deskField is one field. Kind is an input's type, or text_area, select, checks (several of Options), check, hidden.
+// deskField is one field. Kind is an input's type, or text_area, select, checks (several of Options), radios, check, hidden.
 type deskField struct {
 	ID, Name, Kind, Label string
 	Help, Value, Error    string
@@ -80,7 +80,7 @@ func (f deskForm) again(t *tried) deskForm {
 		case "hidden":
 		case "check":
 			x.Value = t.values.Get(x.Name)
-		case "checks", "select":
+		case "checks", "select", "radios":
 			x.Options = slices.Clone(x.Options)
 			for j := range x.Options {
 				x.Options[j].Chosen = slices.Contains(t.values[x.Name], x.Options[j].Value)

@@ -165,7 +165,10 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"guest_category": {"staff", "contractor", "visitor"},
 		"declared":       {"computer", "medium", "phone", "camera", "other"},
 		"due_state":      {"waiting", "overdue"},
-		"method":         {"password", "directory", "provider", "passkey", "totp", "recovery", "strong", "fresh"},
+		"stopped_state":  {"suspended", "asked", "given_up", "resumed"}, "emergency_state": {"asked", "in_force", "ended", "reported", "given_up"},
+		"carry_direction": {"in", "out", "move"}, "impact": {"none", "accepted"}, "key_state": {"here", "lent", "missing"},
+		"badge_kind": {"visitor", "temporary"}, "badge_state": {"here", "lent", "lost", "retired"}, "forms": append(visit.Forms(), "title", "intro", "save"),
+		"method": {"password", "directory", "provider", "passkey", "totp", "recovery", "strong", "fresh"},
 		"file_item": {
 			"name", "body", "section", "purpose", "recorded", "scope", "collected", "sensitive", "provided", "desk", "correction", "kind", "kept", "count",
 		},
@@ -211,7 +214,10 @@ func families(words map[Lang]catalogue) map[string][]string {
 	}
 	f["done"] = append(f["done"], "visit_approved", "visit_refused", "visit_withdrawn", "visit_extended", "worker_changed", "oral_confirmed", "oral_denied", "party_handed_over",
 		"heads_counted", "exit_stated", "visit_closed", "received", "badge_returned", "badge_returned_closed", "badge_lost", "visit_applied", "visit_applied_warned", "visit_urgent",
-		"permit_applied", "permit_applied_warned", "permit_granted", "permit_refused", "permit_ended")
+		"permit_applied", "permit_applied_warned", "permit_granted", "permit_refused", "permit_ended",
+		"temporary_lent", "temporary_lent_again", "temporary_returned", "temporary_lost", "stop_done", "resume_asked", "stop_resumed", "stop_revoked", "carry_opened", "carry_opened_warned",
+		"carry_shut", "carry_items", "carry_items_warned", "carry_settled", "key_lent", "key_returned", "key_lost", "forms_saved", "emergency_asked", "emergency_begun", "emergency_ended",
+		"emergency_reported", "purpose_stated", "own_exit_stated", "entry_answered", "exit_confirmed")
 	for _, k := range visit.Identities() {
 		f["identity"] = append(f["identity"], string(k))
 	}

@@ -92,12 +92,12 @@ var navigation = []navGroup{
 	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}}},
 	{"nav.review", "check", []navPage{{"/review", "nav.review"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}}},
+	visitNav,
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/grants", "nav.grants"}, {"/proposals", "nav.proposals"}, {"/judge", "nav.judge"}}},
-	{"nav.visits", "person", []navPage{{"/visits", "nav.visits_today"}, {"/applications", "nav.applications"}}},
 	ruleNav,
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}}},
 	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}}},
-	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/tokens", "nav.tokens"}}},
+	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/own", "nav.own"}, {"/me/tokens", "nav.tokens"}}},
 }
 
 type navGroup struct {
@@ -116,7 +116,7 @@ func (b *Base) navigate(roles RoleSet, here string) {
 			if roles&rolesOf("GET "+p.path) == 0 {
 				continue
 			}
-			current := here == p.path || strings.HasPrefix(here, p.path+"/")
+			current := p.path == g.pageOf(here)
 			seen = append(seen, navItem{Href: p.path, Label: b.T(p.key), Current: current, Page: current})
 			item.Current = item.Current || current
 		}
@@ -131,6 +131,16 @@ func (b *Base) navigate(roles RoleSet, here string) {
 		}
 		b.Nav = append(b.Nav, item)
 	}
+}
+
+// pageOf finds the page of a group that a path belongs to: the longest one that it begins with; "" = none.
+func (g navGroup) pageOf(here string) (found string) {
+	for _, p := range g.pages {
+		if (here == p.path || strings.HasPrefix(here, p.path+"/")) && len(p.path) > len(found) {
+			found = p.path
+		}
+	}
+	return found
 }
 
 // base makes the common part of a view.

@@ -15,6 +15,8 @@ import (
 
 func accessZone(id string) access.ZoneID { return access.ZoneID(id) }
 
+func accessDoor(id string) access.DoorID { return access.DoorID(id) }
+
 // visitForms are the steps of a visit that this account may take now, beside the reception of who is still to come.
 func (h *Handler) visitForms(c *counter, x *visit.View) (out []deskForm) {
 	at := "/visits/" + x.ID + "/"

@@ -1,5 +1,8 @@
 package web
 
+var visitNav = navGroup{"nav.visits", "person", []navPage{{"/visits", "nav.visits_today"}, {"/applications", "nav.applications"}, {"/temporary", "nav.temporary"}, {"/stopped", "nav.stopped"},
+	{"/equipment", "nav.equipment"}, {"/ledgers", "nav.ledgers"}, {"/emergency", "nav.emergency"}, {"/dues", "nav.dues"}}}
+
 // visitRoutes are the pages of visits, of what is lent, and of one's own records.
 func visitRoutes() []route {
 	return []route{
@@ -34,5 +37,35 @@ func visitRoutes() []route {
 		{pattern: "POST /permits/{id}/refuse", roles: approveRoles, serve: (*Handler).postPermitRefuse},
 		{pattern: "POST /permits/{id}/end", roles: applyRoles, serve: (*Handler).postPermitEnd},
 		{pattern: "POST /permits/{id}/receive", roles: receiveRoles, serve: (*Handler).postPermitReceive},
+		{pattern: "GET /temporary", roles: visitReaders, serve: (*Handler).getTemporary},
+		{pattern: "POST /temporary", roles: receiveRoles, serve: (*Handler).postTemporary},
+		{pattern: "POST /temporary/return", roles: receiveRoles, serve: (*Handler).postTemporaryReturn},
+		{pattern: "GET /stopped", roles: visitReaders, serve: (*Handler).getStopped},
+		{pattern: "POST /stopped", roles: suspendRoles, serve: (*Handler).postStop},
+		{pattern: "POST /stopped/{id}/ask", roles: suspendRoles, serve: (*Handler).postStoppedAsk},
+		{pattern: "POST /stopped/{id}/resume", roles: reactivateRoles, stepUp: stepUpFull, serve: (*Handler).postStoppedResume},
+		{pattern: "POST /stopped/{id}/revoke", roles: suspendRoles, serve: (*Handler).postStoppedRevoke},
+		{pattern: "GET /equipment", roles: visitReaders, serve: (*Handler).getEquipment},
+		{pattern: "POST /equipment", roles: carryRoles, serve: (*Handler).postCarry},
+		{pattern: "POST /equipment/{id}/shut", roles: carryRoles, serve: (*Handler).postCarryShut},
+		{pattern: "POST /equipment/{id}/items", roles: carryRoles, serve: (*Handler).postCarryItems},
+		{pattern: "POST /equipment/{id}/settle", roles: carryRoles, serve: (*Handler).postCarrySettle},
+		{pattern: "GET /ledgers", roles: visitReaders, serve: (*Handler).getLedgers},
+		{pattern: "POST /ledgers/keys", roles: carryRoles, serve: (*Handler).postKey},
+		{pattern: "POST /ledgers/keys/{id}/return", roles: carryRoles, serve: (*Handler).postKeyReturn},
+		{pattern: "GET /ledgers/forms", roles: approveRoles, serve: (*Handler).getForms},
+		{pattern: "POST /ledgers/forms", roles: approveRoles, serve: (*Handler).postForms},
+		{pattern: "GET /emergency", roles: visitReaders, serve: (*Handler).getEmergency},
+		{pattern: "POST /emergency", roles: declareRoles, stepUp: stepUpFull, serve: (*Handler).postEmergency},
+		{pattern: "POST /emergency/{id}/agree", roles: emergencyRoles, stepUp: stepUpFull, serve: (*Handler).postEmergencyAgree},
+		{pattern: "POST /emergency/{id}/end", roles: declareRoles, serve: (*Handler).postEmergencyEnd},
+		{pattern: "POST /emergency/{id}/report", roles: declareRoles, serve: (*Handler).postEmergencyReport},
+		{pattern: "GET /dues", roles: visitReaders, serve: (*Handler).getDues},
+		{pattern: "POST /dues/exits/{id}/confirm", roles: confirmRoles, serve: (*Handler).postExitConfirm},
+		{pattern: "GET /me/own", roles: all, serve: (*Handler).getOwn},
+		{pattern: "POST /me/own/purpose", roles: all, serve: (*Handler).postOwnPurpose},
+		{pattern: "POST /me/own/exit", roles: all, serve: (*Handler).postOwnExit},
+		{pattern: "POST /me/own/stop", roles: all, serve: (*Handler).postOwnStop},
+		{pattern: "POST /me/own/answer", roles: all, serve: (*Handler).postOwnAnswer},
 	}
 }

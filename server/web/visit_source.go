@@ -72,6 +72,9 @@ type Visits interface {
 	// OwnEntries lists the lines of the last days that are a person's, newest first.
 	OwnEntries(ctx context.Context, person directory.PersonID, days int) ([]visit.OwnEntry, error)
 	StatePurpose(ctx context.Context, attempt, text string, by visit.Actor) (visit.Purpose, error)
+	StateExit(ctx context.Context, attempt string, left time.Time, by visit.Actor) (visit.ExitStated, error)
+	ConfirmExit(ctx context.Context, id string, by visit.Actor) (visit.ExitStated, error)
+	ExitStatements(ctx context.Context) ([]visit.ExitStated, error) // not confirmed
 }
 
 // Who may do what with visits (RA-1). A role for one zone holds for that zone and those around it.
@@ -82,6 +85,7 @@ const (
 	approveRoles   = RoleSet(1<<RoleZoneManager | 1<<RoleCISO | 1<<RoleChiefSecurity)
 	emergencyRoles = RoleSet(1<<RoleZoneManager | 1<<RoleCSIRT | 1<<RoleCISO | 1<<RoleChiefSecurity)
 	applyRoles     = RoleSet(1<<RoleApplicant | 1<<RoleFacilitySection | 1<<RoleSectionManager | 1<<RoleZoneManager | 1<<RoleReviewer | 1<<RoleReception | 1<<RoleCISO | 1<<RoleChiefSecurity | 1<<RoleCSIRT)
+	confirmRoles   = RoleSet(1 << RoleZoneManager)
 	carryRoles     = RoleSet(1<<RoleReception | 1<<RoleZoneManager)
 )
 

@@ -158,7 +158,11 @@ const maxOffers = 20
 // personIn finds the person that a field names: by number, as numbered writes it, or by a part of a name, reduced name, kana
 // or romaji that only one has. fits says who may be meant.
 func (c *counter) personIn(name string, fits func(p *directory.Person) bool) (directory.PersonID, error) {
-	text := strings.TrimSpace(c.rq.post(name))
+	return c.personOf(name, c.rq.post(name), fits)
+}
+
+func (c *counter) personOf(name, text string, fits func(p *directory.Person) bool) (directory.PersonID, error) {
+	text = strings.TrimSpace(text)
 	if text == "" {
 		return "", fieldFault(visit.ErrMissing, name)
 	}

@@ -378,18 +378,21 @@ func (c *counter) stepWords(s visit.Step) string {
 	if !s.Done() {
 		return ""
 	}
-	who := c.T("visit.by_account")
-	switch {
-	case s.Account == "" && s.Person == "":
-		who = c.T("visit.by_job")
-	case s.Person != "":
-		who = c.name(s.Person)
-	}
-	text := who + " " + c.DayTime(c.ms(s.AtMS))
+	text := c.stepWho(s) + " " + c.DayTime(c.ms(s.AtMS))
 	if s.Note != "" {
 		text += " " + c.T("visit.note_of", "note", s.Note)
 	}
 	return text
+}
+
+func (c *counter) stepWho(s visit.Step) string {
+	switch {
+	case s.Account == "" && s.Person == "":
+		return c.T("visit.by_job")
+	case s.Person != "":
+		return c.name(s.Person)
+	}
+	return c.T("visit.by_account")
 }
 
 // contract says what a contract is.

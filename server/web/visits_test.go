@@ -89,13 +89,9 @@ func faults(doc string) (out []string) {
 		tok := z.Token()
 		for _, a := range tok.Attr {
 			if kind == html.StartTagToken && a.Key == "class" && (a.Val == "fault" || a.Val == "fault-line") {
-				z.Next()
-				for z.Token().Type != html.TextToken || strings.TrimSpace(z.Token().Data) == "" {
-					if z.Next() == html.ErrorToken {
-						return out
-					}
-					if x := z.Token(); x.Type == html.TextToken && strings.TrimSpace(x.Data) != "" {
-						out = append(out, x.Data)
+				for kind := z.Next(); kind != html.ErrorToken; kind = z.Next() {
+					if words := strings.TrimSpace(string(z.Text())); kind == html.TextToken && words != "" {
+						out = append(out, words)
 						break
 					}
 				}

@@ -351,6 +351,9 @@ func (d *Desk) TemporaryCards(context.Context) ([]visit.TemporaryCard, error) {
 // IssueTemporary implements web.Visits.
 func (d *Desk) IssueTemporary(_ context.Context, f visit.TemporaryForm, by visit.Actor) (visit.TemporaryCard, error) {
 	return begin(d, visit.KindTemporary, "temporary_card_issued", by, func(id string) (visit.TemporaryCard, error) {
+		if f.PIN != "" && (len(f.PIN) < 4 || len(f.PIN) > 8) {
+			return visit.TemporaryCard{}, visit.ErrPIN
+		}
 		month := 0
 		for _, t := range open[visit.TemporaryCard](d, true) {
 			if t.Person == f.Person {

@@ -201,6 +201,11 @@ func (d *Desk) OwnEntries(_ context.Context, person directory.PersonID, _ int) (
 				e.Purpose, e.From, e.Asks = p.Text, visit.FromPerson, false
 			}
 		}
+		for _, x := range open[visit.ExitStated](d, true) {
+			if x.Attempt == e.Attempt {
+				e.NoExit, e.LeftMS, e.Confirmed = false, x.LeftMS, x.Confirmed.Done()
+			}
+		}
 		out = append(out, e)
 	}
 	return out, nil
@@ -225,4 +230,32 @@ func (d *Desk) StatePurpose(_ context.Context, attempt, text string, by visit.Ac
 		}
 		return visit.Purpose{}, errNotFound
 	})
+}
+
+// StateExit implements web.Visits.
+func (d *Desk) StateExit(_ context.Context, attempt string, left time.Time, by visit.Actor) (visit.ExitStated, error) {
+	return begin(d, visit.KindExit, "exit_stated", by, func(id string) (visit.ExitStated, error) {
+		for _, e := range d.Own[by.Person] {
+			if e.Attempt != attempt || by.Person == "" {
+				continue
+			}
+			if !e.NoExit {
+				return visit.ExitStated{}, visit.ErrState
+			}
+			x, err := visit.StateExit(visit.Passage{Attempt: attempt, AtMS: e.AtMS, Door: e.Door, Zone: e.Zone, In: true, Person: by.Person}, left.UnixMilli(), e.NextMS, by, d.now())
+			x.ID = id
+			return x, err
+		}
+		return visit.ExitStated{}, visit.ErrNotHolder
+	})
+}
+
+// ConfirmExit implements web.Visits.
+func (d *Desk) ConfirmExit(_ context.Context, id string, by visit.Actor) (visit.ExitStated, error) {
+	return change(d, id, "exit_confirmed", by, func(x *visit.ExitStated) error { return x.Confirm(by, d.now()) })
+}
+
+// ExitStatements implements web.Visits.
+func (d *Desk) ExitStatements(context.Context) ([]visit.ExitStated, error) {
+	return listed[visit.ExitStated](d)
 }
