@@ -44,24 +44,25 @@ import (
 
 // App is one running server.
 type App struct {
-	site      *Site
-	log       *slog.Logger
-	out       io.Writer
-	pub       *policypub.Publisher
-	broker    *broker.Broker // nil with an external one
-	downlink  *downlink.Downlink
-	ingest    *ingest.Pipeline
-	authority *authority.Authority
-	stateAt   time.Time // of the goroutine of watchPlaces
-	health    *health
-	pages     *web.Handler
-	orders    *commands
-	visits    *Visits
-	registry  *Registry
-	http      *http.Server
-	listener  net.Listener
-	verifiers *verifiers
-	directory *ldap.Directory // nil: there is none
+	site       *Site
+	log        *slog.Logger
+	out        io.Writer
+	pub        *policypub.Publisher
+	broker     *broker.Broker // nil with an external one
+	downlink   *downlink.Downlink
+	ingest     *ingest.Pipeline
+	authority  *authority.Authority
+	stateAt    time.Time // of the goroutine of watchPlaces
+	health     *health
+	pages      *web.Handler
+	orders     *commands
+	visits     *Visits
+	registry   *Registry
+	rehearsals *rehearsePages
+	http       *http.Server
+	listener   net.Listener
+	verifiers  *verifiers
+	directory  *ldap.Directory // nil: there is none
 
 	enrol         *http.Server // nil: no gateway enrols or renews here
 	enrolListener net.Listener
@@ -245,6 +246,8 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	}
 	reg := &apiRegistry{p, a.registry, a.visits}
 	files := &peoplePages{reg}
+	drafts := &importPages{registry: a.registry, now: time.Now}
+	a.rehearsals = newRehearsePages(a.registry, drafts, people, a.pub.Site, a.log)
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
@@ -253,7 +256,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	}, web.Sources{
 		Rules:   &rulePages{a.registry},
 		Visits:  a.visits,
-		Imports: &importPages{registry: a.registry, now: time.Now},
+		Imports: drafts, Rehearsals: a.rehearsals,
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
@@ -340,6 +343,7 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	<-ctx.Done()
 	a.pages.Close()
+	a.rehearsals.Close()
 	stop, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer end()
 	_ = a.http.Shutdown(stop) // what is still open after 5 s is cut below

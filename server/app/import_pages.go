@@ -83,6 +83,19 @@ func (p *importPages) find(account, id string) (importDraft, error) {
 	return importDraft{}, web.ErrNotFound
 }
 
+// own gives an account's drafts.
+func (p *importPages) own(account string) (out []importDraft) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tidy()
+	for _, d := range p.drafts {
+		if d.account == account {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 func (p *importPages) drop(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -27,6 +27,7 @@ func World(cur *policypub.Current) rehearse.World {
 // RehearseQuery says which past entries a draft is tried on.
 type RehearseQuery struct {
 	From, Until string // days YYYY-MM-DD in the site's zone, both included
+	Day         func() // after each day; nil = nobody wants to know
 }
 
 // Rehearsal is what a draft of the directory would change.
@@ -66,6 +67,9 @@ func Rehearse(ctx context.Context, s *store.Store, cur *policypub.Current, draft
 		}
 		if err := out.day(ctx, s, cur, day.Format(time.DateOnly)); err != nil {
 			return nil, err
+		}
+		if q.Day != nil {
+			q.Day()
 		}
 	}
 	return out, nil

@@ -20,6 +20,12 @@ import (
 func rehearsed(t *testing.T, times ...string) *sitetest.Site {
 	t.Helper()
 	s := sitetest.New(t)
+	enterAt(t, s, times...)
+	return s
+}
+
+func enterAt(t *testing.T, s *sitetest.Site, times ...string) {
+	t.Helper()
 	a := authority.New(s.Publisher)
 	for _, text := range times {
 		at, err := time.ParseInLocation(time.DateTime, text, s.Zone)
@@ -40,7 +46,6 @@ func rehearsed(t *testing.T, times ...string) *sitetest.Site {
 			t.Fatal(err)
 		}
 	}
-	return s
 }
 
 // draftOf is a deep enough copy of the directory in force.

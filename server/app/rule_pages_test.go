@@ -49,7 +49,11 @@ func newRulesDesk(t *testing.T, at *time.Time) *rulesDesk {
 		d.mem.PutAccount(web.Account{ID: id, Name: id, FullName: "髙橋 " + id, Person: x.person, PasswordHash: phc, Roles: []web.Assignment{x.role}, Created: time.Now()})
 	}
 	src := d.mem.Sources()
-	src.Rules, src.Imports = &rulePages{registry: reg}, &importPages{registry: reg, now: func() time.Time { return *at }}
+	src.Rules = &rulePages{registry: reg}
+	drafts := &importPages{registry: reg, now: func() time.Time { return *at }}
+	rehearsals := newRehearsePages(reg, drafts, d.mem, site.Publisher.Site, quiet)
+	t.Cleanup(rehearsals.Close)
+	src.Imports, src.Rehearsals = drafts, rehearsals
 	h, err := web.New(web.Config{Site: "多賀城デモ市役所", Zone: site.Store.Zone(), ZoneName: "Asia/Tokyo", Cost: cheap, PasswordStepUp: true}, src)
 	if err != nil {
 		t.Fatal(err)

@@ -208,6 +208,21 @@ func (p *Proposal) Stands(s *Snapshot) bool {
 	return true
 }
 
+// Apply puts the rows of an open proposal into s, whatever stands there: to try it, or after Stands. What s shares with
+// another directory is not changed.
+func (p *Proposal) Apply(s *Snapshot) error {
+	steps, err := p.steps()
+	if err != nil {
+		return err
+	}
+	*s = s.clone()
+	for i := range steps {
+		s.apply(steps[i].Is.change())
+	}
+	s.sort()
+	return nil
+}
+
 // Confirm puts an open proposal into force. The caller has made sure that actor is another person than the
 // proposer beyond the account (RA-2); here the account is compared. The rows must stand as they stood when
 // it was made.
@@ -219,20 +234,12 @@ func Confirm(tx ProposalTx, actor Actor, nowMS int64, id string) ([]Change, erro
 	if actor.Account == "" || actor.Account == p.Proposer {
 		return nil, ErrSamePerson
 	}
-	steps, err := p.steps()
-	if err != nil {
-		return nil, err
-	}
 	note := "\n" + "proposed by " + orWord(p.Proposer, "the command line") + ", proposal " + id
 	changes, err := writeNoted(tx, actor, p.Reason, note, nowMS, func(s *Snapshot) error {
 		if !p.Stands(s) {
 			return ErrStale
 		}
-		for i := range steps {
-			s.apply(steps[i].Is.change())
-		}
-		s.sort()
-		return nil
+		return p.Apply(s)
 	})
 	if err != nil {
 		return nil, err

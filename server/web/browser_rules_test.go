@@ -17,6 +17,7 @@ var rulePaths = []struct{ name, path string }{
 	{"zones", "/zones"}, {"zone", "/zones/server-room"}, {"zone-below", "/zones/media-store"}, {"zone-edit", "/zones/server-room/edit"},
 	{"schedules", "/schedules"}, {"schedule", "/schedules/office"}, {"schedule-edit", "/schedules/office/edit"}, {"closed", "/closed-days"},
 	{"import", "/import"}, {"import-check", "/import/DRAFT"},
+	{"rehearse", "/rehearse"}, {"rehearsal", "/rehearse/DONE"},
 }
 
 // ruleForms are forms that are sent: the page, what is done there first, and how the answer is known.

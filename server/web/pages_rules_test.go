@@ -7,6 +7,7 @@ func init() {
 	pagePaths = append(pagePaths, "/zones", "/zones/server-room", "/zones/media-store", "/zones/none", "/zones/new", "/zones/server-room/edit")
 	pagePaths = append(pagePaths, "/schedules", "/schedules/office", "/schedules/none", "/schedules/new", "/schedules/office/edit", "/closed-days", "/closed-days?year=2024")
 	pagePaths = append(pagePaths, "/import", "/import?kind=people", "/import/DRAFT", "/import/NONE")
+	pagePaths = append(pagePaths, "/rehearse", "/rehearse/DONE", "/rehearse/RUNS", "/rehearse/BROKEN", "/rehearse/NONE")
 	probes = append(probes,
 		probe{"GET /zones", "/zones", nil},
 		probe{"GET /zones/new", "/zones/new", nil},
@@ -28,5 +29,8 @@ func init() {
 		probe{"POST /import", "/import", url.Values{"kind": {"people"}}},
 		probe{"GET /import/{draft}", "/import/DRAFT", nil},
 		probe{"POST /import/{draft}", "/import/DRAFT", url.Values{"reason": {"x"}}},
+		probe{"GET /rehearse", "/rehearse", nil},
+		probe{"POST /rehearse", "/rehearse", url.Values{"what": {"import/DRAFT"}, "from": {"2026-11-01"}, "until": {"2026-11-25"}}},
+		probe{"GET /rehearse/{rehearsal}", "/rehearse/DONE", nil},
 	)
 }

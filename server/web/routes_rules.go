@@ -8,7 +8,7 @@ const (
 )
 
 // ruleNav are the pages in the frame's navigation.
-var ruleNav = navGroup{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}, {"/import", "nav.import"}}}
+var ruleNav = navGroup{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}, {"/import", "nav.import"}, {"/rehearse", "nav.rehearse"}}}
 
 // ruleRoutes is the part of the table for zones and all else that says who may enter.
 func ruleRoutes() []route {
@@ -36,5 +36,9 @@ func ruleRoutes() []route {
 		{pattern: "POST /import", roles: ruleChangers, stepUp: stepUpFull, body: maxUploadBody, serve: (*Handler).postImport},
 		{pattern: "GET /import/{draft}", roles: ruleChangers, serve: (*Handler).getImportDraft},
 		{pattern: "POST /import/{draft}", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postImportDraft},
+
+		{pattern: "GET /rehearse", roles: ruleChangers, serve: (*Handler).getRehearse},
+		{pattern: "POST /rehearse", roles: ruleChangers, serve: (*Handler).postRehearse},
+		{pattern: "GET /rehearse/{rehearsal}", roles: ruleChangers, serve: (*Handler).getRehearsal},
 	}
 }

@@ -25,30 +25,31 @@ var (
 // Sources is everything the pages read and change. All fields are required. Every method may be
 // called from many goroutines at once. server/app implements them over the store.
 type Sources struct {
-	Rules     Rules
-	Imports   Imports
-	Setup     Setup
-	Accounts  Accounts
-	Sessions  Sessions
-	Audit     Audit
-	Overviews Overviews
-	Log       Log
-	Findings  Findings
-	Machines  Machines
-	Live      Live
-	Commands  Commands
-	Factors   Factors
-	Requests  Requests
-	Judge     Judge
-	Privacy   Privacy
-	Tokens    Tokens
-	Registry  Registry
-	Registers Registers
-	People    People
-	Reviews   Reviews
-	Cases     Cases
-	Rights    Rights
-	Visits    Visits
+	Rules      Rules
+	Imports    Imports
+	Rehearsals Rehearsals
+	Setup      Setup
+	Accounts   Accounts
+	Sessions   Sessions
+	Audit      Audit
+	Overviews  Overviews
+	Log        Log
+	Findings   Findings
+	Machines   Machines
+	Live       Live
+	Commands   Commands
+	Factors    Factors
+	Requests   Requests
+	Judge      Judge
+	Privacy    Privacy
+	Tokens     Tokens
+	Registry   Registry
+	Registers  Registers
+	People     People
+	Reviews    Reviews
+	Cases      Cases
+	Rights     Rights
+	Visits     Visits
 }
 
 func (s Sources) validate() error {
@@ -62,7 +63,7 @@ func (s Sources) validate() error {
 		"people": s.People == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
-		"rules":  s.Rules == nil, "imports": s.Imports == nil,
+		"rules":  s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -231,6 +232,8 @@ const (
 	ActionViewReview        ActionKind = "view_review"        // likewise
 	ActionViewPresent       ActionKind = "view_present"       // likewise
 	ActionViewImport        ActionKind = "view_import"        // a dry run, which names people
+	ActionRehearsed         ActionKind = "rehearsed"          // Target = what was tried; the days stand in the opening
+	ActionViewRehearsal     ActionKind = "view_rehearsal"     // who would have been decided otherwise was shown
 	ActionRuleChanged       ActionKind = "rule_changed"       // likewise never a leaf of its own
 	ActionViewVisit         ActionKind = "view_visit"         // Target = the matter, as in all below
 	ActionViewMatters       ActionKind = "view_matters"       // Target = the kind of matters
