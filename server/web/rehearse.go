@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -163,8 +165,11 @@ func (h *Handler) getRehearsal(w http.ResponseWriter, rq *request) error {
 		if x.Person == "" {
 			x.Person = v.T("person.unknown")
 		}
-		if e.Was == access.Granted {
+		if e.Was != access.Denied {
 			x.WasWhy = ""
+		}
+		if e.Is != access.Denied {
+			x.Why = ""
 		}
 		if rq.roles&rolesOf("GET /log/{attempt}") == 0 {
 			x.Href = ""
@@ -175,7 +180,7 @@ func (h *Handler) getRehearsal(w http.ResponseWriter, rq *request) error {
 		v.More = v.T("import.more", "n", strconv.Itoa(r.More))
 	}
 	for _, x := range r.Rights {
-		l := rehearsedRight{Person: x.Name, Number: x.Person, Zone: x.Zone, Before: x.Before, After: x.After}
+		l := rehearsedRight{Person: x.Name, Number: x.Person, Zone: x.Zone, Before: v.termWords(x.Before), After: v.termWords(x.After)}
 		switch x.Effect {
 		case "gains":
 			l.Effect = Tag{v.T("rehearse.gains"), ToneWarn, "enter"}
@@ -187,4 +192,27 @@ func (h *Handler) getRehearsal(w http.ResponseWriter, rq *request) error {
 		v.Rights = append(v.Rights, l)
 	}
 	return h.render(w, rq, "rehearsal", v)
+}
+
+// termWords says the hours and days of rights, which come in the words of the import's files.
+func (b Base) termWords(list []string) (out []string) {
+	for _, term := range list {
+		var words, days []string
+		for _, w := range append(strings.Fields(term), "") {
+			plain, comma := strings.CutSuffix(w, ",")
+			if slices.Contains(weekdays, plain) {
+				days = append(days, plain)
+				continue
+			}
+			if len(days) > 0 {
+				words, days = append(words, b.weekdayWords(days)), nil
+			}
+			if comma {
+				plain += b.T("list.separator")
+			}
+			words = append(words, plain)
+		}
+		out = append(out, strings.TrimSpace(strings.Join(words, " ")))
+	}
+	return out
 }
