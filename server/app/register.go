@@ -23,9 +23,24 @@ import (
 
 // RegisterZones implements web.Registers.
 func (p *pages) RegisterZones(ctx context.Context) ([]web.ZoneName, error) {
-	n := p.names(ctx)
+	n, s := p.names(ctx), p.directory()
+	parent := map[access.ZoneID]access.ZoneID{}
+	for _, z := range s.Zones {
+		parent[z.ID] = z.Parent
+	}
+	reached := map[access.ZoneID]bool{} // by a door of theirs or of a zone in them
+	for _, d := range s.Doors {
+		for _, z := range []access.ZoneID{d.Enter, d.Exit} {
+			for ; z != "" && !reached[z]; z = parent[z] {
+				reached[z] = true
+			}
+		}
+	}
 	var out []web.ZoneName
-	for _, z := range p.directory().Zones {
+	for _, z := range s.Zones {
+		if !reached[z.ID] {
+			continue // nobody comes in by a door that is watched
+		}
 		out = append(out, web.ZoneName{ID: z.ID, Name: n.zone(z.ID)})
 	}
 	return out, nil

@@ -16,6 +16,7 @@ import (
 var (
 	errAnswered  = errors.New("answered already")
 	errForbidden = errors.New("not allowed for these roles")
+	errNoRole    = fmt.Errorf("no role in force: %w", errForbidden)
 	errSignIn    = errors.New("sign in first")
 	errCrossSite = errors.New("request came from another site")
 	errBadInput  = errors.New("input cannot be read")
@@ -34,6 +35,8 @@ func status(err error) (code int, words string) {
 	switch {
 	case errors.Is(err, errSignIn):
 		return http.StatusUnauthorized, "error.sign_in"
+	case errors.Is(err, errNoRole):
+		return http.StatusForbidden, "error.no_role"
 	case errors.Is(err, errForbidden):
 		return http.StatusForbidden, "error.forbidden"
 	case errors.Is(err, errCrossSite):

@@ -198,6 +198,9 @@ func (h *Handler) admit(w http.ResponseWriter, rq *request, rt route) error {
 	if rt.account {
 		return nil
 	}
+	if rq.roles == 0 && rt.roles != 0 {
+		return errNoRole // the page says that somebody still has to agree
+	}
 	if rq.roles&rt.roles == 0 {
 		return errForbidden
 	}

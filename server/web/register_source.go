@@ -10,7 +10,7 @@ import (
 
 // Registers makes the entry register (入退室管理簿) out of the log.
 type Registers interface {
-	// Zones lists the zones that have a register, in the order of the directory.
+	// RegisterZones lists the zones that have a register: those with a door, in the order of the directory.
 	RegisterZones(ctx context.Context) ([]ZoneName, error)
 	// Register makes the rows of one zone and the days from…to, both included. Without Names it holds references instead.
 	Register(ctx context.Context, q RegisterQuery) (Register, error)

@@ -392,3 +392,15 @@ func TestUnknownAccountTakesAsLong(t *testing.T) {
 		t.Errorf("known %v, unknown %v", known, unknown)
 	}
 }
+
+// RA-2: whoever signs in before anybody has agreed to their role is told so.
+func TestNoRoleYet(t *testing.T) {
+	s := newSite(t, nil)
+	phc, _ := web.HashPassword(goodPassword, cheap)
+	s.mem.PutAccount(web.Account{ID: "WAITS", Name: "waits", FullName: "渡邉 待", PasswordHash: phc})
+	res := s.get("/live", s.login("waits"))
+	s.status("without a role", res, http.StatusForbidden)
+	if page := text(t, res); !strings.Contains(page, "役割の承認を待っている") {
+		t.Error("the page does not say that a role is waiting")
+	}
+}
