@@ -342,7 +342,8 @@ func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []we
 // LogSize implements web.Live.
 func (p *pages) LogSize(context.Context) (uint64, error) { return uint64(p.store.Size()), nil }
 
-// LiveFrom implements web.Live.
+// LiveFrom implements web.Live. It does not tell of what kind a leaf is: a decision and a system leaf beside it would tell
+// everybody at a screen of a PIN given under duress (AD-13).
 func (p *pages) LiveFrom(ctx context.Context, from uint64, limit int) (list []web.LiveEvent, err error) {
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		leaves, err := r.Leaves(int64(from), limit)
@@ -350,7 +351,7 @@ func (p *pages) LiveFrom(ctx context.Context, from uint64, limit int) (list []we
 			return err
 		}
 		for _, l := range leaves {
-			list = append(list, web.LiveEvent{Index: uint64(l.Idx), Kind: string(l.Kind)})
+			list = append(list, web.LiveEvent{Index: uint64(l.Idx), Kind: "leaf"})
 		}
 		return nil
 	})
