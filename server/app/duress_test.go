@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"testing"
 
-	"encoding/json"
-
 	"github.com/google/go-cmp/cmp"
 
 	"monban/firmware/access"
