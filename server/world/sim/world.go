@@ -6,9 +6,9 @@
 // package invariant have seen all of them. A run is repeated bit for bit by its seed.
 //
 // What is real: firmware/link (both machines), firmware/door, firmware/access, the controller's
-// Machine, server/authority, server/ingest, server/policypub, server/directory, the entry log's leaves
+// Machine, server/authority, server/ingest, server/policypub, server/directory, server/visit, the entry log's leaves
 // and tree. What is modelled: the outbox's and the store's disks (disk.go, store.go), MQTT and TCP
-// (net.go), the wiring of the two app packages (gateway.go, server.go) and coverage leaves.
+// (net.go), the wiring of the two app packages (gateway.go, server.go, desk*.go) and coverage leaves.
 package sim
 
 import (
