@@ -259,17 +259,8 @@ func (v *Visits) Suspensions(ctx context.Context) (out []visit.Suspension, err e
 	return out, err
 }
 
-// BadgeForm is a badge for the inventory. Without a card (Format "") it is a plain name badge.
-type BadgeForm struct {
-	ID        string // inventory number
-	Label     string // printed number
-	Kind      visit.BadgeKind
-	Look      string // what tells it from a staff card (VE-3)
-	Format    string // wiegand format of the card
-	Facility  uint64
-	Number    uint64 // of the card; kept as a reference only (D9)
-	Assurance card.Assurance
-}
+// BadgeForm is a badge for the inventory.
+type BadgeForm = visit.BadgeForm
 
 // AddBadge puts a badge into the inventory.
 func (v *Visits) AddBadge(ctx context.Context, f BadgeForm, reason string, by visit.Actor) (out visit.Badge, err error) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/firmware/card"
 	"monban/server/directory"
 )
 
@@ -60,4 +61,16 @@ type OwnEntry struct {
 	NextMS    int64 // when the person entered the zone again, 0 = has not
 	LeftMS    int64 // when they left, as they stated afterwards; 0 = nothing was stated
 	Confirmed bool  // the statement
+}
+
+// BadgeForm is a badge for the inventory. Without a card (Format "") it is a plain name badge.
+type BadgeForm struct {
+	ID        string // inventory number
+	Label     string // printed number
+	Kind      BadgeKind
+	Look      string // what tells it from a staff card (VE-3)
+	Format    string // wiegand format of the card
+	Facility  uint64
+	Number    uint64 // of the card; kept as a reference only (D9)
+	Assurance card.Assurance
 }

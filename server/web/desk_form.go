@@ -24,8 +24,8 @@ type deskForm struct {
 type deskField struct {
 	ID, Name, Kind, Label string
 	Help, Value, Error    string
-	Optional              bool
-	Max                   int // characters, 0 = 300
+	Optional, Secret      bool // a secret field comes back empty
+	Max                   int  // characters, 0 = 300
 	Options               []choice
 	Suggest               []choice // what may be typed, as a list to choose from
 	First                 bool     // the keyboard begins here
@@ -76,7 +76,11 @@ func (f deskForm) again(t *tried) deskForm {
 	placed := t.fault == ""
 	for i := range f.Fields {
 		x := &f.Fields[i]
-		switch x.Kind {
+		kind := x.Kind
+		if x.Secret {
+			kind = "password"
+		}
+		switch kind {
 		case "hidden":
 		case "check":
 			x.Value = t.values.Get(x.Name)
@@ -86,7 +90,7 @@ func (f deskForm) again(t *tried) deskForm {
 				x.Options[j].Chosen = slices.Contains(t.values[x.Name], x.Options[j].Value)
 			}
 		case "password":
-			x.Value = "" // a PIN is never shown again
+			x.Value = "" // a PIN or a card's number is never shown again, also not to who typed it
 		default:
 			if t.values.Has(x.Name) {
 				x.Value = t.values.Get(x.Name)

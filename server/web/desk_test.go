@@ -260,3 +260,40 @@ func TestDueItems(t *testing.T) {
 		s.status(path, s.get(path, s.login("asker")), http.StatusForbidden)
 	}
 }
+
+// VE-3, EQ-4, D9: badges come into the inventory with a look of their own and a reason; the number of a card is in no answer,
+// leaf or log; one that is out is not taken out of use.
+func TestBadgeInventory(t *testing.T) {
+	s := newHall(t)
+	office := s.login("office")
+	const number = "48213"
+	form := url.Values{"id": {"B-20"}, "label": {"120"}, "kind": {"visitor"}, "look": {"赤"}, "format": {"H10301"}, "assurance": {"uid_only"}, "facility": {"77"}, "number": {number}, "reason": {"新規"}}
+	before := len(s.mem.Actions())
+	for field, bad := range map[string]string{"id": "あ", "label": "", "look": "", "number": number + "x", "facility": "", "reason": "", "format": ""} {
+		res := s.post("/ledgers/badges", office, with(form, field, bad))
+		s.status("bad "+field, res, http.StatusUnprocessableEntity)
+		if doc := text(t, res); strings.Contains(doc, number) {
+			t.Errorf("bad %s: the number of the card comes back", field)
+		} else if field == "number" && !strings.Contains(doc, `id="badge-number-error"`) {
+			t.Errorf("bad %s: %v", field, faults(doc))
+		}
+	}
+	s.status("a label that is there", s.post("/ledgers/badges", office, with(form, "label", "101")), http.StatusUnprocessableEntity)
+	s.status("a clerk", s.post("/ledgers/badges", s.login("clerk"), form), http.StatusForbidden)
+	s.goes("added", "/ledgers/badges", office, form)
+	for _, a := range s.mem.Actions()[before:] {
+		if strings.Contains(a.Filter+a.Reason+a.Target, number) {
+			t.Errorf("a leaf holds the number: %+v", a)
+		}
+	}
+	if strings.Contains(s.log.String(), number) {
+		t.Error("the log holds the number")
+	}
+	s.goes("a name plate", "/ledgers/badges", office, with(form, "id", "B-21", "label", "121", "format", "", "number", "", "facility", ""))
+	s.status("retired without a reason", s.post("/ledgers/badges/B-20/status", office, url.Values{"status": {"retired"}}), http.StatusUnprocessableEntity)
+	s.status("one that is out", s.post("/ledgers/badges/B-1/status", office, url.Values{"status": {"retired"}, "reason": {"x"}}), http.StatusUnprocessableEntity)
+	s.goes("retired", "/ledgers/badges/B-20/status", office, url.Values{"status": {"retired"}, "reason": {"破損"}})
+	if doc := text(t, s.get("/ledgers", office)); !strings.Contains(doc, "廃止") || !strings.Contains(doc, "121") {
+		t.Error("the ledger does not show the new badge, or that one is retired")
+	}
+}

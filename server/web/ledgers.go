@@ -20,7 +20,8 @@ type ledgersView struct {
 	Keys               []keyRow
 	Badges             []badgeRow
 	MayLend            bool
-	MayName            bool // may set the names of the forms
+	MayName            bool // may set the names of the forms, and keep the inventory of badges
+	New                deskForm
 }
 
 type keyRow struct {
@@ -38,6 +39,7 @@ type badgeRow struct {
 	State                 Tag
 	Holder                string
 	Href                  string
+	Form                  *deskForm // takes it out of use, or back
 }
 
 func (h *Handler) getLedgers(w http.ResponseWriter, rq *request) error {
@@ -81,7 +83,14 @@ func (h *Handler) showLedgers(w http.ResponseWriter, rq *request, t *tried, code
 		default:
 			r.State = Tag{c.T("badge_state.here"), ToneQuiet, "check"}
 		}
+		if v.MayName && b.Matter == "" {
+			f := c.badgeStatusForm(&b.Badge).again(t)
+			r.Form = &f
+		}
 		v.Badges = append(v.Badges, r)
+	}
+	if v.MayName {
+		v.New = c.newBadgeForm().again(t)
 	}
 	return h.renderStatus(w, rq, "ledgers", &v, code)
 }

@@ -53,6 +53,8 @@ func visitRoutes() []route {
 		{pattern: "GET /ledgers", roles: visitReaders, serve: (*Handler).getLedgers},
 		{pattern: "POST /ledgers/keys", roles: carryRoles, serve: (*Handler).postKey},
 		{pattern: "POST /ledgers/keys/{id}/return", roles: carryRoles, serve: (*Handler).postKeyReturn},
+		{pattern: "POST /ledgers/badges", roles: approveRoles, serve: (*Handler).postBadge},
+		{pattern: "POST /ledgers/badges/{id}/status", roles: approveRoles, serve: (*Handler).postBadgeStatus},
 		{pattern: "GET /ledgers/forms", roles: approveRoles, serve: (*Handler).getForms},
 		{pattern: "POST /ledgers/forms", roles: approveRoles, serve: (*Handler).postForms},
 		{pattern: "GET /emergency", roles: visitReaders, serve: (*Handler).getEmergency},

@@ -54,6 +54,8 @@ var visitProbes = []probe{
 	{"GET /ledgers", "/ledgers", nil},
 	{"POST /ledgers/keys", "/ledgers/keys", url.Values{}},
 	{"POST /ledgers/keys/{id}/return", "/ledgers/keys/NONE/return", url.Values{}},
+	{"POST /ledgers/badges", "/ledgers/badges", url.Values{}},
+	{"POST /ledgers/badges/{id}/status", "/ledgers/badges/NONE/status", url.Values{}},
 	{"GET /ledgers/forms", "/ledgers/forms", nil},
 	{"POST /ledgers/forms", "/ledgers/forms", url.Values{}},
 	{"GET /emergency", "/emergency", nil},

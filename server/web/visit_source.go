@@ -41,6 +41,10 @@ type Visits interface {
 	VisitFromPermit(ctx context.Context, permit string, by visit.Actor) (visit.Visit, error)
 
 	ListBadges(ctx context.Context) ([]visit.BadgeView, error)
+	// AddBadge puts a badge into the inventory; the number of its card becomes a reference and is nowhere after that (D9).
+	AddBadge(ctx context.Context, f visit.BadgeForm, reason string, by visit.Actor) (visit.Badge, error)
+	// SetBadgeStatus takes a badge that is not out of use, or back into it.
+	SetBadgeStatus(ctx context.Context, id string, status visit.BadgeStatus, reason string, by visit.Actor) error
 	TemporaryCards(ctx context.Context) ([]visit.TemporaryCard, error) // that are out
 	IssueTemporary(ctx context.Context, f visit.TemporaryForm, by visit.Actor) (visit.TemporaryCard, error)
 	ReturnTemporary(ctx context.Context, badge string, lost bool, note string, by visit.Actor) (visit.TemporaryCard, error)

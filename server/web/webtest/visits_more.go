@@ -8,6 +8,7 @@ import (
 	"monban/firmware/access"
 	"monban/server/directory"
 	"monban/server/visit"
+	"monban/server/web"
 )
 
 // status sets the state of a card.
@@ -258,4 +259,40 @@ func (d *Desk) ConfirmExit(_ context.Context, id string, by visit.Actor) (visit.
 // ExitStatements implements web.Visits.
 func (d *Desk) ExitStatements(context.Context) ([]visit.ExitStated, error) {
 	return listed[visit.ExitStated](d)
+}
+
+// AddBadge implements web.Visits.
+func (d *Desk) AddBadge(_ context.Context, f visit.BadgeForm, reason string, by visit.Actor) (visit.Badge, error) {
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	b := visit.Badge{ID: f.ID, Label: f.Label, Kind: f.Kind, Look: f.Look, Status: visit.BadgeActive}
+	if f.Format != "" {
+		b.Format, b.Assurance, b.KeyVersion, b.Masked = f.Format, f.Assurance, 1, "****0000"
+		b.Ref[0], b.Ref[1] = byte(len(d.Badges)), 200
+	}
+	if err := b.Check(); err != nil {
+		return visit.Badge{}, err
+	}
+	if d.badge(b.ID) != nil || d.badge(b.Label) != nil {
+		return visit.Badge{}, visit.ErrBadgeLent
+	}
+	d.Badges = append(d.Badges, b)
+	return b, d.m.record(web.Action{At: time.UnixMilli(d.now()), Kind: "badge_added", Actor: by.Account, Target: b.ID, Reason: reason})
+}
+
+// SetBadgeStatus implements web.Visits.
+func (d *Desk) SetBadgeStatus(_ context.Context, id string, status visit.BadgeStatus, reason string, by visit.Actor) error {
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	for i := range d.Badges {
+		switch {
+		case d.Badges[i].ID != id:
+			continue
+		case d.lent(id) != "":
+			return visit.ErrBadgeLent
+		}
+		d.Badges[i].Status = status
+		return d.m.record(web.Action{At: time.UnixMilli(d.now()), Kind: "badge_changed", Actor: by.Account, Target: id, Reason: reason})
+	}
+	return errNotFound
 }
