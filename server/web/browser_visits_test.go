@@ -184,6 +184,7 @@ func TestBrowserVisits(t *testing.T) {
 	b.looks("dues", "/dues")
 	b.looks("own", "/me/own")
 	b.looks("forms", "/ledgers/forms")
+	b.looks("inventory", "/ledgers")
 	b.looks("decide", "/visits/visit-2026-00003")
 }
 
