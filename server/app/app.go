@@ -256,7 +256,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	}, web.Sources{
 		Rules:   &rulePages{a.registry},
 		Visits:  a.visits,
-		Imports: drafts, Rehearsals: a.rehearsals,
+		Imports: drafts, Rehearsals: a.rehearsals, Recertifications: &rulePages{a.registry},
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,

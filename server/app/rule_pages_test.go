@@ -49,7 +49,7 @@ func newRulesDesk(t *testing.T, at *time.Time) *rulesDesk {
 		d.mem.PutAccount(web.Account{ID: id, Name: id, FullName: "髙橋 " + id, Person: x.person, PasswordHash: phc, Roles: []web.Assignment{x.role}, Created: time.Now()})
 	}
 	src := d.mem.Sources()
-	src.Rules = &rulePages{registry: reg}
+	src.Rules, src.Recertifications = &rulePages{registry: reg}, &rulePages{registry: reg}
 	drafts := &importPages{registry: reg, now: func() time.Time { return *at }}
 	rehearsals := newRehearsePages(reg, drafts, d.mem, site.Publisher.Site, quiet)
 	t.Cleanup(rehearsals.Close)

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,6 +14,9 @@ const (
 	roundDays   = 30 // from opening to the due day, when nobody says otherwise
 )
 
+// ErrRoundOpen says that a zone's recertification is not over, or was opened today.
+var ErrRoundOpen = errors.New("is open or was opened today: finish it first")
+
 // OpenRound begins a recertification of a zone: everybody who has a right in it is asked about. Without a due
 // day it is due in 30 days. One round of a zone is open at a time.
 func (s *Snapshot) OpenRound(zone access.ZoneID, today, due Date) (RoundID, error) {
@@ -22,7 +26,7 @@ func (s *Snapshot) OpenRound(zone access.ZoneID, today, due Date) (RoundID, erro
 	id := RoundID(string(zone) + "-" + today.String())
 	for i := range s.Rounds {
 		if r := &s.Rounds[i]; r.ID == id || r.Zone == zone && r.Closed.IsZero() {
-			return "", fmt.Errorf("zone %s: recertification %s is open or was opened today: finish it first", zone, r.ID)
+			return "", fmt.Errorf("zone %s: recertification %s: %w", zone, r.ID, ErrRoundOpen)
 		}
 	}
 	r := Round{ID: id, Zone: zone, Opened: today, Due: firstSet(due, today.AddDays(roundDays))}

@@ -17,6 +17,20 @@ func ruleFamilies(words map[Lang]catalogue, f map[string][]string) {
 	// Every value of a row that a dry run names.
 	f["rule_field"] = append(f["rule_field"], "name_reduced", "kana", "romaji", "section", "company", "category", "kind", "active", "valid_from", "valid_until", "contract_from", "contract_until", "training_until", "may_escort", "person_id", "card", "format", "assurance", "status", "pin", "duress_pin", "group_id", "suspended", "members", "workers", "tier", "approval", "subject", "subject_id", "what", "reason", "approver", "review", "text", "text_en", "from", "gateway_id", "enter_zone", "exit_zone", "exit", "offline", "max_age", "mode", "guards_server", "recovery_cards", "remote_unlock", "interlock", "key_mode", "refers", "doors", "place", "owner", "every_days", "state", "counted", "proof", "reader", "reference", "consent", "fallback", "deleted", "zone", "opened", "due", "closed", "answers", "day", "leave", "overlap_days", "joins")
 	f["import_kind"] = ImportKinds
+	for _, l := range []*ruleList{&groupList, &contractList, &exceptionList, &conditionList} {
+		f[l.section] = []string{"title", "text", "one", "new", "form", "none"}
+		if !l.grows {
+			f[l.section] = append(f[l.section], "edit", "removing")
+		}
+		f["rule_field"] = append(f["rule_field"], l.id)
+		for _, x := range l.fields {
+			f["rule_field"] = append(f["rule_field"], x.column)
+			if words[Japanese].has(l.section + "." + x.column + "_help") {
+				f[l.section] = append(f[l.section], x.column+"_help")
+			}
+		}
+	}
+	f["rule_subject"] = []string{"zone", "person", "door", "site"}
 	f["rule_value"] = []string{"yes", "no", "none", "min_assurance_unknown"}
 	for _, column := range zoneFormColumns() {
 		f["rule_field"] = append(f["rule_field"], column)

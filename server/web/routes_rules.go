@@ -1,18 +1,23 @@
 package web
 
+import "slices"
+
 // Roles of the pages of rules (RA-1): who reads, and who changes. To change takes a fresh check of identity (D28) and,
 // for what adds rights at level 2 or 3, a second person (D27).
 const (
 	ruleReaders  = groupF | groupS | groupA | groupC | groupD
 	ruleChangers = groupC
+	ruleNames    = groupF | groupS | groupA | groupC // pages that name people
 )
 
 // ruleNav are the pages in the frame's navigation.
-var ruleNav = navGroup{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}, {"/import", "nav.import"}, {"/rehearse", "nav.rehearse"}}}
+var ruleNav = navGroup{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}, {"/import", "nav.import"}, {"/rehearse", "nav.rehearse"},
+	{"/groups", "nav.groups"}, {"/contracts", "nav.contracts"}, {"/exceptions", "nav.exceptions"}, {"/conditions", "nav.conditions"}, {"/recertify", "nav.recertify"}, {"/renewals", "nav.renewals"}}}
 
 // ruleRoutes is the part of the table for zones and all else that says who may enter.
 func ruleRoutes() []route {
-	return []route{
+	lists := slices.Concat(groupList.routes(ruleNames), contractList.routes(ruleNames), exceptionList.routes(ruleNames), conditionList.routes(ruleReaders))
+	return append(lists, []route{
 		{pattern: "GET /zones", roles: ruleReaders, serve: (*Handler).getZones},
 		{pattern: "GET /zones/new", roles: ruleChangers, serve: (*Handler).getZoneNew},
 		{pattern: "POST /zones/new", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postZone},
@@ -40,5 +45,12 @@ func ruleRoutes() []route {
 		{pattern: "GET /rehearse", roles: ruleChangers, serve: (*Handler).getRehearse},
 		{pattern: "POST /rehearse", roles: ruleChangers, serve: (*Handler).postRehearse},
 		{pattern: "GET /rehearse/{rehearsal}", roles: ruleChangers, serve: (*Handler).getRehearsal},
-	}
+
+		{pattern: "GET /recertify", roles: ruleNames, serve: (*Handler).getRecertify},
+		{pattern: "POST /recertify", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postRecertify},
+		{pattern: "GET /recertify/{round}", roles: ruleNames, serve: (*Handler).getRound},
+		{pattern: "POST /recertify/{round}", roles: ruleAnswerers, stepUp: stepUpFull, serve: (*Handler).postRound},
+		{pattern: "GET /renewals", roles: ruleNames, serve: (*Handler).getRenewals},
+		{pattern: "POST /renewals", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postRenewals},
+	}...)
 }

@@ -25,31 +25,32 @@ var (
 // Sources is everything the pages read and change. All fields are required. Every method may be
 // called from many goroutines at once. server/app implements them over the store.
 type Sources struct {
-	Rules      Rules
-	Imports    Imports
-	Rehearsals Rehearsals
-	Setup      Setup
-	Accounts   Accounts
-	Sessions   Sessions
-	Audit      Audit
-	Overviews  Overviews
-	Log        Log
-	Findings   Findings
-	Machines   Machines
-	Live       Live
-	Commands   Commands
-	Factors    Factors
-	Requests   Requests
-	Judge      Judge
-	Privacy    Privacy
-	Tokens     Tokens
-	Registry   Registry
-	Registers  Registers
-	People     People
-	Reviews    Reviews
-	Cases      Cases
-	Rights     Rights
-	Visits     Visits
+	Rules            Rules
+	Imports          Imports
+	Rehearsals       Rehearsals
+	Recertifications Recertifications
+	Setup            Setup
+	Accounts         Accounts
+	Sessions         Sessions
+	Audit            Audit
+	Overviews        Overviews
+	Log              Log
+	Findings         Findings
+	Machines         Machines
+	Live             Live
+	Commands         Commands
+	Factors          Factors
+	Requests         Requests
+	Judge            Judge
+	Privacy          Privacy
+	Tokens           Tokens
+	Registry         Registry
+	Registers        Registers
+	People           People
+	Reviews          Reviews
+	Cases            Cases
+	Rights           Rights
+	Visits           Visits
 }
 
 func (s Sources) validate() error {
@@ -63,7 +64,7 @@ func (s Sources) validate() error {
 		"people": s.People == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
-		"rules":  s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil,
+		"rules":  s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))

@@ -50,13 +50,14 @@ type Memory struct {
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
-		People:     &People{m: m},
-		Rights:     &Rights{&People{m: m}},
-		Rules:      &Rules{m: m},
-		Imports:    &Rules{m: m},
-		Rehearsals: &Rules{m: m},
-		Visits:     &m.Desk,
-		Registers:  Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}}
+		People:           &People{m: m},
+		Rights:           &Rights{&People{m: m}},
+		Rules:            &Rules{m: m},
+		Imports:          &Rules{m: m},
+		Rehearsals:       &Rules{m: m},
+		Recertifications: &Rules{m: m},
+		Visits:           &m.Desk,
+		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}}
 }
 
 // Actions copies the action leaves written so far.
