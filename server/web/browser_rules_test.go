@@ -44,7 +44,9 @@ func TestBrowserRules(t *testing.T) {
 	b.login("ciso")
 	b.until("the zones", `location.pathname === "/zones" && document.readyState === "complete"`)
 	check := func(name, lang string, width int64) {
-		b.shot(fmt.Sprintf("%s-%s-%d", name, lang, width))
+		if os.Getenv("MONBAN_SCREENSHOTS") != "" {
+			b.shot(fmt.Sprintf("%s-%s-%d", name, lang, width))
+		}
 		if over := run(b, chromedp.Evaluate[int](overflow)); over > 0 {
 			t.Errorf("%s %s is %d px too wide at %d px", name, lang, over, width)
 		}
