@@ -64,12 +64,13 @@ func (r *Rules) Renew(_ context.Context, ids []string, act web.Action) (web.Rule
 	return web.RuleOutcome{Proposal: AttemptID(0x54)}, r.m.record(act)
 }
 
-func init() {
-	ruleRows[web.RuleGroups] = []web.RuleRow{{ID: "ops", Name: "運用班", Values: map[string]string{"name": "運用班", "section": "情報政策課", "members": "1001 1002"}}}
-	ruleRows[web.RuleContracts] = []web.RuleRow{
+// moreRules are the rows of lists and forms.
+var moreRules = map[web.RuleKind][]web.RuleRow{
+	web.RuleGroups: {{ID: "ops", Name: "運用班", Values: map[string]string{"name": "運用班", "section": "情報政策課", "members": "1001 1002"}}},
+	web.RuleContracts: {
 		{ID: "K-2026-3", Name: "サーバ等保守", Values: map[string]string{"name": "サーバ等保守", "company": "株式会社 北浜システムズ", "section": "情報政策課", "valid_from": "2026-04-01", "valid_until": "2099-03-31", "tier": "1", "workers": "K-12"}},
-		{ID: "K-2026-3-2", Values: map[string]string{"company": "多賀城電設工業", "section": "情報政策課", "valid_from": "2025-04-01", "valid_until": "2026-03-31", "tier": "2", "approval": "情政第88号"}}}
-	ruleRows[web.RuleExceptions] = []web.RuleRow{
+		{ID: "K-2026-3-2", Values: map[string]string{"company": "多賀城電設工業", "section": "情報政策課", "valid_from": "2025-04-01", "valid_until": "2026-03-31", "tier": "2", "approval": "情政第88号"}}},
+	web.RuleExceptions: {
 		{ID: "EX-03", Values: map[string]string{"subject": "zone", "subject_id": "media-store", "what": "pin_always", "reason": "読取機にテンキーがないため更新まで", "approver": "情報政策課長", "valid_from": "2026-04-01", "valid_until": "2099-03-31", "review": "2026-10-01", "basis": "対策基準 例外措置"}},
-		{ID: "EX-09", Values: map[string]string{"subject": "person", "subject_id": "1002", "what": "研修の期限", "reason": "育児休業中のため", "approver": "情報政策課長", "valid_from": "2025-04-01", "valid_until": "2026-03-31"}}}
+		{ID: "EX-09", Values: map[string]string{"subject": "person", "subject_id": "1002", "what": "研修の期限", "reason": "育児休業中のため", "approver": "情報政策課長", "valid_from": "2025-04-01", "valid_until": "2026-03-31"}}},
 }

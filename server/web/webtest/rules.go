@@ -3,6 +3,7 @@ package webtest
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ var ruleRows = map[web.RuleKind][]web.RuleRow{
 // RuleRows implements web.Rules.
 func (r *Rules) RuleRows(_ context.Context, kind web.RuleKind) ([]web.RuleRow, error) {
 	var out []web.RuleRow
-	for _, x := range ruleRows[kind] {
+	for _, x := range slices.Concat(ruleRows[kind], moreRules[kind]) {
 		x.Values = maps.Clone(x.Values)
 		out = append(out, x)
 	}
