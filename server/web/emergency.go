@@ -104,7 +104,7 @@ func (c *counter) emergencyForm() deskForm {
 // emergencyForms are the steps with an emergency entry. To end one takes anybody who may ask for one: it takes rights away.
 func (c *counter) emergencyForms(x *visit.Emergency, stale bool) (out []deskForm) {
 	at := "/emergency/" + x.ID + "/"
-	if x.FromMS == 0 && !x.Given.Done() && c.rq.roles&emergencyRoles != 0 && !c.mine(x.Declared) && !stale {
+	if x.FromMS == 0 && !x.Given.Done() && c.mayDecide(emergencyRoles, x.Zones) && !c.mine(x.Declared) && !stale {
 		f := newDeskForm("agree-"+x.ID, at+"agree", "", c.T("emergency.agree_now"))
 		f.Danger = true
 		out = append(out, f)
@@ -131,13 +131,15 @@ func (h *Handler) postEmergency(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	glass := rq.post("break_glass") != ""
-	if glass && rq.roles&emergencyRoles == 0 {
-		return errForbidden
-	}
 	var zones []access.ZoneID
 	for _, z := range rq.PostForm["zones"] {
-		zones = append(zones, access.ZoneID(z))
+		if z != "" {
+			zones = append(zones, access.ZoneID(z))
+		}
+	}
+	glass := rq.post("break_glass") != ""
+	if glass && (rq.roles&emergencyRoles == 0 || len(zones) > 0 && !c.mayDecide(emergencyRoles, zones)) {
+		return errForbidden // the doors of other zones stay shut: whoever answers for those may ask or break the glass
 	}
 	var persons []directory.PersonID
 	hours, err := strconv.Atoi(rq.post("hours"))
@@ -202,6 +204,19 @@ func (h *Handler) emergencyAct(w http.ResponseWriter, rq *request, act, done str
 }
 
 func (h *Handler) postEmergencyAgree(w http.ResponseWriter, rq *request) error {
+	c, err := h.counter(rq, "emergency.title", "")
+	if err != nil {
+		return err
+	}
+	list, err := h.src.Visits.Emergencies(rq.Context())
+	if err != nil {
+		return fmt.Errorf("emergencies: %w", err)
+	}
+	for i := range list { // one that is not there, or not open, is refused by the source
+		if list[i].ID == rq.PathValue("id") && !c.mayDecide(emergencyRoles, list[i].Zones) {
+			return errForbidden
+		}
+	}
 	return h.emergencyAct(w, rq, "agree", "emergency_begun", func(id string) error {
 		_, err := h.src.Visits.AgreeEmergency(rq.Context(), id, rq.deskActor())
 		return err

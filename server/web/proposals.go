@@ -130,7 +130,7 @@ func (b Base) stoppedLine(rq *request, c StoppedCard) stoppedLine {
 	case c.Mine:
 		l.Hindered = b.T("proposals.mine")
 	}
-	l.May = l.Hindered == "" && rq.may(resumeRoles, "")
+	l.May = l.Hindered == "" && rq.mayResume()
 	return l
 }
 
@@ -305,7 +305,7 @@ func (h *Handler) postCardResume(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	id := rq.PathValue("id")
-	if !rq.may(resumeRoles, "") {
+	if !rq.mayResume() {
 		return errForbidden
 	}
 	cards, err := h.src.Rights.StoppedCards(rq.Context(), rq.account.ID)

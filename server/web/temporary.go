@@ -202,7 +202,7 @@ func (h *Handler) showStopped(w http.ResponseWriter, rq *request, t *tried, code
 	}
 	v := stoppedView{counter: c, MayStop: rq.roles&suspendRoles != 0, Text: clip(strings.TrimSpace(rq.URL.Query().Get("q")), 200)}
 	v.Here, v.Asked = "/stopped", v.Text != ""
-	if h.freshAt(rq, "POST /stopped/{id}/resume") != "" && rq.roles&reactivateRoles != 0 {
+	if h.freshAt(rq, "POST /stopped/{id}/resume") != "" && rq.mayResume() {
 		v.StepUp = "/step-up?next=/stopped"
 	}
 	kind, reason := ActionViewMatters, ""
@@ -263,7 +263,7 @@ func (c *counter) stoppedForms(x *visit.Suspension, stale bool) (out []deskForm)
 		f.Fold = true
 		out = append(out, f)
 	}
-	if x.Asked.Done() && c.rq.roles&reactivateRoles != 0 && !c.mine(x.Asked, x.Person) && !stale {
+	if x.Asked.Done() && c.rq.mayResume() && !c.mine(x.Asked, x.Person) && !stale {
 		f := newDeskForm("resume-"+x.ID, at+"resume", c.T("stopped.resume"), c.T("stopped.resume_now"), deskField{Name: "note", Kind: "text", Label: c.T("visit.note"), Optional: true})
 		f.Fold = true
 		out = append(out, f)
@@ -373,7 +373,14 @@ func (h *Handler) postStoppedAsk(w http.ResponseWriter, rq *request) error {
 	})
 }
 
+// mayResume reports whether the account may agree to a stopped card being made good again. A card opens wherever its holder
+// has rights, so that a role for one zone is not enough.
+func (rq *request) mayResume() bool { return rq.may(resumeRoles, "") }
+
 func (h *Handler) postStoppedResume(w http.ResponseWriter, rq *request) error {
+	if !rq.mayResume() {
+		return errForbidden
+	}
 	return h.stoppedAct(w, rq, "resume", "stop_resumed", func(id, note string) error {
 		_, err := h.src.Visits.ResumeCard(rq.Context(), id, note, rq.deskActor())
 		return err

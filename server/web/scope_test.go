@@ -1,0 +1,68 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"monban/server/web"
+)
+
+// mediaOnly is somebody with these roles for the media store and for no other zone.
+func (s *site) mediaOnly(name, person string, r ...web.Role) string {
+	s.Helper()
+	a := web.Account{Person: person}
+	for _, x := range r {
+		a.Roles = append(a.Roles, web.Assignment{Role: x, Zone: "media-store"})
+	}
+	s.people(map[string]web.Account{name: a})
+	return s.login(name)
+}
+
+// AD-14, RA-1: the officer of one zone opens no other: neither by breaking the glass nor by agreeing to what somebody asked for.
+func TestEmergencyByZone(t *testing.T) {
+	s := newHall(t)
+	media, clerk := s.mediaOnly("media", "1004", web.RoleZoneManager), s.login("clerk")
+	s.proved(media)
+	s.proved(clerk)
+	form := url.Values{"zones": {"server-room"}, "persons": {"1001"}, "hours": {"2"}, "reason": {"地震による漏水"}}
+	s.status("break the glass of another zone", s.post("/emergency", media, with(form, "break_glass", "yes")), http.StatusForbidden)
+	both := with(form, "break_glass", "yes")
+	both["zones"] = []string{"media-store", "server-room"}
+	s.status("of the own and another", s.post("/emergency", media, both), http.StatusForbidden)
+	s.status("of no zone", s.post("/emergency", media, with(form, "break_glass", "yes", "zones", "")), http.StatusUnprocessableEntity)
+	s.goes("asked", "/emergency", clerk, form)
+	list, _ := s.mem.Desk.Emergencies(t.Context())
+	if len(list) != 1 || list[0].FromMS != 0 {
+		t.Fatalf("asked: %+v", list)
+	}
+	at := "/emergency/" + list[0].ID
+	if doc := text(t, s.get("/emergency", media)); strings.Contains(doc, at+"/agree") {
+		t.Error("the officer of another zone is offered to agree")
+	}
+	s.status("agree for another zone", s.post(at+"/agree", media, nil), http.StatusForbidden)
+	if list, _ = s.mem.Desk.Emergencies(t.Context()); list[0].FromMS != 0 {
+		t.Error("it is in force")
+	}
+	s.status("of none", s.post("/emergency/NONE/agree", media, nil), http.StatusNotFound)
+	s.goes("the own zone", "/emergency", media, with(form, "break_glass", "yes", "zones", "media-store"))
+}
+
+// AD-17, RA-1: a card opens wherever its holder has rights, so that the officer of one zone does not make it good again.
+func TestResumeByZone(t *testing.T) {
+	s := newHall(t)
+	media, clerk := s.mediaOnly("media", "1004", web.RoleZoneManager), s.login("clerk")
+	s.goes("stop", "/stopped", clerk, url.Values{"card": {"C-2"}, "reason": {"本人から電話"}})
+	list, _ := s.mem.Desk.Suspensions(t.Context())
+	at := "/stopped/" + list[0].ID
+	s.goes("asked", at+"/ask", clerk, url.Values{"note": {"見つかった"}})
+	s.proved(media)
+	if doc := text(t, s.get("/stopped", media)); strings.Contains(doc, at+"/resume") {
+		t.Error("the officer of another zone is offered to agree")
+	}
+	s.status("agree", s.post(at+"/resume", media, nil), http.StatusForbidden)
+	if list, _ = s.mem.Desk.Suspensions(t.Context()); len(list) != 1 {
+		t.Error("the card is good again")
+	}
+}
