@@ -245,7 +245,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		city = a.directory
 	}
 	reg := &apiRegistry{p, a.registry, a.visits}
-	files := &peoplePages{reg}
+	files := &peoplePages{reg, &ZoneDesk{Store: a.site.Store, Places: a.authority.Places(), Site: a.pub.Site, Now: time.Now}}
 	drafts := &importPages{registry: a.registry, now: time.Now}
 	a.rehearsals = newRehearsePages(a.registry, drafts, people, a.pub.Site, a.log)
 	a.pages, err = web.New(web.Config{

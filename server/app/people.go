@@ -17,6 +17,7 @@ import (
 // peoplePages implements web.People over the directory in force and its service.
 type peoplePages struct {
 	*apiRegistry
+	zones *ZoneDesk
 }
 
 // linesDays is how far back a person's page looks in the log.
@@ -374,4 +375,29 @@ func (p *peoplePages) SetPersonActive(ctx context.Context, id string, active boo
 		err = web.ErrState
 	}
 	return e, err
+}
+
+// officer is who mends what the log says of somebody, and why.
+func officer(act web.Action) Officer {
+	return Officer{Account: act.Actor, From: originOf(act), Address: addressOf(act), Reason: act.Reason}
+}
+
+// Forgive implements web.People.
+func (p *peoplePages) Forgive(ctx context.Context, person string, act web.Action) error {
+	if bad := reasonFault(act.Reason); bad != nil {
+		return bad
+	}
+	return formError(p.zones.Forgive(ctx, officer(act), directory.PersonID(person)))
+}
+
+// LiftPIN implements web.People.
+func (p *peoplePages) LiftPIN(ctx context.Context, person, id string, act web.Action) error {
+	if bad := reasonFault(act.Reason); bad != nil {
+		return bad
+	}
+	s := p.pages.directory()
+	if !slices.ContainsFunc(s.Credentials, func(c directory.Credential) bool { return string(c.ID) == id && string(c.Person) == person }) {
+		return web.ErrNotFound
+	}
+	return formError(p.zones.ResetPIN(ctx, officer(act), directory.CardID(id)))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/server/authority"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/store"
@@ -28,7 +29,8 @@ func newPersons(t *testing.T) *personDesk {
 		directory: func() directory.Snapshot { return *c.pub.Site().Directory() },
 		versions:  func(access.GatewayID) web.Versions { return web.Versions{} }}
 	reg := newRegistry(c.site.Store, c.pub, func() directory.CardMaker { return c.site.Keys }, p.now)
-	return &personDesk{&peoplePages{&apiRegistry{p, reg, c.Visits}}, c}
+	zones := &ZoneDesk{Store: c.site.Store, Places: authority.New(c.pub).Places(), Site: c.pub.Site, Now: p.now}
+	return &personDesk{&peoplePages{&apiRegistry{p, reg, c.Visits}, zones}, c}
 }
 
 func by(account, reason string) web.Action {
@@ -318,4 +320,34 @@ func TestPeopleAreFound(t *testing.T) {
 	if got, _ := p.FindPeople(ctx, web.PeopleQuery{Within: 1, Text: "1001"}); got.Total != 0 {
 		t.Errorf("ends tomorrow: %+v", got)
 	}
+}
+
+// AD-9, AD-13, RA-4: an officer declares somebody outside whose exit was not recorded, or lifts the lockout of a PIN: one leaf each that names
+// nobody; without a reason, or for another's card, nothing happens.
+func TestOfficersActsOnPages(t *testing.T) {
+	p := newPersons(t)
+	ctx := t.Context()
+	before := p.leaves()
+	p.refused(t, before, p.Forgive(ctx, "1001", by("section", " ")), "reason", "required")
+	p.refused(t, before, p.LiftPIN(ctx, "1001", "C-001", by("section", "123456789018")), "reason", "my_number")
+	for what, err := range map[string]error{"nobody": p.Forgive(ctx, "none", by("section", "x")), "another's card": p.LiftPIN(ctx, "1001", "C-002", by("section", "x"))} {
+		if !errors.Is(err, web.ErrNotFound) || p.leaves() != before {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := errors.Join(p.Forgive(ctx, "1001", by("section", "17:10に退室と本人が申告")), p.LiftPIN(ctx, "1001", "C-001", by("section", "本人確認済み"))); err != nil || p.leaves() != before+2 {
+		t.Fatal(err, p.leaves()-before)
+	}
+	p.c.must(p.c.site.Store.Read(ctx, func(r *store.ReadTx) error {
+		for i, verb := range []string{store.ActForgiven, store.ActPINReset} {
+			leaf, err := r.Leaf(before + int64(i))
+			if err != nil {
+				return err
+			}
+			if body := string(leaf.Body); !strings.Contains(body, verb) || strings.Contains(body, "1001") || strings.Contains(body, "17:10") {
+				t.Errorf("leaf %q", body)
+			}
+		}
+		return nil
+	}))
 }

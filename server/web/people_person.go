@@ -36,6 +36,7 @@ type personView struct {
 	Edit      string // "" = not for these roles
 	AddCard   string
 	NewGrant  string // "" = likewise
+	Forgive   bool   // may be declared outside here
 	Suspend   bool   // the person as a whole may be stopped, or started again, here
 	Waits     bool   // to start somebody again waits for a second person
 	Fault     string
@@ -57,6 +58,7 @@ type cardFileLine struct {
 	Back       bool // may be asked to be made good again here
 	Waits      string
 	PINForm    string // "" = not for these roles
+	Lift       bool   // a lockout of the PIN may be ended here
 }
 
 type rightLine struct {
@@ -138,6 +140,7 @@ func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personV
 		v.Contracts = append(v.Contracts, v.T("person_page.contract_line", "id", c.ID, "company", c.Company, "days", v.daysWords(c.ValidFrom, c.ValidUntil), "tier", fmt.Sprint(c.Tier)))
 	}
 	keep := rq.mayKeep() && !f.Guest
+	v.Forgive = rq.may(mendRoles, "") && !f.Guest
 	for _, c := range f.Cards {
 		v.Cards = append(v.Cards, v.cardFileLine(rq, f, c, keep, purpose))
 	}
@@ -216,6 +219,7 @@ func (b Base) cardFileLine(rq *request, f PersonFile, c CardFile, keep bool, pur
 	} else {
 		l.Back = rq.roles&reactivateRoles != 0 && stopped
 	}
+	l.Lift = c.PIN && rq.may(mendRoles, "")
 	if keep && c.Status != access.CredentialRevoked {
 		l.PINForm = "/people/" + f.ID + "/cards/" + c.ID + "/pin?" + url.Values{"purpose": {purpose}}.Encode()
 	}
@@ -357,6 +361,51 @@ func (h *Handler) postCardLost(w http.ResponseWriter, rq *request) error {
 
 func (h *Handler) postCardBack(w http.ResponseWriter, rq *request) error {
 	return h.postCardState(w, rq, access.CredentialActive, "card_back")
+}
+
+// mendRoles mend what the log says of somebody, for the whole site: a person is inside everywhere or nowhere.
+const mendRoles = reactivateRoles
+
+// postOfficer reads a form of an officer's act on somebody, and does it.
+func (h *Handler) postOfficer(w http.ResponseWriter, rq *request, kind ActionKind, card, done string, do func(person string, act Action) error) error {
+	if err := rq.form(); err != nil {
+		return err
+	}
+	person, err := rq.pathID("person")
+	if err != nil {
+		return err
+	}
+	if !rq.may(mendRoles, "") {
+		return errForbidden
+	}
+	purpose, err := rq.postedPurpose()
+	if err != nil {
+		return err
+	}
+	act := rq.action(kind, "")
+	act.Reason = strings.TrimSpace(rq.post("reason"))
+	if key := reasonFaultOf(act.Reason); key != "" {
+		return h.refusePerson(w, rq, person, purpose, card, key, http.StatusUnprocessableEntity)
+	}
+	return h.cardDone(w, rq, person, purpose, card, false, done, do(person, act))
+}
+
+// postForgive declares somebody outside, whose exit was not recorded (AD-9).
+func (h *Handler) postForgive(w http.ResponseWriter, rq *request) error {
+	return h.postOfficer(w, rq, ActionForgiven, "", "forgiven", func(person string, act Action) error {
+		return h.src.People.Forgive(rq.Context(), person, act)
+	})
+}
+
+// postLiftPIN ends the lockout of a card after too many wrong PINs (AD-13).
+func (h *Handler) postLiftPIN(w http.ResponseWriter, rq *request) error {
+	card, err := rq.pathID("card")
+	if err != nil {
+		return err
+	}
+	return h.postOfficer(w, rq, ActionPINLifted, card, "pin_lifted", func(person string, act Action) error {
+		return h.src.People.LiftPIN(rq.Context(), person, card, act)
+	})
 }
 
 // reasonFaultOf checks the reason of a change; "" = fine.

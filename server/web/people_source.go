@@ -28,6 +28,10 @@ type People interface {
 	AddCard(ctx context.Context, c CardInput, act Action) (Effect, error)
 	// SetPIN sets a card's PIN and, unless "", its duress PIN; an empty pin takes both away. No error repeats a digit.
 	SetPIN(ctx context.Context, person, card, pin, duress string, act Action) (Effect, error)
+	// Forgive declares that somebody is outside, whose exit was not recorded (AD-9). ErrNotFound.
+	Forgive(ctx context.Context, person string, act Action) error
+	// LiftPIN ends the lockout of a card after too many wrong PINs (AD-13). ErrNotFound.
+	LiftPIN(ctx context.Context, person, card string, act Action) error
 	// ExportPeople writes those who fit as CSV and the leaf of it; use is a registered purpose of use (PR-1).
 	ExportPeople(ctx context.Context, q PeopleQuery, use string, shiftJIS bool, act Action) ([]byte, error)
 	// Unwritable lists, of those who fit, the names that Shift_JIS cannot write: 〓 would stand there.

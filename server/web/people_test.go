@@ -365,3 +365,28 @@ func TestPeopleExport(t *testing.T) {
 		t.Errorf("goes to %s", res.Header.Get("Location"))
 	}
 }
+
+// AD-9, AD-13, RA-1: an officer of the whole site declares somebody outside and lifts a locked PIN, each with a reason and one leaf; the counter and a
+// manager of one zone do not.
+func TestOfficersActs(t *testing.T) {
+	s := newSite(t, nil)
+	officer, guard := s.login("csirt"), s.login("reception")
+	media := s.as("media", web.Assignment{Role: web.RoleZoneManager, Zone: "media-store"})
+	form := url.Values{"purpose": {"退室忘れ"}, "reason": {"17:10に退室と申告"}}
+	for path, done := range map[string]string{"/people/1001/forgive": "forgiven", "/people/1001/cards/C-001/lift": "pin_lifted"} {
+		s.status("the counter", s.post(path, guard, form), http.StatusForbidden)
+		s.status("a manager of one zone", s.post(path, media, form), http.StatusForbidden)
+		s.status("no reason", s.post(path, officer, url.Values{"purpose": {"x"}}), http.StatusUnprocessableEntity)
+		s.status("a My Number", s.post(path, officer, url.Values{"purpose": {"x"}, "reason": {"123456789018"}}), http.StatusUnprocessableEntity)
+		n := len(s.mem.Actions())
+		res := s.post(path, officer, form)
+		s.status(path, res, http.StatusSeeOther)
+		if to := res.Header.Get("Location"); !strings.Contains(to, "done="+done) || len(s.mem.Actions()) != n+1 {
+			t.Errorf("%s: %s, %d leaves", path, to, len(s.mem.Actions())-n)
+		}
+	}
+	s.status("another's card", s.post("/people/1002/cards/C-001/lift", officer, form), http.StatusNotFound)
+	if page := shown(t, s.get("/people/1001?purpose=x", media)); strings.Contains(page, "/forgive") || strings.Contains(page, "/lift") {
+		t.Error("a manager of one zone is offered it")
+	}
+}

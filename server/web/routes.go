@@ -102,6 +102,8 @@ func pageRoutes() []route {
 		{pattern: "GET /people/{person}/edit", roles: keepRoles, serve: (*Handler).getPersonEdit},
 		{pattern: "POST /people/{person}/stop", roles: keepRoles, serve: (*Handler).postPersonStop},
 		{pattern: "POST /people/{person}/start", roles: keepRoles, serve: (*Handler).postPersonStart},
+		{pattern: "POST /people/{person}/forgive", roles: mendRoles, serve: (*Handler).postForgive},
+		{pattern: "POST /people/{person}/cards/{card}/lift", roles: mendRoles, serve: (*Handler).postLiftPIN},
 		{pattern: "GET /people/{person}/cards/+new", roles: keepRoles, serve: (*Handler).getCardNew},
 		{pattern: "POST /people/{person}/cards", roles: keepRoles, serve: (*Handler).postCardNew},
 		{pattern: "POST /people/{person}/cards/{card}/suspend", roles: suspendRoles, serve: (*Handler).postCardSuspend},

@@ -77,6 +77,8 @@ var probes = []probe{
 	{"GET /people/{person}/edit", "/people/1001/edit?purpose=x", nil},
 	{"POST /people/{person}/stop", "/people/1001/stop", url.Values{"purpose": {"x"}}},
 	{"POST /people/{person}/start", "/people/1001/start", url.Values{"purpose": {"x"}}},
+	{"POST /people/{person}/forgive", "/people/1001/forgive", url.Values{"purpose": {"x"}}},
+	{"POST /people/{person}/cards/{card}/lift", "/people/1001/cards/C-001/lift", url.Values{"purpose": {"x"}}},
 	{"GET /people/{person}/cards/+new", "/people/1001/cards/+new?purpose=x", nil},
 	{"POST /people/{person}/cards", "/people/1001/cards", url.Values{"purpose": {"x"}}},
 	{"POST /people/{person}/cards/{card}/suspend", "/people/1001/cards/C-001/suspend", url.Values{"purpose": {"x"}}},

@@ -223,6 +223,8 @@ const (
 	ActionPersonSaved       ActionKind = "person_saved"       // never a leaf of its own, like the next two: the directory writes it
 	ActionCardAdded         ActionKind = "card_added"         //
 	ActionPINSet            ActionKind = "pin_set"            //
+	ActionForgiven          ActionKind = "passback_forgiven"  // never a leaf of its own, like the next one: the store writes it
+	ActionPINLifted         ActionKind = "pin_reset"          //
 	ActionViewDenial        ActionKind = "view_denial"        // Target = the door
 	ActionGrantSaved        ActionKind = "grant_saved"        // likewise
 	ActionProposalDecided   ActionKind = "proposal_decided"   // likewise

@@ -282,3 +282,29 @@ func (p *People) Unwritable(ctx context.Context, q web.PeopleQuery) (out []strin
 	}
 	return out, err
 }
+
+// Forgive implements web.People.
+func (p *People) Forgive(_ context.Context, person string, act web.Action) error {
+	p.m.mu.Lock()
+	defer p.m.mu.Unlock()
+	if _, ok := p.person(person); !ok {
+		return web.ErrNotFound
+	}
+	if bad := badWords(map[string]string{"reason": act.Reason}); bad != nil {
+		return bad
+	}
+	return p.m.record(act)
+}
+
+// LiftPIN implements web.People.
+func (p *People) LiftPIN(_ context.Context, person, card string, act web.Action) error {
+	p.m.mu.Lock()
+	defer p.m.mu.Unlock()
+	if !slices.ContainsFunc(p.m.sampleCards(), func(c web.RegCard) bool { return c.ID == card && c.Person == person }) {
+		return web.ErrNotFound
+	}
+	if bad := badWords(map[string]string{"reason": act.Reason}); bad != nil {
+		return bad
+	}
+	return p.m.record(act)
+}
