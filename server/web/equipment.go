@@ -36,8 +36,6 @@ type carryRow struct {
 	Shut                       string // where one press shuts the session; "" = it is shut
 }
 
-const carryRows = 5
-
 func (h *Handler) getEquipment(w http.ResponseWriter, rq *request) error {
 	return h.showEquipment(w, rq, nil, http.StatusOK)
 }

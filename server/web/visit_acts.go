@@ -244,6 +244,9 @@ func (h *Handler) postBadgeReturn(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	lost := rq.post("lost") != ""
+	if lost && strings.TrimSpace(rq.post("note")) == "" {
+		return errBadInput // the form asks for it
+	}
 	x, err := h.src.Visits.ReturnBadge(rq.Context(), rq.post("badge"), lost, rq.post("note"), rq.deskActor())
 	if err == nil {
 		done := "badge_returned"

@@ -243,6 +243,7 @@ func TestReception(t *testing.T) {
 		}
 	}
 	s.goes("a new escort", at+"/handover", clerk, url.Values{"carrier": {"1001"}})
+	s.status("lost without a word", s.post("/visits/return", clerk, url.Values{"badge": {"B-3"}, "lost": {"yes"}}), http.StatusBadRequest)
 	s.goes("one badge back", "/visits/return", clerk, url.Values{"badge": {"B-3"}})
 	s.status("twice", s.post("/visits/return", clerk, url.Values{"badge": {"B-3"}}), http.StatusConflict)
 	s.goes("the other, by its label", "/visits/return", clerk, url.Values{"badge": {"104"}})
