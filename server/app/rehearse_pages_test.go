@@ -83,14 +83,36 @@ func TestRehearseByPage(t *testing.T) {
 	if !strings.Contains(page, "gains") || !strings.Contains(page, "0 of 5 decisions") {
 		t.Errorf("the proposal's page\n%s", page)
 	}
+	// A proposal whose row has changed since is not tried: what it would do is not what was looked at.
+	zone := d.zoneForm("archive")
+	zone.Set("do", "save")
+	zone.Set("reason", "試験")
+	zone.Set("two_person_within", "60")
+	for _, proof := range []string{"mutual_auth", "uid_only"} {
+		zone.Set("min_assurance", proof)
+		if code, body, _ := d.as("a-1", "/zones/archive/edit", zone); code != http.StatusSeeOther {
+			t.Fatalf("%d\n%s", code, mainOf(body))
+		}
+	}
+	zone.Set("min_assurance", "mutual_auth")
+	zone.Set("name", "新しい保管室")
+	if code, _, to := d.as("a-1", "/zones/archive/edit", zone); to != "/zones/archive?done=rule_changed" {
+		t.Fatalf("%d %s", code, to)
+	}
+	for _, p := range ok(d.registry.Proposals(t.Context(), false, 9))(t) {
+		code, body, _ := d.as("a-1", "/rehearse", url.Values{"what": {"proposal/" + p.ID}, "from": {"2026-11-24"}, "until": {"2026-11-25"}})
+		if stale := p.ID != list[0].ID; (code == http.StatusUnprocessableEntity && strings.Contains(body, "has changed since")) != stale {
+			t.Errorf("proposal %s (stale %v): %d", p.Reason, stale, code)
+		}
+	}
 	asked := 0
 	for _, a := range d.mem.Actions() {
 		if a.Kind == web.ActionRehearsed {
 			asked++
 		}
 	}
-	if asked != 2 {
-		t.Errorf("%d rehearsals were noted, want 2", asked)
+	if asked != 3 {
+		t.Errorf("%d rehearsals were noted, want 3", asked)
 	}
 	// What cannot be tried is said.
 	for what, form := range map[string]url.Values{

@@ -172,6 +172,10 @@ func TestRecertifyByPage(t *testing.T) {
 	if code, _, _ := d.as("auditor", path, url.Values{"answer_" + string(forgotten): {"keep"}, "reason": {"x"}}); code != http.StatusForbidden {
 		t.Errorf("the auditor answers: %d", code)
 	}
+	// Who reads everything and manages another zone answers there only.
+	if code, _, _ := d.as("both", path, url.Values{"answer_" + string(forgotten): {"keep"}, "reason": {"x"}}); code != http.StatusForbidden {
+		t.Errorf("the manager of another zone answers: %d", code)
+	}
 	now = time.Date(2026, 12, 11, 9, 0, 0, 0, now.Location())
 	if err := d.registry.Daily(t.Context()); err != nil {
 		t.Fatal(err)

@@ -48,6 +48,7 @@ func newRulesDesk(t *testing.T, at *time.Time) *rulesDesk {
 	} {
 		d.mem.PutAccount(web.Account{ID: id, Name: id, FullName: "髙橋 " + id, Person: x.person, PasswordHash: phc, Roles: []web.Assignment{x.role}, Created: time.Now()})
 	}
+	d.mem.PutAccount(web.Account{ID: "both", Name: "both", FullName: "渡邉 both", PasswordHash: phc, Roles: []web.Assignment{{Role: web.RoleAuditor}, {Role: web.RoleZoneManager, Zone: "media-store"}}, Created: time.Now()})
 	src := d.mem.Sources()
 	src.Rules, src.Recertifications = &rulePages{registry: reg}, &rulePages{registry: reg}
 	drafts := &importPages{registry: reg, now: func() time.Time { return *at }}
