@@ -49,7 +49,7 @@ func load(t *testing.T) []fault {
 			t.Fatalf("%s: %v", p, err)
 		}
 		if n := strings.Count(string(source), m[5]); n != 1 {
-			t.Fatalf("%s: its old text occurs %d times in %s, want once: bring the fault up to date", p, n, m[1])
+			t.Errorf("%s: its old text occurs %d times in %s, want once: bring the fault up to date", p, n, m[1])
 		}
 		name := strings.TrimSuffix(filepath.Base(p), ".txt")
 		all = append(all, fault{name, m[1], m[2], m[3], m[4], string(source), m[5], m[6]})
