@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -36,7 +37,7 @@ func actAt(tx *store.Tx, a web.Action) (int64, error) {
 	}
 	o := entrylog.Opening{Address: addressOf(a), Text: a.Reason}
 	if a.Filter != "" {
-		o.Text = joined(a.Reason, a.Filter)
+		o.Text = joined(a.Reason, strings.ToValidUTF8(a.Filter, "?")) // an address may hold any bytes
 	}
 	return tx.AppendAction(leaf, &o)
 }

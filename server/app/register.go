@@ -102,8 +102,9 @@ func registerDays(q web.RegisterQuery) (from, to directory.Date, err error) {
 // gapsOf lists when the gateways of a zone's doors were silent: rows of then may still come, or never were made (I10).
 func (p *pages) gapsOf(r *store.ReadTx, n names, zone access.ZoneID, from, to directory.Date) (out []web.Gap, err error) {
 	mine := map[access.GatewayID]bool{}
+	tree := p.tree()
 	for _, d := range n.doors {
-		if d.Enter == zone || d.Exit == zone {
+		if d.Enter == zone || d.Exit == zone || tree.borders(d.Enter, d.Exit, zone) {
 			mine[d.Gateway] = true
 		}
 	}
@@ -120,6 +121,34 @@ func (p *pages) gapsOf(r *store.ReadTx, n names, zone access.ZoneID, from, to di
 	}
 	slices.SortStableFunc(out, func(a, b web.Gap) int { return a.From.Compare(b.From) })
 	return out, err
+}
+
+// zoneTree gives each zone's parent.
+type zoneTree map[access.ZoneID]access.ZoneID
+
+func (p *pages) tree() zoneTree {
+	t := zoneTree{}
+	s := p.directory()
+	for _, z := range s.Zones {
+		t[z.ID] = z.Parent
+	}
+	return t
+}
+
+// within reports whether a zone is, or lies in, another.
+func (t zoneTree) within(in, zone access.ZoneID) bool {
+	for n := 0; in != "" && n <= access.MaxZoneDepth; n++ {
+		if in == zone {
+			return true
+		}
+		in = t[in]
+	}
+	return false
+}
+
+// borders reports whether a door leads into or out of a zone, also by a zone in it: who passes it has a row in the zone's register.
+func (t zoneTree) borders(enter, exit, zone access.ZoneID) bool {
+	return t.within(enter, zone) != t.within(exit, zone)
 }
 
 // book gathers what the rows of a register are made of, within one view of the database.

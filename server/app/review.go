@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/firmware/door"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/register"
@@ -25,6 +26,7 @@ type dayReview struct {
 	*book
 	area     access.ZoneID
 	doors    []string
+	borders  []string // doors of zones in it by which people come into it and leave it
 	gateways []string
 	accounts map[string]signoff.Actor
 	fullName map[string]string
@@ -41,7 +43,11 @@ func (p *pages) openReview(r store.Reader, n names, zone access.ZoneID, from, to
 		return nil, err
 	}
 	v := &dayReview{book: b, area: zone, accounts: map[string]signoff.Actor{}, fullName: map[string]string{}, nowMS: p.now().UnixMilli()}
+	tree := p.tree()
 	for _, d := range n.doors {
+		if d.Enter != zone && d.Exit != zone && tree.borders(d.Enter, d.Exit, zone) {
+			v.borders = append(v.borders, string(d.ID))
+		}
 		if d.Enter == zone || d.Exit == zone {
 			v.doors = append(v.doors, string(d.ID))
 			if !slices.Contains(v.gateways, string(d.Gateway)) {
@@ -146,7 +152,8 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 	for i := range lines {
 		l := &lines[i]
 		d := days[l.Day]
-		if d == nil || !slices.Contains(v.doors, l.Door) {
+		crossed := door.Event(l.Passage) == door.EventEntry || door.Event(l.Passage) == door.EventExit
+		if d == nil || !slices.Contains(v.doors, l.Door) && !(crossed && slices.Contains(v.borders, l.Door)) {
 			continue
 		}
 		who, err := v.who(l)

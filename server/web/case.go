@@ -160,7 +160,10 @@ func (h *Handler) postCase(w http.ResponseWriter, rq *request) error {
 		}
 	}
 	act := rq.action(ActionKind(kind), "")
-	if act.Reason = strings.TrimSpace(rq.post("text")); len(act.Reason) > 4000 {
+	if act.Reason = strings.TrimSpace(rq.post("text")); !written(act.Reason) {
+		return errBadInput
+	}
+	if len(act.Reason) > 4000 {
 		return h.showCase(w, rq, h.words[rq.lang].say("case_fault.too_long"), http.StatusUnprocessableEntity)
 	}
 	if err := h.src.Cases.ActOnCase(rq.Context(), c.Finding.ID, kind, to, act); err != nil {
@@ -177,6 +180,11 @@ func (h *Handler) postCase(w http.ResponseWriter, rq *request) error {
 		return fmt.Errorf("act on case: %w", err)
 	}
 	return redirect(w, rq, "/findings/"+c.Finding.ID+"?done=case_moved")
+}
+
+// written reports whether a text of several lines can be kept: UTF-8 without control characters other than tabs and line ends.
+func written(s string) bool {
+	return plainText(strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(s))
 }
 
 // caseFault is the word of the sentence for a refusal; "" for another error.

@@ -270,12 +270,12 @@ func (h *Handler) getReview(w http.ResponseWriter, rq *request) error {
 
 func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, code int) error {
 	zone, day := access.ZoneID(rq.PathValue("zone")), rq.PathValue("day")
-	if err := h.viewed(rq, ActionViewReview, string(zone)); err != nil {
-		return err
-	}
 	sheet, err := h.src.Reviews.ReviewDay(rq.Context(), zone, day, rq.names)
 	if err != nil {
-		return fmt.Errorf("review of %s: %w", day, err)
+		return fmt.Errorf("review of a day: %w", err)
+	}
+	if err := h.viewed(rq, ActionViewReview, string(zone)); err != nil { // after it is found: an address is no text for a leaf
+		return err
 	}
 	v := &reviewSheetView{registerView: registerView{Base: h.base(rq, "review.sheet")}, Zone: sheet.Register.Zone.Name, Day: day}
 	v.Here, v.Fault, v.Size = reviewHref(zone, day), fault, strconv.FormatUint(sheet.Size, 10)
@@ -358,7 +358,9 @@ func (h *Handler) postReview(w http.ResponseWriter, rq *request) error {
 		return errBadInput
 	}
 	act := rq.action(ActionKind(kind), "")
-	act.Reason = clip(strings.TrimSpace(rq.post("reason")), 1000)
+	if act.Reason = clip(strings.TrimSpace(rq.post("reason")), 1000); !written(act.Reason) {
+		return errBadInput
+	}
 	if err := h.src.Reviews.ActOnDay(rq.Context(), zone, day, kind, seen, act); err != nil {
 		if key := reviewFault(err); key != "" {
 			return h.showReview(w, rq, h.words[rq.lang].say("review_fault."+key), http.StatusConflict)

@@ -66,3 +66,30 @@ func TestResumeByZone(t *testing.T) {
 		t.Error("the card is good again")
 	}
 }
+
+// VR-2, VR-12: a reason that is no text is the sender's fault and not the server's.
+func TestReasonIsText(t *testing.T) {
+	s := newSite(t, nil)
+	manager, officer := s.login(web.RoleZoneManager.String()), s.login(web.RoleCSIRT.String())
+	for _, bad := range []string{"\xff\xfe", "a\x00b", "\x1b[31m"} {
+		s.status("review", s.post("/review/server-room/"+ago(1), manager, url.Values{"act": {"day_signed"}, "seen": {"41"}, "reason": {bad}}), http.StatusBadRequest)
+		s.status("case", s.post("/findings/f-2", officer, url.Values{"act": {"finding_noted"}, "text": {bad}}), http.StatusBadRequest)
+	}
+	s.status("several lines", s.post("/findings/f-2", officer, url.Values{"act": {"finding_noted"}, "text": {"一\r\n二\t三"}}), http.StatusSeeOther)
+}
+
+// PR-2, RA-4: what somebody types into an address does not become part of a leaf.
+func TestReviewOfNoZone(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleZoneManager.String())
+	before := len(s.mem.Actions())
+	for _, zone := range []string{"髙橋", strings.Repeat("z", 9000), "%FF", "nowhere"} {
+		s.status("zone", s.get("/review/"+zone+"/"+ago(1), cookie), http.StatusNotFound)
+		s.status("act", s.post("/review/"+zone+"/"+ago(1), cookie, url.Values{"act": {"day_signed"}, "seen": {"41"}}), http.StatusNotFound)
+	}
+	for _, a := range s.mem.Actions()[before:] {
+		if a.Kind == web.ActionViewReview {
+			t.Errorf("a view of %.20q", a.Target)
+		}
+	}
+}

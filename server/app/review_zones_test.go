@@ -1,0 +1,82 @@
+package app
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/server/directory"
+	"monban/server/signoff"
+	"monban/server/web"
+)
+
+// VR-10, VR-11, RR-2, D27: who enters a zone by a door of a zone in it stands in its register, so that such a day is not quiet and whoever
+// signs it does not sign their own row alone.
+func TestDayOfAZoneAround(t *testing.T) {
+	c := newCounter(t)
+	const annex = access.ZoneID("annex")
+	c.edit(func(s *directory.Snapshot) {
+		i := slices.IndexFunc(s.Zones, func(z directory.Zone) bool { return z.ID == archive })
+		around := s.Zones[i]
+		around.ID, around.Name, around.NameEN, around.Parent, around.Level = annex, "別館", "Annex", "", 1
+		s.Zones[i].Parent = annex
+		s.Zones = append(s.Zones, around)
+	})
+	c.pass(c.site.Ref(4568), store1, door.EventEntry) // person 1002, as section
+	c.clock(24, 11, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventExit)
+	c.clock(25, 8, 40)
+	const day = "2026-11-24"
+	p := c.registers()
+	sheet, err := p.ReviewDay(t.Context(), annex, day, true)
+	c.must(err)
+	if len(sheet.Register.Rows) != 1 || sheet.Rows != 2 || sheet.Sheet.Quiet {
+		t.Errorf("%d rows in the register, %d lines counted, quiet=%v", len(sheet.Register.Rows), sheet.Rows, sheet.Sheet.Quiet)
+	}
+	if signed, err := p.SignQuiet(t.Context(), annex, day, day, web.Action{At: c.at, Actor: section.Account}); !errors.Is(err, signoff.ErrNotQuiet) {
+		t.Errorf("signed as quiet: %v %v", signed, err)
+	}
+	c.must(p.ActOnDay(t.Context(), annex, day, signoff.Sign, sheet.Size, web.Action{At: c.at, Actor: section.Account}))
+	if sheet, err = p.ReviewDay(t.Context(), annex, day, true); err != nil || sheet.Sheet.Status != signoff.Waiting {
+		t.Errorf("the own row alone: %v %v", sheet.Sheet.Status, err)
+	}
+}
+
+// VR-12: whatever is asked for or typed, a day is refused or found, and the server stands.
+func TestReviewOfHostileInput(t *testing.T) {
+	c := newCounter(t)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	c.clock(25, 9, 0)
+	p := c.registers()
+	act := web.Action{At: c.at, Actor: chief.Account}
+	for _, day := range []string{"0000-00-00", "0000-01-01", "9999-12-31", "-001-01-01", "2026-13-01", "2026-11-24/1", "\x00", strings.Repeat("9", 10_000), "2026-11-24\u202e"} {
+		if _, err := p.ReviewDay(t.Context(), archive, day, true); err == nil && day != "9999-12-31" {
+			t.Errorf("day %.20q is found", day)
+		}
+		if err := p.ActOnDay(t.Context(), archive, day, signoff.Sign, 1<<62, act); err == nil {
+			t.Errorf("day %.20q is signed", day)
+		}
+		if _, err := p.SignQuiet(t.Context(), archive, day, day, act); err == nil {
+			t.Errorf("day %.20q is signed as quiet", day)
+		}
+	}
+	for _, month := range []string{"0000-00", "0000-01", "9999-12", "2026-1", "2026-11-24", "\x00", strings.Repeat("9", 10_000)} {
+		if err := p.SignMonth(t.Context(), archive, month, act); err == nil {
+			t.Errorf("month %.20q is signed", month)
+		}
+	}
+	for _, reason := range []string{"\x00", "\u202e逆", strings.Repeat("長", 3000)} {
+		sheet, err := p.ReviewDay(t.Context(), archive, "2026-11-24", true)
+		c.must(err)
+		c.must(p.ActOnDay(t.Context(), archive, "2026-11-24", signoff.Sign, sheet.Size, act))
+		a := act
+		a.Reason = reason
+		if err := p.ActOnDay(t.Context(), archive, "2026-11-24", signoff.Reopen, sheet.Size, a); err != nil {
+			t.Errorf("reason %.20q: %v", reason, err)
+			return
+		}
+	}
+}
