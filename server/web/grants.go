@@ -378,6 +378,11 @@ func (h *Handler) saveGrant(w http.ResponseWriter, rq *request, fresh bool) erro
 	form.blame(b, "basis", textWord(g.Basis, 0, 200))
 	form.blame(b, "reason", textWord(get("reason"), 1, 300))
 	show := func(code int) error {
+		if old != nil { // its holder is named (RA-4)
+			if err := h.looked(rq, ActionViewGrants, ""); err != nil {
+				return err
+			}
+		}
 		v, err := h.grantForm(rq, old, form)
 		if err != nil {
 			return err
@@ -410,6 +415,9 @@ func (h *Handler) saveGrant(w http.ResponseWriter, rq *request, fresh bool) erro
 		if fresh {
 			heading = "grants.sure_new"
 		}
+		if err := h.looked(rq, ActionViewGrants, ""); err != nil { // whom it lets in is named
+			return err
+		}
 		return h.effectView(w, rq, heading, e)
 	}
 	return redirect(w, rq, withQuery("/grants", url.Values{"zone": {g.Zone}, "done": {e.done("grant_saved")}}))
@@ -437,6 +445,9 @@ func (h *Handler) postGrantEnd(w http.ResponseWriter, rq *request) error {
 			return fmt.Errorf("end grant: %w", err)
 		}
 		word = bad[0].Word
+	}
+	if err := h.looked(rq, ActionViewGrants, ""); err != nil {
+		return err
 	}
 	form := formView{Fields: map[string]Field{"schedule": {Value: g.Schedule}, "valid_from": {Value: g.ValidFrom}, "valid_until": {Value: g.ValidUntil}, "basis": {Value: g.Basis},
 		"end_reason": {Value: act.Reason}}}

@@ -261,10 +261,18 @@ func (h *Handler) postProposalConfirm(w http.ResponseWriter, rq *request) error 
 	}
 	err = h.src.Rights.ConfirmProposal(rq.Context(), p.ID, rq.action(ActionProposalDecided, ""))
 	return h.decided(w, rq, err, "confirmed", func(key string, code int) error {
-		v := h.proposalView(rq, p)
-		v.Fault = v.T(key)
-		return h.renderStatus(w, rq, "proposal", v, code)
+		return h.refusedProposal(w, rq, p, key, code)
 	})
+}
+
+// refusedProposal shows a proposal again with why nothing was done. To see it so is to look at it, too (RA-4).
+func (h *Handler) refusedProposal(w http.ResponseWriter, rq *request, p ProposalFile, key string, code int) error {
+	if err := h.looked(rq, ActionViewProposals, ""); err != nil {
+		return err
+	}
+	v := h.proposalView(rq, p)
+	v.Fault = v.T(key)
+	return h.renderStatus(w, rq, "proposal", v, code)
 }
 
 // postProposalWithdraw ends it without effect, with why.
@@ -287,12 +295,13 @@ func (h *Handler) postProposalWithdraw(w http.ResponseWriter, rq *request) error
 		var bad FormFault
 		if !errors.As(err, &bad) {
 			return h.decided(w, rq, err, "withdrawn", func(key string, code int) error {
-				v := h.proposalView(rq, p)
-				v.Fault = v.T(key)
-				return h.renderStatus(w, rq, "proposal", v, code)
+				return h.refusedProposal(w, rq, p, key, code)
 			})
 		}
 		key = "people_fault." + bad[0].Word
+	}
+	if err := h.looked(rq, ActionViewProposals, ""); err != nil {
+		return err
 	}
 	v := h.proposalView(rq, p)
 	v.EndFault, v.Reason = v.T(key), clip(strings.ToValidUTF8(act.Reason, "?"), 1000)
@@ -317,6 +326,9 @@ func (h *Handler) postCardResume(w http.ResponseWriter, rq *request) error {
 	}
 	err = h.src.Rights.ResumeCard(rq.Context(), id, rq.action(ActionProposalDecided, ""))
 	return h.decided(w, rq, err, "card_resumed", func(key string, code int) error {
+		if err := h.looked(rq, ActionViewProposals, ""); err != nil {
+			return err
+		}
 		v, err := h.proposalsView(rq)
 		if err != nil {
 			return err

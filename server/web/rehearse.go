@@ -126,6 +126,9 @@ func (h *Handler) postRehearse(w http.ResponseWriter, rq *request) error {
 			return fmt.Errorf("rehearse: %w", err)
 		}
 	}
+	if err := h.looked(rq, ActionViewProposals, ""); err != nil {
+		return err
+	}
 	return h.renderStatus(w, rq, "rehearse", v, http.StatusUnprocessableEntity)
 }
 

@@ -3,10 +3,12 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"monban/server/web"
+	"monban/server/web/webtest"
 )
 
 // mediaOnly is somebody with these roles for the media store and for no other zone.
@@ -90,6 +92,37 @@ func TestReviewOfNoZone(t *testing.T) {
 	for _, a := range s.mem.Actions()[before:] {
 		if a.Kind == web.ActionViewReview {
 			t.Errorf("a view of %.20q", a.Target)
+		}
+	}
+}
+
+// RA-4: a form that is refused, or shown before the last press, names people as the page before it does, and leaves the same trace.
+func TestRefusedFormsAreLooks(t *testing.T) {
+	s := newSite(t, nil)
+	chief := s.login("ciso")
+	s.proved(chief)
+	id := webtest.AttemptID(0x51)
+	for what, c := range map[string]struct {
+		path string
+		form url.Values
+		want int
+		name string
+		kind web.ActionKind
+	}{
+		"withdrawal":  {"/proposals/" + id + "/withdraw", nil, http.StatusUnprocessableEntity, "𠮷田 誠", web.ActionViewProposals},
+		"grant's end": {"/grants/+end", url.Values{"id": {"1001/server-room/office"}}, http.StatusUnprocessableEntity, "髙橋 健一", web.ActionViewGrants},
+		"grant":       {"/grants/+change", url.Values{"id": {"1001/server-room/office"}}, http.StatusUnprocessableEntity, "髙橋 健一", web.ActionViewGrants},
+		"preview":     {"/grants", grantForm(), http.StatusOK, "", web.ActionViewGrants},
+		"rehearsal":   {"/rehearse", nil, http.StatusUnprocessableEntity, "", web.ActionViewProposals},
+	} {
+		n := len(s.mem.Actions())
+		res := s.post(c.path, chief, c.form)
+		s.status(what, res, c.want)
+		if page := shown(t, res); !strings.Contains(page, c.name) {
+			t.Errorf("%s names nobody: nothing is tested", what)
+		}
+		if got := s.kinds(n); !slices.Contains(got, c.kind) {
+			t.Errorf("%s: leaves %v, want %s", what, got, c.kind)
 		}
 	}
 }
