@@ -457,7 +457,7 @@ func randomInputs(t rapid.TB, pick func(n int) int) (View, Request) {
 	ids := []ZoneID{"", "lobby", "server-room", "archive", "a-zone-of-thirty-two-characters-"}
 	v.PIN = PINView{Known: pick(6) > 0, Failed: uint8(pick(7))}
 	v.Person = PersonView{Known: pick(2) == 1, Inside: ids[pick(len(ids))], LastMS: int64(pick(1<<30))<<12 - 1<<40}
-	few := func() uint32 { return uint32([]int{0, 0, 0, 0, 1, 5, 1 << 31}[pick(7)]) }
+	few := func() uint32 { return []uint32{0, 0, 0, 0, 1, 5, 1 << 31}[pick(7)] }
 	v.Zone = ZoneView{Known: pick(4) > 0, Count: few(), Escorts: few(), Contractors: few(), Visitors: few(), Reserved: few()}
 	for i := range v.Zone.Above {
 		v.Zone.Above[i] = CountView{Known: pick(2) == 1, Count: few(), Reserved: few()}

@@ -101,6 +101,7 @@ func rulesDay(t *testing.T, seed uint64, crowds int) (*World, *rulesOracle) {
 		o.own[g.id] = &b
 	}
 	w.settle(10 * time.Second)
+	_ = o.policy() // before the first fault takes the server
 	for range crowds {
 		if w.err != nil {
 			break
