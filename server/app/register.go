@@ -162,6 +162,7 @@ type book struct {
 	visits []visit.Visit
 	stated []visit.Purpose
 	carry  []visit.Carry
+	exits  []visit.ExitStated
 
 	lines  map[string]attempt.Row // by attempt id, hexadecimal
 	person map[string]string      // person reference → person, "" = nobody can tell any more
@@ -188,6 +189,10 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 	}
 	rows, err = r.MattersBetween(visit.KindCarry, start-fortnight, end)
 	if b.carry, err = list[visit.Carry](r, rows, err); err != nil {
+		return nil, err
+	}
+	rows, err = r.MattersBetween(visit.KindExit, start-fortnight, end)
+	if b.exits, err = list[visit.ExitStated](r, rows, err); err != nil {
 		return nil, err
 	}
 	rows, err = r.MattersBetween(visit.KindPurpose, start, end)
@@ -382,6 +387,7 @@ func (b *book) work(r *register.Row, out *web.RegisterRow, show bool) {
 			out.Purpose = text
 		}
 	}
+	b.left(r, out, show)
 	var of string
 	for i := range b.visits {
 		v := &b.visits[i]
@@ -402,6 +408,22 @@ func (b *book) work(r *register.Row, out *web.RegisterRow, show bool) {
 	}
 }
 
+// left fills in what the person said of an exit that the log does not show (RR-6).
+func (b *book) left(r *register.Row, out *web.RegisterRow, show bool) {
+	for i := range b.exits {
+		x := &b.exits[i]
+		if r.Entry == nil || r.Exit != nil || x.Attempt != r.Entry.ID || string(x.Zone) != string(r.Zone) || string(x.Person) != r.Person {
+			continue
+		}
+		out.StatedAt = time.UnixMilli(x.LeftMS)
+		if x.Confirmed.Done() {
+			if out.ConfirmedBy = b.pages.accountName(b.r, x.Confirmed.Account); !show {
+				out.ConfirmedBy = x.Confirmed.Account
+			}
+		}
+	}
+}
+
 // guest fills in what reception wrote down of somebody. A worker whom the directory knows has many visits: there only the one
 // counts that the entry belongs to.
 func (b *book) guest(v *visit.Visit, r *register.Row, out *web.RegisterRow, covers, show bool) {
@@ -410,7 +432,7 @@ func (b *book) guest(v *visit.Visit, r *register.Row, out *web.RegisterRow, cove
 		if string(v.PersonID(i)) != r.Person || g.Person != "" && !covers {
 			continue
 		}
-		out.Category, out.Badge, out.Identity = string(g.Category), g.Label, string(g.Identity)
+		out.Category, out.Badge, out.Identity, out.Conditions = string(g.Category), g.Label, string(g.Identity), g.Conditions
 		if show {
 			out.Who.Name, out.Who.Section, out.Leader = g.Name, cmp.Or(g.Company, v.Company), b.personName(directory.PersonID(r.Leader))
 		}
@@ -477,4 +499,13 @@ func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, s
 		return nil
 	})
 	return out, err
+}
+
+// accountName is the full name of an account; its id when it is not there any more.
+func (p *pages) accountName(r store.Reader, id string) string {
+	a, err := r.AccountByID(id)
+	if err != nil {
+		return id
+	}
+	return a.FullName
 }

@@ -13,6 +13,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/directory"
+	"monban/server/register"
 	"monban/server/visit"
 	"monban/server/web"
 )
@@ -168,4 +169,38 @@ func TestRegisterIsExported(t *testing.T) {
 		t.Errorf("without a reason: %v", err)
 	}
 	c.noNames("髙橋", "𠮷田")
+}
+
+// RR-6: what the person says of an exit that is missing stands beside it, with who confirmed it.
+func TestRegisterOfStatedExit(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	const front = access.DoorID("server-room-1") // leaving is read there
+	c.clock(24, 14, 0)
+	entry := c.pass(c.site.Ref(4568), front, door.EventEntry)
+	c.clock(25, 8, 0)
+	c.pass(c.site.Ref(4568), front, door.EventEntry)
+	c.clock(25, 9, 0)
+	said := func() web.RegisterRow {
+		t.Helper()
+		got, err := c.registers().Register(ctx, web.RegisterQuery{Zone: "server-room", From: "2026-11-24", To: "2026-11-24", Names: true})
+		c.must(err)
+		if len(got.Rows) != 1 || got.Rows[0].Attempt != entry {
+			t.Fatalf("%+v", got.Rows)
+		}
+		return got.Rows[0]
+	}
+	if r := said(); !r.StatedAt.IsZero() {
+		t.Errorf("stated by nobody: %+v", r)
+	}
+	stated, err := c.StateExit(ctx, entry, time.Date(2026, 11, 24, 15, 0, 0, 0, c.site.Zone), section)
+	c.must(err)
+	if r := said(); r.StatedAt.UnixMilli() != c.ms(24, 15, 0) || r.ConfirmedBy != "" || r.State != register.ExitNotRecorded {
+		t.Errorf("stated: %+v", r)
+	}
+	_, err = c.ConfirmExit(ctx, stated.ID, chief)
+	c.must(err)
+	if r := said(); r.ConfirmedBy != "chief" {
+		t.Errorf("confirmed: %+v", r)
+	}
 }

@@ -306,6 +306,18 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	case register.ExitUnattributed, register.Unexplained, register.NoEntry, register.Denied:
 		say("register.other_at", "time", at(r.OtherAt))
 	}
+	switch {
+	case r.StatedAt.IsZero():
+	case r.ConfirmedBy == "":
+		say("register.exit_stated", "time", at(r.StatedAt))
+	case v.Masked:
+		say("register.exit_agreed", "time", at(r.StatedAt))
+	default:
+		say("register.exit_confirmed", "time", at(r.StatedAt), "name", r.ConfirmedBy)
+	}
+	if r.Conditions != 0 {
+		say("register.conditions", "version", strconv.FormatUint(uint64(r.Conditions), 10))
+	}
 	if r.Leader != "" && !v.Masked {
 		say("register.with", "name", r.Leader)
 	}

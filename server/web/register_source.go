@@ -69,6 +69,10 @@ type RegisterRow struct {
 	Badge         string // number of a lent badge
 	Items         []string
 	Identity      string // kind of document seen
-	Late          bool   // came long after it happened
-	Erased        bool   // the personal data of the row were destroyed (消去済)
+	Conditions    uint32 // version of the entry conditions that was accepted (VE-6), 0 = none
+	// StatedAt is when the person says they left, of a row without an exit (RR-6); ConfirmedBy who confirmed it, "" = nobody yet.
+	StatedAt    time.Time
+	ConfirmedBy string
+	Late        bool // came long after it happened
+	Erased      bool // the personal data of the row were destroyed (消去済)
 }

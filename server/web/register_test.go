@@ -15,7 +15,7 @@ func TestRegisterPage(t *testing.T) {
 	s := newSite(t, nil)
 	cookie := s.login(web.RoleZoneManager.String())
 	page := text(t, s.get("/register?zone=server-room&all=1", cookie))
-	for _, want := range []string{"令和", "髙橋 美咲", "渡邉 一郎", "退室未記録", "入室未記録", "退室者不明", "開扉者不明", "未入室", "拒否", "消去済", "社員証", "電池 A-1042", "目的は本人の申告", "10:02:00"} {
+	for _, want := range []string{"令和", "髙橋 美咲", "渡邉 一郎", "退室未記録", "入室未記録", "退室者不明", "開扉者不明", "未入室", "拒否", "消去済", "社員証", "電池 A-1042", "本人申告 14:50 退室。髙橋 美咲が確認", "遵守事項 第4版に同意", "目的は本人の申告", "10:02:00"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the register does not say %q", want)
 		}

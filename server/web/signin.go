@@ -290,7 +290,12 @@ func (h *Handler) postLanguage(w http.ResponseWriter, rq *request) error {
 }
 
 func (h *Handler) getHome(w http.ResponseWriter, rq *request) error {
-	if rq.roles&desk != 0 {
+	switch { // where each begins the morning
+	case rq.roles&groupR != 0:
+		return redirect(w, rq, "/visits")
+	case rq.roles&groupF != 0:
+		return redirect(w, rq, "/review")
+	case rq.roles&desk != 0:
 		return redirect(w, rq, "/live")
 	}
 	return redirect(w, rq, "/me")

@@ -40,6 +40,8 @@ func (r Registers) Register(_ context.Context, q web.RegisterQuery) (web.Registe
 	still, forgot, unseen := row(Yoshida, register.Inside), row(Sakiyama, register.ExitNotRecorded), row(Kamiya, register.EntryNotRecorded)
 	still.EnteredAt, still.Purpose, still.PurposeSource = at(13, 0), "定期点検", "stated"
 	forgot.EnteredAt, forgot.ElsewhereAt, forgot.Late = at(14, 0), at(15, 30), true
+	forgot.StatedAt, forgot.ConfirmedBy = at(14, 50), "髙橋 美咲"
+	guest.Conditions = 4
 	unseen.SeenAt, unseen.ExitedAt = at(15, 0), at(15, 40)
 	nobody := row(web.Who{}, register.ExitUnattributed)
 	nobody.Category, nobody.OtherAt = "", at(16, 0)
