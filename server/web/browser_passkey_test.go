@@ -219,7 +219,7 @@ func TestBrowserPasskeys(t *testing.T) {
 		b.fill("#name", "reception")
 		b.fill("#password", goodPassword)
 		b.click("form[action='/login'] button")
-		b.at("/live")
+		b.at("/visits") // where reception begins
 		b.do(chromedp.Navigate(b.base + "/step-up?next=/commands"))
 		b.shot("stepup-enrol")
 		b.do(chromedp.Navigate(b.base + "/me/factors"))
@@ -242,7 +242,7 @@ func TestBrowserPasskeys(t *testing.T) {
 		look("second", "/login/second")
 		b.fill("#code", factor.Code(secret, factor.Step(time.Now())+1)) // a fast phone; the one before was used at set-up
 		b.click("form[action='/login/second'] button")
-		b.at("/live")
+		b.at("/visits") // where reception begins
 	})
 
 	t.Run("another's passkey steps up nobody", func(t *testing.T) {
