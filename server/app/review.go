@@ -332,10 +332,17 @@ func (v *dayReview) act(tx *store.Tx, day string, d *reviewDay, kind signoff.Kin
 	if !known {
 		return errors.New("no such account")
 	}
+	size, err := tx.LogSize()
+	if err != nil {
+		return err
+	}
+	if upto > size { // a number that no page has shown; a late record would never come after it
+		return signoff.ErrUnseen
+	}
 	if err := d.sheet.May(kind, by, upto, act.Reason, d.facts); err != nil {
 		return err
 	}
-	_, err := tx.AppendDayAct(store.DayAct{
+	_, err = tx.AppendDayAct(store.DayAct{
 		Zone: string(v.area), Day: day, Kind: string(kind), Upto: upto, Account: act.Actor, AtMS: act.At.UnixMilli(),
 	}, originOf(act), addressOf(act), act.Reason)
 	return err

@@ -59,6 +59,11 @@ func TestDayIsReviewed(t *testing.T) {
 	if !errors.Is(err, signoff.ErrUnseen) {
 		t.Errorf("signed without having seen it: %v", err)
 	}
+	// Nobody has seen what is not written yet: with such a number no late record would ever open the day again (VR-11).
+	err = c.registers().ActOnDay(t.Context(), archive, day, signoff.Sign, 1<<60, web.Action{At: c.at, Actor: section.Account})
+	if !errors.Is(err, signoff.ErrUnseen) {
+		t.Errorf("signed what is not written yet: %v", err)
+	}
 	c.sign(day, signoff.Sign, section, "", nil)
 	c.stands(day, signoff.Waiting)
 	c.sign(day, signoff.Countersign, section, "", signoff.ErrSamePerson)
