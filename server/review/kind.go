@@ -35,35 +35,56 @@ const (
 	UncleanBoot           Kind = "unclean_boot"
 	MainsLost             Kind = "mains_lost"
 	BatteryLow            Kind = "battery_low"
-	Duress                Kind = "duress"                // a PIN given under duress; the security officer's alone (AD-13)
-	AntiPassback          Kind = "anti_passback"         // entered while inside by the log (AD-9)
-	EmergencyEntry        Kind = "emergency_entry"       // by an emergency grant; a report is due (AD-14)
-	TrainingExpired       Kind = "training_expired"      // let in with training out of date (AD-15)
-	EscortLeft            Kind = "escort_left"           // outsiders without an escort beyond the grace (VE-10)
-	LeftAlone             Kind = "left_alone"            // fewer inside than the zone asks for (AD-10)
-	ZoneUnknown           Kind = "zone_unknown"          // let in without knowing who is inside (D7)
-	CertificateEnds       Kind = "certificate_ends"      // one that a person has to renew
-	BadgeUnreturned       Kind = "badge_unreturned"      // of what is due: server/visit (VE-3)
-	ExitNotRecorded       Kind = "exit_not_recorded"     // 退室未記録 (VE-8)
-	OralUnconfirmed       Kind = "oral_unconfirmed"      // approval by phone (VE-12)
-	OralDenied            Kind = "oral_denied"           // the named approver says that it was not so
-	ApplicationUndecided  Kind = "application_undecided" //
-	TourHeadsDiffer       Kind = "tour_heads_differ"     //
-	BringInFlagged        Kind = "bring_in_flagged"      // EQ-2
-	BadgeLost             Kind = "badge_lost"            //
-	TemporaryUnreturned   Kind = "temporary_unreturned"  // AD-16
-	TemporaryFrequent     Kind = "temporary_frequent"    //
-	EntriesUnconfirmed    Kind = "entries_unconfirmed"   // AD-17
-	EntryDisowned         Kind = "entry_disowned"        //
-	CardNotSettled        Kind = "card_not_settled"      //
-	EmergencyBegun        Kind = "emergency_begun"       // AD-14
-	EmergencyUnreported   Kind = "emergency_unreported"  //
-	CarryListOpen         Kind = "carry_list_open"       // EQ-1
-	CarryNotOut           Kind = "carry_not_out"         // EQ-3
-	KeyUnreturned         Kind = "key_unreturned"        // EQ-4
-	KeyLost               Kind = "key_lost"              //
-	KeyEntry              Kind = "key_entry"             // DS-7
-	PurposeBlank          Kind = "purpose_blank"         // RR-7
+	Duress                Kind = "duress"                 // a PIN given under duress; the security officer's alone (AD-13)
+	AntiPassback          Kind = "anti_passback"          // entered while inside by the log (AD-9)
+	EmergencyEntry        Kind = "emergency_entry"        // by an emergency grant; a report is due (AD-14)
+	TrainingExpired       Kind = "training_expired"       // let in with training out of date (AD-15)
+	EscortLeft            Kind = "escort_left"            // outsiders without an escort beyond the grace (VE-10)
+	LeftAlone             Kind = "left_alone"             // fewer inside than the zone asks for (AD-10)
+	ZoneUnknown           Kind = "zone_unknown"           // let in without knowing who is inside (D7)
+	CertificateEnds       Kind = "certificate_ends"       // one that a person has to renew
+	BadgeUnreturned       Kind = "badge_unreturned"       // of what is due: server/visit (VE-3)
+	ExitNotRecorded       Kind = "exit_not_recorded"      // 退室未記録 (VE-8)
+	OralUnconfirmed       Kind = "oral_unconfirmed"       // approval by phone (VE-12)
+	OralDenied            Kind = "oral_denied"            // the named approver says that it was not so
+	ApplicationUndecided  Kind = "application_undecided"  //
+	TourHeadsDiffer       Kind = "tour_heads_differ"      //
+	BringInFlagged        Kind = "bring_in_flagged"       // EQ-2
+	BadgeLost             Kind = "badge_lost"             //
+	TemporaryUnreturned   Kind = "temporary_unreturned"   // AD-16
+	TemporaryFrequent     Kind = "temporary_frequent"     //
+	EntriesUnconfirmed    Kind = "entries_unconfirmed"    // AD-17
+	EntryDisowned         Kind = "entry_disowned"         //
+	CardNotSettled        Kind = "card_not_settled"       //
+	EmergencyBegun        Kind = "emergency_begun"        // AD-14
+	EmergencyUnreported   Kind = "emergency_unreported"   //
+	CarryListOpen         Kind = "carry_list_open"        // EQ-1
+	CarryNotOut           Kind = "carry_not_out"          // EQ-3
+	KeyUnreturned         Kind = "key_unreturned"         // EQ-4
+	KeyLost               Kind = "key_lost"               //
+	KeyEntry              Kind = "key_entry"              // DS-7
+	PurposeBlank          Kind = "purpose_blank"          // RR-7
+	DeniedBurst           Kind = "denied_burst"           // many refusals of one card or at one door (VR-7)
+	CardScan              Kind = "card_scan"              // many different cards at a door, or one card at many doors (VR-7)
+	TailgatingPossible    Kind = "tailgating_possible"    // a sign only, never an alarm on its own (VE-11)
+	NoEntry               Kind = "no_entry"               // 未入室, counted by door and day
+	ExitWithoutEntry      Kind = "exit_without_entry"     // left without being inside by the log
+	LoneWorker            Kind = "lone_worker"            // alone inside for long
+	UnescortedVisitor     Kind = "unescorted_visitor"     // inside with no escort from the beginning
+	Overstay              Kind = "overstay"               // inside for longer than the zone allows
+	AfterHours            Kind = "after_hours"            // outside the zone's usual hours, no approved work (VR-7, VE-9)
+	FirstUse              Kind = "first_use"              // first entry of a person by a door (VR-7)
+	ImpossibleTravel      Kind = "impossible_travel"      // two places too quickly (VR-7)
+	LostCardUsed          Kind = "lost_card_used"         // a lost, withdrawn or suspended card at a door
+	InactivePersonCard    Kind = "inactive_person_card"   // card of somebody suspended, on leave or gone (VR-7)
+	LateRecord            Kind = "late_record"            // records that came long after what they tell (EV-7)
+	GatewayOffline        Kind = "gateway_offline"        // link lost and nothing planned (OP-1)
+	UnsignedDay           Kind = "unsigned_day"           // 日次署名 past due (VR-11)
+	ApplicationUnmatched  Kind = "application_unmatched"  // approved work that nobody came for
+	ItemsOverdue          Kind = "items_overdue"          // findings past due at the last level (VR-3)
+	SelfGranted           Kind = "self_granted"           // used a right that oneself proposed, agreed to or enrolled
+	ExportNoPurpose       Kind = "export_without_purpose" // an export refused for want of a purpose (PR-1)
+	CanaryMissed          Kind = "canary_missed"          // the daily test of the alerts did not arrive
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -149,6 +170,27 @@ var catalogue = [...]Entry{
 	{KeyLost, High, Spoofing, 1, "finding.key_lost"},
 	{KeyEntry, Low, Habit, 1, "finding.key_entry"},
 	{PurposeBlank, Low, Habit, 3, "finding.purpose_blank"},
+	{DeniedBurst, Medium, Spoofing, 1, "finding.denied_burst"},
+	{CardScan, High, Spoofing, 1, "finding.card_scan"},
+	{TailgatingPossible, Low, Elevation, 3, "finding.tailgating_possible"},
+	{NoEntry, Low, Habit, 3, "finding.no_entry"},
+	{ExitWithoutEntry, Low, Habit, 3, "finding.exit_without_entry"},
+	{LoneWorker, Medium, Habit, 1, "finding.lone_worker"},
+	{UnescortedVisitor, Medium, Elevation, 1, "finding.unescorted_visitor"},
+	{Overstay, Low, Habit, 3, "finding.overstay"},
+	{AfterHours, Medium, Elevation, 1, "finding.after_hours"},
+	{FirstUse, Low, Elevation, 3, "finding.first_use"},
+	{ImpossibleTravel, Medium, Spoofing, 1, "finding.impossible_travel"},
+	{LostCardUsed, High, Spoofing, 1, "finding.lost_card_used"},
+	{InactivePersonCard, Medium, Spoofing, 1, "finding.inactive_person_card"},
+	{LateRecord, Low, Repudiation, 3, "finding.late_record"},
+	{GatewayOffline, Medium, DeviceFault, 1, "finding.gateway_offline"},
+	{UnsignedDay, Medium, Habit, 1, "finding.unsigned_day"},
+	{ApplicationUnmatched, Low, Habit, 3, "finding.application_unmatched"},
+	{ItemsOverdue, Medium, Habit, 1, "finding.items_overdue"},
+	{SelfGranted, High, Elevation, 1, "finding.self_granted"},
+	{ExportNoPurpose, Medium, Repudiation, 1, "finding.export_without_purpose"},
+	{CanaryMissed, High, Denial, 1, "finding.canary_missed"},
 }
 
 // Catalogue lists every kind.
