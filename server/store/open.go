@@ -252,7 +252,7 @@ func (s *Store) start() error {
 		return err
 	}
 	s.conn = &writeConn{conn: c, stmts: map[string]*sql.Stmt{}}
-	if err := migrate(ctx, c, migrations); err != nil {
+	if err := migrate(ctx, c, migrations, nil); err != nil {
 		return err
 	}
 	s.read = openPool(s.path, true, s.opt.Readers)
@@ -263,45 +263,6 @@ func (s *Store) start() error {
 		return err
 	}
 	s.compareAnchor()
-	return nil
-}
-
-// migrate runs the migrations that the file has not seen, each in a transaction of its own.
-func migrate(ctx context.Context, c *sql.Conn, files fs.FS) error {
-	var appID, version, objects int64
-	for _, q := range [...]struct {
-		sql string
-		to  *int64
-	}{{"PRAGMA application_id", &appID}, {"PRAGMA user_version", &version}, {"SELECT count(*) FROM sqlite_master", &objects}} {
-		if err := c.QueryRowContext(ctx, q.sql).Scan(q.to); err != nil {
-			return err
-		}
-	}
-	if appID != applicationID && (appID != 0 || version != 0 || objects != 0) {
-		return errors.New("is a database of another program")
-	}
-	names, err := fs.Glob(files, "migrations/*.sql")
-	if err != nil {
-		return err
-	}
-	if version > int64(len(names)) {
-		return fmt.Errorf("has schema %d, this program knows %d: it was written by a newer version", version, len(names))
-	}
-	for i, name := range names {
-		n := int64(i + 1)
-		if n <= version {
-			continue
-		}
-		text, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
-		}
-		steps := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT;", text, n, applicationID)
-		if _, err := c.ExecContext(ctx, steps); err != nil {
-			_, undo := c.ExecContext(ctx, "ROLLBACK")
-			return fmt.Errorf("migration %s: %w", name, errors.Join(err, undo))
-		}
-	}
 	return nil
 }
 

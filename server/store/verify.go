@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -166,19 +165,9 @@ func readSchema(ctx context.Context, q interface {
 // verifySchema compares tables, indexes and triggers with those this program makes: a missing
 // trigger is how somebody with the file begins.
 func verifySchema(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error {
-	var appID, version int64
-	if err := tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&appID); err != nil {
-		return err
-	}
-	if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
-		return err
-	}
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+	order, err := checkSchema(ctx, tx)
 	if err != nil {
 		return err
-	}
-	if appID != applicationID || version != int64(len(names)) {
-		return fmt.Errorf("has schema %d of application %#x, this program checks schema %d of %#x", version, appID, len(names), applicationID)
 	}
 	mem := sql.OpenDB(connector{dsn: "file::memory:", drv: &sqlite3.SQLiteDriver{}})
 	defer mem.Close() // in memory
@@ -188,7 +177,7 @@ func verifySchema(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error {
 		return err
 	}
 	defer fresh.Close()
-	if err := migrate(ctx, fresh, migrations); err != nil {
+	if err := migrate(ctx, fresh, migrations, order); err != nil {
 		return err
 	}
 	want, err := readSchema(ctx, fresh)
