@@ -108,7 +108,14 @@ func (p *pages) CaseByID(ctx context.Context, id string, show, duress bool) (out
 			return err
 		}
 		out = web.CaseDetail{Finding: p.finding(r.Reader, c.finding, n, show), Case: casework.Read(c.acts)}
-		out.Zone = n.doors[access.DoorID(c.finding.Door)].Enter
+		if out.Zone = n.doors[access.DoorID(c.finding.Door)].Enter; c.finding.Door == "" && c.finding.Gateway == "" && c.finding.Cause > 0 {
+			switch m, err := r.MatterBegunBy(c.finding.Cause); {
+			case err == nil:
+				out.Zone = access.ZoneID(m.Zone)
+			case !errors.Is(err, store.ErrNotFound): // not found: it is about no matter
+				return err
+			}
+		}
 		out.Owner = c.accounts[out.Case.Owner].FullName
 		for _, a := range c.rows {
 			x := web.CaseAct{Kind: casework.Kind(a.Kind), By: c.accounts[a.Account].FullName, To: c.accounts[a.To].FullName, AtMS: a.AtMS, Leaf: uint64(a.Idx)}

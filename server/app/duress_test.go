@@ -13,6 +13,7 @@ import (
 	"monban/server/authority"
 	"monban/server/policypub/sitetest"
 	"monban/server/store"
+	"monban/server/web"
 )
 
 // AD-13, D10: the live page, its list of what is open and its stream show the same after a PIN given under duress as after the
@@ -36,7 +37,7 @@ func TestDuressAtTheReception(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		page, err := d.Overview(t.Context(), true)
+		page, err := d.Overview(t.Context(), web.Reach{All: true}, true)
 		if err != nil {
 			t.Fatal(err)
 		}

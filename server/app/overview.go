@@ -19,7 +19,7 @@ const (
 )
 
 // Overview implements web.Overviews.
-func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
+func (p *pages) Overview(ctx context.Context, in web.Reach, show bool) (web.Overview, error) {
 	out := web.Overview{UpTo: p.now(), InDoubt: errors.Is(p.store.SignErr(), store.ErrHead)}
 	gateways, err := p.ListGateways(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
 		told := map[string]bool{}
 		for i := len(leaves) - 1; i >= 0 && len(out.Recent) < recentEvents; i-- {
 			e, ok := p.event(leaves[i].Idx, leaves[i].Leaf, n)
-			if !ok {
+			if !ok || e.Door != "" && !in.Door(e.Door) || e.Door == "" && !in.Gateway(e.Gateway) {
 				continue
 			}
 			if e.Attempt != "" && (e.Event == door.EventGranted || e.Event == door.EventDenied) {
@@ -60,7 +60,7 @@ func (p *pages) Overview(ctx context.Context, show bool) (web.Overview, error) {
 			}
 			out.Recent = append(out.Recent, e)
 		}
-		rows, total, err := r.Findings(false, 0, openFindings)
+		rows, total, err := r.FindingsIn(within(in), false, false, 0, openFindings)
 		out.OpenAll = total
 		for _, f := range rows {
 			out.Open = append(out.Open, p.finding(r.Reader, f, n, show))

@@ -152,7 +152,7 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 			return err
 		}
 		for _, row := range rows {
-			if q.Door != "" && access.DoorID(row.Door) != q.Door || q.Result != web.ResultUnknown && result(row) != q.Result {
+			if !q.In.Door(access.DoorID(row.Door)) || q.Door != "" && access.DoorID(row.Door) != q.Door || q.Result != web.ResultUnknown && result(row) != q.Result {
 				continue
 			}
 			if find != nil && !find.hits(r.Reader, row, n) {
@@ -165,12 +165,15 @@ func (p *pages) DayLog(ctx context.Context, q web.LogQuery) (web.DayLog, error) 
 		}
 		end := day.AddDate(0, 0, 1)
 		for _, g := range p.directory().Gateways {
-			if gap, ok := p.health.silence(g.ID, p.now()); ok && gap.From.Before(end) {
+			if gap, ok := p.health.silence(g.ID, p.now()); ok && q.In.Gateway(g.ID) && gap.From.Before(end) {
 				out.Gaps = append(out.Gaps, gap) // still going on
 			}
 		}
 		gaps, err := r.CoverageOf(day.UnixMilli(), end.UnixMilli())
 		for _, g := range gaps {
+			if !q.In.Gateway(access.GatewayID(g.Gateway)) {
+				continue
+			}
 			out.Gaps = append(out.Gaps, web.Gap{Gateway: access.GatewayID(g.Gateway), From: time.UnixMilli(g.FromMS), To: time.UnixMilli(g.ToMS)})
 		}
 		slices.SortStableFunc(out.Gaps, func(a, b web.Gap) int { return b.From.Compare(a.From) })
@@ -322,11 +325,7 @@ func (p *pages) finding(r store.Reader, f attempt.Finding, n names, show bool) w
 func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []web.Finding, total int, err error) {
 	n := p.names(ctx)
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
-		find := r.Findings
-		if q.Duress {
-			find = r.FindingsWithDuress
-		}
-		rows, all, err := find(q.All, q.Skip, q.Limit)
+		rows, all, err := r.FindingsIn(within(q.In), q.All, q.Duress, q.Skip, q.Limit)
 		if err != nil {
 			return err
 		}
@@ -337,6 +336,24 @@ func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []we
 		return nil
 	})
 	return list, total, err
+}
+
+// within says to the store what a reach holds; nil = everything.
+func within(in web.Reach) *store.Within {
+	if in.All {
+		return nil
+	}
+	w := &store.Within{Doors: []string{}, Gateways: []string{}, Zones: []string{}}
+	for _, d := range in.Doors {
+		w.Doors = append(w.Doors, string(d))
+	}
+	for _, g := range in.Gateways {
+		w.Gateways = append(w.Gateways, string(g))
+	}
+	for _, z := range in.Zones {
+		w.Zones = append(w.Zones, string(z))
+	}
+	return w
 }
 
 // LogSize implements web.Live.

@@ -119,6 +119,7 @@ func (d *desk) day(q web.LogQuery) web.DayLog {
 	if q.Limit == 0 {
 		q.Limit = 50
 	}
+	q.In.All = q.In.Zones == nil
 	out, err := d.DayLog(d.t.Context(), q)
 	if err != nil {
 		d.t.Fatal(err)
@@ -214,11 +215,11 @@ func TestMaskedSourcesNameNobody(t *testing.T) {
 		}
 		all = append(all, detail)
 	}
-	findings, n, err := d.ListFindings(t.Context(), web.FindingQuery{All: true, Limit: 50})
+	findings, n, err := d.ListFindings(t.Context(), web.FindingQuery{In: web.Reach{All: true}, All: true, Limit: 50})
 	if err != nil || n == 0 || len(findings) != n {
 		t.Fatalf("findings %v of %d, %v", findings, n, err)
 	}
-	over, err := d.Overview(t.Context(), false)
+	over, err := d.Overview(t.Context(), web.Reach{All: true}, false)
 	if err != nil || len(over.Recent) < 5 {
 		t.Fatalf("overview %+v, %v", over, err)
 	}
@@ -240,7 +241,7 @@ func TestMaskedSourcesNameNobody(t *testing.T) {
 		}
 	}
 	// The same with names does: the test can fail.
-	open, err := d.Overview(t.Context(), true)
+	open, err := d.Overview(t.Context(), web.Reach{All: true}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +253,7 @@ func TestMaskedSourcesNameNobody(t *testing.T) {
 
 func TestFindings(t *testing.T) {
 	d := filled(t)
-	list, total, err := d.ListFindings(t.Context(), web.FindingQuery{Names: true, Limit: 10})
+	list, total, err := d.ListFindings(t.Context(), web.FindingQuery{In: web.Reach{All: true}, Names: true, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +265,7 @@ func TestFindings(t *testing.T) {
 	if !ok || total != len(list) || f.Severity != web.SeverityHigh || !f.Open || f.DoorName != "媒体保管庫 扉" || f.Gateway != "gw-2" || f.Count != 1 {
 		t.Errorf("%d findings: %+v", total, list)
 	}
-	if _, more, err := d.ListFindings(t.Context(), web.FindingQuery{Skip: 100, Limit: 10}); err != nil || more != total {
+	if _, more, err := d.ListFindings(t.Context(), web.FindingQuery{In: web.Reach{All: true}, Skip: 100, Limit: 10}); err != nil || more != total {
 		t.Errorf("beyond the end: %d, %v", more, err)
 	}
 }

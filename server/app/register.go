@@ -46,6 +46,25 @@ func (p *pages) RegisterZones(ctx context.Context) ([]web.ZoneName, error) {
 	return out, nil
 }
 
+// ReachOf implements web.Registers.
+func (p *pages) ReachOf(_ context.Context, zones []access.ZoneID) (out web.Reach, err error) {
+	s, tree := p.directory(), p.tree()
+	for _, z := range s.Zones {
+		if slices.ContainsFunc(zones, func(of access.ZoneID) bool { return tree.within(z.ID, of) }) {
+			out.Zones = append(out.Zones, z.ID)
+		}
+	}
+	for _, d := range s.Doors {
+		if !out.Zone(d.Enter) && !out.Zone(d.Exit) {
+			continue
+		}
+		if out.Doors = append(out.Doors, d.ID); !slices.Contains(out.Gateways, d.Gateway) {
+			out.Gateways = append(out.Gateways, d.Gateway)
+		}
+	}
+	return out, nil
+}
+
 // zone is a zone's name; its id when the directory does not know it any more.
 func (n names) zone(id access.ZoneID) string {
 	if z, ok := n.zones[id]; ok && z.Name != "" {

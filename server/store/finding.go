@@ -1,8 +1,10 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"monban/server/attempt"
 )
@@ -11,23 +13,52 @@ import (
 // closed ones out. total counts all that match. The silent alert of a PIN given under duress is not
 // among them: see FindingsWithDuress.
 func (r Reader) Findings(closed bool, skip, limit int) (list []attempt.Finding, total int, err error) {
-	return r.findings(closed, false, skip, limit)
+	return r.FindingsIn(nil, closed, false, skip, limit)
 }
 
 // FindingsWithDuress is Findings for the security officer, the only one who is shown that a PIN was
 // given under duress (AD-13, D10).
 func (r Reader) FindingsWithDuress(closed bool, skip, limit int) (list []attempt.Finding, total int, err error) {
-	return r.findings(closed, true, skip, limit)
+	return r.FindingsIn(nil, closed, true, skip, limit)
 }
 
-func (r Reader) findings(closed, duress bool, skip, limit int) (list []attempt.Finding, total int, err error) {
-	if err := r.row(`SELECT count(*) FROM finding WHERE (? OR status <> 'closed') AND (? OR kind <> 'duress')`, closed, duress).Scan(&total); err != nil {
+// Within is a part of the site. A finding lies in it by its door, else by its gateway, else by the zone of the matter that it is about.
+type Within struct{ Doors, Gateways, Zones []string }
+
+// findingsWithin is true of the findings that lie in a part of the site.
+const findingsWithin = `(? OR CASE WHEN door <> '' THEN door IN (SELECT value FROM json_each(?))
+	WHEN gateway <> '' THEN gateway IN (SELECT value FROM json_each(?))
+	ELSE EXISTS (SELECT 1 FROM matter WHERE first_idx = finding.cause AND zone IN (SELECT value FROM json_each(?))) END)`
+
+func (w *Within) args() ([]any, error) {
+	if w == nil {
+		return []any{true, "[]", "[]", "[]"}, nil
+	}
+	out := []any{false}
+	for _, list := range [][]string{w.Doors, w.Gateways, w.Zones} {
+		text, err := json.Marshal(slices.Concat([]string{}, list))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, string(text))
+	}
+	return out, nil
+}
+
+// FindingsIn lists the findings of a part of the site, nil = all of it, with the silent alerts or without.
+func (r Reader) FindingsIn(in *Within, closed, duress bool, skip, limit int) (list []attempt.Finding, total int, err error) {
+	args, err := in.args()
+	if err != nil {
+		return nil, 0, err
+	}
+	args = append([]any{closed, duress}, args...)
+	if err := r.row(`SELECT count(*) FROM finding WHERE (? OR status <> 'closed') AND (? OR kind <> 'duress') AND `+findingsWithin, args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count findings: %w", err)
 	}
 	rows, err := r.query(`SELECT idx, kind, severity, gateway, door, attempt, cause, detail, at_ms, day, status, status_idx FROM finding
-		WHERE (? OR status <> 'closed') AND (? OR kind <> 'duress')
+		WHERE (? OR status <> 'closed') AND (? OR kind <> 'duress') AND `+findingsWithin+`
 		ORDER BY status = 'closed', CASE severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END, idx DESC
-		LIMIT ? OFFSET ?`, closed, duress, limit, skip)
+		LIMIT ? OFFSET ?`, append(args, limit, skip)...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read findings: %w", err)
 	}

@@ -67,6 +67,11 @@ func (r Reader) Matter(id string) (Matter, error) {
 	return scanMatter(r.row(`SELECT `+matterColumns+` FROM matter WHERE id = ?`, id).Scan)
 }
 
+// MatterBegunBy reads the matter that a leaf began; ErrNotFound.
+func (r Reader) MatterBegunBy(leaf int64) (Matter, error) {
+	return scanMatter(r.row(`SELECT `+matterColumns+` FROM matter WHERE first_idx = ?`, leaf).Scan)
+}
+
 // OpenMatters lists the matters of a kind of which something is still to come, oldest first; "" is every kind.
 func (r Reader) OpenMatters(kind string) ([]Matter, error) {
 	if kind == "" {

@@ -89,7 +89,7 @@ func (h *Handler) apiIdentify(rq *request, rt route) error {
 	}
 	a.Roles = both
 	rq.account, rq.apiToken, rq.roles = &a, &t, a.rolesAt(rq.now)
-	rq.names = seesNames(rt.roles, rq.roles)
+	rq.names, rq.entry = seesNames(rt.roles, rq.roles), rt.roles
 	return nil
 }
 

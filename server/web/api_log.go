@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -62,6 +63,9 @@ func (h *Handler) apiLog(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	q.Result, _ = ParseResult(word)
+	if q.In, err = h.reach(rq); err != nil {
+		return err
+	}
 	if err := h.knownDoor(rq, q.Door); err != nil {
 		return err
 	}
@@ -119,8 +123,12 @@ func (h *Handler) knownDoor(rq *request, id access.DoorID) error {
 	if err != nil {
 		return fmt.Errorf("names of doors: %w", err)
 	}
+	in, err := h.reach(rq)
+	if err != nil {
+		return err
+	}
 	for _, d := range doors {
-		if d.Door == id {
+		if d.Door == id && in.Door(id) {
 			return nil
 		}
 	}
@@ -146,6 +154,9 @@ func (h *Handler) apiAttempt(w http.ResponseWriter, rq *request) error {
 	d, err := h.src.Log.Attempt(rq.Context(), id, rq.names)
 	if err != nil {
 		return fmt.Errorf("attempt: %w", err)
+	}
+	if in, err := h.reach(rq); err != nil || !in.Door(d.Door) {
+		return cmp.Or(err, errForbidden)
 	}
 	if rq.names {
 		if err := h.src.Audit.RecordAction(rq.Context(), rq.action(ActionViewAttempt, id)); err != nil {
@@ -203,9 +214,13 @@ func (h *Handler) apiFindings(w http.ResponseWriter, rq *request) error {
 			return fmt.Errorf("record view: %w", err)
 		}
 	}
+	in, err := h.reach(rq)
+	if err != nil {
+		return err
+	}
 	total := 0
 	page, next, err := apiFlow(limit, after, func(f Finding) string { return f.ID }, func(skip, n int) (list []Finding, err error) {
-		q := FindingQuery{All: show == "all", Names: rq.names, Duress: rq.roles&duressRoles != 0, Skip: skip, Limit: n}
+		q := FindingQuery{All: show == "all", Names: rq.names, Duress: rq.roles&duressRoles != 0, In: in, Skip: skip, Limit: n}
 		if list, total, err = h.src.Findings.ListFindings(rq.Context(), q); err != nil {
 			return nil, fmt.Errorf("findings: %w", err)
 		}

@@ -93,7 +93,7 @@ func (s speaker) door(d DoorState, gateways map[string]string) apiDoor {
 
 // apiDoors says what is known of every door now. What a gateway said before its link was lost is last_state.
 func (h *Handler) apiDoors(w http.ResponseWriter, rq *request) error {
-	o, err := h.src.Overviews.Overview(rq.Context(), false)
+	o, err := h.src.Overviews.Overview(rq.Context(), Reach{All: true}, false)
 	if err != nil {
 		return fmt.Errorf("overview: %w", err)
 	}

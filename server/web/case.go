@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -53,6 +54,9 @@ func (h *Handler) caseOf(rq *request) (CaseDetail, error) {
 	c, err := h.src.Cases.CaseByID(rq.Context(), rq.PathValue("id"), rq.names, rq.roles&duressRoles != 0)
 	if err != nil {
 		return c, fmt.Errorf("case: %w", err)
+	}
+	if in, err := h.reach(rq); err != nil || !in.finding(&c.Finding, c.Zone) {
+		return c, cmp.Or(err, errForbidden)
 	}
 	return c, nil
 }

@@ -106,7 +106,7 @@ func (h *Handler) getLastDenial(w http.ResponseWriter, rq *request) error {
 	}
 	for back := range denialDays {
 		day := rq.now.In(h.cfg.Zone).AddDate(0, 0, -back)
-		log, err := h.src.Log.DayLog(rq.Context(), LogQuery{Day: day.Format(dayLayout), Door: access.DoorID(id), Result: ResultDenied, Names: true, Limit: 1})
+		log, err := h.src.Log.DayLog(rq.Context(), LogQuery{Day: day.Format(dayLayout), Door: access.DoorID(id), Result: ResultDenied, In: Reach{Doors: []access.DoorID{access.DoorID(id)}}, Names: true, Limit: 1})
 		if err != nil {
 			return fmt.Errorf("log of a door: %w", err)
 		}

@@ -40,6 +40,10 @@ var duressRoles = roleSet(RoleCSIRT)
 
 func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
 	q := FindingQuery{All: rq.URL.Query().Get("show") == "all", Names: rq.names, Limit: findingLimit, Duress: rq.roles&duressRoles != 0}
+	var err error
+	if q.In, err = h.reach(rq); err != nil {
+		return err
+	}
 	if rq.names {
 		if err := h.src.Audit.RecordAction(rq.Context(), rq.action(ActionViewFindings, "")); err != nil {
 			return fmt.Errorf("record view: %w", err)

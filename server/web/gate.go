@@ -36,6 +36,8 @@ type request struct {
 	roles    RoleSet  // in force now
 	token    string   // session token, "" = none
 	names    bool     // this page may show names to these roles
+	entry    RoleSet  // roles that let somebody into this page
+	seen     *Reach   // what the account sees here, nil = not worked out yet: see reach
 	expired  bool     // a session cookie came that is no longer good
 	address  string
 	login    string    // how the session's login was proved
@@ -159,7 +161,7 @@ func (h *Handler) identify(w http.ResponseWriter, rq *request, rt route) error {
 	rq.account, rq.roles, rq.token = &a, a.rolesAt(rq.now), token
 	rq.login, rq.how = h.sessions.GetString(ctx, keyHow), h.sessions.GetString(ctx, keyStepHow)
 	rq.proved, _ = time.Parse(time.RFC3339Nano, h.sessions.GetString(ctx, keyProved)) // unreadable = never
-	rq.names = seesNames(rt.roles, rq.roles)
+	rq.names, rq.entry = seesNames(rt.roles, rq.roles), rt.roles
 	rq.lang = h.chooseLanguage(rq.Request, &a)
 	rq.Request = rq.WithContext(WithLanguage(rq.Context(), rq.lang))
 	if rt.passive || rq.Method == http.MethodGet && rq.URL.Query().Has("auto") {

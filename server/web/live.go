@@ -91,7 +91,11 @@ type gatewayStrip struct {
 }
 
 func (h *Handler) liveView(rq *request) (liveView, error) {
-	o, err := h.src.Overviews.Overview(rq.Context(), rq.names)
+	in, err := h.reach(rq)
+	if err != nil {
+		return liveView{}, err
+	}
+	o, err := h.src.Overviews.Overview(rq.Context(), in, rq.names)
 	if err != nil {
 		return liveView{}, fmt.Errorf("overview: %w", err)
 	}

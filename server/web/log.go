@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -110,6 +111,9 @@ func (h *Handler) logQuery(rq *request) (v logView, q LogQuery, err error) {
 		}
 		q.Skip = n * logLimit
 	}
+	if q.In, err = h.reach(rq); err != nil {
+		return v, q, err
+	}
 	names, err := h.src.Log.DoorNames(rq.Context())
 	if err != nil {
 		return v, q, fmt.Errorf("names of doors: %w", err)
@@ -117,6 +121,9 @@ func (h *Handler) logQuery(rq *request) (v logView, q LogQuery, err error) {
 	wanted, found := in.Get("door"), in.Get("door") == ""
 	v.Doors = []choice{{"", v.T("log.all_doors"), wanted == ""}}
 	for _, d := range names {
+		if !q.In.Door(d.Door) {
+			continue
+		}
 		chosen := wanted == string(d.Door)
 		found = found || chosen
 		v.Doors = append(v.Doors, choice{string(d.Door), d.Name, chosen})
@@ -292,6 +299,9 @@ func (h *Handler) getAttempt(w http.ResponseWriter, rq *request) error {
 	d, err := h.src.Log.Attempt(rq.Context(), id, rq.names)
 	if err != nil {
 		return fmt.Errorf("attempt: %w", err)
+	}
+	if in, err := h.reach(rq); err != nil || !in.Door(d.Door) {
+		return cmp.Or(err, errForbidden)
 	}
 	if rq.names {
 		if err := h.src.Audit.RecordAction(rq.Context(), rq.action(ActionViewAttempt, id)); err != nil {

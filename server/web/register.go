@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -168,6 +169,11 @@ func (h *Handler) registerZones(rq *request, v *registerView) error {
 	if err != nil {
 		return fmt.Errorf("zones: %w", err)
 	}
+	in, err := h.reach(rq)
+	if err != nil {
+		return err
+	}
+	zones = slices.DeleteFunc(slices.Clone(zones), func(z ZoneName) bool { return !in.Zone(z.ID) })
 	wanted := rq.URL.Query().Get("zone")
 	found := wanted == ""
 	if wanted == "" && len(zones) > 0 {

@@ -12,6 +12,8 @@ import (
 type Registers interface {
 	// RegisterZones lists the zones that have a register: those with a door, in the order of the directory.
 	RegisterZones(ctx context.Context) ([]ZoneName, error)
+	// ReachOf gives zones with those inside them, their doors and the gateways of these. A zone that is not there adds nothing.
+	ReachOf(ctx context.Context, zones []access.ZoneID) (Reach, error)
 	// Register makes the rows of one zone and the days from…to, both included. Without Names it holds references instead.
 	Register(ctx context.Context, q RegisterQuery) (Register, error)
 	// ExportRegister gives cells as CSV and writes the leaf of it; use is a registered purpose of use (PR-1), FormFault otherwise.

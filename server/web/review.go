@@ -270,6 +270,9 @@ func (h *Handler) getReview(w http.ResponseWriter, rq *request) error {
 
 func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, code int) error {
 	zone, day := access.ZoneID(rq.PathValue("zone")), rq.PathValue("day")
+	if err := h.inReach(rq, zone); err != nil {
+		return err
+	}
 	sheet, err := h.src.Reviews.ReviewDay(rq.Context(), zone, day, rq.names)
 	if err != nil {
 		return fmt.Errorf("review of a day: %w", err)

@@ -83,15 +83,16 @@ func (s RoleSet) list() []Role {
 // rolesAt are the roles of an account that are in force at now.
 func (a Account) rolesAt(now time.Time) (s RoleSet) {
 	for _, as := range a.Roles {
-		if !as.From.IsZero() && now.Before(as.From) {
-			continue
+		if as.holds(now) {
+			s |= roleSet(as.Role)
 		}
-		if !as.Until.IsZero() && !now.Before(as.Until) {
-			continue
-		}
-		s |= roleSet(as.Role)
 	}
 	return s
+}
+
+// holds reports whether an assignment is in force.
+func (as *Assignment) holds(now time.Time) bool {
+	return (as.From.IsZero() || !now.Before(as.From)) && (as.Until.IsZero() || now.Before(as.Until))
 }
 
 // seesNames: somebody whose only way into a page is running the machines gets masked tokens.

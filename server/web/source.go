@@ -339,7 +339,8 @@ type Overview struct {
 
 // Overviews makes the live page's data. names=false: no names, no sections.
 type Overviews interface {
-	Overview(ctx context.Context, names bool) (Overview, error)
+	// Recent and Open hold what lies in the reach.
+	Overview(ctx context.Context, in Reach, names bool) (Overview, error)
 }
 
 // Result is what came of an attempt.
@@ -413,6 +414,7 @@ type LogQuery struct {
 	// Text is looked for in name, section and door name; always "" when Names is false, since a
 	// search would tell what the mask hides.
 	Text  string
+	In    Reach
 	Names bool
 	Skip  int
 	Limit int
@@ -484,6 +486,7 @@ type FindingQuery struct {
 	All    bool // closed ones too
 	Names  bool
 	Duress bool // with the silent alerts, which only the security officer is shown (AD-13)
+	In     Reach
 	Skip   int
 	Limit  int
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"monban/firmware/access"
 	"monban/server/casework"
 	"monban/server/review"
 	"monban/server/web"
@@ -24,6 +25,13 @@ func (c *Cases) find(id string) (web.Finding, bool) {
 		return web.Finding{}, false
 	}
 	return c.m.Items[i], true
+}
+
+func zoneOf(d access.DoorID) access.ZoneID {
+	if d == "media-store" {
+		return "media-store"
+	}
+	return "server-room"
 }
 
 func (c *Cases) name(account string) string {
@@ -46,7 +54,7 @@ func (c *Cases) CaseByID(_ context.Context, id string, names, duress bool) (web.
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := web.CaseDetail{Finding: f, Zone: "server-room", Case: casework.Read(c.acts[id])}
+	out := web.CaseDetail{Finding: f, Zone: zoneOf(f.Door), Case: casework.Read(c.acts[id])}
 	out.Finding.Open = out.Case.Status != casework.Closed
 	out.Owner = c.name(out.Case.Owner)
 	for _, a := range c.acts[id] {

@@ -296,11 +296,16 @@ func (m *Memory) RecordAction(_ context.Context, act web.Action) error {
 
 // Overview implements web.Overviews. It delivers names whatever is asked, so that a test sees
 // whether the page masks by itself.
-func (m *Memory) Overview(context.Context, bool) (web.Overview, error) {
+func (m *Memory) Overview(_ context.Context, in web.Reach, _ bool) (web.Overview, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	v := m.View
 	v.Size = uint64(len(m.leaves))
+	v.Recent = slices.DeleteFunc(slices.Clone(v.Recent), func(e web.Event) bool {
+		return e.Door != "" && !in.Door(e.Door) || e.Door == "" && !in.Gateway(e.Gateway)
+	})
+	v.Open = slices.DeleteFunc(slices.Clone(v.Open), func(f web.Finding) bool { return !inReach(in, &f) })
+	v.OpenAll -= len(m.View.Open) - len(v.Open)
 	return v, nil
 }
 
@@ -308,7 +313,7 @@ func (m *Memory) Overview(context.Context, bool) (web.Overview, error) {
 func (m *Memory) DayLog(_ context.Context, q web.LogQuery) (web.DayLog, error) {
 	out := web.DayLog{UpTo: m.View.UpTo}
 	for _, a := range m.Day {
-		if a.At.Format("2006-01-02") != q.Day || q.Door != "" && a.Door != q.Door || q.Result != web.ResultUnknown && a.Result != q.Result {
+		if !q.In.Door(a.Door) || a.At.Format("2006-01-02") != q.Day || q.Door != "" && a.Door != q.Door || q.Result != web.ResultUnknown && a.Result != q.Result {
 			continue
 		}
 		if q.Text != "" && !strings.Contains(a.Who.Name+"\n"+a.Who.Section+"\n"+a.DoorName, q.Text) {
@@ -319,7 +324,7 @@ func (m *Memory) DayLog(_ context.Context, q web.LogQuery) (web.DayLog, error) {
 		}
 	}
 	for _, g := range m.Gaps {
-		if g.From.Format("2006-01-02") == q.Day {
+		if q.In.Gateway(g.Gateway) && g.From.Format("2006-01-02") == q.Day {
 			out.Gaps = append(out.Gaps, g)
 		}
 	}
@@ -345,13 +350,17 @@ func (m *Memory) ListFindings(_ context.Context, q web.FindingQuery) ([]web.Find
 	m.mu.Unlock()
 	var out []web.Finding
 	for _, f := range m.Items {
-		if q.All || f.Open {
+		if (q.All || f.Open) && inReach(q.In, &f) {
 			out = append(out, f)
 		}
 	}
 	total := len(out)
 	out = out[min(q.Skip, total):]
 	return out[:min(q.Limit, len(out))], total, nil
+}
+
+func inReach(in web.Reach, f *web.Finding) bool {
+	return f.Door != "" && in.Door(f.Door) || f.Door == "" && in.Gateway(f.Gateway)
 }
 
 // AskedFindings is the last question for findings.

@@ -18,6 +18,22 @@ func (Registers) RegisterZones(context.Context) ([]web.ZoneName, error) {
 	return []web.ZoneName{{ID: "server-room", Name: "サーバ室"}, {ID: "media-store", Name: "媒体保管庫"}}, nil
 }
 
+// ReachOf implements web.Registers: the media store has a door and a gateway of its own, no zone lies in another.
+func (Registers) ReachOf(_ context.Context, zones []access.ZoneID) (out web.Reach, err error) {
+	for _, z := range zones {
+		switch z {
+		case "server-room":
+			out.Doors, out.Gateways = append(out.Doors, "server-room-1", "server-room-2"), append(out.Gateways, "gw-1")
+		case "media-store":
+			out.Doors, out.Gateways = append(out.Doors, "media-store"), append(out.Gateways, "gw-2")
+		default:
+			continue
+		}
+		out.Zones = append(out.Zones, z)
+	}
+	return out, nil
+}
+
 // Register implements web.Registers.
 func (r Registers) Register(_ context.Context, q web.RegisterQuery) (web.Register, error) {
 	if q.Zone != "server-room" {

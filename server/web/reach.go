@@ -1,0 +1,73 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+
+	"monban/firmware/access"
+)
+
+// Reach is how much of the site an account's roles let it see on a page: everything, or the zones that it has a role for and those
+// inside them (RA-1, ADR 0037). The zero value sees nothing.
+type Reach struct {
+	All      bool
+	Zones    []access.ZoneID
+	Doors    []access.DoorID    // that lead into or out of them
+	Gateways []access.GatewayID // of these doors
+}
+
+// Zone reports whether a zone is seen.
+func (r *Reach) Zone(id access.ZoneID) bool { return r.All || id != "" && slices.Contains(r.Zones, id) }
+
+// Door reports whether what happens at a door is seen.
+func (r *Reach) Door(id access.DoorID) bool { return r.All || slices.Contains(r.Doors, id) }
+
+// Gateway reports whether what a gateway tells of itself is seen.
+func (r *Reach) Gateway(id access.GatewayID) bool { return r.All || slices.Contains(r.Gateways, id) }
+
+// finding reports whether a finding is seen: by its door, else by its gateway, else by the zone of the matter that it is about. One that
+// is of no place, such as a broken log, is the whole site's.
+func (r *Reach) finding(f *Finding, zone access.ZoneID) bool {
+	switch {
+	case f.Door != "":
+		return r.Door(f.Door)
+	case f.Gateway != "":
+		return r.Gateway(f.Gateway)
+	}
+	return r.Zone(zone)
+}
+
+// reach works out what the account sees by those of its roles that let it into this page.
+func (h *Handler) reach(rq *request) (Reach, error) {
+	if rq.seen != nil {
+		return *rq.seen, nil
+	}
+	var out Reach
+	var zones []access.ZoneID
+	for _, as := range rq.account.Roles {
+		switch {
+		case !as.holds(rq.now) || !rq.entry.Has(as.Role):
+		case as.Zone == "":
+			out.All = true
+		default:
+			zones = append(zones, as.Zone)
+		}
+	}
+	if !out.All && len(zones) > 0 {
+		var err error
+		if out, err = h.src.Registers.ReachOf(rq.Context(), zones); err != nil {
+			return out, fmt.Errorf("zones of an account: %w", err)
+		}
+	}
+	rq.seen = &out
+	return out, nil
+}
+
+// inReach refuses a zone that the account does not see.
+func (h *Handler) inReach(rq *request, zone access.ZoneID) error {
+	r, err := h.reach(rq)
+	if err == nil && !r.Zone(zone) {
+		err = errForbidden
+	}
+	return err
+}
