@@ -35,6 +35,7 @@ import (
 	"monban/server/downlink"
 	"monban/server/ingest"
 	"monban/server/ldap"
+	"monban/server/notify"
 	"monban/server/policypub"
 	"monban/server/review"
 	"monban/server/signer"
@@ -59,6 +60,7 @@ type App struct {
 	visits     *Visits
 	registry   *Registry
 	rehearsals *rehearsePages
+	alerts     *notify.Notifier
 	http       *http.Server
 	listener   net.Listener
 	verifiers  *verifiers
@@ -233,6 +235,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if err := a.warnPasskeys(ctx, public); err != nil {
 		return err
 	}
+	if err := a.openAlerts(cfg, public); err != nil {
+		return err
+	}
 	outside, err := openProvider(cfg.OIDC, public)
 	if err != nil {
 		return err
@@ -330,6 +335,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	run("identities", func() error { a.followIdentities(ctx); return nil })
 	run("requests", func() error { a.followRequests(ctx); return nil })
+	run("alerts", func() error { a.alerts.Run(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
 	run("sweep", func() error { a.sweep(ctx); return nil })
 	run("people inside", func() error { a.watchPlaces(ctx); return nil })
@@ -438,6 +444,7 @@ func (a *App) followLog(ctx context.Context) {
 			if now := a.site.Store.Size(); now != size {
 				size = now
 				a.pages.Notify()
+				a.alerts.Wake()
 			}
 		}
 	}

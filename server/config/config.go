@@ -37,6 +37,7 @@ type Config struct {
 	LDAP    LDAP    `toml:"ldap"`
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
+	Alerts  Alerts  `toml:"alerts"`
 }
 
 // MQTT says which broker carries the messages: the embedded one (Listen) or an external one
@@ -253,6 +254,8 @@ func Default() Config {
 		OIDC: OIDC{Claim: "preferred_username"},
 		// Active Directory's; an hour is how long somebody who left may keep a session's account.
 		LDAP: LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},
+		// The hours of a city's point of contact; ten minutes is what an officer in a meeting may need.
+		Alerts: Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
 		// Info and JSON: for the journal of a machine nobody watches.
 		Log: Log{Level: "info", Format: "json"},
 	}

@@ -76,6 +76,7 @@ func TestDefaults(t *testing.T) {
 		OIDC:    OIDC{Claim: "preferred_username"},
 		LDAP:    LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},
 		Log:     Log{Level: "info", Format: "json"},
+		Alerts:  Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
 	}
 	if d := cmp.Diff(got, want); d != "" {
 		t.Error(d)

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/calendar"
+	"monban/server/config"
+	"monban/server/directory"
+	"monban/server/notify"
+	"monban/server/notify/route"
+	"monban/server/review"
+	"monban/server/web"
+)
+
+// openAlerts makes what tells people of findings. Secrets and certificates are read now: a channel that cannot work is an
+// error at start and not at three in the morning.
+func (a *App) openAlerts(cfg *config.Config, public string) error {
+	title, err := web.FindingTitles()
+	if err != nil {
+		return err
+	}
+	words, err := notify.NewWords(func(lang string, k review.Kind) string { return title(web.Lang(lang), k) }, cfg.Location(), cfg.Site)
+	if err != nil {
+		return err
+	}
+	channels, err := openChannels(&cfg.Alerts, words)
+	if err != nil {
+		return err
+	}
+	a.alerts = notify.New(notify.Config{
+		Store: a.site.Store, Tree: treeOf(&cfg.Alerts, cfg.Location()), Channels: channels, Site: cfg.Site, Link: public,
+		CodeKey: a.site.Keys.Derive("monban alert codes"), Now: time.Now, Log: a.log,
+		Closed: func() calendar.Calendar { return closedOf(a.pub.Site().Directory()) },
+		ZoneOf: func(door string) string {
+			for _, d := range a.pub.Site().Directory().Doors {
+				if d.ID == access.DoorID(door) {
+					return string(d.Enter)
+				}
+			}
+			return ""
+		},
+	})
+	return nil
+}
+
+// closedOf is the business calendar.
+func closedOf(dir *directory.Snapshot) calendar.Calendar {
+	days := make([]calendar.ClosedDay, len(dir.ClosedDays))
+	for i, c := range dir.ClosedDays {
+		days[i] = calendar.ClosedDay{Date: calendar.Date{Year: c.Day.Year, Month: c.Day.Month, Day: c.Day.Day}, Kind: calendar.OwnClosed, Name: c.Name}
+	}
+	return calendar.NewCalendar(days...)
+}
+
+// treeOf is the configuration's routes.
+func treeOf(c *config.Alerts, zone *time.Location) route.Tree {
+	open, _ := config.TimeOfDay(c.Open) // Validate has read both
+	end, _ := config.TimeOfDay(c.Close)
+	t := route.Tree{
+		Root: route.Route{Hours: c.Hours, OffHours: c.OffHours, Then: c.Then}, Every: c.Every, Digest: c.Digest,
+		Limits: route.Limits{Group: c.Group.Std(), Acknowledge: c.Acknowledge.Std(), Inhibit: route.Defaults.Inhibit, Burst: c.Burst},
+		Hours:  calendar.Hours{Open: open, Close: end}, Zone: zone,
+	}
+	for i := range c.Route {
+		r := &c.Route[i]
+		x := route.Route{Name: r.Name, Zones: r.Zones, Hours: r.Hours, OffHours: r.OffHours, Then: r.Then}
+		if r.Severity != "" {
+			x.Least, _ = review.ParseSeverity(r.Severity)
+		}
+		for _, k := range r.Kinds {
+			x.Kinds = append(x.Kinds, review.Kind(k))
+		}
+		t.Routes = append(t.Routes, x)
+	}
+	for i := range c.Channel {
+		if c.Channel[i].Duress {
+			t.Secret = append(t.Secret, c.Channel[i].Name)
+		}
+	}
+	return t
+}
+
+// openChannels makes the channels of the configuration.
+func openChannels(c *config.Alerts, words *notify.Words) ([]notify.Named, error) {
+	var out []notify.Named
+	for i := range c.Channel {
+		x := &c.Channel[i]
+		ch, err := openChannel(x, words)
+		if err != nil {
+			return nil, fmt.Errorf("alerts.channel %s: %w", x.Name, err)
+		}
+		out = append(out, notify.Named{Name: x.Name, Kind: x.Type, Channel: ch})
+	}
+	return out, nil
+}
+
+func openChannel(c *config.AlertChannel, words *notify.Words) (notify.Channel, error) {
+	secret := ""
+	if c.Password != "" {
+		var err error
+		if secret, err = secretFile(c.Password); err != nil {
+			return nil, err
+		}
+	}
+	tlsCfg, err := clientTLS(c.Server, c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return notify.NewMail(notify.MailConfig{
+		Server: c.Server, TLS: tlsCfg, Security: c.Security, User: c.User, Password: secret, From: c.From, To: c.To, Lang: c.Language,
+	}, words), nil
+}
+
+// clientTLS is how a server is checked: by the system's authorities or by those of a file.
+func clientTLS(server, caFile string) (*tls.Config, error) {
+	host, _, err := net.SplitHostPort(server)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := rootsOf(caFile)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
+}
