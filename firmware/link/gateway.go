@@ -33,7 +33,7 @@ type GatewayConfig struct {
 }
 
 // GatewayInput is one of Connected, Disconnected, Message, Tick, Ask, OutboxState, Batch, PolicyHeld,
-// Doors, KeysKept.
+// Doors, Power, KeysKept.
 type GatewayInput interface{ isGatewayInput() }
 
 // GatewayAction is one of Publish, Load, Acked, NewEpoch, Answered, AskFailed, LinkUp, LinkLost, Lease,
@@ -74,6 +74,8 @@ type (
 	}
 	// Doors is the doors' state for the next heartbeats.
 	Doors struct{ Doors []wire.DoorStatus }
+	// Power is what is sensed of the gateway's supply, for the next heartbeats.
+	Power struct{ Power wire.Power }
 	// KeysKept: keys note and certificate are on the disk up to this version; heartbeats say so (wire.Heartbeat.Keys).
 	KeysKept struct{ Version uint64 }
 )
@@ -176,6 +178,7 @@ func (Batch) isGatewayInput()        {}
 func (PolicyHeld) isGatewayInput()   {}
 func (Doors) isGatewayInput()        {}
 func (KeysKept) isGatewayInput()     {}
+func (Power) isGatewayInput()        {}
 
 func (Publish) isGatewayAction()     {}
 func (Load) isGatewayAction()        {}
@@ -198,6 +201,7 @@ type Gateway struct {
 	dice  dice
 	keys  uint64 // version of the keys note in use
 	kept  uint64 // version that the next start could go on with
+	power wire.Power
 	doors []wire.DoorStatus
 
 	// This Step's.
@@ -249,6 +253,8 @@ func (g *Gateway) Step(now mono.Time, stamp wire.Stamp, in GatewayInput) []Gatew
 		g.doors = append([]wire.DoorStatus(nil), in.Doors...)
 	case KeysKept:
 		g.kept = in.Version
+	case Power:
+		g.power = in.Power
 	case Tick:
 	}
 	g.due()

@@ -155,7 +155,7 @@ func (g *Gateway) dueHeartbeat() {
 	m := wire.Heartbeat{
 		Gateway: g.cfg.ID, Challenge: b.challenge, Stamp: g.stamp, Epoch: o.Epoch, Head: o.Head, Acked: o.Acked,
 		Rules: g.pull.held.Parts[0].Version, Modes: g.pull.held.Parts[1].Version,
-		State: g.pull.held.Parts[2].Version, Doors: g.doors, Pending: o.Pending, Keys: g.kept,
+		State: g.pull.held.Parts[2].Version, Doors: g.doors, Pending: o.Pending, Keys: g.kept, Power: g.power,
 	}
 	if _, ok := g.publish(wire.KindHeartbeat, wire.AppendHeartbeat(nil, &m)); !ok {
 		return

@@ -200,6 +200,8 @@ func samples(t testing.TB) []sample {
 	}
 	changed := heartbeat
 	changed.Doors, changed.Keys = nil, 8
+	battery, both := heartbeat, changed
+	battery.Power, both.Power = Power{"no", "low"}, Power{"yes", "none"}
 	lease := Lease{
 		Gateway: testGW, Challenge: heartbeat.Challenge, TTLMS: MaxLeaseMS, Rules: 42, Modes: 3,
 		State: 901, ServerMS: 1_769_990_400_263,
@@ -259,6 +261,8 @@ func samples(t testing.TB) []sample {
 		{KindCommand, "rearm", AppendCommand(nil, &rearm)},
 		{KindAsk, "after-a-pin-reset", AppendAsk(nil, &lifted)},
 		{KindHeartbeat, "after-a-change-of-the-root", AppendHeartbeat(nil, &changed)},
+		{KindHeartbeat, "on-battery", AppendHeartbeat(nil, &battery)},
+		{KindHeartbeat, "power-after-a-change-of-the-root", AppendHeartbeat(nil, &both)},
 	}
 }
 

@@ -33,6 +33,10 @@ func AppendHeartbeat(b []byte, m *Heartbeat) []byte {
 	if m.Keys > 1 { // only after the root or a role key has changed: a server of before knows no such field
 		b = putUint(b, `,"keys":`, m.Keys)
 	}
+	if m.Power.Mains != "" { // only where it is sensed: a server of before knows no such fields
+		b = putString(b, `,"mains":`, m.Power.Mains)
+		b = putString(b, `,"battery":`, m.Power.Battery)
+	}
 	return append(b, '}')
 }
 
@@ -59,10 +63,14 @@ func ParseHeartbeat(b []byte) (m Heartbeat, err error) {
 		m.Doors = append(m.Doors, d)
 	})
 	m.Pending = s.uint(`,"pending":`)
-	if s.peek(',') {
+	if s.next(`,"keys":`) {
 		if m.Keys = s.uint(`,"keys":`); m.Keys < 2 {
 			s.fail(`"keys":`, "the first note is not named")
 		}
+	}
+	if s.peek(',') {
+		m.Power.Mains = s.oneOf(`,"mains":`, "yes", "no", "none", "unknown")
+		m.Power.Battery = s.oneOf(`,"battery":`, "ok", "low", "none", "unknown")
 	}
 	if err := s.end(); err != nil {
 		return Heartbeat{}, err

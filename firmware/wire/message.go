@@ -115,6 +115,14 @@ type Heartbeat struct {
 	// Keys is the newest keys note that this gateway could go on with alone: the note is on its disk, and so is a
 	// certificate of the newest root in it. 0 = the first one.
 	Keys uint64
+	// Power is what the gateway senses of its supply; the zero value says that it senses none.
+	Power Power
+}
+
+// Power is the supply of a gateway (OP-1). Mains "" = nothing is sensed, and Battery is "" then too.
+type Power struct {
+	Mains   string // "yes", "no" (it runs on its battery), "none" (not sensed), "unknown" (the line is faulty)
+	Battery string // "ok", "low", "none" (not sensed), "unknown" (the line is faulty)
 }
 
 // DoorStatus is a door's state as shown on the live page.

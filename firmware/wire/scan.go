@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"math"
 	"unicode/utf8"
@@ -67,6 +68,9 @@ func (s *scanner) lit(l string) bool {
 
 // peek reports whether the next byte is c, without taking it.
 func (s *scanner) peek(c byte) bool { return s.err == nil && s.i < len(s.b) && s.b[s.i] == c }
+
+// next reports whether l follows, without taking it: of fields that may be left out it tells which comes.
+func (s *scanner) next(l string) bool { return s.err == nil && bytes.HasPrefix(s.b[s.i:], []byte(l)) }
 
 // end demands the closing brace and nothing after it.
 func (s *scanner) end() error {

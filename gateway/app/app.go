@@ -377,7 +377,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	front.Go(func() { a.time.run(ctx) })
 	front.Go(func() { a.trust.run(ctx) })
-	front.Go(func() { watchPower(ctx, a.sim.Power(), a.note) })
+	front.Go(func() { watchPower(ctx, a.sim.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })
 	}

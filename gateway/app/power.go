@@ -14,13 +14,11 @@ import (
 // powerEvery is how often the power supply is looked at: a dip that is shorter is no event.
 const powerEvery = time.Second
 
-// watchPower notes when the mains goes and comes back and when the battery runs low (DS-8). A line that
-// cannot be read is taken for the bad news, with what is wrong with it. No door moves.
-func watchPower(ctx context.Context, p hal.Power, note func(door.Event, string)) {
-	w := powerWatch{note: note, lines: []powerLine{
-		{in: p.Mains, bad: door.EventMainsLost, good: door.EventMainsBack},
-		{in: p.Battery, bad: door.EventBatteryLow, good: door.EventBatteryOK},
-	}}
+// watchPower notes when the mains goes and comes back and when the battery runs low (DS-8), and tells how
+// both stand for the status board (OP-1). A line that cannot be read is taken for the bad news, with what is
+// wrong with it; the board shows it as unknown. No door moves.
+func watchPower(ctx context.Context, p hal.Power, note func(door.Event, string), tell func(wire.Power)) {
+	w := newPowerWatch(p, note, tell)
 	t := time.NewTicker(powerEvery)
 	defer t.Stop()
 	for w.look(); ; w.look() {
@@ -35,16 +33,34 @@ func watchPower(ctx context.Context, p hal.Power, note func(door.Event, string))
 type powerLine struct {
 	in        hal.Input
 	bad, good door.Event
+	words     [2]string // what the board calls well and bad
 	isBad     bool
 }
 
+func newPowerWatch(p hal.Power, note func(door.Event, string), tell func(wire.Power)) *powerWatch {
+	return &powerWatch{note: note, tell: tell, lines: [2]powerLine{
+		{in: p.Mains, bad: door.EventMainsLost, good: door.EventMainsBack, words: [2]string{"yes", "no"}},
+		{in: p.Battery, bad: door.EventBatteryLow, good: door.EventBatteryOK, words: [2]string{"ok", "low"}},
+	}}
+}
+
 type powerWatch struct {
-	lines []powerLine
+	lines [2]powerLine // mains, battery
 	note  func(door.Event, string)
+	tell  func(wire.Power)
+	told  wire.Power
 }
 
 // look reads both lines and notes what has changed; at the first look all is taken to have been well.
 func (w *powerWatch) look() {
+	now := [2]string{"none", "none"}
+	defer func() {
+		p := wire.Power{Mains: now[0], Battery: now[1]}
+		if (w.lines[0].in != nil || w.lines[1].in != nil) && p != w.told { // where nothing is sensed, nothing is said
+			w.told = p
+			w.tell(p)
+		}
+	}()
 	for i := range w.lines {
 		l := &w.lines[i]
 		if l.in == nil {
@@ -55,6 +71,14 @@ func (w *powerWatch) look() {
 			level = hal.LevelUnknown
 		}
 		bad := level != hal.LevelRest
+		switch {
+		case level.Faulty():
+			now[i] = "unknown"
+		case bad:
+			now[i] = l.words[1]
+		default:
+			now[i] = l.words[0]
+		}
 		if bad == l.isBad {
 			continue
 		}

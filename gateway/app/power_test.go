@@ -9,6 +9,7 @@ import (
 
 	"monban/firmware/door"
 	"monban/firmware/wire"
+	"monban/gateway/hal"
 	"monban/gateway/hal/sim"
 	"monban/gateway/outbox"
 )
@@ -68,10 +69,9 @@ func TestPowerWatch(t *testing.T) {
 	}
 	var got []string
 	p := h.Power()
-	w := powerWatch{note: func(e door.Event, detail string) { got = append(got, string(e)+" "+detail) }, lines: []powerLine{
-		{in: p.Mains, bad: door.EventMainsLost, good: door.EventMainsBack}, {in: p.Battery, bad: door.EventBatteryLow, good: door.EventBatteryOK},
-		{in: nil, bad: door.EventTamper},
-	}}
+	note := func(e door.Event, detail string) { got = append(got, string(e)+" "+detail) }
+	var told []wire.Power // OP-1
+	w := newPowerWatch(p, note, func(p wire.Power) { told = append(told, p) })
 	for _, line := range []string{"", "mains lost", "", "battery low", "mains back", "mains lost", "battery ok", "mains back"} {
 		if _, err := h.Do(line); err != nil {
 			t.Fatal(err)
@@ -91,5 +91,22 @@ func TestPowerWatch(t *testing.T) {
 	want := []string{"mains_lost ", "battery_low ", "mains_back ", "mains_lost ", "battery_ok ", "mains_back ", "mains_lost line.unknown", "battery_low line.unknown"}
 	if !slices.Equal(got, want) {
 		t.Errorf("events %q, want %q", got, want)
+	}
+	board := []wire.Power{{Mains: "yes", Battery: "ok"}, {Mains: "no", Battery: "ok"}, {Mains: "no", Battery: "low"}, {Mains: "yes", Battery: "low"},
+		{Mains: "no", Battery: "low"}, {Mains: "no", Battery: "ok"}, {Mains: "yes", Battery: "ok"}, {Mains: "unknown", Battery: "unknown"}}
+	if !slices.Equal(told, board) {
+		t.Errorf("told %q, want %q", told, board)
+	}
+	for _, c := range []struct {
+		p    hal.Power
+		want []wire.Power
+	}{{hal.Power{}, nil}, {hal.Power{Mains: p.Mains}, []wire.Power{{Mains: "unknown", Battery: "none"}}}} {
+		told = nil
+		w := newPowerWatch(c.p, note, func(p wire.Power) { told = append(told, p) })
+		w.look()
+		w.look()
+		if !slices.Equal(told, c.want) {
+			t.Errorf("fitted %+v: told %q, want %q", c.p, told, c.want)
+		}
 	}
 }

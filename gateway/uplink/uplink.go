@@ -102,7 +102,8 @@ type Uplink struct {
 	mu    sync.Mutex
 	doors []wire.DoorStatus // newest, by door
 	kept  uint64            // keys note that is on the disk with all that belongs to it
-	moved chan struct{}     // capacity 1: doors or kept has changed
+	power wire.Power        // newest
+	moved chan struct{}     // capacity 1: doors, kept or power has changed
 	cut   bool              // the link is cut on purpose (simulator)
 }
 
@@ -177,6 +178,17 @@ func (u *Uplink) KeysKept(version uint64) {
 	}
 }
 
+// SetPower replaces what is said of the power supply in the next heartbeats.
+func (u *Uplink) SetPower(p wire.Power) {
+	u.mu.Lock()
+	u.power = p
+	u.mu.Unlock()
+	select {
+	case u.moved <- struct{}{}:
+	default:
+	}
+}
+
 // Cut ends (true) or restores (false) the connection as a pulled cable would. The simulator's panel
 // uses it.
 func (u *Uplink) Cut(cut bool) {
@@ -218,10 +230,11 @@ func (u *Uplink) Run(ctx context.Context) {
 			u.step(h)
 		case <-u.moved:
 			u.mu.Lock()
-			doors, kept := append([]wire.DoorStatus(nil), u.doors...), u.kept
+			doors, kept, power := append([]wire.DoorStatus(nil), u.doors...), u.kept, u.power
 			u.mu.Unlock()
 			u.step(link.Doors{Doors: doors})
 			u.step(link.KeysKept{Version: kept})
+			u.step(link.Power{Power: power})
 		case <-timer.C:
 			u.step(link.Tick{})
 		}

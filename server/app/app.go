@@ -217,6 +217,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	a.visits = newVisits(a.pub, a.site.Store, time.Now, a.log)
 	p := &pages{
 		store: a.site.Store, health: a.health, now: time.Now, log: a.log,
+		certificates: a.site.CA.GatewayEnds, validity: cfg.CA.DeviceValidity.Std(),
 		directory: func() directory.Snapshot { return *a.pub.Site().Directory() },
 		versions: func(gw access.GatewayID) web.Versions {
 			v, _ := a.pub.Versions(gw) // a gateway without a policy has version 0 of all

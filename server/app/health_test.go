@@ -21,8 +21,10 @@ import (
 func TestHeartbeatPartByPart(t *testing.T) {
 	d := newDesk(t)
 	now := sitetest.Now()
+	const day = 24 * time.Hour
 	well := func() wire.Heartbeat {
 		return wire.Heartbeat{Gateway: "gw-2", Rules: 3, Modes: 4, State: 5, Stamp: wire.Stamp{Boot: wire.BootID{1}, BoottimeNS: int64(time.Hour), Quality: access.ClockServer},
+			Power: wire.Power{Mains: "yes", Battery: "ok"},
 			Doors: []wire.DoorStatus{
 				{Door: "media-store-1", State: door.Secured.String(), Contact: "closed", Reader: "ok"},
 				{Door: "media-store-2", State: door.Secured.String(), Contact: "closed", Reader: "ok"},
@@ -47,6 +49,8 @@ func TestHeartbeatPartByPart(t *testing.T) {
 		}
 		return board()
 	}
+	ends := map[string]time.Time{"gw-1": now.Add(13 * day), "gw-2": now.Add(13 * day)}
+	d.certificates, d.validity = func() map[string]time.Time { return ends }, 14*day
 	d.health.since = now
 	before := tell(well())
 	for _, c := range []struct {
@@ -66,6 +70,10 @@ func TestHeartbeatPartByPart(t *testing.T) {
 		{"contact", func(hb *wire.Heartbeat) { hb.Doors[0].Contact = "open" }, []string{"gw-2 Doors 0 Contact open"}},
 		{"reader", func(hb *wire.Heartbeat) { hb.Doors[1].Reader = "lost" }, []string{"gw-2 Doors 1 Reader lost"}},
 		{"lock", func(hb *wire.Heartbeat) { hb.Doors[0].State = door.Faulted.String() }, []string{"gw-2 Doors 0 State faulted"}},
+		{"mains", func(hb *wire.Heartbeat) { hb.Power.Mains = "no" }, []string{"gw-2 Mains no"}},
+		{"battery low", func(hb *wire.Heartbeat) { hb.Power.Battery = "low" }, []string{"gw-2 Battery low"}},
+		{"battery gone", func(hb *wire.Heartbeat) { hb.Power.Battery = "none" }, []string{"gw-2 Battery none"}},
+		{"a gateway of before", func(hb *wire.Heartbeat) { hb.Power = wire.Power{} }, []string{"gw-2 Battery", "gw-2 Mains"}},
 		{"lockdown", func(hb *wire.Heartbeat) { hb.Doors[0].Mode = access.ModeLockdown }, []string{"gw-2 Doors 0 Mode lockdown"}},
 	} {
 		hb := well()
@@ -80,6 +88,24 @@ func TestHeartbeatPartByPart(t *testing.T) {
 		if len(back) != 0 {
 			t.Errorf("%s, and back: %q", c.part, back)
 		}
+	}
+	// The certificate: the server knows its end by itself.
+	for _, c := range []struct {
+		end  time.Time
+		want []string
+	}{
+		{now.Add(5 * day), []string{"gw-2 CertificateEnds " + now.Add(5*day).String()}},
+		{now.Add(4 * day), []string{"gw-2 CertificateDue true", "gw-2 CertificateEnds " + now.Add(4*day).String()}},
+		{now.Add(-time.Second), []string{"gw-2 CertificateDue true", "gw-2 CertificateEnds " + now.Add(-time.Second).String()}},
+	} {
+		ends["gw-2"] = c.end
+		if got := changed(before, tell(well())); !slices.Equal(got, c.want) {
+			t.Errorf("certificate until %v: %q, want %q", c.end, got, c.want)
+		}
+	}
+	ends["gw-2"] = now.Add(13 * day)
+	if got := changed(before, tell(well())); len(got) != 0 {
+		t.Errorf("renewed: %q", got)
 	}
 	// The link: a lease's life without a heartbeat. What was told last stays, marked as old.
 	before = board()

@@ -70,16 +70,25 @@ func (p *pages) Overview(ctx context.Context, in web.Reach, show bool) (web.Over
 	return out, err
 }
 
+// certificateDue is the part of its life that a gateway's certificate may have left: renewed from half of it on,
+// it never gets so far while renewal works.
+const certificateDue = 3
+
 // ListGateways implements web.Machines: every gateway of the directory, heard or not.
 func (p *pages) ListGateways(ctx context.Context) ([]web.Gateway, error) {
 	now := p.now()
 	s := p.directory()
 	n := p.names(ctx)
 	var out []web.Gateway
+	ends := p.certificates()
 	for _, g := range s.Gateways {
 		b, heard := p.health.last(g.ID)
 		w := web.Gateway{ID: g.ID, Name: g.Name, InForce: p.versions(g.ID), Software: b.software}
+		if end, ok := ends[string(g.ID)]; ok {
+			w.CertificateEnds, w.CertificateDue = end, end.Sub(now) < p.validity/certificateDue
+		}
 		if heard {
+			w.Mains, w.Battery = b.Power.Mains, b.Power.Battery
 			w.Linked, w.LastSeen, w.Pending = b.linked(now), b.at, b.Pending
 			w.Boot, w.Held = b.bootAt, web.Versions{Rules: b.Rules, Modes: b.Modes, State: b.State}
 			w.Clock, w.OffsetMS = b.Stamp.Quality, b.Stamp.OffsetMS

@@ -27,7 +27,10 @@ type pages struct {
 	directory func() directory.Snapshot // the one in force
 	versions  func(access.GatewayID) web.Versions
 	now       func() time.Time
-	log       *slog.Logger
+	// certificates are the ends of the gateways' certificates, by id; validity is the life of a new one.
+	certificates func() map[string]time.Time
+	validity     time.Duration
+	log          *slog.Logger
 }
 
 // names finds doors and zones by id, of one snapshot.

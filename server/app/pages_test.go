@@ -36,7 +36,7 @@ type desk struct {
 func newDesk(t testing.TB) *desk {
 	s := sitetest.New(t)
 	return &desk{t: t, Site: s, pages: &pages{
-		store: s.Store, health: newHealth(sitetest.Now().Add(-gapLeast)), now: sitetest.Now, log: quiet,
+		store: s.Store, health: newHealth(sitetest.Now().Add(-gapLeast)), now: sitetest.Now, log: quiet, certificates: func() map[string]time.Time { return nil },
 		directory: func() directory.Snapshot { return *s.Publisher.Site().Directory() },
 		versions: func(gw access.GatewayID) web.Versions {
 			v, _ := s.Publisher.Versions(gw)

@@ -47,6 +47,7 @@ type CA struct {
 	site  string
 	certs atomic.Pointer[certs] // nil after OpenLists
 	deny  denyList
+	ends  ends
 }
 
 // certs are the certificates of one moment; Reload swaps them for newer ones.

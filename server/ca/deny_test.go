@@ -130,3 +130,44 @@ func TestReplaceEnrols(t *testing.T) {
 		}
 	}
 }
+
+// OP-1: the end of a gateway's certificate is that of the newest one which is not refused, also after another process wrote the list.
+func TestGatewayEnds(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	issue := func(id string, validity time.Duration) Issued {
+		t.Helper()
+		is, err := h.ca.IssueGateway(id, validity, h.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	want := func(when string, ends map[string]time.Duration) {
+		t.Helper()
+		got := h.ca.GatewayEnds()
+		if len(got) != len(ends) {
+			t.Errorf("%s: %v, want %v", when, got, ends)
+		}
+		for id, after := range ends {
+			if !got[id].Equal(h.now.Add(after).Truncate(time.Second)) {
+				t.Errorf("%s: %s ends on %v, want %v", when, id, got[id], h.now.Add(after))
+			}
+		}
+	}
+	want("none issued", nil)
+	issue("gw-1", 24*time.Hour)
+	want("one issued", map[string]time.Duration{"gw-1": 24 * time.Hour})
+	issue("gw-2", 48*time.Hour)
+	issue("gw-1", 72*time.Hour)
+	issue("gw-1", 36*time.Hour) // the earlier end of a shorter one does not hide the other
+	want("renewed", map[string]time.Duration{"gw-1": 72 * time.Hour, "gw-2": 48 * time.Hour})
+	if _, err := h.ca.DenyGateway("gw-2", h.now); err != nil {
+		t.Fatal(err)
+	}
+	want("gw-2 refused", map[string]time.Duration{"gw-1": 72 * time.Hour})
+	if err := os.WriteFile(filepath.Join(h.ca.dir, issuedFile), []byte("ab\tgw-3\tyesterday\nhalf a li"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want("damaged", nil)
+}

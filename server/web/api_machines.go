@@ -132,6 +132,10 @@ type apiGateway struct {
 	InForce  apiVersions `json:"policy_in_force"`
 	Clock    string      `json:"clock"`
 	Offset   int64       `json:"clock_offset_ms"`
+	Mains    string      `json:"mains"`
+	Battery  string      `json:"battery"`
+	CertEnds *string     `json:"certificate_ends"`
+	CertDue  bool        `json:"certificate_due"`
 	Doors    []string    `json:"doors"`
 }
 
@@ -144,7 +148,11 @@ func (h *Handler) apiGateways(w http.ResponseWriter, rq *request) error {
 	s := h.speaker(rq)
 	return h.answer(w, rq, http.StatusOK, listOf(list, "", func(g Gateway) apiGateway {
 		out := apiGateway{ID: string(g.ID), Name: g.Name, Linked: g.Linked, LastSeen: s.at(g.LastSeen), Pending: g.Pending, Software: g.Software,
-			Boot: s.at(g.Boot), Held: apiVersions(g.Held), InForce: apiVersions(g.InForce), Clock: g.Clock.String(), Offset: g.OffsetMS, Doors: []string{}}
+			Boot: s.at(g.Boot), Held: apiVersions(g.Held), InForce: apiVersions(g.InForce), Clock: g.Clock.String(), Offset: g.OffsetMS,
+			Mains: "unknown", Battery: "unknown", CertEnds: s.at(g.CertificateEnds), CertDue: g.CertificateDue, Doors: []string{}}
+		if g.Linked && g.Mains != "" { // what was told before the link was lost may have changed
+			out.Mains, out.Battery = g.Mains, g.Battery
+		}
 		for _, d := range g.Doors {
 			out.Doors = append(out.Doors, string(d.Door))
 		}

@@ -148,6 +148,8 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"finding":   {"other", "times"},
 		"assurance": {"unknown", "uid_only", "card_auth", "mutual_auth", "other"},
 		"clock":     {"none", "floor", "rtc", "ntp", "server"},
+		"mains":     {"title", "yes", "no", "none", "unknown"},
+		"battery":   {"title", "ok", "low", "none", "unknown"},
 		"lang":      {"ja", "en"},
 		"done": {"token_revoked", "setup", "logout", "password", "revoked", "suspended", "resumed", "command_withdrawn", "command_confirmed", "purpose_registered", "purpose_ended", "day_signed", "day_opened", "case_moved",
 			"passkey_added", "totp_set", "factor_removed", "role_asked", "role_granted", "role_removed", "factors_reset", "request_withdrawn", "source"},

@@ -31,6 +31,10 @@ type gatewayCard struct {
 	Behind   bool
 	Clock    Tag
 	Offset   string
+	Mains    Tag
+	Battery  Tag
+	Cert     Tag
+	CertEnds time.Time // zero = it has none
 	Doors    []doorCard
 }
 
@@ -87,8 +91,55 @@ func (b Base) gatewayCard(g Gateway) gatewayCard {
 	if c.Offset = fmt.Sprintf("%+.1f", float64(g.OffsetMS)/1000); c.Offset == "-0.0" || c.Offset == "+0.0" {
 		c.Offset = "0.0"
 	}
+	c.Mains, c.Battery = b.powerTags(g)
+	c.Cert, c.CertEnds = b.certificateTag(g), g.CertificateEnds
 	for _, d := range g.Doors {
 		c.Doors = append(c.Doors, b.doorCard(d))
 	}
 	return c
+}
+
+// powerTags say how the supply of a gateway stands; without a link, what was told last (OP-1).
+func (b Base) powerTags(g Gateway) (mains, battery Tag) {
+	mains, battery = powerTag(g.Mains), powerTag(g.Battery)
+	word := func(s string) string {
+		if s == "" {
+			return "unknown"
+		}
+		return s
+	}
+	mains.Word, battery.Word = b.T("mains."+word(g.Mains)), b.T("battery."+word(g.Battery))
+	if !g.Linked {
+		mains.Tone, battery.Tone = ToneLost, ToneLost
+	}
+	return mains, battery
+}
+
+func powerTag(state string) Tag {
+	switch state {
+	case "yes", "ok":
+		return Tag{"", ToneGood, "check"}
+	case "no", "low":
+		return Tag{"", ToneAlarm, "fault"}
+	case "none":
+		return Tag{"", ToneQuiet, "dash"}
+	default:
+		return Tag{"", ToneLost, "unknown"}
+	}
+}
+
+// certificateTag says how many days the gateway's certificate has left. It renews itself from half of its life on.
+func (b Base) certificateTag(g Gateway) Tag {
+	left := g.CertificateEnds.Sub(b.now)
+	switch {
+	case g.CertificateEnds.IsZero():
+		return Tag{b.T("certificate.none"), ToneLost, "unknown"}
+	case left <= 0:
+		return Tag{b.T("certificate.ended"), ToneAlarm, "fault"}
+	}
+	t := Tag{b.T("certificate.days", "n", strconv.Itoa(int(left/(24*time.Hour)))), ToneGood, "check"}
+	if g.CertificateDue {
+		t.Tone, t.Icon = ToneWarn, "clock"
+	}
+	return t
 }

@@ -318,8 +318,13 @@ type Gateway struct {
 	Held     Versions // policy versions it holds
 	InForce  Versions // policy versions in force
 	Clock    access.ClockQuality
-	OffsetMS int64 // server time − gateway time
-	Doors    []DoorState
+	OffsetMS int64  // server time − gateway time
+	Mains    string // "yes", "no", "none" (not sensed), "unknown"; "" = it never said (OP-1)
+	Battery  string // "ok", "low", "none" (not sensed), "unknown"; "" = it never said
+	// CertificateEnds is when the newest certificate issued to it ends; zero = it has none.
+	CertificateEnds time.Time
+	CertificateDue  bool // it should have been renewed long ago: less than a third of its life is left
+	Doors           []DoorState
 }
 
 // Versions are the versions of the three parts of a policy.

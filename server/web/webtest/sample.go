@@ -53,10 +53,10 @@ func Sample(m *Memory, now time.Time) {
 	m.Gateways = []web.Gateway{
 		{ID: "gw-1", Name: "本庁舎3階", Linked: true, LastSeen: ago(time.Second), Software: "monban-gateway 0.3.1", Boot: ago(50 * time.Hour),
 			Held: web.Versions{Rules: 41, Modes: 3, State: 977}, InForce: web.Versions{Rules: 41, Modes: 3, State: 977},
-			Clock: access.ClockServer, OffsetMS: -12, Doors: states[:2]},
+			Mains: "yes", Battery: "ok", CertificateEnds: now.Add(11*24*time.Hour + time.Hour), Clock: access.ClockServer, OffsetMS: -12, Doors: states[:2]},
 		{ID: "gw-2", Name: "西分庁舎1階", LastSeen: ago(9 * time.Minute), Pending: 14, Software: "monban-gateway 0.3.0", Boot: ago(30 * time.Hour),
 			Held: web.Versions{Rules: 40, Modes: 3, State: 951}, InForce: web.Versions{Rules: 41, Modes: 3, State: 977},
-			Clock: access.ClockRTC, OffsetMS: 2400, Doors: states[2:]},
+			Mains: "no", Battery: "low", CertificateEnds: now.Add(2*24*time.Hour + time.Hour), CertificateDue: true, Clock: access.ClockRTC, OffsetMS: 2400, Doors: states[2:]},
 	}
 	m.Desk.m = m
 	sampleDesk(&m.Desk, now)

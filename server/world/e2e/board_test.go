@@ -44,6 +44,7 @@ func TestPullEachPart(t *testing.T) {
 	for _, id := range []string{"1", "2"} {
 		maps.Copy(well, map[string]string{
 			"gw-" + id + " link": "up", "gw-" + id + " waiting": "no", "gw-" + id + " clock": "server", "gw-" + id + " policy": "current",
+			"gw-" + id + " mains": "yes", "gw-" + id + " battery": "ok", "gw-" + id + " certificate": "good",
 			"d" + id + " state": "secured", "d" + id + " contact": "closed", "d" + id + " reader": "ok", "d" + id + " mode": "normal",
 		})
 	}
@@ -59,10 +60,10 @@ func TestPullEachPart(t *testing.T) {
 		{part: "contact", pull: []string{"force d1"}, back: []string{"close d1"}, board: map[string]string{"d1 state": "forced", "d1 contact": "open"}, found: "forced_open d1"},
 		{part: "reader", pull: []string{"reader d1 enter lost"}, back: []string{"reader d1 enter back"}, board: map[string]string{"d1 reader": "lost"}, found: "reader_lost d1"},
 		{part: "tamper", pull: []string{"tamper d1 on"}, back: []string{"tamper d1 off"}, found: "tamper d1"},
-		{part: "mains", pull: []string{"mains lost"}, back: []string{"mains back"}, found: "mains_lost gw-1"},
-		{part: "battery", pull: []string{"battery low"}, back: []string{"battery ok"}, found: "battery_low gw-1"},
+		{part: "mains", pull: []string{"mains lost"}, back: []string{"mains back"}, board: map[string]string{"gw-1 mains": "no"}, found: "mains_lost gw-1"},
+		{part: "battery", pull: []string{"battery low"}, back: []string{"battery ok"}, board: map[string]string{"gw-1 battery": "low"}, found: "battery_low gw-1"},
 		{part: "link", pull: []string{"link down"}, back: []string{"link up"},
-			board: map[string]string{"gw-1 link": "lost", "d1 state": "unknown", "d1 contact": "unknown", "d1 reader": "unknown"}},
+			board: map[string]string{"gw-1 link": "lost", "gw-1 mains": "unknown", "gw-1 battery": "unknown", "d1 state": "unknown", "d1 contact": "unknown", "d1 reader": "unknown"}},
 		{part: "outbox", pull: []string{"mute", "bits d1 enter 1011"}, back: []string{"unmute"}, board: map[string]string{"gw-1 waiting": "yes"}},
 		// Last: the door stays out of order until two people re-arm it.
 		{part: "lock", pull: []string{"strike d1 fail", badge}, back: []string{"strike d1 ok"}, board: map[string]string{"d1 state": "faulted"}, found: "strike_failed d1",
@@ -153,12 +154,13 @@ func (b board) read() (parts, seen map[string]string) {
 	type versions struct{ Rules, Modes, State uint64 }
 	var gateways struct {
 		Items []struct {
-			ID, Clock string
-			Linked    bool
-			Pending   uint64
-			LastSeen  string   `json:"last_seen"`
-			Held      versions `json:"policy_held"`
-			InForce   versions `json:"policy_in_force"`
+			ID, Clock, Mains, Battery string
+			CertDue                   bool `json:"certificate_due"`
+			Linked                    bool
+			Pending                   uint64
+			LastSeen                  string   `json:"last_seen"`
+			Held                      versions `json:"policy_held"`
+			InForce                   versions `json:"policy_in_force"`
 		}
 	}
 	var findings struct {
@@ -185,6 +187,7 @@ func (b board) read() (parts, seen map[string]string) {
 	for _, g := range gateways.Items {
 		parts[g.ID+" link"], parts[g.ID+" waiting"] = word(g.Linked, "up", "lost"), word(g.Pending > 0, "yes", "no")
 		parts[g.ID+" clock"], parts[g.ID+" policy"] = g.Clock, word(g.Held == g.InForce, "current", "behind")
+		parts[g.ID+" mains"], parts[g.ID+" battery"], parts[g.ID+" certificate"] = g.Mains, g.Battery, word(g.CertDue, "due", "good")
 		seen[g.ID] = g.LastSeen
 	}
 	for _, f := range findings.Items {
