@@ -55,6 +55,10 @@ browser: need-cc ui ## pages in a real Chromium, both languages, with axe
 sim: need-cc ## SEEDS (100) simulated days under faults and a third as many with a restored server, every promise checked; SEED=n runs one
 	MONBAN_SIM_SEEDS=$(SEEDS) $(GO) test ./server/world/sim -run 'TestDays' -count=1 -v $(if $(SEED),-seed $(SEED))
 
+year: need-cc ## a made year of a city hall: 100,000 entries and more, 20 seeded cases and 5 near misses a kind
+	MONBAN_YEAR_DAYS=$${MONBAN_YEAR_DAYS:-365} MONBAN_YEAR_STAFF=$${MONBAN_YEAR_STAFF:-110} MONBAN_YEAR_CASES=$${MONBAN_YEAR_CASES:-20} MONBAN_YEAR_NEAR=$${MONBAN_YEAR_NEAR:-5} \
+		$(GO) test -count=1 -v -timeout 40m ./server/world/yeartest
+
 bench: build ## goals as same-run ratios; writes bench.json
 	bin/monban-server bench --out bench.json
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
@@ -120,4 +124,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: year broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -1,0 +1,58 @@
+package year
+
+import "time"
+
+// deviceSeedings are what happens to gateways, readers and locks.
+func deviceSeedings() []seeding {
+	const min = time.Minute
+	state := func(kind string, do Deed, bad bool, tells string) seeding {
+		return seeding{kind, "depot-2", 4 * min, func(m *maker, at int64, d *doorway) {
+			m.act(Act{AtMS: at, Do: do, Door: d.ID, Gateway: d.Gateway, On: bad})
+			m.act(Act{AtMS: at + 60_000, Do: do, Door: d.ID, Gateway: d.Gateway, On: !bad})
+			m.act(Act{AtMS: at + 90_000, Do: Rearm, Door: d.ID})
+			m.must(kind, d, at, at+2_000, tells)
+		}, nil}
+	}
+	gateway := func(kind string, do Deed, tells string) seeding {
+		return seeding{kind, "depot-2", 4 * min, func(m *maker, at int64, d *doorway) {
+			m.act(Act{AtMS: at, Do: do, Gateway: d.Gateway})
+			m.act(Act{AtMS: at + 60_000, Do: do, Gateway: d.Gateway, On: true})
+			m.of(Must, kind, d.Gateway, at, at+2_000, true, tells)
+		}, nil}
+	}
+	return []seeding{
+		state("tamper", Tamper, true, "a cover was opened"),
+		state("line_fault", Line, false, "the contact's line was cut"),
+		state("reader_lost", Reader, false, "the reader's plug was pulled"),
+		state("fire_release", Fire, true, "the fire panel opened the doors"),
+		{"strike_failed", "depot-2", 6 * min,
+			func(m *maker, at int64, d *doorway) {
+				p := m.actor()
+				m.act(Act{AtMS: at, Do: Strike, Door: d.ID})
+				m.read(at+10_000, d, p.card, "", false, true)
+				m.act(Act{AtMS: at + 60_000, Do: Strike, Door: d.ID, On: true})
+				m.act(Act{AtMS: at + 90_000, Do: Rearm, Door: d.ID})
+				m.must("strike_failed", d, at+10_000, at+13_000, "the lock did not obey")
+				m.may(d, at+10_000, at+20_000, "the door did not open for a card", "no_entry")
+			}, nil},
+		gateway("mains_lost", Mains, "the mains failed and the battery carried the gateway"),
+		gateway("battery_low", Battery, "the battery ran low"),
+		{"clock_step", "depot-2", 2 * min, func(m *maker, at int64, d *doorway) {
+			m.act(Act{AtMS: at, Do: Clock, Gateway: d.Gateway})
+			m.of(Must, "clock_step", d.Gateway, at, at+2_000, true, "the clock was put right by minutes")
+		}, nil},
+		{"unclean_boot", "depot-2", 8 * min,
+			func(m *maker, at int64, d *doorway) {
+				m.act(Act{AtMS: at, Do: Power, Gateway: d.Gateway})
+				m.act(Act{AtMS: at + 30_000, Do: Power, Gateway: d.Gateway, On: true})
+				m.of(Must, "unclean_boot", d.Gateway, at+30_000, at+35_000, true, "the power failed for half a minute")
+				m.silent(at, d.Gateway, 30_000, true, "the power failed for half a minute")
+			},
+			func(m *maker, at int64, d *doorway) {
+				m.act(Act{AtMS: at, Do: Power, Gateway: d.Gateway, Word: "ordered"})
+				m.act(Act{AtMS: at + 30_000, Do: Power, Gateway: d.Gateway, On: true})
+				m.of(MustNot, "unclean_boot", d.Gateway, at+30_000, at+35_000, true, "stopped in order and started again")
+				m.silent(at, d.Gateway, 30_000, true, "stopped in order and started again")
+			}},
+	}
+}

@@ -1,0 +1,141 @@
+package yeartest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"monban/server/attempt"
+	"monban/server/store"
+	"monban/server/world/year"
+)
+
+// slackMS is how far the time that a finding tells may lie from what the sheet knows: the middle of an interval, one clock's error.
+const slackMS = 2_500
+
+// Line is one kind's line of the table.
+type Line struct {
+	Kind               string
+	Cases, Found       int // that a reviewer has to be shown; of them shown
+	Near, Invented     int // near misses; findings that nothing in the world explains, near misses that were shown among them
+	Again              int // told twice
+	Natural            int // cases that were not seeded
+	Missed, Inventions []string
+}
+
+// Findings reads every finding of the log, oldest first.
+func (p *Plant) Findings(ctx context.Context) (out []attempt.Finding, err error) {
+	err = p.Site.Store.Read(ctx, func(r *store.ReadTx) error {
+		out, _, err = r.FindingsWithDuress(true, 0, 1_000_000)
+		return err
+	})
+	slices.SortFunc(out, func(a, b attempt.Finding) int { return cmp.Compare(a.Idx, b.Idx) })
+	return out, err
+}
+
+// Compare holds what was found against the sheet: kind by kind, in the order of their names.
+func Compare(sheet *year.Sheet, findings []attempt.Finding, tell func(ms int64) string) []Line {
+	lines := map[string]*Line{}
+	line := func(kind string) *Line {
+		if lines[kind] == nil {
+			lines[kind] = &Line{Kind: kind}
+		}
+		return lines[kind]
+	}
+	found := make([]int, len(sheet.Cases))
+	byKind := map[string][]int{}
+	for i := range sheet.Cases {
+		c := &sheet.Cases[i]
+		byKind[c.Kind] = append(byKind[c.Kind], i)
+		l := line(c.Kind)
+		switch c.Verdict {
+		case year.Must:
+			if l.Cases++; !c.Seeded {
+				l.Natural++
+			}
+		case year.MustNot:
+			l.Near++
+		}
+	}
+	for i := range findings {
+		f := &findings[i]
+		l := line(f.Kind)
+		best := -1
+		for _, n := range byKind[f.Kind] {
+			c := &sheet.Cases[n]
+			if c.Verdict == year.MustNot || !fits(c, f) {
+				continue
+			}
+			if best < 0 || rank(c, found[n]) < rank(&sheet.Cases[best], found[best]) {
+				best = n
+			}
+		}
+		if best < 0 {
+			l.Invented++
+			l.Inventions = append(l.Inventions, fmt.Sprintf("%s %s %s %s", tell(f.AtMS), f.Gateway, f.Door, f.Detail))
+			continue
+		}
+		if found[best]++; sheet.Cases[best].Verdict == year.Must && found[best] > 1 {
+			l.Again++
+		}
+	}
+	for n := range sheet.Cases {
+		c := &sheet.Cases[n]
+		if c.Verdict != year.Must {
+			continue
+		}
+		l := line(c.Kind)
+		if found[n] > 0 {
+			l.Found++
+		} else {
+			l.Missed = append(l.Missed, fmt.Sprintf("%s %s %s: %s", tell(c.FromMS), c.Gateway, c.Door, c.Tells))
+		}
+	}
+	var out []Line
+	for _, l := range lines {
+		out = append(out, *l)
+	}
+	slices.SortFunc(out, func(a, b Line) int { return cmp.Compare(a.Kind, b.Kind) })
+	return out
+}
+
+// rank prefers a case that has to be shown and was not yet, then one that may be, then one that was.
+func rank(c *year.Case, found int) int {
+	switch {
+	case c.Verdict == year.Must && found == 0:
+		return 0
+	case c.Verdict == year.May:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// fits reports whether a finding is about a case.
+func fits(c *year.Case, f *attempt.Finding) bool {
+	return f.AtMS >= c.FromMS-slackMS && f.AtMS <= c.ToMS+slackMS && (c.Door == "" || c.Door == f.Door) && (c.Gateway == "" || c.Gateway == f.Gateway)
+}
+
+// Print writes the table.
+func Print(w io.Writer, lines []Line) error {
+	var b strings.Builder
+	b.WriteString("| kind | cases | of them in the ordinary course | near misses | found | missed | told twice | invented |\n|---|---|---|---|---|---|---|---|\n")
+	for i := range lines {
+		l := &lines[i]
+		if l.Cases+l.Near+l.Invented+l.Again == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "| `%s` | %d | %d | %d | %d | %d | %d | %d |\n", l.Kind, l.Cases, l.Natural, l.Near, l.Found, l.Cases-l.Found, l.Again, l.Invented)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Tell writes a moment as the city's clocks show it.
+func (p *Plant) Tell(ms int64) string {
+	return time.UnixMilli(ms).In(p.Year.Zone).Format(time.DateTime)
+}
