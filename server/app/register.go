@@ -182,6 +182,7 @@ type book struct {
 	stated []visit.Purpose
 	carry  []visit.Carry
 	exits  []visit.ExitStated
+	wrong  []visit.Correction
 
 	lines  map[string]attempt.Row // by attempt id, hexadecimal
 	person map[string]string      // person reference → person, "" = nobody can tell any more
@@ -212,6 +213,10 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 	}
 	rows, err = r.MattersBetween(visit.KindExit, start-fortnight, end)
 	if b.exits, err = list[visit.ExitStated](r, rows, err); err != nil {
+		return nil, err
+	}
+	rows, err = r.MattersBetween(visit.KindCorrection, start-fortnight, end)
+	if b.wrong, err = list[visit.Correction](r, rows, err); err != nil {
 		return nil, err
 	}
 	rows, err = r.MattersBetween(visit.KindPurpose, start, end)
@@ -367,6 +372,12 @@ func (b *book) row(r *register.Row, show bool) web.RegisterRow {
 	if r.Exit != nil {
 		out.ExitDoor = b.names.door(access.DoorID(r.Exit.Door))
 	}
+	for _, e := range []*register.Event{r.Entry, r.Exit, r.Other} {
+		if e != nil {
+			l := b.lines[e.ID]
+			out.Last = max(out.Last, uint64(l.Last))
+		}
+	}
 	line := b.lines[first.ID]
 	if len(line.PersonRef) > 0 && r.Leader == "" {
 		out.Who.Ref = hex.EncodeToString(line.PersonRef)
@@ -385,6 +396,7 @@ func (b *book) row(r *register.Row, show bool) web.RegisterRow {
 	if r.Person != "" {
 		b.work(r, &out, show)
 	}
+	b.corrected(r, &out, show)
 	return out
 }
 
@@ -434,9 +446,9 @@ func (b *book) left(r *register.Row, out *web.RegisterRow, show bool) {
 		if r.Entry == nil || r.Exit != nil || x.Attempt != r.Entry.ID || string(x.Zone) != string(r.Zone) || string(x.Person) != r.Person {
 			continue
 		}
-		out.StatedAt = time.UnixMilli(x.LeftMS)
+		out.StatedAt, out.Stated = time.UnixMilli(x.LeftMS), x.ID
 		if x.Confirmed.Done() {
-			if out.ConfirmedBy = b.pages.accountName(b.r, x.Confirmed.Account); !show {
+			if out.ConfirmedBy = accountName(b.r, x.Confirmed.Account); !show {
 				out.ConfirmedBy = x.Confirmed.Account
 			}
 		}
@@ -521,7 +533,7 @@ func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, s
 }
 
 // accountName is the full name of an account; its id when it is not there any more.
-func (p *pages) accountName(r store.Reader, id string) string {
+func accountName(r store.Reader, id string) string {
 	a, err := r.AccountByID(id)
 	if err != nil {
 		return id

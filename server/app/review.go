@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,6 +30,7 @@ type dayReview struct {
 	accounts map[string]signoff.Actor
 	fullName map[string]string
 	began    string // day on which the log begins
+	two      bool   // each day takes two persons
 	nowMS    int64
 }
 
@@ -62,6 +62,11 @@ func (p *pages) openReview(r store.Reader, n names, zone access.ZoneID, from, to
 	for _, a := range accounts {
 		v.accounts[a.ID], v.fullName[a.ID] = signoff.Actor{Account: a.ID, Person: a.Person}, a.FullName
 	}
+	settings, err := reviewSettings(r)
+	if err != nil {
+		return nil, err
+	}
+	v.two = settings.TwoSign(string(zone))
 	first, err := r.Leaf(0)
 	if err != nil {
 		return nil, fmt.Errorf("begin of the log: %w", err)
@@ -110,7 +115,7 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 		}
 	}
 	for _, d := range days { // what is signed so far says what is late
-		d.sheet = signoff.Read(d.acts, d.facts, false, v.nowMS)
+		d.sheet = signoff.Read(d.acts, d.facts, v.two, v.nowMS)
 	}
 	if err := v.lines(r, days, from, to); err != nil {
 		return nil, err
@@ -138,7 +143,7 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 				d.facts.Covered = false
 			}
 		}
-		d.sheet = signoff.Read(d.acts, d.facts, false, v.nowMS)
+		d.sheet = signoff.Read(d.acts, d.facts, v.two, v.nowMS)
 	}
 	return days, nil
 }
@@ -171,7 +176,7 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 }
 
 func (v *dayReview) show(day string, d *reviewDay) web.ReviewDay {
-	out := web.ReviewDay{Day: day, Sheet: d.sheet, Rows: d.facts.Rows, Findings: d.facts.Findings, Covered: d.facts.Covered, DueMS: d.facts.DueMS}
+	out := web.ReviewDay{Day: day, Sheet: d.sheet, Rows: d.facts.Rows, Findings: d.facts.Findings, Covered: d.facts.Covered, DueMS: d.facts.DueMS, Two: v.two}
 	if a := d.sheet.Signed; a != nil {
 		out.SignedBy = v.fullName[a.By.Account]
 	}
@@ -237,9 +242,12 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		}
 		for _, row := range register.Pair(v.events(), v.tree) {
 			if row.Zone == register.ZoneID(zone) && row.Day() == day {
-				out.Register.Rows = append(out.Register.Rows, v.row(&row, show))
-				if line := v.book.lines[row.First().ID]; d.sheet.Signed != nil && line.Last >= d.sheet.Upto {
+				x := v.row(&row, show)
+				if out.Register.Rows = append(out.Register.Rows, x); d.sheet.Signed != nil && x.Last >= uint64(d.sheet.Upto) {
 					out.Late = append(out.Late, row.First().ID)
+				}
+				if x.Purpose == "" && x.PurposeSource == "" && row.Entry != nil && v.site.Settings.AsksPurpose(zone) {
+					out.Blank++
 				}
 			}
 		}
@@ -252,7 +260,7 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		}
 		for i := range d.acts {
 			a := &d.acts[i]
-			x := web.ReviewAct{Kind: a.Kind, By: v.fullName[a.By.Account], AtMS: a.AtMS, Leaf: uint64(a.Idx)}
+			x := web.ReviewAct{Kind: a.Kind, By: v.fullName[a.By.Account], AtMS: a.AtMS, Leaf: uint64(a.Idx), Upto: uint64(a.Upto)}
 			if o, err := r.Opening(a.Idx); err == nil && show {
 				x.Reason = o.Text
 			}
@@ -261,156 +269,4 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		return nil
 	})
 	return out, err
-}
-
-// ActOnDay implements web.Reviews.
-func (p *pages) ActOnDay(ctx context.Context, zone access.ZoneID, day string, kind signoff.Kind, upto uint64, act web.Action) error {
-	date, _, err := registerDays(web.RegisterQuery{From: day, To: day})
-	if err != nil {
-		return err
-	}
-	return p.store.Write(ctx, func(tx *store.Tx) error {
-		v, days, err := p.reviewIn(ctx, tx, zone, date, date)
-		if err != nil {
-			return err
-		}
-		d := days[day]
-		if d == nil {
-			return fmt.Errorf("day %s is before the log: %w", day, web.ErrNotFound)
-		}
-		return v.act(tx, day, d, kind, int64(upto), act)
-	})
-}
-
-// SignQuiet implements web.Reviews.
-func (p *pages) SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act web.Action) (signed []string, err error) {
-	first, last, err := registerDays(web.RegisterQuery{From: from, To: to})
-	if err != nil {
-		return nil, err
-	}
-	err = p.store.Write(ctx, func(tx *store.Tx) error {
-		signed = nil
-		v, days, err := p.reviewIn(ctx, tx, zone, first, last)
-		if err != nil {
-			return err
-		}
-		size, err := tx.LogSize()
-		if err != nil {
-			return err
-		}
-		for day, d := range days {
-			if d.sheet.Quiet && d.sheet.Status == signoff.Open {
-				signed = append(signed, day)
-			}
-		}
-		slices.Sort(signed)
-		for _, day := range signed {
-			if err := v.act(tx, day, days[day], signoff.Sign, size, act); err != nil {
-				return err
-			}
-		}
-		if len(signed) == 0 {
-			return signoff.ErrNotQuiet
-		}
-		return nil
-	})
-	return signed, err
-}
-
-// reviewIn reads the days as they stand in the transaction that will act on them.
-func (p *pages) reviewIn(ctx context.Context, tx *store.Tx, zone access.ZoneID, from, to directory.Date) (*dayReview, map[string]*reviewDay, error) {
-	v, err := p.openReview(tx.Reader, p.names(ctx), zone, from, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	days, err := v.read(p, &store.ReadTx{Reader: tx.Reader}, from, to)
-	return v, days, err
-}
-
-func (v *dayReview) act(tx *store.Tx, day string, d *reviewDay, kind signoff.Kind, upto int64, act web.Action) error {
-	by, known := v.accounts[act.Actor]
-	if !known {
-		return errors.New("no such account")
-	}
-	size, err := tx.LogSize()
-	if err != nil {
-		return err
-	}
-	if upto > size { // a number that no page has shown; a late record would never come after it
-		return signoff.ErrUnseen
-	}
-	if err := d.sheet.May(kind, by, upto, act.Reason, d.facts); err != nil {
-		return err
-	}
-	_, err = tx.AppendDayAct(store.DayAct{
-		Zone: string(v.area), Day: day, Kind: string(kind), Upto: upto, Account: act.Actor, AtMS: act.At.UnixMilli(),
-	}, originOf(act), addressOf(act), act.Reason)
-	return err
-}
-
-// monthLayout is a month in the log, in URLs and forms.
-const monthLayout = "2006-01"
-
-// ReviewMonths implements web.Reviews.
-func (p *pages) ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (out map[string]string, err error) {
-	out = map[string]string{}
-	err = p.store.Read(ctx, func(r *store.ReadTx) error {
-		accounts, err := r.Accounts()
-		if err != nil {
-			return err
-		}
-		acts, err := r.DayActs(string(zone), from, to)
-		for _, a := range acts {
-			out[a.Day] = ""
-			for i := range accounts {
-				if accounts[i].ID == a.Account {
-					out[a.Day] = accounts[i].FullName
-				}
-			}
-		}
-		return err
-	})
-	return out, err
-}
-
-// SignMonth implements web.Reviews.
-func (p *pages) SignMonth(ctx context.Context, zone access.ZoneID, month string, act web.Action) error {
-	first, err := time.Parse(monthLayout, month)
-	if err != nil {
-		return fmt.Errorf("month %q: %w", month, web.ErrNotFound)
-	}
-	before := first.AddDate(0, -1, 0).Format(monthLayout)
-	from := directory.DateOf(first)
-	to := directory.DateOf(first.AddDate(0, 1, -1))
-	return p.store.Write(ctx, func(tx *store.Tx) error {
-		v, days, err := p.reviewIn(ctx, tx, zone, from, to)
-		if err != nil {
-			return err
-		}
-		acts, err := tx.DayActs(string(zone), before, month)
-		if err != nil {
-			return err
-		}
-		signed := func(m string) bool {
-			return slices.ContainsFunc(acts, func(a store.DayAct) bool { return a.Day == m })
-		}
-		sheets := make([]signoff.Sheet, 0, len(days))
-		for _, d := range days {
-			sheets = append(sheets, d.sheet)
-		}
-		if len(sheets) == 0 {
-			return fmt.Errorf("month %s is before the log: %w", month, web.ErrNotFound)
-		}
-		if err := signoff.MayMonth(sheets, signed(month), signed(before), v.began[:len(month)] == month); err != nil {
-			return err
-		}
-		size, err := tx.LogSize()
-		if err != nil {
-			return err
-		}
-		_, err = tx.AppendDayAct(store.DayAct{
-			Zone: string(zone), Day: month, Kind: string(signoff.SignMonth), Upto: size, Account: act.Actor, AtMS: act.At.UnixMilli(),
-		}, originOf(act), addressOf(act), act.Reason)
-		return err
-	})
 }

@@ -198,6 +198,18 @@ func (s *Sheet) May(k Kind, by Actor, upto int64, reason string, f Facts) error 
 	return ErrKind
 }
 
+// QuietAct is what somebody may do with a quiet day together with others: sign it, or countersign what another has signed.
+func (s *Sheet) QuietAct(by Actor) (Kind, bool) {
+	switch {
+	case !s.Quiet:
+	case s.Status == Open:
+		return Sign, true
+	case s.Status == Waiting && !s.Signed.By.same(by):
+		return Countersign, true
+	}
+	return "", false
+}
+
 // seen: whoever signs has had every line on the page.
 func seen(upto int64, f Facts) error {
 	if upto <= f.Last {

@@ -73,6 +73,8 @@ func Decode(kind string, doc []byte) (Matter, error) {
 		m = &Purpose{}
 	case KindExit:
 		m = &ExitStated{}
+	case KindCorrection:
+		m = &Correction{}
 	default:
 		return nil, fmt.Errorf("matter of unknown kind %q", kind)
 	}

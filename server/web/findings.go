@@ -33,6 +33,7 @@ type findingLine struct {
 	Nobody   bool
 	Attempt  string
 	Leaf     string
+	Fresh    bool // came since who looks looked last, of a day's page
 }
 
 // duressRoles are shown that a PIN was given under duress: nobody else, and nothing at the door (AD-13).

@@ -226,6 +226,9 @@ func (h *Handler) admit(w http.ResponseWriter, rq *request, rt route) error {
 
 // backOf is the page whose form leads to a route: what was typed is gone, so people are asked before they type.
 func backOf(path string) string {
+	if strings.HasPrefix(path, "/corrections/") {
+		return "/review"
+	}
 	if strings.HasPrefix(path, "/me/factors") {
 		return "/me/factors"
 	}

@@ -259,6 +259,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		f["api_error"] = append(f["api_error"], e+"_title", e+"_text")
 	}
 	ruleFamilies(words, f)
+	reviewFamilies(f)
 	return f
 }
 

@@ -29,6 +29,9 @@ type ownView struct {
 	Cards    []stopRow
 	Entries  []ownEntry
 	Visits   []visitRow
+
+	Correct     *deskForm // nil = nothing to correct
+	Corrections []ownCorrection
 }
 
 // ownAsk is an entry about which the person is asked something.
@@ -88,6 +91,9 @@ func (h *Handler) showOwn(w http.ResponseWriter, rq *request, t *tried, code int
 	}
 	for i := range entries {
 		c.ownLine(&v, &entries[i], t)
+	}
+	if err := h.ownCorrections(rq, &c, &v, entries, t); err != nil {
+		return err
 	}
 	v.Rights = c.rightsOf(me)
 	for i := range c.site.Dir.Credentials {

@@ -62,6 +62,8 @@ type registerLine struct {
 	Notes    []string
 	Attempt  string
 	Since    string // of the list of who is inside
+	Fresh    bool   // came since who looks looked last
+	Confirm  string // id of a stated exit that who looks may confirm
 }
 
 // getRegister shows the entry register (入退室管理簿) of one zone, made to be printed (RR-1).
@@ -332,6 +334,11 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	}
 	if r.Late {
 		say("register.late")
+	}
+	for i := range r.Corrected {
+		if text := v.correctionNote(r, &r.Corrected[i]); text != "" {
+			notes = append(notes, text)
+		}
 	}
 	return notes
 }

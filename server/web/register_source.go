@@ -74,7 +74,10 @@ type RegisterRow struct {
 	Conditions    uint32 // version of the entry conditions that was accepted (VE-6), 0 = none
 	// StatedAt is when the person says they left, of a row without an exit (RR-6); ConfirmedBy who confirmed it, "" = nobody yet.
 	StatedAt    time.Time
+	Stated      string // id of that statement
 	ConfirmedBy string
-	Late        bool // came long after it happened
-	Erased      bool // the personal data of the row were destroyed (消去済)
+	Corrected   []RowCorrection // oldest first; what was recorded stays in the fields above (VR-12)
+	Late        bool            // came long after it happened
+	Last        uint64          // newest leaf of what the row shows
+	Erased      bool            // the personal data of the row were destroyed (消去済)
 }

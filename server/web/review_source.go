@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"time"
 
 	"monban/firmware/access"
 	"monban/server/signoff"
@@ -20,8 +21,14 @@ type Reviews interface {
 	ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (map[string]string, error)
 	// SignMonth signs a month of which each day is done, or gives an error of package signoff and writes nothing (VR-4).
 	SignMonth(ctx context.Context, zone access.ZoneID, month string, act Action) error
-	// SignQuiet signs each quiet day from…to that waits for it, one leaf a day, in one transaction; it gives the days.
+	// SignQuiet signs, or countersigns, each quiet day from…to that waits for it, one leaf a day, in one transaction; it gives the days.
 	SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act Action) ([]string, error)
+	// Looked writes down that an account has seen a day with the log of this size, and gives its look before; zero times for none.
+	Looked(ctx context.Context, zone access.ZoneID, day, account string, size uint64, at time.Time) (before uint64, beforeAt time.Time, err error)
+	ReviewSettings(ctx context.Context) (signoff.Settings, error)
+	// SetTwoSign asks for two signatures on a zone's days, or for one again. signers are the accounts that may sign there now:
+	// signoff.ErrTooFew when they cannot satisfy it (VR-10). act says why.
+	SetTwoSign(ctx context.Context, zone access.ZoneID, two bool, signers []string, act Action) error
 }
 
 // ReviewDay is how one day of a zone stands.
@@ -34,6 +41,7 @@ type ReviewDay struct {
 	SignedBy string // full name of the account
 	SecondBy string
 	DueMS    int64
+	Two      bool // the zone's days take two persons
 }
 
 // ReviewSheet is one day to be signed.
@@ -44,6 +52,7 @@ type ReviewSheet struct {
 	Found    []Finding
 	History  []ReviewAct // oldest first
 	Size     uint64      // of the log: what this page has shown
+	Blank    int         // entries without a purpose where one is asked for
 }
 
 // ReviewAct is one act on the day.
@@ -53,4 +62,5 @@ type ReviewAct struct {
 	AtMS   int64
 	Reason string // only with names: it may name people
 	Leaf   uint64
+	Upto   uint64 // size of the log that the page had shown
 }

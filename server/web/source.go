@@ -48,6 +48,7 @@ type Sources struct {
 	Registers        Registers
 	People           People
 	Reviews          Reviews
+	Corrections      Corrections
 	Cases            Cases
 	Rights           Rights
 	Visits           Visits
@@ -60,7 +61,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil,
 		"people": s.People == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
@@ -192,56 +193,57 @@ const (
 	ActionFactorsAsked      ActionKind = "factors_reset_asked"
 	ActionFactorsReset      ActionKind = "factors_reset"
 	ActionFactorsAlone      ActionKind = "factors_reset_alone"
-	ActionRequestWithdrawn  ActionKind = "request_withdrawn"  //
-	ActionLanguageChanged   ActionKind = "language_changed"   //
-	ActionAccountCreated    ActionKind = "account_created"    //
-	ActionAccountSuspended  ActionKind = "account_suspended"  //
-	ActionAccountResumed    ActionKind = "account_resumed"    //
-	ActionPasswordReset     ActionKind = "password_reset"     // somebody else gave out a new one
-	ActionViewLive          ActionKind = "view_live"          // names were shown on the live page
-	ActionViewLog           ActionKind = "view_log"           // Target = the day
-	ActionViewAttempt       ActionKind = "view_attempt"       // Target = the attempt
-	ActionViewFindings      ActionKind = "view_findings"      //
-	ActionJudge             ActionKind = "view_judgement"     // Target = the door; who was asked about stands in the opening
-	ActionPurposeRegistered ActionKind = "purpose_registered" // Target = the purpose
-	ActionPurposeEnded      ActionKind = "purpose_ended"      // likewise
-	ActionViewCommands      ActionKind = "view_commands"      //
-	ActionUnlockAsked       ActionKind = "unlock_asked"       // Target = door/command, as in all below
-	ActionRearmAsked        ActionKind = "rearm_asked"        //
-	ActionSelfTestAsked     ActionKind = "self_test_asked"    //
-	ActionCommandOrdered    ActionKind = "command_ordered"    // committed before the command is signed
-	ActionCommandWithdrawn  ActionKind = "command_withdrawn"  //
-	ActionCommandConfirmed  ActionKind = "command_confirmed"  // by the second person, afterwards
-	ActionCommandNotSent    ActionKind = "command_not_sent"   // no gateway to send it to
-	ActionTokenMade         ActionKind = "token_made"         // Target = token, as in all below
-	ActionTokenRevoked      ActionKind = "token_revoked"      //
-	ActionTokenUsed         ActionKind = "token_used"         // the first time on a day
-	ActionTokenRefused      ActionKind = "token_refused"      // Target = "" when there is no such token
-	ActionViewPeople        ActionKind = "view_people"        // Reason = the purpose (PR-4); who was looked for stands in the opening
-	ActionViewGrants        ActionKind = "view_grants"        //
-	ActionViewVisits        ActionKind = "view_visits"        // Target = the day
-	ActionPersonSaved       ActionKind = "person_saved"       // never a leaf of its own, like the next two: the directory writes it
-	ActionCardAdded         ActionKind = "card_added"         //
-	ActionPINSet            ActionKind = "pin_set"            //
-	ActionForgiven          ActionKind = "passback_forgiven"  // never a leaf of its own, like the next one: the store writes it
-	ActionPINLifted         ActionKind = "pin_reset"          //
-	ActionViewDenial        ActionKind = "view_denial"        // Target = the door
-	ActionGrantSaved        ActionKind = "grant_saved"        // likewise
-	ActionProposalDecided   ActionKind = "proposal_decided"   // likewise
-	ActionViewProposals     ActionKind = "view_proposals"     //
-	ActionViewRegister      ActionKind = "view_register"      // Target = the zone
-	ActionRegisterExported  ActionKind = "register_exported"  // Target = the zone
-	ActionViewCase          ActionKind = "view_case"          // Target = the finding
-	ActionViewReview        ActionKind = "view_review"        // likewise
-	ActionViewPresent       ActionKind = "view_present"       // likewise
-	ActionViewImport        ActionKind = "view_import"        // a dry run, which names people
-	ActionRehearsed         ActionKind = "rehearsed"          // Target = what was tried; the days stand in the opening
-	ActionViewRehearsal     ActionKind = "view_rehearsal"     // who would have been decided otherwise was shown
-	ActionRuleChanged       ActionKind = "rule_changed"       // likewise never a leaf of its own
-	ActionViewVisit         ActionKind = "view_visit"         // Target = the matter, as in all below
-	ActionViewMatters       ActionKind = "view_matters"       // Target = the kind of matters
-	ActionVisitRefused      ActionKind = "matter_refused"     // a step that a rule refused; Target = the matter or its kind
-	ActionCardChanged       ActionKind = "card_changed"       // never a leaf of its own: the directory writes it
+	ActionRequestWithdrawn  ActionKind = "request_withdrawn"        //
+	ActionLanguageChanged   ActionKind = "language_changed"         //
+	ActionAccountCreated    ActionKind = "account_created"          //
+	ActionAccountSuspended  ActionKind = "account_suspended"        //
+	ActionAccountResumed    ActionKind = "account_resumed"          //
+	ActionPasswordReset     ActionKind = "password_reset"           // somebody else gave out a new one
+	ActionViewLive          ActionKind = "view_live"                // names were shown on the live page
+	ActionViewLog           ActionKind = "view_log"                 // Target = the day
+	ActionViewAttempt       ActionKind = "view_attempt"             // Target = the attempt
+	ActionViewFindings      ActionKind = "view_findings"            //
+	ActionJudge             ActionKind = "view_judgement"           // Target = the door; who was asked about stands in the opening
+	ActionPurposeRegistered ActionKind = "purpose_registered"       // Target = the purpose
+	ActionPurposeEnded      ActionKind = "purpose_ended"            // likewise
+	ActionViewCommands      ActionKind = "view_commands"            //
+	ActionUnlockAsked       ActionKind = "unlock_asked"             // Target = door/command, as in all below
+	ActionRearmAsked        ActionKind = "rearm_asked"              //
+	ActionSelfTestAsked     ActionKind = "self_test_asked"          //
+	ActionCommandOrdered    ActionKind = "command_ordered"          // committed before the command is signed
+	ActionCommandWithdrawn  ActionKind = "command_withdrawn"        //
+	ActionCommandConfirmed  ActionKind = "command_confirmed"        // by the second person, afterwards
+	ActionCommandNotSent    ActionKind = "command_not_sent"         // no gateway to send it to
+	ActionTokenMade         ActionKind = "token_made"               // Target = token, as in all below
+	ActionTokenRevoked      ActionKind = "token_revoked"            //
+	ActionTokenUsed         ActionKind = "token_used"               // the first time on a day
+	ActionTokenRefused      ActionKind = "token_refused"            // Target = "" when there is no such token
+	ActionViewPeople        ActionKind = "view_people"              // Reason = the purpose (PR-4); who was looked for stands in the opening
+	ActionViewGrants        ActionKind = "view_grants"              //
+	ActionViewVisits        ActionKind = "view_visits"              // Target = the day
+	ActionPersonSaved       ActionKind = "person_saved"             // never a leaf of its own, like the next two: the directory writes it
+	ActionCardAdded         ActionKind = "card_added"               //
+	ActionPINSet            ActionKind = "pin_set"                  //
+	ActionForgiven          ActionKind = "passback_forgiven"        // never a leaf of its own, like the next one: the store writes it
+	ActionPINLifted         ActionKind = "pin_reset"                //
+	ActionViewDenial        ActionKind = "view_denial"              // Target = the door
+	ActionGrantSaved        ActionKind = "grant_saved"              // likewise
+	ActionProposalDecided   ActionKind = "proposal_decided"         // likewise
+	ActionViewProposals     ActionKind = "view_proposals"           //
+	ActionViewRegister      ActionKind = "view_register"            // Target = the zone
+	ActionRegisterExported  ActionKind = "register_exported"        // Target = the zone
+	ActionSignoffRule       ActionKind = "signoff_settings_changed" // never a leaf of its own; Target = the zone
+	ActionViewCase          ActionKind = "view_case"                // Target = the finding
+	ActionViewReview        ActionKind = "view_review"              // likewise
+	ActionViewPresent       ActionKind = "view_present"             // likewise
+	ActionViewImport        ActionKind = "view_import"              // a dry run, which names people
+	ActionRehearsed         ActionKind = "rehearsed"                // Target = what was tried; the days stand in the opening
+	ActionViewRehearsal     ActionKind = "view_rehearsal"           // who would have been decided otherwise was shown
+	ActionRuleChanged       ActionKind = "rule_changed"             // likewise never a leaf of its own
+	ActionViewVisit         ActionKind = "view_visit"               // Target = the matter, as in all below
+	ActionViewMatters       ActionKind = "view_matters"             // Target = the kind of matters
+	ActionVisitRefused      ActionKind = "matter_refused"           // a step that a rule refused; Target = the matter or its kind
+	ActionCardChanged       ActionKind = "card_changed"             // never a leaf of its own: the directory writes it
 )
 
 // Action becomes one action leaf. Actor and Target are opaque identifiers, never names. Address,

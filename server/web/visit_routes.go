@@ -67,6 +67,7 @@ func visitRoutes() []route {
 		{pattern: "GET /me/own", roles: all, serve: (*Handler).getOwn},
 		{pattern: "POST /me/own/purpose", roles: all, serve: (*Handler).postOwnPurpose},
 		{pattern: "POST /me/own/exit", roles: all, serve: (*Handler).postOwnExit},
+		{pattern: "POST /me/own/correction", roles: all, serve: (*Handler).postOwnCorrection},
 		{pattern: "POST /me/own/stop", roles: all, serve: (*Handler).postOwnStop},
 		{pattern: "POST /me/own/answer", roles: all, serve: (*Handler).postOwnAnswer},
 	}

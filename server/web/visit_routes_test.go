@@ -67,6 +67,7 @@ var visitProbes = []probe{
 	{"POST /dues/exits/{id}/confirm", "/dues/exits/NONE/confirm", url.Values{}},
 	{"GET /me/own", "/me/own", nil},
 	{"POST /me/own/purpose", "/me/own/purpose", url.Values{}},
+	{"POST /me/own/correction", "/me/own/correction", url.Values{}},
 	{"POST /me/own/exit", "/me/own/exit", url.Values{}},
 	{"POST /me/own/stop", "/me/own/stop", url.Values{}},
 	{"POST /me/own/answer", "/me/own/answer", url.Values{}},

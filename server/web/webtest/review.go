@@ -20,6 +20,8 @@ type Reviews struct {
 	mu     sync.Mutex
 	acts   map[string][]signoff.Act // mu
 	months map[string]bool          // mu; signed
+	two    signoff.Settings         // mu
+	looks  map[string]web.ReviewAct // mu; by account and day
 }
 
 func (r *Reviews) facts(day string) (f signoff.Facts, ok bool) {
@@ -52,7 +54,7 @@ func (r *Reviews) day(day string) (web.ReviewDay, signoff.Facts, error) {
 		return web.ReviewDay{}, f, web.ErrNotFound
 	}
 	d := web.ReviewDay{Day: day, Rows: f.Rows, Findings: f.Findings, Covered: f.Covered, DueMS: f.DueMS}
-	d.Sheet = signoff.Read(r.acts[day], f, false, r.now.UnixMilli())
+	d.Sheet = signoff.Read(r.acts[day], f, r.two.TwoSign("server-room"), r.now.UnixMilli())
 	if d.Sheet.Signed != nil {
 		d.SignedBy = "髙橋 美咲"
 	}
@@ -88,10 +90,10 @@ func (r *Reviews) ReviewDay(ctx context.Context, zone access.ZoneID, day string,
 		}
 	}
 	if f.Findings > 0 {
-		out.Found = []web.Finding{{ID: "F1", Kind: "held_open", Severity: web.SeverityMedium, At: r.now.Add(-25 * time.Hour), Count: 1, DoorName: "サーバ室 正面扉", Open: true}}
+		out.Found = []web.Finding{{ID: "f-2", Leaf: 40, Kind: "held_open", Severity: web.SeverityMedium, At: r.now.Add(-25 * time.Hour), Count: 1, DoorName: "サーバ室 正面扉", Open: true}}
 	}
 	for _, a := range r.acts[day] {
-		x := web.ReviewAct{Kind: a.Kind, By: "髙橋 美咲", AtMS: a.AtMS, Leaf: uint64(a.Idx)}
+		x := web.ReviewAct{Kind: a.Kind, By: "髙橋 美咲", AtMS: a.AtMS, Leaf: uint64(a.Idx), Upto: uint64(a.Upto)}
 		if names && a.Kind == signoff.Reopen {
 			x.Reason = "目的の欄が違う"
 		}
@@ -119,12 +121,53 @@ func (r *Reviews) ActOnDay(_ context.Context, zone access.ZoneID, day string, ki
 	return nil
 }
 
+// Looked implements web.Reviews.
+func (r *Reviews) Looked(_ context.Context, zone access.ZoneID, day, account string, size uint64, at time.Time) (uint64, time.Time, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := account + "/" + string(zone) + "/" + day
+	before, looked := r.looks[key]
+	if r.looks == nil {
+		r.looks = map[string]web.ReviewAct{}
+	}
+	r.looks[key] = web.ReviewAct{Upto: size, AtMS: at.UnixMilli()}
+	if !looked {
+		return 0, time.Time{}, nil
+	}
+	return before.Upto, time.UnixMilli(before.AtMS), nil
+}
+
+// ReviewSettings implements web.Reviews.
+func (r *Reviews) ReviewSettings(context.Context) (signoff.Settings, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.two, nil
+}
+
+// SetTwoSign implements web.Reviews.
+func (r *Reviews) SetTwoSign(_ context.Context, zone access.ZoneID, two bool, signers []string, act web.Action) error {
+	if act.Reason == "" {
+		return signoff.ErrNoReason
+	}
+	var actors []signoff.Actor
+	for _, id := range signers {
+		actors = append(actors, r.person(id))
+	}
+	if err := signoff.Satisfiable(two, actors); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.two.SetTwoSign(string(zone), two)
+	return nil
+}
+
 // SignQuiet implements web.Reviews.
 func (r *Reviews) SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act web.Action) (signed []string, err error) {
 	days, err := r.ReviewDays(ctx, zone, from, to)
 	for _, d := range days {
-		if d.Sheet.Quiet && d.Sheet.Status == signoff.Open {
-			if err := r.ActOnDay(ctx, zone, d.Day, signoff.Sign, 41, act); err != nil {
+		if k, ok := d.Sheet.QuietAct(r.person(act.Actor)); ok {
+			if err := r.ActOnDay(ctx, zone, d.Day, k, 41, act); err != nil {
 				return nil, fmt.Errorf("%s: %w", d.Day, err)
 			}
 			signed = append(signed, d.Day)
