@@ -3,6 +3,7 @@ package app
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/door"
@@ -26,7 +27,7 @@ func TestReach(t *testing.T) {
 		s.Zones = append(s.Zones, around)
 	})
 	p := c.registers()
-	p.versions = func(access.GatewayID) web.Versions { return web.Versions{} }
+	p.versions, p.certificates = func(access.GatewayID) web.Versions { return web.Versions{} }, func() map[string]time.Time { return nil }
 	media, err := p.ReachOf(t.Context(), []access.ZoneID{annex, "nowhere"})
 	c.must(err)
 	room, err := p.ReachOf(t.Context(), []access.ZoneID{"server-room"})
