@@ -59,6 +59,11 @@ year: need-cc ## a made year of a city hall: 100,000 entries and more, 20 seeded
 	MONBAN_YEAR_DAYS=$${MONBAN_YEAR_DAYS:-365} MONBAN_YEAR_STAFF=$${MONBAN_YEAR_STAFF:-110} MONBAN_YEAR_CASES=$${MONBAN_YEAR_CASES:-20} MONBAN_YEAR_NEAR=$${MONBAN_YEAR_NEAR:-5} \
 		$(GO) test -count=1 -v -timeout 40m ./server/world/yeartest
 
+flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them
+	MONBAN_FLOOD_SECONDS=$${MONBAN_FLOOD_SECONDS:-60} MONBAN_FLOOD_RATE=$${MONBAN_FLOOD_RATE:-5000} $(GO) test -count=1 -v -timeout 30m -run 'TestFlood' ./server/world
+bench-large: need-cc ## the pages of a day with 10 M leaves (3 years) over HTTP; takes 10 GB of disk
+	MONBAN_PAGE_ROWS=$${MONBAN_PAGE_ROWS:-10000000} MONBAN_PAGE_DAYS=$${MONBAN_PAGE_DAYS:-1095} $(GO) test -count=1 -v -timeout 90m -run 'TestDailyPages' ./server/app
+
 bench: build ## goals as same-run ratios; writes bench.json
 	bin/monban-server bench --out bench.json
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
@@ -124,4 +129,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: year broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: year flood bench-large broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -1,0 +1,332 @@
+package world
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/firmware/link"
+	"monban/firmware/wire"
+	"monban/gateway/outbox"
+	"monban/server/app"
+	"monban/server/config"
+	"monban/server/store"
+	"monban/server/web"
+)
+
+// AL-5, VR-1, I2: a flood of records with 20 real alarms hidden in it, on real processes over the embedded broker: nothing is lost, each
+// alarm stands among the first lines of the findings within 5 s of being recorded, and doors are answered meanwhile.
+// MONBAN_FLOOD_SECONDS and MONBAN_FLOOD_RATE (records a second) set its size: `make flood` runs 60 s of 5,000.
+func TestFlood(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server process")
+	}
+	const gateways, alarms, limit = 20, 20, 5 * time.Second
+	seconds, rate := envInt(t, "MONBAN_FLOOD_SECONDS", 3), envInt(t, "MONBAN_FLOOD_RATE", 1000)
+	dir := t.TempDir()
+	cfg, err := makeSite(t.Context(), dir, "flood", gateways, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addReviewer(t, cfg)
+	server, err := startArm(armLog, cfg, filepath.Join(dir, "flood.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceFunc(func() {
+		if err := server.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	refs, err := cardRefs(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members []*member
+	for i := range gateways {
+		members = append(members, newMember(t, cfg, dir, "flood", i, cfg.MQTT.Listen, true))
+	}
+	for _, m := range members {
+		waitFor(t, string(m.id)+" is linked", func() bool { return m.isUp.Load() && m.Held().Manifest > 0 })
+	}
+	page := newFindingsPage(t, cfg)
+
+	var idle, busy tally
+	ask := func(to *tally, n int) {
+		done := make(chan struct{})
+		members[n%gateways].ask(refs[n%len(refs)], func(took time.Duration, answered bool) { to.add(took, answered); close(done) })
+		<-done
+	}
+	for n := range 200 {
+		ask(&idle, n)
+	}
+	began := time.Now()
+	var all sync.WaitGroup
+	var flooding atomic.Bool
+	flooding.Store(true)
+	perTick := max(rate/gateways/10, 1)
+	ticks := seconds * 10
+	raised := make([]atomic.Int64, alarms) // ns after began at which the record was durable
+	for i, m := range members {
+		all.Go(func() {
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for n := range ticks {
+				for k := range perTick {
+					m.noise(t, n*perTick+k)
+				}
+				if n == ticks*(i+1)/(gateways+2) { // spread over the flood
+					m.push(wire.Record{Door: m.door, Event: door.EventForcedOpen}, func(err error) {
+						if err != nil {
+							t.Error(err)
+						}
+						raised[i].Store(int64(time.Since(began)))
+					})
+				}
+				<-tick.C
+			}
+		})
+	}
+	var watchers sync.WaitGroup
+	watchers.Go(func() {
+		for n := 0; flooding.Load(); n++ {
+			ask(&busy, n)
+		}
+	})
+	seen := make([]time.Duration, alarms)
+	found := func() (n int) {
+		top := page.top(alarms)
+		now := time.Since(began)
+		for i := range seen {
+			if seen[i] == 0 && top[fmt.Sprintf("計測扉 %d", i)] {
+				seen[i] = now
+			}
+			if seen[i] > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	sent := make(chan struct{})
+	go func() { all.Wait(); close(sent) }()
+	for end := began.Add(time.Duration(seconds)*time.Second + 2*time.Minute); found() < alarms && time.Now().Before(end); {
+		time.Sleep(150 * time.Millisecond)
+	}
+	<-sent
+	flooded := time.Since(began)
+	flooding.Store(false)
+	watchers.Wait()
+	for _, m := range members {
+		waitFor(t, string(m.id)+" has sent everything", func() bool { return m.box.Stat().Pending == 0 })
+	}
+	drained := time.Since(began)
+	var slowest time.Duration
+	for i := range seen {
+		at := time.Duration(raised[i].Load())
+		if seen[i] == 0 {
+			t.Errorf("the alarm at door %d was never among the first %d lines", i, alarms)
+			continue
+		}
+		slowest = max(slowest, seen[i]-at)
+	}
+	if slowest > 5*limit { // the goal has five times its room, for the flood's makers share the machine
+		t.Errorf("an alarm took %v to the top of the findings; the goal is %v", slowest, limit)
+	}
+	want := map[access.GatewayID]uint64{}
+	total := uint64(0)
+	for _, m := range members {
+		want[m.id] = m.box.Stat().Head
+		total += want[m.id]
+		m.stop()
+	}
+	stop()
+	for gw, list := range rows(t, cfg) {
+		if uint64(len(list)) != want[gw] {
+			t.Errorf("I2: %s has %d records and the log %d", gw, want[gw], len(list))
+		}
+		delete(want, gw)
+	}
+	if len(want) > 0 {
+		t.Errorf("I2: no row of %v", want)
+	}
+	if busy.lost*100 > busy.n || busy.quantile(0.95) > link.AskTimeout {
+		t.Errorf("doors meanwhile: %s", busy.String())
+	}
+	t.Logf("%d records made in %v (%.0f/s), all in the log after %v; %d of %d alarms at the top, the slowest after %v; doors idle: %s; meanwhile: %s",
+		total, flooded.Round(time.Millisecond), float64(total)/flooded.Seconds(), drained.Round(time.Millisecond), alarms-count(seen, 0), alarms,
+		slowest.Round(time.Millisecond), idle.String(), busy.String())
+}
+
+func count[T comparable](list []T, x T) (n int) {
+	for _, y := range list {
+		if x == y {
+			n++
+		}
+	}
+	return n
+}
+
+// noise records what a busy or broken site tells: passages, strange cards, handles, doors that stand open.
+func (m *member) noise(t *testing.T, n int) {
+	r := wire.Record{Door: m.door, Side: access.SideEnter, By: access.ByServer, Reason: access.ReasonGranted}
+	_, _ = rand.Read(r.Attempt[:]) // crypto/rand never fails
+	switch n % 10 {
+	case 0, 1:
+		r.Event = door.EventEntry
+	case 2:
+		r.Event, r.Side = door.EventExit, access.SideExit
+	case 3, 4:
+		r.Event, r.By, r.Reason, r.Failed = door.EventDenied, access.ByGateway, access.ReasonUnknownCredential, access.ReasonSet(0).With(access.ReasonUnknownCredential)
+	case 5:
+		r.Event, r.Attempt = door.EventClosed, door.Attempt{}
+	case 6:
+		r.Event = door.EventReadError
+	case 7:
+		r.Event, r.Side, r.Attempt = door.EventRequestExit, access.SideExit, door.Attempt{}
+	case 8:
+		if r.Event = door.EventNoEntry; n%500 == 8 {
+			r.Event, r.Attempt = door.EventHeldOpen, door.Attempt{}
+		}
+	default:
+		r.Event, r.Attempt = door.EventHeldEnd, door.Attempt{}
+	}
+	m.push(r, func(err error) {
+		if err != nil {
+			t.Errorf("%s: record %d: %v", m.id, n, err)
+		}
+	})
+}
+
+// push appends a record; done is called when it is durable.
+func (m *member) push(r wire.Record, done func(error)) {
+	r.Stamp = m.stamp(m.now())
+	m.box.Append(outbox.Entry{Record: r, Done: func(out outbox.Result) { done(out.Err) }})
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within 5 minutes: %s", what)
+		}
+	}
+}
+
+// tally is how long doors waited.
+type tally struct {
+	took    []time.Duration
+	n, lost int
+}
+
+func (y *tally) add(took time.Duration, answered bool) {
+	if y.n++; !answered {
+		y.lost++
+		return
+	}
+	y.took = append(y.took, took)
+}
+
+func (y *tally) quantile(q float64) time.Duration { return quantile(y.took, q) }
+
+func (y *tally) String() string {
+	return fmt.Sprintf("%d answers, %d not in time, p50 %v, p95 %v, longest %v", y.n-y.lost, y.lost, y.quantile(0.5).Round(100*time.Microsecond),
+		y.quantile(0.95).Round(100*time.Microsecond), y.quantile(1).Round(100*time.Microsecond))
+}
+
+const floodPassword = "correct horse battery staple"
+
+// addReviewer gives the site an account that reads findings.
+func addReviewer(t *testing.T, cfg *config.Config) {
+	t.Helper()
+	s, err := app.OpenSite(cfg, time.Now(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := web.HashPassword(floodPassword, web.Cost{Memory: 64, Time: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Store.Write(t.Context(), func(tx *store.Tx) error {
+		return tx.InsertAccount(store.Account{ID: "a-1", Login: "reviewer", FullName: "﨑山 直子", PasswordHash: hash, CreatedMS: 1, Roles: []store.RoleAssignment{{Role: "reviewer"}}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// findingsPage is the page of open findings as a reviewer sees it.
+type findingsPage struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+}
+
+func newFindingsPage(t *testing.T, cfg *config.Config) *findingsPage {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &findingsPage{t: t, base: "http://" + cfg.HTTP.Listen, client: &http.Client{Jar: jar, Timeout: time.Minute}}
+	if body := p.do(http.MethodPost, "/login", url.Values{"name": {"reviewer"}, "password": {floodPassword}}); strings.Contains(body, `type="password"`) {
+		t.Fatal("the reviewer cannot sign in")
+	}
+	return p
+}
+
+func (p *findingsPage) do(method, path string, form url.Values) string {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	res, err := p.client.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s: %d %v: %.300s", path, res.StatusCode, err, body)
+	}
+	return string(body)
+}
+
+var (
+	pageRow  = regexp.MustCompile(`(?s)<tr role="row"><td.*?</tr>`)
+	pageDoor = regexp.MustCompile(`計測扉 \d+`)
+)
+
+// top gives the doors of the forced doors among the first n lines.
+func (p *findingsPage) top(n int) map[string]bool {
+	out := map[string]bool{}
+	list := pageRow.FindAllString(p.do(http.MethodGet, "/findings?lang=ja", nil), -1)
+	for _, row := range slices.Clip(list)[:min(n, len(list))] {
+		if strings.Contains(row, "扉のこじ開け") || strings.Contains(row, "Door forced open") {
+			out[pageDoor.FindString(row)] = true
+		}
+	}
+	return out
+}
