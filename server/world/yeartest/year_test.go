@@ -71,6 +71,7 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	held(t, p)
 	lines := Compare(&p.Year.Sheet, findings, p.Tell)
 	var b strings.Builder
 	if err := Print(&b, lines); err != nil {
@@ -89,6 +90,31 @@ func TestCases(t *testing.T) {
 		}
 		for _, s := range lines[i].Inventions {
 			t.Errorf("%s invented: %s", lines[i].Kind, s)
+		}
+	}
+}
+
+// held holds the registers against the bodies (RR-1 to RR-3, DS-3): every passage that a sensor saw stands in exactly one row of its zone,
+// pairs are pairs, and who is inside is right wherever a sensor could know it.
+func held(t *testing.T, p *Plant) {
+	t.Helper()
+	books, err := p.Registers(t.Context(), number(t, "MONBAN_YEAR_ASKS", 12))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range books {
+		b := &books[i]
+		t.Logf("register of %s: %d passages, %d rows, %d complete, %d without exit, %d without entry; asked %d times who is inside: %d unknown for want of a sensor, %d wrong",
+			b.Zone, b.Passages, b.Rows, b.Complete, b.NoExit, b.NoEntry, b.Lookups, b.Uncertain, b.Mistaken)
+		for what, list := range map[string][]string{"in no row": b.Missing, "in several rows": b.Double, "wrong row": b.Wrong, "wrong list": b.Mistakes} {
+			for n, s := range list {
+				if n < 20 {
+					t.Errorf("%s: %s: %s", b.Zone, what, s)
+				}
+			}
+		}
+		if b.Passages == 0 {
+			t.Errorf("%s: nobody passed", b.Zone)
 		}
 	}
 }
