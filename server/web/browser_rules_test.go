@@ -25,7 +25,7 @@ var rulePaths = []struct{ name, path string }{
 // ruleForms are forms that are sent: the page, what is done there first, and how the answer is known.
 var ruleForms = []struct{ name, path, before, seen string }{
 	{"zone-check", "/zones/server-room/edit", "", `document.querySelector(".rule-changes")`},
-	{"schedule-check", "/schedules/office/edit", "", `document.querySelector(".days time")`},
+	{"schedule-check", "/schedules/office/edit", "", `document.querySelector("[aria-labelledby=days-heading] time")`},
 	{"zone-fault", "/zones/server-room/edit", `document.querySelector("#f-pin_always").value = "no"; document.querySelector("#f-name").value = ""`, `document.querySelector(".fault")`},
 }
 
