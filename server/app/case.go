@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"monban/firmware/access"
 	"monban/server/attempt"
 	"monban/server/casework"
 	"monban/server/directory"
+	"monban/server/policypub"
 	"monban/server/review"
 	"monban/server/store"
+	"monban/server/visit"
 	"monban/server/web"
 )
 
@@ -21,6 +24,8 @@ type caseFile struct {
 	rows     []store.FindingAct
 	acts     []casework.Act
 	facts    casework.Facts
+	purpose  string   // of the entry
+	visits   []string // that the entry belongs to
 	accounts map[string]store.Account
 }
 
@@ -87,11 +92,13 @@ func (p *pages) concerned(r store.Reader, n names, c *caseFile) error {
 	if x.Person = directory.PersonID(who); x.AtMS == 0 { // nobody passed: it counts when they badged
 		x.AtMS = row.FromMS
 	}
+	c.purpose, _ = visit.PurposeOf(x, b.visits, 0, b.site, b.stated)
 	for i := range b.visits {
 		v := &b.visits[i]
 		if !v.Covers(x) {
 			continue
 		}
+		c.visits = append(c.visits, v.ID)
 		if c.facts.Approvers = append(c.facts.Approvers, string(v.Decided.Person)); v.Oral != nil {
 			c.facts.Approvers = append(c.facts.Approvers, string(v.Oral.Approver))
 		}
@@ -116,7 +123,15 @@ func (p *pages) CaseByID(ctx context.Context, id string, show, duress bool) (out
 				return err
 			}
 		}
-		out.Owner = c.accounts[out.Case.Owner].FullName
+		out.Owner, out.Visits = c.accounts[out.Case.Owner].FullName, c.visits
+		if show {
+			out.Purpose = c.purpose
+		}
+		site, err := p.office(r.Reader)
+		if err != nil {
+			return err
+		}
+		out.Finding.Due = dueOf(&c.finding, site)
 		for _, a := range c.rows {
 			x := web.CaseAct{Kind: casework.Kind(a.Kind), By: c.accounts[a.Account].FullName, To: c.accounts[a.To].FullName, AtMS: a.AtMS, Leaf: uint64(a.Idx)}
 			if show {
@@ -154,4 +169,41 @@ func (p *pages) ActOnCase(ctx context.Context, id string, kind casework.Kind, to
 		}
 		return nil
 	})
+}
+
+// office is the site as due times are counted by.
+func (p *pages) office(r store.Reader) (*visit.Site, error) {
+	dir := p.directory()
+	return policypub.VisitSite(r, &dir, p.store.Zone())
+}
+
+// dueOf is until when somebody has to have looked at a finding: the closing time of the open day that the catalogue gives its kind (VR-1).
+func dueOf(f *attempt.Finding, s *visit.Site) time.Time {
+	return time.UnixMilli(s.ClosingAfter(f.AtMS, max(1, review.Kind(f.Kind).Entry().DueDays)))
+}
+
+// worked fills in who works on the findings of a list and until when.
+func (p *pages) worked(r store.Reader, rows []attempt.Finding, list []web.Finding) error {
+	site, err := p.office(r)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].Due = dueOf(&rows[i], site)
+		if rows[i].Status != attempt.StatusInReview {
+			continue
+		}
+		acts, err := r.FindingActs(rows[i].Idx)
+		if err != nil {
+			return err
+		}
+		var c []casework.Act
+		for _, a := range acts {
+			c = append(c, casework.Act{Kind: casework.Kind(a.Kind), By: casework.Actor{Account: a.Account}, To: a.To})
+		}
+		if owner := casework.Read(c).Owner; owner != "" {
+			list[i].Owner = accountName(r, owner)
+		}
+	}
+	return nil
 }

@@ -336,7 +336,7 @@ func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []we
 		for _, f := range rows {
 			list = append(list, p.finding(r.Reader, f, n, q.Names))
 		}
-		return nil
+		return p.worked(r.Reader, rows, list)
 	})
 	return list, total, err
 }

@@ -29,6 +29,9 @@ func openMatters(r store.Reader) (rows []store.Matter, out []visit.Matter, err e
 		return nil, nil, err
 	}
 	for _, row := range all {
+		if !visit.Knows(row.Kind) {
+			continue // of another package: an incident
+		}
 		text, err := r.MatterText(row.Idx)
 		if errors.Is(err, store.ErrErased) {
 			continue // nobody can be asked about it any more

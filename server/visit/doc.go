@@ -51,9 +51,23 @@ type Matter interface {
 	Subject() directory.PersonID
 }
 
+// Knows reports whether a kind of matters is this package's.
+func Knows(kind string) bool { return empty(kind) != nil }
+
 // Decode reads a matter of a kind from its JSON. An unknown kind is an error.
 func Decode(kind string, doc []byte) (Matter, error) {
-	var m Matter
+	m := empty(kind)
+	if m == nil {
+		return nil, fmt.Errorf("matter of unknown kind %q", kind)
+	}
+	if err := json.Unmarshal(doc, m); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	return m, nil
+}
+
+// empty makes a matter of a kind, nil for an unknown one.
+func empty(kind string) (m Matter) {
 	switch kind {
 	case KindVisit:
 		m = &Visit{}
@@ -75,13 +89,8 @@ func Decode(kind string, doc []byte) (Matter, error) {
 		m = &ExitStated{}
 	case KindCorrection:
 		m = &Correction{}
-	default:
-		return nil, fmt.Errorf("matter of unknown kind %q", kind)
 	}
-	if err := json.Unmarshal(doc, m); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	return m, nil
+	return m
 }
 
 // Actor is who does something.

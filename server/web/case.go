@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,11 @@ type caseView struct {
 	MayOpen bool
 	Workers []choice
 	Kinds   []choice // verdicts
+	Due     time.Time
+	Late    bool
+	Purpose string // of the entry that it is about
+	Visits  []navItem
+	Record  string // link that makes an incident of it, "" = not by who looks
 }
 
 type caseStep struct {
@@ -80,6 +86,13 @@ func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, cod
 	v := &caseView{Base: h.base(rq, "case.title"), ID: c.Finding.ID, Item: h.base(rq, "case.title").findingLine(c.Finding), Exact: c.Finding.At, Owner: c.Owner, Fault: fault}
 	v.Here, v.MayRead = "/findings/"+v.ID, rq.roles&rolesOf("GET /log/{attempt}") != 0
 	v.State = v.caseTag(c.Case.Status)
+	v.Due, v.Late, v.Purpose = c.Finding.Due, v.Item.Late, c.Purpose
+	for _, x := range c.Visits {
+		v.Visits = append(v.Visits, navItem{Href: "/visits/" + url.PathEscape(x), Label: x})
+	}
+	if rq.roles&csirtRoles != 0 {
+		v.Record = withQuery("/incidents", url.Values{"finding": {strconv.FormatUint(c.Finding.Leaf, 10)}})
+	}
 	if c.Case.Verdict != "" {
 		v.Verdict = v.T("case_verdict." + string(c.Case.Verdict))
 	}

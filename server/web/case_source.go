@@ -24,6 +24,8 @@ type CaseDetail struct {
 	Case    casework.Case
 	Owner   string // full name of the account that works on it
 	Acts    []CaseAct
+	Purpose string   // of the entry that it is about; only with names
+	Visits  []string // visits that the entry belongs to
 }
 
 // CaseAct is one act.

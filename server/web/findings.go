@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +28,7 @@ type findingLine struct {
 	Severity Tag
 	State    Tag
 	Open     bool
+	rank     int // severity
 	At, Last time.Time
 	Count    string // "" = one
 	Place    string
@@ -33,7 +36,54 @@ type findingLine struct {
 	Nobody   bool
 	Attempt  string
 	Leaf     string
-	Fresh    bool // came since who looks looked last, of a day's page
+	Owner    string
+	Due      time.Time // zero = not known
+	Late     bool
+	More     []findingMore // of the same kind at the same place
+	Fresh    bool          // came since who looks looked last, of a day's page
+}
+
+// findingMore is another finding of a group.
+type findingMore struct {
+	ID string
+	At time.Time
+}
+
+// queue puts what is most severe and has waited longest first, and what is of one kind at one place under the oldest of it. Nothing is left
+// out: the others stand below it (VR-1, VR-3).
+func queue(lines []findingLine) []findingLine {
+	slices.SortStableFunc(lines, func(a, b findingLine) int {
+		switch {
+		case a.Open != b.Open:
+			return cmp.Compare(when(b.Open), when(a.Open))
+		case a.rank != b.rank:
+			return cmp.Compare(b.rank, a.rank)
+		case a.Open:
+			return a.At.Compare(b.At)
+		}
+		return b.At.Compare(a.At)
+	})
+	type group struct{ kind, place, state string }
+	at := map[group]int{}
+	var out []findingLine
+	for _, l := range lines {
+		g := group{l.Kind, l.Place, l.State.Word + l.Severity.Word}
+		i, known := at[g]
+		if !known || !l.Open {
+			at[g] = len(out)
+			out = append(out, l)
+			continue
+		}
+		out[i].More = append(out[i].More, findingMore{l.ID, l.At})
+	}
+	return out
+}
+
+func when(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // duressRoles are shown that a PIN was given under duress: nobody else, and nothing at the door (AD-13).
@@ -59,6 +109,7 @@ func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
 	for _, f := range list {
 		v.Lines = append(v.Lines, v.findingLine(f))
 	}
+	v.Lines = queue(v.Lines)
 	return h.render(w, rq, "findings", v)
 }
 
@@ -77,6 +128,8 @@ func (b Base) findingLine(f Finding) findingLine {
 	if l.Place == "" {
 		l.Place = string(f.Gateway)
 	}
+	l.Owner, l.Due, l.rank = f.Owner, f.Due, int(f.Severity)
+	l.Late = f.Open && !f.Due.IsZero() && b.now.After(f.Due)
 	if f.Count > 1 {
 		l.Count = strconv.Itoa(f.Count)
 	}

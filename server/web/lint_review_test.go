@@ -2,7 +2,12 @@ package web
 
 // reviewFamilies are the families of keys of the daily review's work.
 func reviewFamilies(f map[string][]string) {
-	f["done"] = append(f["done"], "row_corrected", "correction_asked", "correction_answered", "rule_of_signing")
+	f["done"] = append(f["done"], "row_corrected", "correction_asked", "correction_answered", "rule_of_signing", "incident_moved")
+	f["incident_class"] = []string{"outage", "attack", "leak"}
+	f["incident_fault"] = []string{"class", "no_text", "time", "too_long", "closed", "reports", "reported", "finding"}
+	for _, form := range []string{"write", "judge", "tell_first", "tell_final", "close"} {
+		f["incident"] = append(f["incident"], form+"_do")
+	}
 	f["review_check"] = []string{"coverage", "findings", "unpaired", "late", "purpose", "exits"}
 	f["review_fault"] = append(f["review_fault"], "too_few")
 }

@@ -84,6 +84,11 @@ func pageRoutes() []route {
 		{pattern: "GET /findings", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getFindings},
 		{pattern: "GET /findings/{id}", roles: caseRoles, serve: (*Handler).getCase},
 		{pattern: "POST /findings/{id}", roles: groupF | groupS, serve: (*Handler).postCase},
+		{pattern: "GET /incidents", roles: incidentRoles, serve: (*Handler).getIncidents},
+		{pattern: "POST /incidents", roles: csirtRoles, serve: (*Handler).postIncident},
+		{pattern: "GET /incidents/{id}", roles: incidentRoles, serve: (*Handler).getIncident},
+		{pattern: "POST /incidents/{id}", roles: csirtRoles, serve: (*Handler).postIncidentStep},
+		{pattern: "POST /incidents/{id}/bundle", roles: csirtRoles, stepUp: stepUpFull, serve: (*Handler).postIncidentBundle},
 		{pattern: "GET /doors", roles: groupS | groupD, serve: (*Handler).getDoors},
 
 		{pattern: "GET /doors/{door}/last-denial", roles: denialRoles, serve: (*Handler).getLastDenial},

@@ -49,6 +49,7 @@ type Sources struct {
 	People           People
 	Reviews          Reviews
 	Corrections      Corrections
+	Incidents        Incidents
 	Cases            Cases
 	Rights           Rights
 	Visits           Visits
@@ -61,7 +62,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil,
 		"people": s.People == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
@@ -233,6 +234,8 @@ const (
 	ActionViewRegister      ActionKind = "view_register"            // Target = the zone
 	ActionRegisterExported  ActionKind = "register_exported"        // Target = the zone
 	ActionSignoffRule       ActionKind = "signoff_settings_changed" // never a leaf of its own; Target = the zone
+	ActionViewIncident      ActionKind = "view_incident"            // Target = the incident
+	ActionIncidentBundle    ActionKind = "incident_bundled"         // never a leaf of its own
 	ActionViewCase          ActionKind = "view_case"                // Target = the finding
 	ActionViewReview        ActionKind = "view_review"              // likewise
 	ActionViewPresent       ActionKind = "view_present"             // likewise
@@ -485,7 +488,9 @@ type Finding struct {
 	Attempt  string
 	Leaf     uint64
 	Open     bool
-	Detail   string // machine word
+	Detail   string    // machine word
+	Owner    string    // full name of the account that works on it, "" = nobody; of lists and cases
+	Due      time.Time // until when somebody has to have looked; zero = not known
 }
 
 // FindingQuery selects findings.

@@ -57,7 +57,7 @@ func (m *Memory) Sources() web.Sources {
 		Rehearsals:       &Rules{m: m},
 		Recertifications: &Rules{m: m},
 		Visits:           &m.Desk,
-		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}}
+		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m)}
 }
 
 // Actions copies the action leaves written so far.
