@@ -415,7 +415,7 @@ func (a *App) sweep(ctx context.Context) {
 		case <-t.C:
 			err := a.site.Store.Write(ctx, func(tx *store.Tx) error {
 				now := time.Now().UnixMilli()
-				return errors.Join(a.ingest.Sweep(tx, now), a.orders.sweep(tx), tx.DeleteExpiredSessions(now))
+				return errors.Join(a.ingest.Sweep(tx, now), a.ingest.Tick(tx, now), a.orders.sweep(tx), tx.DeleteExpiredSessions(now))
 			})
 			err = errors.Join(err, a.registry.Daily(ctx))
 			if err != nil && ctx.Err() == nil {

@@ -11,6 +11,7 @@ import (
 	"monban/firmware/access"
 	"monban/server/authority"
 	"monban/server/directory"
+	"monban/server/entrylog"
 	"monban/server/ingest"
 	"monban/server/policypub"
 	"monban/server/store"
@@ -24,9 +25,37 @@ func (a *App) openPlaces(ctx context.Context) error {
 	a.authority = authority.New(a.pub)
 	places := a.authority.Places()
 	a.ingest.Follow(places)
+	a.ingest.Configure(a.site.Config.Thresholds(), a.awayNow)
 	return a.site.Store.Read(ctx, func(r *store.ReadTx) error {
-		return places.Load(r, time.Now().UnixMilli(), a.site.Store.Zone())
+		now := time.Now().UnixMilli()
+		if err := places.Load(r, now, a.site.Store.Zone()); err != nil {
+			return err
+		}
+		began, err := logBegan(r.Reader)
+		if err != nil {
+			return err
+		}
+		return a.ingest.Load(r, now, began)
 	})
+}
+
+// logBegan is the time of the log's first entry, UTC ms.
+func logBegan(r store.Reader) (int64, error) {
+	first, err := r.Leaf(0)
+	if err != nil {
+		return 0, fmt.Errorf("begin of the log: %w", err)
+	}
+	genesis, err := entrylog.Parse(first.Body)
+	if err != nil {
+		return 0, fmt.Errorf("begin of the log: %w", err)
+	}
+	return genesis.System.AtMS, nil
+}
+
+// awayNow reports whether records of a gateway may be on their way: it is silent, or says that it has some.
+func (a *App) awayNow(gw access.GatewayID) bool {
+	b, ok := a.health.last(gw)
+	return !ok || !b.linked(time.Now()) || b.Pending > 0
 }
 
 // watchPlaces logs what the watch finds: an escort who left, somebody left alone. What could not be

@@ -35,6 +35,7 @@ type Config struct {
 	Session Session `toml:"session"`
 	OIDC    OIDC    `toml:"oidc"`
 	LDAP    LDAP    `toml:"ldap"`
+	Review  Review  `toml:"review"`
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
 	Alerts  Alerts  `toml:"alerts"`
@@ -256,6 +257,8 @@ func Default() Config {
 		LDAP: LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},
 		// The hours of a city's point of contact; ten minutes is what an officer in a meeting may need.
 		Alerts: Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
+		// Each is reasoned about where it is: review.DefaultSettings.
+		Review: defaultReview(),
 		// Info and JSON: for the journal of a machine nobody watches.
 		Log: Log{Level: "info", Format: "json"},
 	}

@@ -39,6 +39,7 @@ func (c *Config) Validate() error {
 	c.OIDC.validate(&f, c.HTTP)
 	c.LDAP.validate(&f)
 	c.Alerts.validate(&f)
+	c.validateReview(&f)
 	f.between("session.step_up", c.Session.StepUp, time.Minute, 4*time.Hour)
 	if c.Session.StepUp.Std() > c.Session.Absolute.Std() {
 		f.add("session.step_up", "is longer than session.absolute")

@@ -10,11 +10,13 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/card"
+	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/attempt"
 	"monban/server/entrylog"
@@ -31,8 +33,10 @@ type Tx interface {
 	AppendRecord(in store.RecordIn, o *entrylog.Opening) (idx int64, hash entrylog.Hash, err error)
 	AppendGap(gateway string, epoch [16]byte, seq uint64, h entrylog.Hash, atMS int64) (int64, error)
 	AppendQuarantine(gateway string, epoch [16]byte, seq uint64, body []byte, atMS int64, o *entrylog.Opening) (int64, error)
-	AppendFinding(f attempt.Finding, o *entrylog.Opening) (int64, error)
 	AfterCommit(f func())
+	AfterRollback(f func())
+	Told
+	Around
 	Past
 }
 
@@ -42,7 +46,6 @@ type Past interface {
 	ForkedAt(gateway string, epoch [16]byte) (bool, error)
 	Quarantined(gateway string, epoch [16]byte, seq uint64, body []byte) (bool, error)
 	OtherEpoch(gateway string, epoch [16]byte) (bool, error)
-	RefusedAt(door, reason string, days [2]string, fromMS, toMS int64) ([]attempt.Row, error)
 	Unrecorded(days [2]string, beforeMS int64) ([]attempt.Row, error)
 	LastRecord(gateway string) (idx int64, err error)
 	MatterAtDoor(kind, door string, atMS int64) (bool, error)
@@ -66,6 +69,16 @@ type Pipeline struct {
 	old   *access.Policy   // mu; rules of an earlier version, the last that were asked for
 
 	follower Follower // nil = nobody
+
+	set    review.Settings
+	seed   maphash.Seed
+	silent func(access.GatewayID) bool // nil = none is
+
+	// Of the transaction that is open: the store runs one at a time.
+	watch    *review.Watch
+	areas    *policypub.Current // whose zones the watch knows
+	waiting  []door.Attempt     // exits of which the entry may still come
+	actsSeen int64              // newest officer's act that the watch knows
 }
 
 // Follower is told every record that has committed, in order: who moves whom follows from them (D7). It
@@ -84,7 +97,10 @@ type chain struct {
 
 // New makes a pipeline. zone is the site's time zone.
 func New(policies Policies, zone *time.Location) *Pipeline {
-	return &Pipeline{policies: policies, zone: zone, tails: map[chain]uint64{}, holes: map[chain]hole{}, forks: map[chain]bool{}}
+	return &Pipeline{
+		policies: policies, zone: zone, tails: map[chain]uint64{}, holes: map[chain]hole{}, forks: map[chain]bool{},
+		set: review.DefaultSettings(), seed: maphash.MakeSeed(), actsSeen: -1,
+	}
 }
 
 // Errors of Handle that say that the batch itself is at fault: nothing of it is logged and nothing
@@ -245,7 +261,9 @@ func findOnce(tx Tx, f review.Finding, gw access.GatewayID, detail string, nowMS
 	return appendFinding(tx, f)
 }
 
-func appendFinding(tx Tx, f review.Finding) error {
+func appendFinding(tx interface {
+	AppendFinding(f attempt.Finding, o *entrylog.Opening) (int64, error)
+}, f review.Finding) error {
 	_, err := tx.AppendFinding(attempt.Finding{
 		Kind: string(f.Kind), Severity: f.Severity.String(), Gateway: string(f.Gateway), Door: string(f.Door),
 		Attempt: f.Attempt, Cause: f.Cause, Detail: f.Detail, AtMS: f.AtMS,

@@ -400,7 +400,7 @@ func TestDecisionWithoutRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	sweep(later + 20*60_000)
-	h.wantFindings("decision_without_record medium")
+	h.wantFindings("decision_without_record medium", "late_record low")
 }
 
 // Nothing is acknowledged before a policy is loaded: every grant would look wrong.

@@ -39,7 +39,7 @@ type box struct {
 func newBox(s *sitetest.Site, gw access.GatewayID, epoch uint16) *box {
 	id := [16]byte{byte(epoch), byte(epoch >> 8)}
 	return &box{view: access.View{PIN: access.PINView{Known: true}}, site: s, gw: gw, epoch: id, hashes: []wire.Hash{{}}, stamp: wire.Stamp{
-		Boot: id, BoottimeNS: 1_000_000_000, WallMS: nowMS - 100, Quality: access.ClockServer,
+		Boot: id, BoottimeNS: 400_000_000_000_000, WallMS: nowMS - 100, Quality: access.ClockServer,
 	}}
 }
 

@@ -80,7 +80,7 @@ func TestJudgedThenAndNow(t *testing.T) {
 	h.status("C-001", access.CredentialRevoked)
 	h.take(b.all())
 	h.wantDetails(
-		"decision_mismatch credential_revoked:rules-1-2:late-5400s",
+		"decision_mismatch credential_revoked:rules-1-2:late-5400s", "late_record 2026-11-24",
 		"decision_mismatch credential_revoked:held-credential_revoked:late-0s",
 		"decision_mismatch granted:held-policy_expired:late-0s",
 		"decision_mismatch granted:held-clock_untrusted:late-0s",

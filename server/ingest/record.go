@@ -51,7 +51,10 @@ func (b *batch) add(r *parsed) error {
 	if wire.Hash(hash) != r.hash {
 		return errors.New("BUG: the record's place in the chain moved")
 	}
-	fact.Leaf = idx
+	fact.Leaf, fact.Late = idx, in.Leaf.Late
+	if err := b.around(r, &secret, &fact); err != nil {
+		return err
+	}
 	if err := b.judgeFact(fact); err != nil {
 		return err
 	}
@@ -242,6 +245,7 @@ func (b *batch) fact(r *parsed, from, to int64) review.Fact {
 	f := review.Fact{
 		AtMS: from + (to-from)/2, Gateway: b.key.gateway, Door: r.body.Door, Side: r.body.Side, Event: r.body.Event,
 		Attempt: r.body.Attempt, By: r.body.By, Reason: r.body.Reason, Failed: r.body.Failed, Detail: r.body.Detail,
+		ReceivedMS: b.nowMS, WidthMS: to - from,
 	}
 	if r.body.Event == door.EventGranted {
 		f.Outcome = access.Granted
@@ -264,40 +268,13 @@ func (b *batch) judgeFact(f review.Fact) (err error) {
 	if err != nil {
 		return err
 	}
-	var before []review.Fact
-	if review.NeedsBefore(f) {
-		var err error
-		if before, err = b.before(f); err != nil {
-			return err
-		}
-	}
-	for _, found := range review.Judge(f, before) {
-		if err := appendFinding(b.tx, found); err != nil {
+	found := append(review.Judge(f), b.p.step(b.tx, f)...)
+	for i := range found {
+		if err := b.p.tell(b.tx, found[i], b.nowMS); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// before gives the refusals of the same kind at the same door in the rules' window before f.
-func (b *batch) before(f review.Fact) ([]review.Fact, error) {
-	from := f.AtMS - review.Window
-	days := [2]string{entrylog.Day(from, b.p.zone), entrylog.Day(f.AtMS, b.p.zone)}
-	rows, err := b.tx.RefusedAt(string(f.Door), f.Reason.String(), days, from, f.AtMS)
-	if err != nil {
-		return nil, err
-	}
-	var before []review.Fact
-	for i := range rows {
-		if rows[i].ID == f.Attempt {
-			continue // f itself
-		}
-		before = append(before, review.Fact{
-			AtMS: rows[i].FromMS + (rows[i].ToMS-rows[i].FromMS)/2, Door: f.Door, Event: f.Event, Reason: f.Reason,
-			Gateway: access.GatewayID(rows[i].Gateway), Attempt: rows[i].ID,
-		})
-	}
-	return before, nil
 }
 
 // oddities finds what a record shows beside its event: a door that is not the gateway's, a private

@@ -5,7 +5,7 @@ import (
 	"monban/firmware/door"
 )
 
-// Fact is one thing a gateway recorded, as rules see it: no person, no card.
+// Fact is one thing a gateway recorded, as rules see it: no name, no person's id, no card's number.
 type Fact struct {
 	AtMS     int64 // middle of the occurred interval, UTC ms
 	Gateway  access.GatewayID
@@ -32,39 +32,62 @@ type Fact struct {
 	Then                access.Decision
 	HeldRules, NowRules uint64
 	DelayMS             int64 // from what happened until the record was here
+
+	// What the log and the directory say around it, for the rules over time.
+	ReceivedMS int64         // the log's clock: when it was here, UTC ms
+	Late       bool          // long after it happened
+	WidthMS    int64         // width of the occurred interval
+	Person     uint64        // an opaque number of whoever it was, within this process; 0 = nobody is known
+	Card       uint64        // the same of the card, known or not; 0 = none was read
+	Into       access.ZoneID // the zone that a passage leads into, "" = outside every zone
+	From       access.ZoneID // the zone that it leads out of, "" = from outside
+	Escort     bool          // the person may escort (VE-2)
+	Outsider   bool          // the zone lets the person in with an escort only
+	Together   bool          // the zone asks people to go in together (AD-8, VE-2)
+	OpenDay    bool          // the site was open on that day
+	Minute     int           // of that day in the site's zone
+	Before     Passage       // the person's passage before it
+	After      Passage       // and after it, when it came late
+	FirstMS    int64         // when the person passed a door first, 0 = never before
+	Used       bool          // the person entered by this door before, not too long ago
+	Covered    bool          // approved work covers it (VE-9); meaningful where AsksWork
+	Named      bool          // the person's right names this hour: its schedule is not around the clock; the same
+	Own        string        // what the person gave themselves: "grant", "group", "card"; "" = nothing
+	Unsettled  bool          // records of another gateway of the zone may still come: what was before is not known
 }
 
-// Rule looks at one fact and at what the same door reported before it (oldest first, as far back as
-// Window) and gives a finding or none. Rules are pure.
-type Rule func(f Fact, before []Fact) (Finding, bool)
+// area is the zone at whose border a passage was.
+func (f *Fact) area() access.ZoneID {
+	if f.Into != "" {
+		return f.Into
+	}
+	return f.From
+}
+
+// Rule looks at one fact alone and gives a finding or none. Rules are pure. Those that look over time are Watch's.
+type Rule func(f Fact) (Finding, bool)
 
 // Rules lists every rule, in the order in which their findings are written.
 func Rules() []Rule {
 	return []Rule{
-		forcedOpen, keyEntry, heldOpen, insideOpen, exitUnattributed, exitInvalidCard, unknownCardRepeated,
+		forcedOpen, keyEntry, heldOpen, insideOpen, exitUnattributed, exitInvalidCard,
 		pinLocked, tamper, lineFault, readerLost, strikeFailed, fireRelease, clockStep, decisionMismatch,
 		recoveryUsed, uncleanBoot, mainsLost, batteryLow, antiPassback, emergencyEntry, trainingExpired, zoneUnknown,
+		noEntry, lostCardUsed, inactivePersonCard, lateRecord,
 	}
 }
 
-// Judge runs every rule over one fact. before is needed only when NeedsBefore says so.
-func Judge(f Fact, before []Fact) []Finding {
+// Judge runs every rule over one fact.
+func Judge(f Fact) []Finding {
 	var out []Finding
 	for _, rule := range Rules() {
-		if found, ok := rule(f, before); ok {
+		if found, ok := rule(f); ok {
 			found.AtMS, found.Gateway, found.Door, found.Attempt = f.AtMS, f.Gateway, f.Door, f.Attempt
 			out = append(out, found)
 		}
 	}
 	return out
 }
-
-// NeedsBefore reports whether some rule looks back from f, so that the caller reads the door's
-// past only then.
-func NeedsBefore(f Fact) bool { return isUnknownCard(f) }
-
-// Window is how far back a rule looks, ms.
-const Window = unknownCardWindowMS
 
 // on makes the finding of a rule that one event alone is enough for.
 func on(f Fact, event door.Event, kind Kind) (Finding, bool) {

@@ -55,6 +55,7 @@ type Finding struct {
 	// a batch that is repeated finds nothing twice.
 	Cause  int64
 	Detail string // machine word for the page: a reason, a fault, a place in a chain; ≤ 128 of [a-z0-9_.:/-]
+	Once   Once   // how often the same is told; the log does not hold it
 }
 
 // NoCause stands for "no leaf shows it".

@@ -9,7 +9,7 @@ import (
 // decisionMismatch: a gateway let somebody pass on its own decision, and either the server would not
 // have with the rules of now, often because a right was taken away while the gateway was away, or not
 // even the rules say so that the gateway held: then the gateway is at fault, or what it sent is.
-func decisionMismatch(f Fact, _ []Fact) (Finding, bool) {
+func decisionMismatch(f Fact) (Finding, bool) {
 	held := f.KnowsThen && f.Then.Outcome != access.Granted
 	if !f.Rejudged || f.Outcome != access.Granted || f.Judged.Outcome == access.Granted && !held {
 		return Finding{}, false

@@ -6,7 +6,7 @@ import (
 )
 
 // emergencyEntry: an emergency grant let somebody in where the ordinary rules would not have (AD-14).
-func emergencyEntry(f Fact, _ []Fact) (Finding, bool) {
+func emergencyEntry(f Fact) (Finding, bool) {
 	if f.Event != door.EventGranted || f.Side != access.SideEnter || !f.Failed.Has(access.ReasonEmergencyEntry) {
 		return Finding{}, false
 	}

@@ -10,7 +10,7 @@ import (
 // recoveryUsed: a recovery card let somebody in on the gateway alone (AD-18). Each use is told at once
 // and owes a report afterwards: who, why, and what was done inside. The detail names what the card set
 // aside.
-func recoveryUsed(f Fact, _ []Fact) (Finding, bool) {
+func recoveryUsed(f Fact) (Finding, bool) {
 	if f.Event != door.EventGranted || !f.Failed.Has(access.ReasonRecoveryCard) {
 		return Finding{}, false
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // trainingExpired: somebody was let in with training out of date; the zone only flags it (AD-15).
-func trainingExpired(f Fact, _ []Fact) (Finding, bool) {
+func trainingExpired(f Fact) (Finding, bool) {
 	if f.Event != door.EventGranted || f.Side != access.SideEnter || !f.Failed.Has(access.ReasonTrainingExpired) {
 		return Finding{}, false
 	}

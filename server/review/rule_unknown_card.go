@@ -5,31 +5,30 @@ import (
 	"monban/firmware/door"
 )
 
-const (
-	// unknownCardWindowMS and unknownCardCount: a wrong card out of a purse is one read, perhaps two;
-	// three within ten minutes is somebody trying.
-	unknownCardWindowMS = 10 * 60 * 1000
-	unknownCardCount    = 3
-)
-
-func isUnknownCard(f Fact) bool {
+func isUnknownCard(f *Fact) bool {
 	return f.Event == door.EventDenied && f.Reason == access.ReasonUnknownCredential
 }
 
-// unknownCardRepeated: the third unknown card at one door within ten minutes. The fourth and later
-// ones are told only when ten minutes lay between, so that one evening's trying is one item.
-func unknownCardRepeated(f Fact, before []Fact) (Finding, bool) {
+// unknownCards: the third† unknown card at one door within the window. It is told again only when there have been fewer
+// within a window in between, so that one evening's trying is one item.
+type unknownCards struct {
+	set  *Settings
+	door *memory[access.DoorID, tally]
+}
+
+func newUnknownCards(book *journal, set *Settings) *unknownCards {
+	return &unknownCards{set, newMemory[access.DoorID, tally](book, set.WindowMS)}
+}
+
+func (r *unknownCards) step(f *Fact) []Finding {
 	if !isUnknownCard(f) {
-		return Finding{}, false
+		return nil
 	}
-	count := 1
-	for _, b := range before {
-		if isUnknownCard(b) && b.Door == f.Door && b.AtMS <= f.AtMS && b.AtMS > f.AtMS-unknownCardWindowMS {
-			count++
-		}
+	t, _ := r.door.get(f.Door)
+	told := t.add(uint64(f.Leaf), f.AtMS, r.set.WindowMS, r.set.UnknownCards)
+	r.door.set(f.ReceivedMS, f.Door, t)
+	if !told {
+		return nil
 	}
-	if count != unknownCardCount {
-		return Finding{}, false
-	}
-	return New(UnknownCardRepeated, f.Leaf), true
+	return []Finding{f.about(UnknownCardRepeated, "")}
 }

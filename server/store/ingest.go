@@ -70,18 +70,6 @@ func (r Reader) OtherEpoch(gateway string, epoch [16]byte) (bool, error) {
 	return n == 1, nil
 }
 
-// RefusedAt lists the attempts at a door that ended with this reason and whose occurred interval has
-// its middle in (fromMS, toMS]. days are the site's days that can hold them.
-func (r Reader) RefusedAt(door, reason string, days [2]string, fromMS, toMS int64) ([]attempt.Row, error) {
-	rows, err := r.query(`SELECT `+attemptColumns+` FROM attempt
-		WHERE day IN (?, ?) AND door = ? AND reason = ? AND (from_ms + to_ms) / 2 > ? AND (from_ms + to_ms) / 2 <= ? ORDER BY first_idx`,
-		days[0], days[1], door, reason, fromMS, toMS)
-	if err != nil {
-		return nil, fmt.Errorf("read refusals at %s: %w", door, err)
-	}
-	return scanAttempts(rows)
-}
-
 // scanAttempts reads all rows of attemptColumns.
 func scanAttempts(rows *sql.Rows) (out []attempt.Row, err error) {
 	defer rows.Close() // after Err below there is nothing left to report

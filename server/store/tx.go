@@ -32,7 +32,8 @@ type Tx struct {
 	tree   entrylog.Tree // with this transaction's leaves
 	chains map[chainKey]chainState
 	after  []func()
-	err    error // first failed exec: the transaction cannot commit whatever fn returns
+	undone []func() // what AfterRollback was given
+	err    error    // first failed exec: the transaction cannot commit whatever fn returns
 	buf    []byte
 	hashes []byte
 }
@@ -50,6 +51,10 @@ func (tx *Tx) exec(q string, args ...any) (sql.Result, error) {
 // AfterCommit has f called once the transaction is on the disk, before Write returns. f runs on the
 // goroutine that commits: it must be quick and must not call Write. Nothing is called after a rollback.
 func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
+
+// AfterRollback has f called when the transaction came to nothing, before anything else is written: for what was changed in
+// memory along with it. The last one given is called first. Nothing is called after a commit.
+func (tx *Tx) AfterRollback(f func()) { tx.undone = append(tx.undone, f) }
 
 // ReadTx is a read transaction: one unchanging view of the database.
 type ReadTx struct{ Reader }

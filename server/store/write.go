@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/mattn/go-sqlite3"
@@ -164,21 +165,28 @@ func (s *Store) runOnce(batch []*op) error {
 		return s.failedBegin(err)
 	}
 	tx := &Tx{Reader: Reader{q: s.conn, keys: s.opt.Keys}, s: s, tree: s.tree, chains: map[chainKey]chainState{}}
+	undo := func(err error) error {
+		err = s.rollback(err)
+		for _, f := range slices.Backward(tx.undone) {
+			f()
+		}
+		return err
+	}
 	for _, o := range batch {
 		if err := call(o.fn, tx); err != nil {
-			return s.rollback(err)
+			return undo(err)
 		}
 		if tx.err != nil {
-			return s.rollback(tx.err)
+			return undo(tx.err)
 		}
 	}
 	if err := tx.flushChains(); err != nil {
-		return s.rollback(err)
+		return undo(err)
 	}
 	// crash point 1: nothing is committed; the gateway repeats, the asker times out
 	if err := s.conn.control("COMMIT"); err != nil {
 		// crash point 2: the commit may or may not be on the disk; rollback finds out
-		return s.rollback(fmt.Errorf("commit: %w", err))
+		return undo(fmt.Errorf("commit: %w", err))
 	}
 	// crash point 3: committed, nobody told; the gateway repeats and finds its records there
 	grown := tx.tree.Size() != s.tree.Size()

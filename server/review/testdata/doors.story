@@ -17,6 +17,7 @@
 15:07:00 clock_step server-room-1
 15:08:00 pin_locked server-room-1
 -- want --
+09:00:00 no_entry severity=low proof=3
 12:00:00 forced_open severity=high proof=4
 12:00:40 held_open severity=medium proof=5
 13:00:00 forced_open severity=low proof=7

@@ -45,10 +45,10 @@ func (m *model) copy() *model {
 	}
 	c := &model{
 		w: m.w, fold: m.fold, leaves: slices.Clone(m.leaves), tree: m.tree, openings: maps.Clone(m.openings), chains: maps.Clone(m.chains),
-		records: maps.Clone(m.records), attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{}, atDoor: map[string][][16]byte{},
+		records: maps.Clone(m.records), attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{},
 		findings: slices.Clone(m.findings), kept: maps.Clone(m.kept), heads: maps.Clone(m.heads), parts: maps.Clone(m.parts),
 		settings: maps.Clone(m.settings), pins: maps.Clone(m.pins), coverage: slices.Clone(m.coverage), acts: slices.Clone(m.acts),
-		matters: maps.Clone(m.matters), badges: maps.Clone(m.badges),
+		matters: maps.Clone(m.matters), badges: maps.Clone(m.badges), counted: m.counted,
 	}
 	for _, r := range m.order {
 		row := *r
@@ -57,9 +57,6 @@ func (m *model) copy() *model {
 	}
 	for first, list := range m.leavesOf {
 		c.leavesOf[first] = slices.Clone(list)
-	}
-	for door, list := range m.atDoor {
-		c.atDoor[door] = slices.Clone(list)
 	}
 	return c
 }

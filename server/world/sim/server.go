@@ -78,6 +78,11 @@ func (s *server) boot() {
 		w.err = err
 		return
 	}
+	s.pipeline.Configure(w.opt.review(), s.silent)
+	if err := s.pipeline.Load(s.store, s.wallMS(), w.opt.Start.UnixMilli()); err != nil {
+		w.err = err
+		return
+	}
 	s.housekeeping(s.life)
 	s.watchPlaces(s.life)
 }
@@ -408,7 +413,12 @@ func (s *server) housekeeping(life int) {
 		}
 		s.checkpoint()
 		if int(s.w.now/(10*time.Second))%6 == 0 {
-			_ = s.write(func(m *model) error { return s.pipeline.Sweep(m, s.wallMS()) }) // swept again in a minute
+			_ = s.write(func(m *model) error { // swept again in a minute
+				if err := s.pipeline.Sweep(m, s.wallMS()); err != nil {
+					return err
+				}
+				return s.pipeline.Tick(m, s.wallMS())
+			})
 			maps.Copy(s.saved, s.heard)
 			if s.up {
 				s.daily()

@@ -30,10 +30,10 @@ type model struct {
 	chains   map[chainKey]chainState
 	records  map[recordKey]recordRow
 	attempts map[[16]byte]*attempt.Row
-	leavesOf map[int64][]int64     // first leaf → later ones
-	order    []*attempt.Row        // by first leaf
-	atDoor   map[string][][16]byte // attempts by door, by first leaf
+	leavesOf map[int64][]int64 // first leaf → later ones
+	order    []*attempt.Row    // by first leaf
 	findings []attempt.Finding
+	counted  []store.More    // a slice is replaced, never changed
 	kept     map[string]bool // quarantine
 	heads    map[[2]string]policyHead
 	parts    map[[2]string][]policyHead // versions before, oldest first; a slice is replaced, never changed
@@ -82,7 +82,7 @@ func newModel(w *World) *model {
 	return &model{
 		w: w, fold: attempt.Fold{Zone: w.opt.Zone}, openings: map[int64]entrylog.Opening{}, chains: map[chainKey]chainState{},
 		records: map[recordKey]recordRow{}, attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{},
-		atDoor: map[string][][16]byte{}, kept: map[string]bool{}, heads: map[[2]string]policyHead{}, parts: map[[2]string][]policyHead{}, settings: map[string]string{},
+		kept: map[string]bool{}, heads: map[[2]string]policyHead{}, parts: map[[2]string][]policyHead{}, settings: map[string]string{},
 		matters: map[string]*matter{}, badges: map[string]visit.Badge{},
 		pins: map[card.Ref]uint8{},
 	}
@@ -184,11 +184,9 @@ func (m *model) insert(r attempt.Row) {
 	row := &r
 	m.attempts[r.ID] = row
 	m.order = append(m.order, row)
-	m.atDoor[r.Door] = append(m.atDoor[r.Door], r.ID)
 	m.undone(func() {
 		delete(m.attempts, r.ID)
 		m.order = m.order[:len(m.order)-1]
-		m.atDoor[r.Door] = m.atDoor[r.Door][:len(m.atDoor[r.Door])-1]
 	})
 }
 
@@ -406,18 +404,6 @@ func (m *model) OtherEpoch(gateway string, epoch [16]byte) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// RefusedAt implements ingest.Past.
-func (m *model) RefusedAt(door, reason string, days [2]string, fromMS, toMS int64) ([]attempt.Row, error) {
-	var out []attempt.Row
-	for _, id := range m.atDoor[door] {
-		r := m.attempts[id]
-		if at := (r.FromMS + r.ToMS) / 2; r.Reason == reason && (r.Day == days[0] || r.Day == days[1]) && at > fromMS && at <= toMS {
-			out = append(out, *r)
-		}
-	}
-	return out, nil
 }
 
 // Unrecorded implements ingest.Past.

@@ -23,6 +23,7 @@ import (
 
 	"monban/server/directory"
 	"monban/server/policypub"
+	"monban/server/review"
 	"monban/server/visit"
 	"monban/server/world/invariant"
 )
@@ -37,6 +38,7 @@ type Options struct {
 	Relative bool             // dates such as today+30 are allowed, as in the sample site
 	Stock    []Stock          // badges in reception's drawer
 	Visits   *visit.Settings  // of matters; nil = the defaults, and nobody asks for purposes as long as there is no matter
+	Review   *review.Settings // thresholds of the rules over time; nil = the defaults
 	// Hooks break one part on purpose, so that the checkers can be shown to find it.
 	Hooks Hooks
 	// Watch is told every event after the checkers; may be nil.
