@@ -115,7 +115,7 @@ func TestLostCard(t *testing.T) {
 	if open, err := c.Suspensions(ctx); err != nil || len(open) != 0 {
 		t.Errorf("%+v %v", open, err)
 	}
-	c.wantFindings()
+	c.wantFindings("after_hours", "after_hours") // the guard's hours: no work was approved for the entries at night
 }
 
 // AD-17: an entry that was not the holder's is a finding at once.
@@ -508,7 +508,7 @@ func TestLateRecordOfABadge(t *testing.T) {
 		}
 		return nil
 	}))
-	c.wantFindings()
+	c.wantFindings("late_record") // one a day and gateway
 	// Before it was lent to anybody the badge was nobody's.
 	c.clock(24, 14, 30)
 	id = c.lateGrant(30001, policy, time.UnixMilli(c.ms(24, 8, 0)))
@@ -522,7 +522,7 @@ func TestLateRecordOfABadge(t *testing.T) {
 		}
 		return nil
 	}))
-	c.wantFindings("decision_mismatch")
+	c.wantFindings("late_record", "decision_mismatch")
 }
 
 // lateGrant has gw-2 tell now of an entry at media-store-1 that it let pass alone at that time, by the rules it held.
