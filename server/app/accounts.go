@@ -85,6 +85,12 @@ func targetOf(k web.ActionKind) string {
 	case web.ActionUnlockAsked, web.ActionRearmAsked, web.ActionSelfTestAsked, web.ActionCommandOrdered, web.ActionCommandWithdrawn,
 		web.ActionCommandConfirmed, web.ActionCommandNotSent:
 		return "command"
+	case web.ActionAlertAcknowledged:
+		return "alert"
+	case web.ActionSilenceEnded:
+		return "silence"
+	case web.ActionAlertTested:
+		return "channel"
 	case web.ActionTokenMade, web.ActionTokenRevoked, web.ActionTokenUsed, web.ActionTokenRefused:
 		return "token"
 	default:

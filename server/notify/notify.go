@@ -305,6 +305,13 @@ func (n *Notifier) deliverDigest(tx *store.Tx, d *route.Digest, now time.Time) e
 	return nil
 }
 
+// Poke says that there is something new for a channel.
+func (n *Notifier) Poke(channel string) {
+	if q := n.queues[channel]; q != nil {
+		q.poke()
+	}
+}
+
 // Test queues a test message for a channel and gives its key; store.ErrNotFound when there is no such channel.
 func (n *Notifier) Test(tx *store.Tx, channel string, leaf int64) (string, error) {
 	if _, known := n.queues[channel]; !known {

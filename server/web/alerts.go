@@ -93,9 +93,9 @@ type messageView struct {
 }
 
 func (h *Handler) alertsView(rq *request) (*alertsView, error) {
-	board, err := h.src.Alerts.AlertBoard(rq.Context(), rq.names, rq.roles&duressRoles != 0)
+	board, err := h.alertBoard(rq)
 	if err != nil {
-		return nil, fmt.Errorf("alerts: %w", err)
+		return nil, err
 	}
 	v := &alertsView{Base: h.base(rq, "alerts.title"), Hours: board.Hours, DigestAt: board.DigestAt, Every: board.Every, Digest: board.Digest, Places: board.Places}
 	v.Here = "/alerts"
@@ -116,7 +116,7 @@ func (h *Handler) alertsView(rq *request) (*alertsView, error) {
 	for i := range board.Silences {
 		s := &board.Silences[i]
 		x := silenceView{ID: s.ID, What: v.T("alerts.all_kinds"), Place: s.Place, By: s.By, Reason: s.Reason, From: s.From, Until: s.Until,
-			State: Tag{v.T("alerts.silence_over"), ToneQuiet, "check"}, MayEnd: s.InForce && rq.may(alertRoles, s.Zone)}
+			State: Tag{v.T("alerts.silence_over"), ToneQuiet, "check"}, MayEnd: s.InForce}
 		if s.Kind != "" {
 			x.What = v.known("finding", s.Kind)
 		}
@@ -129,16 +129,14 @@ func (h *Handler) alertsView(rq *request) (*alertsView, error) {
 		a := &board.Alerts[i]
 		x := v.alert(a)
 		x.MayRead = rq.roles&rolesOf("GET /findings/{id}") != 0
-		if x.MayAck = a.Acked.IsZero() && a.Held == "" && rq.may(alertRoles, a.Zone); a.Acked.IsZero() && a.Held == "" {
+		if x.MayAck = a.Acked.IsZero() && a.Held == ""; x.MayAck {
 			v.Waiting = append(v.Waiting, x)
 		} else {
 			v.Rest = append(v.Rest, x)
 		}
 	}
 	for _, p := range board.Places {
-		if rq.may(alertRoles, p.Zone) {
-			v.PlaceOf = append(v.PlaceOf, choice{Value: p.Value, Label: p.Name, Chosen: rq.FormValue("place") == p.Value})
-		}
+		v.PlaceOf = append(v.PlaceOf, choice{Value: p.Value(), Label: p.Name, Chosen: rq.FormValue("place") == p.Value()})
 	}
 	v.Kinds = []choice{{Value: "", Label: v.T("alerts.all_kinds")}}
 	for _, e := range review.Catalogue() {
@@ -150,6 +148,31 @@ func (h *Handler) alertsView(rq *request) (*alertsView, error) {
 		v.Lengths = append(v.Lengths, choice{Value: n, Label: v.T("alerts.hours_n", "n", n), Chosen: rq.FormValue("hours") == n})
 	}
 	return v, nil
+}
+
+// alertBoard is what the account sees of the board: a role for one zone shows what concerns its doors and their gateways (RA-1).
+func (h *Handler) alertBoard(rq *request) (AlertBoard, error) {
+	board, err := h.src.Alerts.AlertBoard(rq.Context(), rq.names, rq.roles&duressRoles != 0)
+	if err != nil {
+		return board, fmt.Errorf("alerts: %w", err)
+	}
+	reach, err := h.reach(rq)
+	if err != nil {
+		return board, err
+	}
+	hidden := func(d access.DoorID, g access.GatewayID) bool {
+		switch {
+		case d != "":
+			return !reach.Door(d)
+		case g != "":
+			return !reach.Gateway(g)
+		}
+		return !reach.All
+	}
+	board.Alerts = slices.DeleteFunc(board.Alerts, func(a AlertLine) bool { return hidden(a.Door, a.Gateway) })
+	board.Silences = slices.DeleteFunc(board.Silences, func(s SilenceLine) bool { return hidden(s.Door, s.Gateway) })
+	board.Places = slices.DeleteFunc(board.Places, func(p AlertPlace) bool { return hidden(p.Door, p.Gateway) })
+	return board, nil
 }
 
 func (b Base) channel(c *ChannelLine) channelView {
@@ -178,8 +201,11 @@ func (b Base) route(r *RouteLine) routeView {
 		x.Takes = []string{b.T("alerts.takes_rest")}
 		return x
 	}
-	if r.Severity > SeverityLow {
-		x.Takes = append(x.Takes, b.T("alerts.takes_severity", "severity", b.T("severity."+r.Severity.String())))
+	switch r.Severity {
+	case SeverityMedium:
+		x.Takes = append(x.Takes, b.T("alerts.takes_severity", "severity", b.T("severity.medium")))
+	case SeverityHigh:
+		x.Takes = append(x.Takes, b.T("alerts.takes_severity", "severity", b.T("severity.high")))
 	}
 	if len(r.Kinds) > 0 {
 		var names []string
@@ -253,12 +279,12 @@ func (h *Handler) postAcknowledge(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	id, secret := rq.PathValue("id"), rq.roles&duressRoles != 0
-	zone, err := h.alertZone(rq, id, secret)
+	board, err := h.alertBoard(rq)
 	if err != nil {
 		return err
 	}
-	if !rq.may(alertRoles, zone) {
-		return errForbidden
+	if !slices.ContainsFunc(board.Alerts, func(a AlertLine) bool { return a.ID == id }) {
+		return ErrNotFound
 	}
 	err = h.src.Alerts.AcknowledgeAlert(rq.Context(), id, secret, rq.action(ActionAlertAcknowledged, id))
 	if errors.Is(err, ErrState) {
@@ -268,19 +294,6 @@ func (h *Handler) postAcknowledge(w http.ResponseWriter, rq *request) error {
 		return fmt.Errorf("acknowledge alert: %w", err)
 	}
 	return redirect(w, rq, "/alerts?done=alert_acknowledged")
-}
-
-// alertZone is the zone that an alert's door leads into.
-func (h *Handler) alertZone(rq *request, id string, secret bool) (access.ZoneID, error) {
-	board, err := h.src.Alerts.AlertBoard(rq.Context(), false, secret)
-	if err != nil {
-		return "", fmt.Errorf("alerts: %w", err)
-	}
-	i := slices.IndexFunc(board.Alerts, func(a AlertLine) bool { return a.ID == id })
-	if i < 0 {
-		return "", ErrNotFound
-	}
-	return board.Alerts[i].Zone, nil
 }
 
 func (h *Handler) postChannelTest(w http.ResponseWriter, rq *request) error {
@@ -312,8 +325,10 @@ func (h *Handler) postSilence(w http.ResponseWriter, rq *request) error {
 	}
 	f := formView{}
 	f.typed(rq, "place", "kind", "hours", "reason")
-	o := SilenceOrder{Place: f.F("place").Value, Kind: f.F("kind").Value}
-	if !slices.ContainsFunc(v.PlaceOf, func(c choice) bool { return c.Value == o.Place }) {
+	o := SilenceOrder{Kind: f.F("kind").Value}
+	if i := slices.IndexFunc(v.Places, func(p AlertPlace) bool { return p.Value() == f.F("place").Value }); i >= 0 {
+		o.Door, o.Gateway = v.Places[i].Door, v.Places[i].Gateway
+	} else {
 		f.blame(v.Base, "place", "required")
 	}
 	if !slices.ContainsFunc(v.Kinds, func(c choice) bool { return c.Value == o.Kind }) {
@@ -326,7 +341,7 @@ func (h *Handler) postSilence(w http.ResponseWriter, rq *request) error {
 	if !f.faulty() {
 		hours, _ := strconv.Atoi(f.F("hours").Value) // one of silenceHours
 		o.For = time.Duration(hours) * time.Hour
-		act := rq.action(ActionAlertsSilenced, o.Place)
+		act := rq.action(ActionAlertsSilenced, f.F("place").Value)
 		act.Reason = f.F("reason").Value
 		err := h.src.Alerts.Silence(rq.Context(), o, act)
 		if err == nil {

@@ -77,7 +77,8 @@ type RouteLine struct {
 type SilenceLine struct {
 	ID, Kind string
 	Place    string
-	Zone     access.ZoneID // of its door, "" = of a gateway
+	Door     access.DoorID // one of the two
+	Gateway  access.GatewayID
 	From     time.Time
 	Until    time.Time
 	By       string
@@ -91,7 +92,8 @@ type AlertLine struct {
 	Kind     string
 	Severity Severity
 	Place    string
-	Zone     access.ZoneID // of its door, "" = none
+	Door     access.DoorID    // "" = none
+	Gateway  access.GatewayID // likewise
 	Count    int
 	At       time.Time
 	Held     string // machine word, "" = told at once
@@ -110,15 +112,24 @@ type AlertMessage struct {
 
 // AlertPlace is a door or gateway, and what it is called in messages.
 type AlertPlace struct {
-	Value string // door/ID or gateway/ID
-	Name  string
-	Zone  access.ZoneID // of a door
-	Code  string
+	Door    access.DoorID // one of the two
+	Gateway access.GatewayID
+	Name    string
+	Code    string
 }
 
-// SilenceOrder is what to hold back.
+// Value names the place in forms and leaves: door/ID or gateway/ID.
+func (p AlertPlace) Value() string {
+	if p.Door != "" {
+		return "door/" + string(p.Door)
+	}
+	return "gateway/" + string(p.Gateway)
+}
+
+// SilenceOrder is what to hold back: of a door or of a gateway.
 type SilenceOrder struct {
-	Place string // as AlertPlace.Value
-	Kind  string // "" = all
-	For   time.Duration
+	Door    access.DoorID
+	Gateway access.GatewayID
+	Kind    string // "" = all
+	For     time.Duration
 }

@@ -91,7 +91,7 @@ var navigation = []navGroup{
 	{"nav.live", "live", []navPage{{"/live", "nav.live"}}},
 	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}}},
 	{"nav.review", "check", []navPage{{"/review", "nav.review"}}},
-	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}, {"/incidents", "nav.incidents"}}},
+	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}, {"/alerts", "nav.alerts"}, {"/incidents", "nav.incidents"}}},
 	visitNav,
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/grants", "nav.grants"}, {"/proposals", "nav.proposals"}, {"/judge", "nav.judge"}}},
 	ruleNav,

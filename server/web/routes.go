@@ -40,7 +40,9 @@ type route struct {
 }
 
 // routes is the whole of the site. A path that is not here is 403, whoever asks.
-func routes() []route { return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), apiRoutes()) }
+func routes() []route {
+	return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), alertRoutes(), apiRoutes())
+}
 
 func pageRoutes() []route {
 	return []route{

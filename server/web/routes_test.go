@@ -214,7 +214,7 @@ func checkMatrix(t *testing.T, list []probe, golden string) {
 // RA-1: a route without a probe fails the build, so the golden table is whole.
 func TestEveryRouteIsProbed(t *testing.T) {
 	probed := map[string]bool{}
-	for _, p := range slices.Concat(probes, visitProbes) {
+	for _, p := range slices.Concat(probes, visitProbes, alertProbes) {
 		probed[p.pattern] = true
 	}
 	for _, pattern := range web.Patterns() {
@@ -319,7 +319,7 @@ func TestGetChangesNothing(t *testing.T) {
 	}
 	accounts, _ := s.mem.ListAccounts(t.Context())
 	before, sessions, leaves := fmt.Sprint(accounts), fmt.Sprint(s.mem.SessionHashes()), len(s.mem.Actions())
-	for _, p := range slices.Concat(probes, visitProbes) {
+	for _, p := range slices.Concat(probes, visitProbes, alertProbes) {
 		if p.form == nil {
 			for _, c := range cookies {
 				s.get(p.path, c)

@@ -53,6 +53,7 @@ type Sources struct {
 	Cases            Cases
 	Rights           Rights
 	Visits           Visits
+	Alerts           Alerts
 }
 
 func (s Sources) validate() error {
@@ -66,6 +67,7 @@ func (s Sources) validate() error {
 		"people": s.People == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
+		"alerts": s.Alerts == nil,
 		"rules":  s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
 	} {
 		if missing {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"monban/server/visit"
+	"monban/server/web"
 	"monban/server/web/webtest"
 )
 
@@ -33,4 +34,13 @@ func TestMemoryVisits(t *testing.T) {
 		Visits: &m.Desk, Asker: visit.Actor{Account: "A", Person: "1002"}, Chief: visit.Actor{Account: "B", Person: "1003"}, Clerk: visit.Actor{Account: "C", Person: "1005"},
 		Zone: "server-room", Attendee: "1001", Forgetful: "1004", Badge: "B-3", Temporary: "B-5", Key: "KEY-1", Now: now, Leaves: func() int { return len(m.Actions()) },
 	})
+}
+
+func TestAlertsInMemory(t *testing.T) {
+	now := time.Now()
+	m := new(webtest.Memory)
+	webtest.Sample(m, now)
+	m.PutAccount(web.Account{ID: "A", Name: "a", FullName: "髙橋 一郎"})
+	src := m.Sources().Alerts
+	webtest.CheckAlerts(t, webtest.AlertsCase{Source: src, Waiting: "10101", Duress: "10090", Channel: "poc", Now: now, Account: "A"})
 }

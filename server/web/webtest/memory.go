@@ -27,6 +27,7 @@ type Memory struct {
 	Gateways  []web.Gateway
 	Orders    Orders
 	Desk      Desk
+	Alerts    Alerts
 	FailAudit error // returned instead of writing a leaf
 
 	mu       sync.Mutex
@@ -49,6 +50,7 @@ type Memory struct {
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
+	m.Alerts.m = m
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:           &People{m: m},
 		Rights:           &Rights{&People{m: m}},
@@ -57,6 +59,7 @@ func (m *Memory) Sources() web.Sources {
 		Rehearsals:       &Rules{m: m},
 		Recertifications: &Rules{m: m},
 		Visits:           &m.Desk,
+		Alerts:           &m.Alerts,
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m)}
 }
 

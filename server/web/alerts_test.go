@@ -1,0 +1,178 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"monban/server/web"
+)
+
+var alertProbes = []probe{
+	{"GET /alerts", "/alerts", nil},
+	{"POST /alerts/{id}/acknowledge", "/alerts/10001/acknowledge", url.Values{}},
+	{"POST /alerts/channels/{channel}/test", "/alerts/channels/poc/test", url.Values{}},
+	{"POST /alerts/silences", "/alerts/silences", url.Values{}},
+	{"POST /alerts/silences/{id}/end", "/alerts/silences/11800/end", url.Values{}},
+}
+
+// RA-1: who gets through to the page of alerts and its acts.
+func TestAlertRoutesMatrix(t *testing.T) { checkMatrix(t, alertProbes, "testdata/alerts.golden") }
+
+// acts are the leaves since before that change something.
+func (s *site) acts(before int) (out []web.ActionKind) {
+	for _, k := range s.kinds(before) {
+		if !strings.HasPrefix(string(k), "view_") {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// AL-3: acknowledging is one press and one leaf; a second officer is told that it has been done. Who may not know of duress finds
+// no such alert, neither on the page nor by its number (AD-13).
+func TestAlertsAreAcknowledged(t *testing.T) {
+	s := newSite(t, nil)
+	officer, admin := s.login("csirt"), s.login("system_administrator")
+	before := len(s.mem.Actions())
+	s.status("acknowledged", s.post("/alerts/10101/acknowledge", officer, nil), http.StatusSeeOther)
+	s.status("again", s.post("/alerts/10101/acknowledge", admin, nil), http.StatusConflict)
+	s.status("unknown", s.post("/alerts/9/acknowledge", officer, nil), http.StatusNotFound)
+	s.status("duress", s.post("/alerts/10090/acknowledge", admin, nil), http.StatusNotFound)
+	if got := s.acts(before); !slices.Equal(got, []web.ActionKind{web.ActionAlertAcknowledged}) {
+		t.Errorf("leaves %v", got)
+	}
+	if page := text(t, s.get("/alerts", admin)); strings.Contains(page, "脅迫による暗証番号") || strings.Contains(page, "10090") {
+		t.Error("the administrator reads of duress")
+	}
+	if page := text(t, s.get("/alerts", officer)); !strings.Contains(page, "脅迫による暗証番号") {
+		t.Error("the officer does not read of duress")
+	}
+	s.status("an auditor", s.get("/alerts", s.login("auditor")), http.StatusForbidden)
+}
+
+// AL-3: a silence has a place, an end within eight hours and a reason; it is a leaf with the reason, and can be ended early.
+func TestSilences(t *testing.T) {
+	s := newSite(t, nil)
+	officer := s.login("csirt")
+	good := url.Values{"place": {"door/media-store"}, "kind": {"held_open"}, "hours": {"4"}, "reason": {"搬入のため"}}
+	before := len(s.mem.Actions())
+	for name, bad := range map[string]url.Values{
+		"no place": {"place": {""}}, "another place": {"place": {"door/nowhere"}}, "no reason": {"reason": {" "}}, "nine hours": {"hours": {"9"}}, "no hours": {"hours": {""}},
+		"no such kind": {"kind": {"fire"}}, "never silenced": {"kind": {"chain_fork"}}, "reason of control characters": {"reason": {"a\x1bb"}},
+	} {
+		form := url.Values{}
+		for k, v := range good {
+			form[k] = v
+		}
+		for k, v := range bad {
+			form[k] = v
+		}
+		r := s.post("/alerts/silences", officer, form)
+		s.status(name, r, http.StatusUnprocessableEntity)
+		if page := text(t, r); !strings.Contains(page, `aria-invalid="true"`) {
+			t.Errorf("%s: no field is at fault", name)
+		}
+	}
+	if got := s.acts(before); len(got) != 0 {
+		t.Fatalf("leaves %v", got)
+	}
+	s.status("silenced", s.post("/alerts/silences", officer, good), http.StatusSeeOther)
+	acts := s.mem.Actions()
+	if a := acts[len(acts)-1]; a.Kind != web.ActionAlertsSilenced || a.Target != "door/media-store" || a.Reason != "搬入のため" {
+		t.Errorf("leaf %+v", a)
+	}
+	page := text(t, s.get("/alerts", officer))
+	if !strings.Contains(page, "搬入のため") || !strings.Contains(page, "/alerts/silences/12001/end") {
+		t.Error("the page does not show it")
+	}
+	if page := text(t, s.get("/alerts", s.login("system_administrator"))); strings.Contains(page, "搬入のため") {
+		t.Error("the administrator reads the reason, which may name people")
+	}
+	s.status("ended", s.post("/alerts/silences/12001/end", officer, nil), http.StatusSeeOther)
+	s.status("ended twice", s.post("/alerts/silences/12001/end", officer, nil), http.StatusForbidden)
+	s.status("unknown", s.post("/alerts/silences/1/end", officer, nil), http.StatusNotFound)
+}
+
+// The test button sends and says what came of it; the error of the other side is shown, as text.
+func TestChannelTest(t *testing.T) {
+	s := newSite(t, nil)
+	admin := s.login("system_administrator")
+	s.status("sent", s.post("/alerts/channels/siem/test", admin, nil), http.StatusSeeOther)
+	s.status("unknown", s.post("/alerts/channels/fax/test", admin, nil), http.StatusNotFound)
+	s.mem.Alerts.Fault = `mail: 550 <b>no such mailbox</b>`
+	r := s.post("/alerts/channels/poc/test", admin, nil)
+	s.status("failed", r, http.StatusBadGateway)
+	if page := text(t, r); !strings.Contains(page, "550 &lt;b&gt;no such mailbox&lt;/b&gt;") {
+		t.Error("the error is not shown")
+	}
+}
+
+// The page of alerts in both languages, wide and narrow: axe finds nothing, nothing is cut off, and the keyboard alone
+// acknowledges and silences.
+func TestBrowserAlerts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short")
+	}
+	b := newBrowser(t)
+	s := newSite(t, nil)
+	srv := httptest.NewServer(s.h)
+	t.Cleanup(func() { s.h.Close(); srv.Close() })
+	b.base = strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+	b.do(chromedp.EmulateViewport(1280, 844), chromedp.Navigate(b.base+"/alerts"))
+	b.login("csirt")
+	b.until("the alerts", `location.pathname === "/alerts" && document.readyState === "complete"`)
+	check := func(name, lang string, width int64) {
+		if os.Getenv("MONBAN_SCREENSHOTS") != "" {
+			b.shot(fmt.Sprintf("%s-%s-%d", name, lang, width))
+		}
+		if over := run(b, chromedp.Evaluate[int](overflow)); over > 0 {
+			t.Errorf("%s %s is %d px too wide at %d px", name, lang, over, width)
+		}
+		for _, v := range b.violations() {
+			t.Errorf("%s %s %d px: %s", name, lang, width, v)
+		}
+	}
+	looks := []struct {
+		lang  string
+		width int64
+	}{{"ja", 1280}, {"en", 390}}
+	if os.Getenv("MONBAN_SCREENSHOTS") != "" {
+		looks = append(looks, looks[0], looks[1])
+		looks[2].width, looks[3].width = 390, 1280
+	}
+	for _, l := range looks {
+		b.do(chromedp.EmulateViewport(l.width, 844))
+		run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+l.lang+`; path=/", true)`))
+		b.do(chromedp.Navigate(b.base + "/alerts"))
+		run(b, chromedp.Evaluate[bool](`(document.querySelectorAll("details").forEach(d => d.open = true), true)`))
+		check("alerts", l.lang, l.width)
+	}
+	b.do(chromedp.EmulateViewport(1280, 844), chromedp.Navigate(b.base+"/alerts"))
+	reach := func(what, js string) {
+		t.Helper()
+		for i := 0; !run(b, chromedp.Evaluate[bool]("!!("+js+")")); i++ {
+			if i > 80 {
+				b.shot("failure")
+				t.Fatalf("the keyboard does not reach %s", what)
+			}
+			b.key("\t")
+		}
+	}
+	reach("acknowledge", `document.activeElement.closest("form")?.action.endsWith("/acknowledge")`)
+	b.key("\r")
+	b.until("acknowledged", `location.search.includes("done=alert_acknowledged") && document.querySelector("[role=status]")`)
+	reach("silence", `document.activeElement.tagName === "SUMMARY"`)
+	b.key("\r")
+	reach("the reason", `document.activeElement.id === "reason"`)
+	b.key("空調工事")
+	b.key("\r")
+	b.until("silenced", `location.search.includes("done=alerts_silenced") && document.querySelector("[role=status]")`)
+}
