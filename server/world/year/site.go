@@ -135,7 +135,7 @@ func (m *maker) files() map[string]string {
 			"media-store,媒体保管庫,Media store,1,uid_only,no,no,office,off,flag\nannex,分庁舎機械室,Plant room,1,uid_only,no,no,,off,off\n" +
 			"vault,金庫室,Vault,2,uid_only,yes,no,,off,off\n" +
 			"depot,倉庫,Depot,1,uid_only,no,no,,soft,flag\n",
-		"schedules.csv": "schedule_id,name,name_en,days,from,to\nalways,常時,Always,every,0:00,24:00\nwork,勤務時間,Work,weekdays,6:00,22:30\n" +
+		"schedules.csv": "schedule_id,name,name_en,days,from,to\nalways,常時,Always,every,0:00,24:00\nwork,勤務時間,Work,weekdays,6:00,22:30\nrounds,夜間巡回,Rounds,every,22:00,6:00\n" +
 			"day,開庁時間,Office hours,weekdays,8:30,17:15\n",
 	}
 }
