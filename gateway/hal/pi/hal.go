@@ -1,0 +1,304 @@
+package pi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sys/unix"
+
+	"monban/firmware/mono"
+	"monban/firmware/osdp"
+	"monban/gateway/hal"
+	"monban/hardware/board"
+)
+
+// Config says what is wired and with what it is reached.
+type Config struct {
+	Profile *board.Profile // valid
+	// Chip opens the header's GPIO chip; nil = OpenChip. It is called only when the profile uses a pin.
+	Chip func() (Chip, error)
+	// Serial opens a serial line; nil = OpenSerial.
+	Serial func(path string, baud int) (Port, error)
+	// Key gives what an OSDP reader is known by. Without a key the reader is refused, but for one that the profile
+	// allows to be plain.
+	Key func(door, side string) (ReaderKey, error)
+	Now func() mono.Time
+	Log *slog.Logger
+}
+
+// ReaderKey is what is kept of an OSDP reader that was paired.
+type ReaderKey struct {
+	Key, Pending *osdp.Key
+	Known        *osdp.Proof
+}
+
+// HAL is the real hardware of one gateway.
+type HAL struct {
+	cfg   Config
+	chip  Chip
+	clock clock
+
+	locks   map[string]*Lock // by door
+	inputs  []*gpioInput
+	lines   []*OSDPLine
+	readers map[string]hal.Reader // by door and side
+	taps    []*tap
+	doors   map[string]hal.Door
+	power   hal.Power
+}
+
+// New drives every lock of the profile to its secure level before anything else that may fail, and then opens the rest.
+// On an error the locks have been secured and nothing stays open; the error names what is missing.
+func New(cfg Config) (*HAL, error) {
+	if cfg.Chip == nil {
+		cfg.Chip = OpenChip
+	}
+	if cfg.Serial == nil {
+		cfg.Serial = OpenSerial
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return nil, fmt.Errorf("monotonic clock: %w", err)
+	}
+	h := &HAL{cfg: cfg, clock: clock{now: cfg.Now, offset: int64(cfg.Now()) - ts.Nano()}, locks: map[string]*Lock{},
+		readers: map[string]hal.Reader{}, doors: map[string]hal.Door{}}
+	if err := h.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("board profile %q: %w", cfg.Profile.Name, err), h.Close())
+	}
+	return h, nil
+}
+
+func (h *HAL) open() (err error) {
+	p := h.cfg.Profile
+	if p.NeedsGPIO() {
+		if h.chip, err = h.cfg.Chip(); err != nil {
+			return err
+		}
+	}
+	// Every lock is tried, so that one that fails leaves no other as a crash left it.
+	var errs []error
+	for i := range p.Doors {
+		if d := &p.Doors[i]; d.Lock != nil {
+			l, err := newLock(h.chip, d.Lock)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("door %s: lock: %w", d.ID, err))
+				continue
+			}
+			h.locks[d.ID] = l
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := h.openLines(); err != nil {
+		return err
+	}
+	tamper, err := h.source("box.tamper", p.Box.Tamper)
+	if err != nil {
+		return err
+	}
+	fire, err := h.source("box.fire", p.Box.Fire)
+	if err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		key string
+		in  *board.Input
+		to  *hal.Input
+	}{{"box.mains", p.Box.Mains, &h.power.Mains}, {"box.battery", p.Box.Battery, &h.power.Battery}} {
+		src, err := h.source(s.key, s.in)
+		if err != nil {
+			return err
+		}
+		h.tap(s.to, src)
+	}
+	for i := range p.Doors {
+		if err := h.openDoor(&p.Doors[i], tamper, fire); err != nil {
+			return fmt.Errorf("door %s: %w", p.Doors[i].ID, err)
+		}
+	}
+	return nil
+}
+
+func (h *HAL) openDoor(d *board.Door, tamper, fire *source) error {
+	var out hal.Door
+	if l := h.locks[d.ID]; l != nil {
+		out.Lock = l
+	}
+	own := map[string]*source{}
+	for name, in := range map[string]*board.Input{"contact": d.Contact, "request": d.Request, "tamper": d.Tamper, "fire": d.Fire} {
+		s, err := h.source(name, in)
+		if err != nil {
+			return err
+		}
+		own[name] = s
+	}
+	var contact hal.Input
+	h.tap(&contact, own["contact"])
+	if contact != nil {
+		out.Contact = contact
+	}
+	h.tap(&out.Request, own["request"])
+	h.tap(&out.Tamper, own["tamper"], tamper) // an open box is every door's
+	h.tap(&out.Fire, own["fire"], fire)
+	for i := range d.Readers {
+		r, err := h.reader(d, &d.Readers[i])
+		if err != nil {
+			return fmt.Errorf("reader %s: %w", d.Readers[i].Side, err)
+		}
+		if d.Readers[i].Side == board.Exit {
+			out.Exit = r
+		} else {
+			out.Enter = r
+		}
+	}
+	h.doors[d.ID] = out
+	return nil
+}
+
+// tap fits an input; what is not wired stays nil and is no typed nil.
+func (h *HAL) tap(to *hal.Input, sources ...*source) {
+	if t := newTap(sources...); t != nil {
+		h.taps = append(h.taps, t)
+		*to = t
+	}
+}
+
+// source opens one sensed line; nil = not fitted.
+func (h *HAL) source(key string, in *board.Input) (*source, error) {
+	switch {
+	case in == nil:
+		return nil, nil
+	case in.Pin != 0:
+		g, err := newGPIOInput(h.chip, in, h.clock)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		h.inputs = append(h.inputs, g)
+		return &g.source, nil
+	default:
+		return nil, fmt.Errorf("%s: lines on an ADC or an expander are not in this version", key)
+	}
+}
+
+// openLines starts the OSDP lines.
+func (h *HAL) openLines() error {
+	p := h.cfg.Profile
+	for _, s := range p.Serial {
+		bus := osdp.Config{Baud: s.Baud}
+		var at []string
+		for i := range p.Doors {
+			for j := range p.Doors[i].Readers {
+				d, r := &p.Doors[i], &p.Doors[i].Readers[j]
+				if r.Type != board.OSDP || r.Serial != s.Name {
+					continue
+				}
+				cfg := osdp.Reader{Name: place(d.ID, r.Side), Addr: byte(r.Address), Plain: r.Plain, ClearData: r.ClearData}
+				if !r.Plain {
+					k, err := h.cfg.Key(d.ID, r.Side)
+					if err != nil {
+						return fmt.Errorf("door %s: reader %s: %w", d.ID, r.Side, err)
+					}
+					cfg.Key, cfg.Pending, cfg.Known = k.Key, k.Pending, k.Known
+				}
+				bus.Readers = append(bus.Readers, cfg)
+				at = append(at, cfg.Name)
+			}
+		}
+		if len(bus.Readers) == 0 {
+			continue // a PN532's
+		}
+		l, err := NewOSDPLine(OSDPConfig{Bus: bus, Open: func() (Port, error) { return h.cfg.Serial(s.Path, s.Baud) }, Now: h.cfg.Now, Log: h.cfg.Log})
+		if err != nil {
+			return err
+		}
+		h.lines = append(h.lines, l)
+		for i, name := range at {
+			h.readers[name] = l.Reader(i)
+		}
+	}
+	return nil
+}
+
+func place(door, side string) string { return door + " " + side }
+
+// reader gives the device of one reader.
+func (h *HAL) reader(d *board.Door, r *board.Reader) (hal.Reader, error) {
+	switch r.Type {
+	case board.OSDP:
+		return h.readers[place(d.ID, r.Side)], nil
+	case board.Wiegand:
+		ind, err := h.indicator(r)
+		if err != nil {
+			return nil, err
+		}
+		w, err := newWiegand(h.chip, r.D0, r.D1, r.PullUp, ind, h.clock)
+		if err != nil {
+			return nil, errors.Join(err, ind.close())
+		}
+		h.readers[place(d.ID, r.Side)] = w
+		return w, nil
+	default:
+		return nil, fmt.Errorf("%s readers are not in this version", r.Type)
+	}
+}
+
+func (h *HAL) indicator(r *board.Reader) (*indicator, error) {
+	var outs [3]Output
+	for i, pin := range []int{r.Red, r.Green, r.Buzzer} {
+		if pin == 0 {
+			continue
+		}
+		out, err := h.chip.Output(pin)
+		if err != nil {
+			for _, o := range outs[:i] {
+				if o != nil {
+					err = errors.Join(err, o.Close())
+				}
+			}
+			return nil, err
+		}
+		outs[i] = out
+	}
+	return newIndicator(outs[0], outs[1], outs[2], r.Indicators == board.High), nil
+}
+
+// Door gives the devices of a door of the profile.
+func (h *HAL) Door(id string) (hal.Door, error) {
+	d, ok := h.doors[id]
+	if !ok {
+		return hal.Door{}, fmt.Errorf("board profile %q has no door %q", h.cfg.Profile.Name, id)
+	}
+	return d, nil
+}
+
+// Power gives what is sensed of the power supply.
+func (h *HAL) Power() hal.Power { return h.power }
+
+// Close secures every lock first, then closes every device.
+func (h *HAL) Close() error {
+	var errs []error
+	for _, l := range h.locks {
+		errs = append(errs, l.Close())
+	}
+	for _, r := range h.readers {
+		errs = append(errs, r.Close())
+	}
+	for _, l := range h.lines {
+		errs = append(errs, l.Close())
+	}
+	for _, g := range h.inputs {
+		if !g.over {
+			g.over = true
+			errs = append(errs, g.close())
+		}
+	}
+	for _, t := range h.taps {
+		errs = append(errs, t.Close())
+	}
+	return errors.Join(errs...)
+}
