@@ -76,8 +76,10 @@ func targetOf(k web.ActionKind) string {
 		return "matter"
 	case web.ActionJudge, web.ActionViewDenial:
 		return "door"
-	case web.ActionViewRegister, web.ActionRegisterExported, web.ActionViewPresent, web.ActionViewReview:
+	case web.ActionViewRegister, web.ActionViewPresent, web.ActionViewReview:
 		return "zone"
+	case web.ActionReportMade, web.ActionReportForm:
+		return "report"
 	case web.ActionViewCase:
 		return "finding"
 	case web.ActionPurposeRegistered, web.ActionPurposeEnded:

@@ -61,6 +61,7 @@ type App struct {
 	registry   *Registry
 	rehearsals *rehearsePages
 	alerts     *notify.Notifier
+	reports    *reportPages
 	http       *http.Server
 	listener   net.Listener
 	verifiers  *verifiers
@@ -254,6 +255,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	files := &peoplePages{reg, &ZoneDesk{Store: a.site.Store, Places: a.authority.Places(), Site: a.pub.Site, Now: time.Now}}
 	drafts := &importPages{registry: a.registry, now: time.Now}
 	a.rehearsals = newRehearsePages(a.registry, drafts, people, a.pub.Site, a.log)
+	if a.reports, err = openReports(ctx, cfg.Path(reportDir), p); err != nil {
+		return err
+	}
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
@@ -266,7 +270,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
-		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Tokens: people, Registry: reg, Registers: p, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Cases: p,
+		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Cases: p,
 		People: files, Rights: &rightsPages{files},
 		Alerts: &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
 	})
@@ -352,6 +356,7 @@ func (a *App) Run(ctx context.Context) error {
 	<-ctx.Done()
 	a.pages.Close()
 	a.rehearsals.Close()
+	a.reports.Close()
 	stop, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer end()
 	_ = a.http.Shutdown(stop) // what is still open after 5 s is cut below

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/text/encoding/japanese"
-
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/firmware/wire"
@@ -141,34 +139,6 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
-}
-
-// RR-1, PR-1, RA-4: names that a spreadsheet would run, or cannot write, leave the house safely; without a registered purpose nothing does.
-func TestRegisterIsExported(t *testing.T) {
-	c := newCounter(t)
-	p := c.registers()
-	cells := [][]string{{"番号", "氏名"}, {"1", "=1+1 髙橋"}, {"2", "𠮷田"}}
-	by := web.Action{At: c.at, Actor: chief.Account, Reason: "監査", Target: "media-store"}
-	size := c.site.Store.Size()
-	data, err := p.ExportRegister(t.Context(), cells, "audit", false, by)
-	c.must(err)
-	if want := "\ufeff番号,氏名\r\n1,'=1+1 髙橋\r\n2,𠮷田\r\n"; string(data) != want || c.site.Store.Size() != size+1 {
-		t.Errorf("%q, %d leaves", data, c.site.Store.Size()-size)
-	}
-	data, err = p.ExportRegister(t.Context(), cells, "audit", true, by)
-	c.must(err)
-	if got, _ := japanese.ShiftJIS.NewDecoder().Bytes(data); !strings.Contains(string(got), "'=1+1 髙橋") || !strings.Contains(string(got), "〓田") || !p.Spoilt("𠮷田") || p.Spoilt("髙橋") {
-		t.Errorf("%q", got)
-	}
-	var bad web.FormFault
-	if _, err := p.ExportRegister(t.Context(), cells, "marketing", false, by); !errors.As(err, &bad) {
-		t.Errorf("without a purpose: %v", err)
-	}
-	by.Reason = ""
-	if _, err := p.ExportRegister(t.Context(), cells, "audit", false, by); !errors.As(err, &bad) {
-		t.Errorf("without a reason: %v", err)
-	}
-	c.noNames("髙橋", "𠮷田")
 }
 
 // RR-6: what the person says of an exit that is missing stands beside it, with who confirmed it.

@@ -188,7 +188,7 @@ func TestBrowser(t *testing.T) {
 		"findings": "/findings?show=all", "doors": "/doors", "accounts": "/accounts", "me": "/me", "forbidden": "/nowhere", "missing": "/log/" + strings.Repeat("0", 32),
 		"log-empty": "/log?result=granted", "commands": "/commands", "privacy": "/privacy", "judge": "/judge?door=server-room-1&person=1001&purpose=x", "judge-who": "/judge?door=server-room-1",
 		"register": "/register?zone=server-room&all=1", "present": "/present?zone=server-room",
-		"case": "/findings/f-2", "register-export": "/register/export?zone=server-room", "reviews": "/review?zone=server-room", "review": "/review/server-room/" + ago(1), "calendar": "/review/calendar?zone=server-room"}
+		"case": "/findings/f-2", "reviews": "/review?zone=server-room", "review": "/review/server-room/" + ago(1), "calendar": "/review/calendar?zone=server-room"}
 	look := func(name, path string, widths ...int64) {
 		for _, lang := range []string{"ja", "en"} {
 			for _, width := range widths {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,9 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/skip2/go-qrcode"
-
 	"monban/server/factor"
+	"monban/server/report"
 )
 
 type factorsView struct {
@@ -188,37 +186,13 @@ func (h *Handler) getTOTPCode(w http.ResponseWriter, rq *request) error {
 	if !ok {
 		return ErrNotFound
 	}
-	svg, err := qrSVG(factor.URI(secret, h.cfg.Site, rq.account.Name))
+	code, err := report.QR(factor.URI(secret, h.cfg.Site, rq.account.Name))
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
-	_, _ = w.Write(svg) // no-store stands in the headers of every answer
+	_, _ = w.Write(code.SVG()) // no-store stands in the headers of every answer
 	return nil
-}
-
-// qrSVG draws a QR code: one path, one unit a module, with the quiet zone.
-func qrSVG(text string) ([]byte, error) {
-	q, err := qrcode.New(text, qrcode.Medium)
-	if err != nil {
-		return nil, fmt.Errorf("QR code: %w", err)
-	}
-	m := q.Bitmap()
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges"><rect width="100%%" height="100%%" fill="#fff"/><path fill="#000" d="`, len(m), len(m))
-	for y, row := range m {
-		for x := 0; x < len(row); x++ {
-			from := x
-			for x < len(row) && row[x] {
-				x++
-			}
-			if x > from {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from, y, x-from, x-from)
-			}
-		}
-	}
-	b.WriteString(`"/></svg>`)
-	return b.Bytes(), nil
 }
 
 // postTOTPConfirm keeps the secret once a code of it was typed: the app has it.

@@ -61,6 +61,7 @@ type registerLine struct {
 	State    Tag
 	Notes    []string
 	Attempt  string
+	Signed   string // who signed the day, on paper
 	Since    string // of the list of who is inside
 	Fresh    bool   // came since who looks looked last
 	Confirm  string // id of a stated exit that who looks may confirm
@@ -97,8 +98,13 @@ func (h *Handler) getRegister(w http.ResponseWriter, rq *request) error {
 	for _, g := range reg.Gaps {
 		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.gapLine(g).Gap))
 	}
-	if rq.names && rq.roles&registerExportRoles != 0 {
-		v.Export = withQuery("/register/export", rq.URL.Query())
+	if rq.names && rq.roles&reportRoles != 0 {
+		q := rq.URL.Query()
+		q.Set("report", "entry_register")
+		q.Set("zone", v.Zone)
+		q.Set("from", v.From)
+		q.Set("to", v.To)
+		v.Export = withQuery("/reports", q)
 	}
 	v.UpTo, v.Total, v.Empty = reg.UpTo, strconv.Itoa(len(v.Lines)), len(v.Lines) == 0
 	v.Seals = []string{v.T("register.seal_clerk"), v.T("register.seal_head"), v.T("register.seal_manager")}

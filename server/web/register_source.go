@@ -16,10 +16,6 @@ type Registers interface {
 	ReachOf(ctx context.Context, zones []access.ZoneID) (Reach, error)
 	// Register makes the rows of one zone and the days from…to, both included. Without Names it holds references instead.
 	Register(ctx context.Context, q RegisterQuery) (Register, error)
-	// ExportRegister gives cells as CSV and writes the leaf of it; use is a registered purpose of use (PR-1), FormFault otherwise.
-	ExportRegister(ctx context.Context, cells [][]string, use string, shiftJIS bool, act Action) ([]byte, error)
-	// Spoilt reports whether Shift_JIS cannot write a text.
-	Spoilt(text string) bool
 	// Present lists who was in a zone at a moment.
 	Present(ctx context.Context, zone access.ZoneID, at time.Time, names bool) (Register, error)
 }

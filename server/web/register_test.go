@@ -66,34 +66,3 @@ func TestPresentPage(t *testing.T) {
 		}
 	}
 }
-
-// RR-1, PR-1, A1: the register goes out as CSV with a registered purpose and a reason only, and the page says before which letters
-// Shift_JIS would lose.
-func TestRegisterExport(t *testing.T) {
-	s := newSite(t, nil)
-	cookie := s.login(web.RoleZoneManager.String())
-	const to = "/register/export?zone=server-room"
-	if page := text(t, s.get("/register?zone=server-room", cookie)); !strings.Contains(page, "/register/export?zone=server-room") {
-		t.Error("the register does not lead to its export")
-	}
-	if page := text(t, s.get(to, cookie)); !strings.Contains(page, "3番: 𠮷田 太郎") || !strings.Contains(page, "9件") {
-		t.Error("the page does not say which letters would be lost")
-	}
-	for _, form := range []url.Values{{}, {"use": {"entry_control"}}, {"reason": {"監査"}}, {"use": {"marketing"}, "reason": {"x"}}, {"use": {"entry_control"}, "reason": {strings.Repeat("長", 301)}}} {
-		s.status(form.Encode(), s.post(to, cookie, form), http.StatusUnprocessableEntity)
-	}
-	good := url.Values{"use": {"entry_control"}, "reason": {"監査のため"}}
-	res := s.post(to, cookie, good)
-	s.status("good", res, http.StatusOK)
-	file := text(t, res)
-	if !strings.HasPrefix(file, "番号,年月日,入室,退室,氏名,") || !strings.Contains(file, "𠮷田 太郎") || strings.Count(file, "\r\n") != 10 || strings.Contains(file, "拒否") {
-		t.Errorf("the file: %s", file)
-	}
-	if got := res.Header.Get("Content-Disposition"); !strings.Contains(got, ".csv") || strings.Contains(got, "server") {
-		t.Errorf("file name %q", got)
-	}
-	s.status("a bad period", s.post(to+"&from=x", cookie, good), http.StatusUnprocessableEntity)
-	for _, r := range []web.Role{web.RoleSystemAdmin, web.RoleCSIRT, web.RoleReception} {
-		s.status(r.String(), s.post(to, s.login(r.String()), good), http.StatusForbidden)
-	}
-}

@@ -41,7 +41,7 @@ type route struct {
 
 // routes is the whole of the site. A path that is not here is 403, whoever asks.
 func routes() []route {
-	return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), alertRoutes(), apiRoutes())
+	return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), alertRoutes(), reportRoutes(), apiRoutes())
 }
 
 func pageRoutes() []route {
@@ -68,8 +68,6 @@ func pageRoutes() []route {
 		{pattern: "GET /log", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getLog},
 		{pattern: "GET /log/{attempt}", roles: groupF | groupS | groupA | groupD, serve: (*Handler).getAttempt},
 		{pattern: "GET /register", roles: registerRoles, serve: (*Handler).getRegister},
-		{pattern: "GET /register/export", roles: registerExportRoles, serve: (*Handler).getRegisterExport},
-		{pattern: "POST /register/export", roles: registerExportRoles, stepUp: stepUpFull, serve: (*Handler).postRegisterExport},
 		{pattern: "GET /present", roles: presentRoles, serve: (*Handler).getPresent},
 		{pattern: "GET /review", roles: reviewRoles, serve: (*Handler).getReviews},
 		{pattern: "POST /review", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postQuiet},

@@ -45,8 +45,6 @@ var probes = []probe{
 	{"GET /log", "/log", nil},
 	{"GET /log/{attempt}", "/log/" + webtest.AttemptID(9), nil},
 	{"GET /register", "/register?zone=server-room", nil},
-	{"GET /register/export", "/register/export?zone=server-room", nil},
-	{"POST /register/export", "/register/export?zone=server-room", url.Values{}},
 	{"GET /present", "/present?zone=server-room", nil},
 	{"GET /review", "/review?zone=server-room", nil},
 	{"POST /review", "/review", url.Values{"zone": {"server-room"}}},

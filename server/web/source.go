@@ -46,6 +46,7 @@ type Sources struct {
 	Tokens           Tokens
 	Registry         Registry
 	Registers        Registers
+	Reports          Reports
 	People           People
 	Reviews          Reviews
 	Corrections      Corrections
@@ -63,7 +64,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reports": s.Reports == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil,
 		"people": s.People == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
@@ -234,7 +235,6 @@ const (
 	ActionProposalDecided   ActionKind = "proposal_decided"         // likewise
 	ActionViewProposals     ActionKind = "view_proposals"           //
 	ActionViewRegister      ActionKind = "view_register"            // Target = the zone
-	ActionRegisterExported  ActionKind = "register_exported"        // Target = the zone
 	ActionSignoffRule       ActionKind = "signoff_settings_changed" // never a leaf of its own; Target = the zone
 	ActionViewIncident      ActionKind = "view_incident"            // Target = the incident
 	ActionIncidentBundle    ActionKind = "incident_bundled"         // never a leaf of its own

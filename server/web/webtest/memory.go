@@ -26,6 +26,7 @@ type Memory struct {
 	Items     []web.Finding
 	Gateways  []web.Gateway
 	Orders    Orders
+	Papers    Reports
 	Desk      Desk
 	Alerts    Alerts
 	FailAudit error // returned instead of writing a leaf
@@ -50,6 +51,7 @@ type Memory struct {
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
+	m.Papers.m = m
 	m.Alerts.m = m
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:           &People{m: m},
@@ -60,6 +62,7 @@ func (m *Memory) Sources() web.Sources {
 		Recertifications: &Rules{m: m},
 		Visits:           &m.Desk,
 		Alerts:           &m.Alerts,
+		Reports:          &m.Papers,
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m)}
 }
 

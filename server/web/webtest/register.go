@@ -2,7 +2,6 @@ package webtest
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -87,22 +86,4 @@ func (r Registers) Present(ctx context.Context, zone access.ZoneID, at time.Time
 		out.Rows[0].EnteredAt = at.Add(-95 * time.Minute)
 	}
 	return out, err
-}
-
-// ExportRegister implements web.Registers.
-func (r Registers) ExportRegister(_ context.Context, cells [][]string, use string, _ bool, act web.Action) ([]byte, error) {
-	if use == "" || act.Reason == "" {
-		return nil, web.FormFault{{Field: "use", Word: "required"}}
-	}
-	var b strings.Builder
-	for _, row := range cells {
-		b.WriteString(strings.Join(row, ","))
-		b.WriteString("\r\n")
-	}
-	return []byte(b.String()), nil
-}
-
-// Spoilt implements web.Registers: what lies beyond the basic plane.
-func (Registers) Spoilt(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r > 0xffff })
 }

@@ -1,0 +1,147 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+func openSpool(t *testing.T, dir string, c *clock) *Spool {
+	t.Helper()
+	s, err := OpenSpool(dir, c.now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// ended waits until a job is over.
+func ended(t *testing.T, s *Spool, account, id string) Job {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for _, j := range s.Jobs(account) {
+			if j.ID == id && j.State != Waiting && j.State != Running {
+				return j
+			}
+		}
+	}
+	t.Fatal("the job does not end")
+	return Job{}
+}
+
+func done(name string) func(context.Context, func(int, int)) (*Output, error) {
+	return func(context.Context, func(int, int)) (*Output, error) {
+		return &Output{Files: []File{{"a.csv", "text/csv", []byte(name)}}, Rows: 1, Hash: "h"}, nil
+	}
+}
+
+// RR-1, PR-3: a file is for whoever asked, for a day, and lies encrypted under a key that ends with the process; after a restart a job is
+// lost and is asked for again.
+func TestSpool(t *testing.T) {
+	dir, c := t.TempDir(), &clock{time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	s := openSpool(t, dir, c)
+	id, err := s.Start(Job{Account: "A", Kind: "entry_register", Format: AsCSV, Query: "q"}, done("𠮷田"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := ended(t, s, "A", id); j.State != Done || j.Output.Rows != 1 || len(j.Files) != 1 || len(j.Output.Files) != 0 {
+		t.Errorf("%+v", j)
+	}
+	if f, err := s.Read("A", id, 0); err != nil || string(f.Data) != "𠮷田" || f.Name != "a.csv" {
+		t.Errorf("%+v %v", f, err)
+	}
+	for _, x := range []struct {
+		account, id string
+		n           int
+	}{{"B", id, 0}, {"", id, 0}, {"A", id, 1}, {"A", id, -1}, {"A", "x", 0}} {
+		if _, err := s.Read(x.account, x.id, x.n); !errors.Is(err, ErrNone) {
+			t.Errorf("%+v: %v", x, err)
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	for _, f := range files {
+		if data, _ := os.ReadFile(f); bytes.Contains(data, []byte("𠮷")) {
+			t.Errorf("%s holds a name", f)
+		}
+	}
+	bad, err := s.Start(Job{Account: "A"}, func(context.Context, func(int, int)) (*Output, error) { panic("library") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := ended(t, s, "A", bad); j.State != Failed {
+		t.Errorf("after a panic: %+v", j)
+	}
+
+	again := openSpool(t, dir, c)
+	if j := ended(t, again, "A", id); j.State != Lost || j.Query != "q" {
+		t.Errorf("after a restart: %+v", j)
+	}
+	if _, err := again.Read("A", id, 0); !errors.Is(err, ErrNone) {
+		t.Errorf("after a restart: %v", err)
+	}
+	c.at = c.at.Add(KeptFor - time.Second)
+	if n := len(again.Jobs("A")); n != 2 {
+		t.Errorf("%d jobs before their time", n)
+	}
+	c.at = c.at.Add(time.Second)
+	if n := len(again.Jobs("A")); n != 0 {
+		t.Errorf("%d jobs after their time", n)
+	}
+	if files, _ = filepath.Glob(filepath.Join(dir, "*")); len(files) != 0 {
+		t.Errorf("files stay: %v", files)
+	}
+}
+
+// One job at a time; too many are refused; a restart ends what runs and it is lost, not shown as running for ever.
+func TestSpoolInTurn(t *testing.T) {
+	dir, c := t.TempDir(), &clock{time.Now()}
+	s := openSpool(t, dir, c)
+	began, both := make(chan struct{}, maxWaiting), 0
+	hang := func(ctx context.Context, progress func(int, int)) (*Output, error) {
+		both++ // one at a time: no race
+		progress(1, 3)
+		began <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	for range maxWaiting {
+		if _, err := s.Start(Job{Account: "A"}, hang); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-began
+	if _, err := s.Start(Job{Account: "A"}, hang); !errors.Is(err, ErrBusy) {
+		t.Errorf("one too many: %v", err)
+	}
+	running := 0
+	for _, j := range s.Jobs("A") {
+		if j.State == Running {
+			if running++; j.Part != 1 || j.Parts != 3 {
+				t.Errorf("%+v", j)
+			}
+		}
+	}
+	if running != 1 {
+		t.Errorf("%d run at once", running)
+	}
+	s.Close()
+	again := openSpool(t, dir, c)
+	for _, j := range again.Jobs("A") {
+		if j.State != Lost && j.State != Failed {
+			t.Errorf("after a restart: %+v", j)
+		}
+	}
+	if _, err := s.Start(Job{Account: "A"}, hang); !errors.Is(err, ErrBusy) {
+		t.Errorf("after its end: %v", err)
+	}
+}

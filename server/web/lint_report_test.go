@@ -1,0 +1,20 @@
+package web
+
+import "monban/server/report"
+
+// reportFamilies are the words that papers choose by a value.
+var reportFamilies = func() map[string][]string {
+	f := map[string][]string{"done": {"forms_saved"}}
+	for _, k := range reportKinds() {
+		f["report_kind"], f["report_text"] = append(f["report_kind"], k.word), append(f["report_text"], k.word)
+	}
+	for _, x := range report.Formats() {
+		f["report_format"] = append(f["report_format"], string(x))
+	}
+	for _, s := range []report.State{report.Waiting, report.Running, report.Done, report.Failed, report.Lost} {
+		f["report_state"] = append(f["report_state"], string(s))
+	}
+	return f
+}()
+
+func init() { moreFamilies = append(moreFamilies, reportFamilies) }

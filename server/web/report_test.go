@@ -1,0 +1,168 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"monban/server/report"
+	"monban/server/web"
+)
+
+// Papers take part in the checks of all pages and routes.
+func init() {
+	pagePaths = append(pagePaths, "/reports", "/reports?report=entry_register", "/reports?report=none", "/reports?report=entry_register&zone=nowhere&from=x", "/reports/RUNS", "/reports/DONE", "/reports/LOST", "/reports/NONE",
+		"/reports/forms", "/reports/forms?report=entry_register&zone=server-room")
+	probes = append(probes,
+		probe{"GET /reports", "/reports?report=entry_register", nil},
+		probe{"POST /reports", "/reports", url.Values{"report": {"entry_register"}, "zone": {"server-room"}}},
+		probe{"GET /reports/{job}", "/reports/DONE", nil},
+		probe{"GET /reports/{job}/{n}", "/reports/DONE/0", nil},
+		probe{"GET /reports/forms", "/reports/forms", nil},
+		probe{"POST /reports/forms", "/reports/forms", url.Values{"report": {"entry_register"}}},
+	)
+}
+
+// paper asks for a report and gives the address of its page.
+func (s *site) paper(cookie string, with ...string) string {
+	s.Helper()
+	form := url.Values{"report": {"entry_register"}, "zone": {"server-room"}, "format": {"html"}, "use": {"entry_control"}, "reason": {"監査のため"}}
+	for i := 0; i < len(with); i += 2 {
+		form.Set(with[i], with[i+1])
+	}
+	res := s.post("/reports", cookie, form)
+	if res.StatusCode != http.StatusSeeOther {
+		s.Fatalf("%v: %s: %s", form, res.Status, text(s, res))
+	}
+	return res.Header.Get("Location")
+}
+
+// RR-1, PR-1, A1: a register leaves the house with a registered purpose and a reason only, each time with a leaf, as HTML for the printer
+// and as CSV; nobody else opens the file.
+func TestReport(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleZoneManager.String())
+	if page := text(t, s.get("/register?zone=server-room", cookie)); !strings.Contains(page, "/reports?") || !strings.Contains(page, "report=entry_register") {
+		t.Error("the register does not lead to its paper")
+	}
+	base := url.Values{"report": {"entry_register"}, "zone": {"server-room"}, "format": {"csv"}}
+	for _, bad := range []url.Values{
+		{}, {"use": {"entry_control"}}, {"reason": {"監査"}}, {"use": {"marketing"}, "reason": {"x"}}, {"use": {"entry_control"}, "reason": {strings.Repeat("長", 301)}},
+		{"use": {"entry_control"}, "reason": {"x"}, "from": {"2026-11-24"}, "to": {"2026-11-23"}}, {"use": {"entry_control"}, "reason": {"x"}, "from": {"x"}},
+		{"use": {"entry_control"}, "reason": {"x"}, "format": {"exe"}}, {"use": {"entry_control"}, "reason": {"x"}, "zone": {"nowhere"}},
+	} {
+		form := url.Values{}
+		for _, v := range []url.Values{base, bad} {
+			for k, x := range v {
+				form[k] = x
+			}
+		}
+		s.status(bad.Encode(), s.post("/reports", cookie, form), http.StatusUnprocessableEntity)
+	}
+	before := len(s.mem.Actions())
+	at := s.paper(cookie)
+	made := s.mem.Actions()[before:]
+	if len(made) != 1 || made[0].Kind != web.ActionReportMade || made[0].Target != "entry_register/server-room" || made[0].Reason != "監査のため" {
+		t.Errorf("leaves %+v", made)
+	}
+	if page := text(t, s.get(at, cookie)); !strings.Contains(page, at+"/0") {
+		t.Error("the page does not lead to the file")
+	}
+	res := s.get(at+"/0", cookie)
+	file := text(t, res)
+	for _, want := range []string{"入退室管理簿", "髙橋 美咲", "渡邉 一郎", "退室未記録", "担当", "係長", "課長", "10500", "監査のため", "令和", "確認欄", "<svg"} {
+		if !strings.Contains(file, want) {
+			t.Errorf("the paper does not say %q", want)
+		}
+	}
+	if strings.Contains(file, "葛") {
+		t.Error("refusals stand on the paper unasked")
+	}
+	if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'; style-src 'sha256-") || strings.Contains(policy, "unsafe") {
+		t.Errorf("policy %q", policy)
+	}
+	other := s.login(web.RoleAuditor.String())
+	s.status("somebody else's", s.get(at, other), http.StatusNotFound)
+	s.status("somebody else's file", s.get(at+"/0", other), http.StatusNotFound)
+	s.status("no such file", s.get(at+"/1", cookie), http.StatusNotFound)
+
+	at = s.paper(cookie, "format", "csv", "all", "1", "dates", "western")
+	res = s.get(at+"/0", cookie)
+	file = text(t, res)
+	if !strings.HasPrefix(file, "\ufeff番号,年月日,入室,退室,氏名,") || !strings.Contains(file, "𠮷田 太郎") || strings.Count(file, "\r\n") != 11 || !strings.Contains(file, "拒否") || strings.Contains(file, "令和") {
+		t.Errorf("the file: %s", file)
+	}
+	if got := res.Header.Get("Content-Disposition"); !strings.Contains(got, ".csv") || strings.Contains(got, "server") {
+		t.Errorf("file name %q", got)
+	}
+	at = s.paper(cookie, "format", "csv_sjis")
+	if page := text(t, s.get(at, cookie)); !strings.Contains(page, "4行目 氏名: 𠮷田 太郎(U&#43;20BB7)") {
+		t.Error("the page does not say which letters were lost")
+	}
+	if list := text(t, s.get(at+"/1", cookie)); !strings.Contains(list, "4,氏名,𠮷田 太郎,U+20BB7") {
+		t.Errorf("the list: %s", list)
+	}
+	for _, r := range []web.Role{web.RoleSystemAdmin, web.RoleCSIRT, web.RoleReception} {
+		s.status(r.String(), s.post("/reports", s.login(r.String()), base), http.StatusForbidden)
+	}
+}
+
+// RR-1: name, number, boxes for seals and the columns with their order are a zone's own.
+func TestReportForms(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleCISO.String())
+	form := url.Values{"report": {"entry_register"}, "zone": {"server-room"}, "name": {"電算室入退室記録簿"}, "number": {"様式第2号(第8条関係)"}, "seals": {"係員 室長"}, "reason": {"要綱の改正"},
+		"column_name": {"2"}, "column_in": {"3"}, "column_no": {"1"}}
+	for key, bad := range map[string]string{"reason": "", "seals": "一 二 三 四 五 六 七", "column_no": "x", "name": strings.Repeat("長", 61), "number": "a\x01"} {
+		wrong := url.Values{}
+		for k, v := range form {
+			wrong[k] = v
+		}
+		wrong.Set(key, bad)
+		s.status(key, s.post("/reports/forms", cookie, wrong), http.StatusUnprocessableEntity)
+	}
+	if forms, _ := s.mem.Sources().Reports.ReportForms(t.Context()); len(forms) != 0 {
+		t.Errorf("a refused form was kept: %v", forms)
+	}
+	s.status("saved", s.post("/reports/forms", cookie, form), http.StatusSeeOther)
+	if page := text(t, s.get("/reports/forms?report=entry_register&zone=server-room", cookie)); !strings.Contains(page, "電算室入退室記録簿") {
+		t.Error("the form is not shown")
+	}
+	file := text(t, s.get(s.paper(cookie)+"/0", cookie))
+	for _, want := range []string{"電算室入退室記録簿", "様式第2号(第8条関係)", "係員", "室長", "空欄の理由"} {
+		if !strings.Contains(file, want) {
+			t.Errorf("the paper does not say %q", want)
+		}
+	}
+	if strings.Contains(file, "対象システム") || strings.Contains(file, "係長") || strings.Index(file, ">番号<") > strings.Index(file, ">氏名<") || strings.Index(file, ">氏名<") > strings.Index(file, ">入室<") {
+		t.Error("columns are not those that were chosen, in their order")
+	}
+	s.status("a zone's manager of all zones", s.post("/reports/forms", s.loginOf(t, web.Assignment{Role: web.RoleZoneManager, Zone: "media-store"}), form), http.StatusForbidden)
+}
+
+// loginOf signs in somebody with one role of a kind that the roles' own accounts do not have.
+func (s *site) loginOf(t *testing.T, a web.Assignment) string {
+	t.Helper()
+	phc, err := web.HashPassword(goodPassword, cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mem.PutAccount(web.Account{ID: "ONEZONE", Name: "onezone", FullName: "﨑山", PasswordHash: phc, Roles: []web.Assignment{a}})
+	return s.login("onezone")
+}
+
+// RR-1: where no PDF can be made the page says so and offers the browser's print.
+func TestReportWithoutPrinter(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleAuditor.String())
+	if page := text(t, s.get("/reports?report=entry_register", cookie)); !strings.Contains(page, `value="pdf"`) {
+		t.Error("no PDF is offered")
+	}
+	s.mem.Papers.NoPDF = report.ErrNoPrinter
+	page := text(t, s.get("/reports?report=entry_register", cookie))
+	if strings.Contains(page, `value="pdf"`) || !strings.Contains(page, "ブラウザで印刷してください") {
+		t.Error("the page does not say that no PDF can be made")
+	}
+	s.status("asked anyway", s.post("/reports", cookie, url.Values{"report": {"entry_register"}, "zone": {"server-room"}, "format": {"pdf"}, "use": {"entry_control"}, "reason": {"x"}}), http.StatusUnprocessableEntity)
+}
