@@ -171,17 +171,25 @@ func (h *Handler) viewed(rq *request, kind ActionKind, target string) error {
 	return nil
 }
 
-// registerZones fills in the choice of zones; a site with one needs no choice.
-func (h *Handler) registerZones(rq *request, v *registerView) error {
+// zonesInReach lists the zones with a register that the account's roles for this page reach.
+func (h *Handler) zonesInReach(rq *request) ([]ZoneName, error) {
 	zones, err := h.src.Registers.RegisterZones(rq.Context())
 	if err != nil {
-		return fmt.Errorf("zones: %w", err)
+		return nil, fmt.Errorf("zones: %w", err)
 	}
 	in, err := h.reach(rq)
 	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(zones), func(z ZoneName) bool { return !in.Zone(z.ID) }), nil
+}
+
+// registerZones fills in the choice of zones; a site with one needs no choice.
+func (h *Handler) registerZones(rq *request, v *registerView) error {
+	zones, err := h.zonesInReach(rq)
+	if err != nil {
 		return err
 	}
-	zones = slices.DeleteFunc(slices.Clone(zones), func(z ZoneName) bool { return !in.Zone(z.ID) })
 	wanted := rq.URL.Query().Get("zone")
 	found := wanted == ""
 	if wanted == "" && len(zones) > 0 {

@@ -141,9 +141,9 @@ func (h *Handler) reportForm(rq *request, in url.Values, posted bool) (*reportVi
 }
 
 func (h *Handler) reportZone(rq *request, v *reportView, a *reportAsk) error {
-	zones, err := h.src.Registers.RegisterZones(rq.Context())
+	zones, err := h.zonesInReach(rq)
 	if err != nil {
-		return fmt.Errorf("zones: %w", err)
+		return err
 	}
 	if !a.kind.zone {
 		return nil

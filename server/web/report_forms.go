@@ -41,9 +41,9 @@ func (h *Handler) formsView(rq *request, kind, zone string) (*reportFormsView, r
 	for _, k := range reportKinds() {
 		v.Kinds = append(v.Kinds, choice{k.word, v.T("report_kind." + k.word), k.word == kind})
 	}
-	zones, err := h.src.Registers.RegisterZones(rq.Context())
+	zones, err := h.zonesInReach(rq)
 	if err != nil {
-		return nil, report.Form{}, fmt.Errorf("zones: %w", err)
+		return nil, report.Form{}, err
 	}
 	found := zone == ""
 	v.Zones = []choice{{"", v.T("report.every_zone"), zone == ""}}

@@ -103,6 +103,12 @@ func TestReport(t *testing.T) {
 	if list := text(t, s.get(at+"/1", cookie)); !strings.Contains(list, "4,氏名,𠮷田 太郎,U+20BB7") {
 		t.Errorf("the list: %s", list)
 	}
+	one := s.loginOf(t, web.Assignment{Role: web.RoleZoneManager, Zone: "media-store"})
+	elsewhere := url.Values{"use": {"entry_control"}, "reason": {"x"}}
+	for k, x := range base {
+		elsewhere[k] = x
+	}
+	s.status("another zone's register", s.post("/reports", one, elsewhere), http.StatusUnprocessableEntity)
 	for _, r := range []web.Role{web.RoleSystemAdmin, web.RoleCSIRT, web.RoleReception} {
 		s.status(r.String(), s.post("/reports", s.login(r.String()), base), http.StatusForbidden)
 	}
