@@ -95,18 +95,21 @@ func (j *judge) rights(ctx context.Context, dir *directory.Snapshot, q rehearse.
 	n := j.pages.names(ctx)
 	zone := n.doors[q.Door].Enter
 	english := web.LanguageOf(ctx) == web.English
-	schedules := make(map[directory.ScheduleID]string, len(dir.Schedules))
+	schedules := make(map[directory.ScheduleID]web.JudgeRight, len(dir.Schedules))
 	for i := range dir.Schedules {
 		s := &dir.Schedules[i]
-		schedules[s.ID] = s.Name
+		x := web.JudgeRight{Zone: n.zones[zone].Name, Schedule: s.Name, Hours: windowsToWeb(s.Windows)}
 		if english && s.NameEN != "" {
-			schedules[s.ID] = s.NameEN
+			x.Schedule = s.NameEN
 		}
+		schedules[s.ID] = x
 	}
 	var out []web.JudgeRight
 	dir.EachRight(func(holder directory.PersonID, g *directory.Grant, _ *directory.Group) {
 		if holder == q.Person && g.Zone == zone {
-			out = append(out, web.JudgeRight{Zone: n.zones[zone].Name, Schedule: schedules[g.Schedule], From: g.ValidFrom.String(), Until: g.ValidUntil.String()})
+			x := schedules[g.Schedule]
+			x.From, x.Until = g.ValidFrom.String(), g.ValidUntil.String()
+			out = append(out, x)
 		}
 	})
 	return out

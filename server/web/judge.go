@@ -50,7 +50,7 @@ type judgeLine struct {
 	Why    []string
 }
 
-type judgeRight struct{ Zone, Schedule, Days string }
+type judgeRight struct{ Zone, Schedule, Hours, Days string }
 
 type judgeWho struct {
 	Name, Section, ID, Href string
@@ -181,11 +181,7 @@ func (b Base) judgeAnswer(a Judgement) judgeAnswer {
 		x.Checks = append(x.Checks, l)
 	}
 	for _, r := range a.Rights {
-		days := b.T("judge.until", "day", r.Until)
-		if r.From != "" {
-			days = b.T("judge.from_until", "from", r.From, "day", r.Until)
-		}
-		x.Rights = append(x.Rights, judgeRight{r.Zone, r.Schedule, days})
+		x.Rights = append(x.Rights, judgeRight{r.Zone, r.Schedule, b.hoursWords(r.Hours), b.daysWords(r.From, r.Until)})
 	}
 	return x
 }

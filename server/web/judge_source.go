@@ -57,6 +57,7 @@ type JudgeCheck struct {
 type JudgeRight struct {
 	Zone     string
 	Schedule string
+	Hours    []RegWindow
 	From     string // first day, "" = always was
 	Until    string // last day
 }

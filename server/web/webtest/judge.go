@@ -47,7 +47,7 @@ func (Judge) Judge(_ context.Context, q web.JudgeQuery) ([]web.Judgement, error)
 		{Check: "pin", Result: "asked", Reasons: []access.Reason{access.ReasonPINRequired}}, {Check: "zone", Result: "not_looked"}}
 	return []web.Judgement{
 		{Card: "C-001", Masked: "****4567", Outcome: access.Denied, Reason: access.ReasonOutsideSchedule, Checks: all,
-			Rights: []web.JudgeRight{{Zone: "サーバ室", Schedule: "開庁時間 mon tue wed thu fri 08:30–17:15", From: "2026-04-01", Until: "2027-03-31"}, {Zone: "サーバ室", Schedule: "常時", Until: "2027-03-31"}}},
+			Rights: []web.JudgeRight{{Zone: "サーバ室", Schedule: "開庁時間", Hours: []web.RegWindow{{Days: []string{"mon", "tue", "wed", "thu", "fri"}, From: 30600, To: 62100}}, From: "2026-04-01", Until: "2027-03-31"}, {Zone: "サーバ室", Schedule: "常時", Hours: []web.RegWindow{{Days: []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun", "closed"}, To: 86400}}, Until: "2027-03-31"}}},
 		{Outcome: access.Denied, Reason: access.ReasonUnknownCredential},
 	}, nil
 }
