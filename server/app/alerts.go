@@ -34,6 +34,7 @@ func (a *App) openAlerts(cfg *config.Config, public string) error {
 	a.alerts = notify.New(notify.Config{
 		Store: a.site.Store, Tree: treeOf(&cfg.Alerts, cfg.Location()), Channels: channels, Site: cfg.Site, Link: public,
 		CodeKey: a.site.Keys.Derive("monban alert codes"), Now: time.Now, Log: a.log,
+		Faults: a.selfTestFaults,
 		Closed: func() calendar.Calendar { return closedOf(a.pub.Site().Directory()) },
 		ZoneOf: func(door string) string {
 			for _, d := range a.pub.Site().Directory().Doors {

@@ -34,6 +34,7 @@ import (
 	"monban/server/directory"
 	"monban/server/downlink"
 	"monban/server/ingest"
+	"monban/server/jobs"
 	"monban/server/ldap"
 	"monban/server/notify"
 	"monban/server/policypub"
@@ -62,6 +63,7 @@ type App struct {
 	rehearsals *rehearsePages
 	alerts     *notify.Notifier
 	reports    *reportPages
+	jobs       *jobs.Runner
 	http       *http.Server
 	listener   net.Listener
 	verifiers  *verifiers
@@ -240,6 +242,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if err := a.openAlerts(cfg, public); err != nil {
 		return err
 	}
+	if err := a.openJobs(cfg); err != nil {
+		return err
+	}
 	outside, err := openProvider(cfg.OIDC, public)
 	if err != nil {
 		return err
@@ -342,6 +347,7 @@ func (a *App) Run(ctx context.Context) error {
 	run("identities", func() error { a.followIdentities(ctx); return nil })
 	run("requests", func() error { a.followRequests(ctx); return nil })
 	run("alerts", func() error { a.alerts.Run(ctx); return nil })
+	run("regular work", func() error { a.jobs.Run(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
 	run("sweep", func() error { a.sweep(ctx); return nil })
 	run("people inside", func() error { a.watchPlaces(ctx); return nil })

@@ -77,7 +77,13 @@ func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) (leaves in
 	if err := os.Rename(tmp, o.Out); err != nil {
 		return 0, fmt.Errorf("backup: %w", err)
 	}
-	return m.Leaves, syncDir(filepath.Dir(filepath.Clean(o.Out)))
+	if err := syncDir(filepath.Dir(filepath.Clean(o.Out))); err != nil {
+		return 0, err
+	}
+	if err := noteBackup(cfg.Path(backupNote), o.Now); err != nil {
+		return 0, fmt.Errorf("the backup is made, but the self-test will not know of it: %w", err)
+	}
+	return m.Leaves, nil
 }
 
 // copyPublic copies public keys and notes.

@@ -34,6 +34,7 @@ type Message struct {
 	Millis   int64       `json:"millis,omitempty"` // of a canary: from the order to the record in the log
 	Lines    []Line      `json:"lines,omitempty"`  // of a digest
 	Waiting  []Line      `json:"waiting,omitempty"`
+	Faults   []string    `json:"faults,omitempty"`   // items of the self-test
 	GivenUp  int         `json:"given_up,omitempty"` // messages that never arrived
 	Log      string      `json:"log,omitempty"`      // of a digest: the newest signed checkpoint
 	More     int         `json:"more,omitempty"`     // lines that are left out
@@ -158,6 +159,13 @@ func (w words) digest(m *Message, line func(string)) {
 	}
 	if m.More > 0 {
 		line(w.t("digest_more", "n", strconv.Itoa(m.More)))
+	}
+	for i, f := range m.Faults {
+		if i == 0 {
+			line("")
+			line(w.t("digest_self_test"))
+		}
+		line("- " + w.t("self_test_"+f))
 	}
 	if m.GivenUp > 0 {
 		line("")

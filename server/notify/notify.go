@@ -52,6 +52,7 @@ type Config struct {
 	Site     string
 	Link     string // beginning of links to pages, "" = none
 	CodeKey  [32]byte
+	Faults   func(ctx context.Context) []string // items of the self-test that failed, for the digest; nil = nobody looks
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -89,7 +90,7 @@ func (n *Notifier) Run(ctx context.Context) {
 	t := time.NewTicker(look)
 	defer t.Stop()
 	for ctx.Err() == nil {
-		more, err := n.pass(ctx, false)
+		more, err := n.pass(ctx, nil)
 		if err != nil && ctx.Err() == nil {
 			n.cfg.Log.LogAttrs(ctx, slog.LevelError, "alerts not routed, trying again", slog.Any("err", err))
 		}
@@ -115,10 +116,20 @@ func (n *Notifier) Tree() *route.Tree {
 // Code is what a door ("door") or gateway ("gateway") is called outside.
 func (n *Notifier) Code(kind, id string) string { return Code(n.cfg.CodeKey, kind, id) }
 
-// Digest sends the morning's list. A second call for the same day sends nothing.
-func (n *Notifier) Digest(ctx context.Context) error {
+// order asks for a digest.
+type order struct {
+	day    time.Time
+	faults []string
+}
+
+// Digest sends the morning's list that was due at a time. A second call for the same day sends nothing.
+func (n *Notifier) Digest(ctx context.Context, due time.Time) error {
+	o := &order{day: due}
+	if n.cfg.Faults != nil {
+		o.faults = n.cfg.Faults(ctx)
+	}
 	for {
-		more, err := n.pass(ctx, true)
+		more, err := n.pass(ctx, o)
 		if err != nil || !more {
 			return err
 		}
@@ -127,9 +138,9 @@ func (n *Notifier) Digest(ctx context.Context) error {
 
 // pass routes what has come since the last one, in one transaction with what is to be sent: a kill loses neither and doubles
 // neither. more: there is more to do at once.
-func (n *Notifier) pass(ctx context.Context, digest bool) (more bool, err error) {
+func (n *Notifier) pass(ctx context.Context, digest *order) (more bool, err error) {
 	now := n.cfg.Now()
-	due := digest
+	due := digest != nil
 	err = n.cfg.Store.Read(ctx, func(r *store.ReadTx) error {
 		cursor, err := r.AlertCursor()
 		if errors.Is(err, store.ErrNotFound) {
@@ -157,7 +168,7 @@ func (n *Notifier) pass(ctx context.Context, digest bool) (more bool, err error)
 	return more, err
 }
 
-func (n *Notifier) step(tx *store.Tx, tree *route.Tree, now time.Time, digest bool) (more bool, err error) {
+func (n *Notifier) step(tx *store.Tx, tree *route.Tree, now time.Time, digest *order) (more bool, err error) {
 	cursor, err := tx.AlertCursor()
 	if errors.Is(err, store.ErrNotFound) {
 		cursor, err = tx.LastFindingBefore(now.Add(-old))
@@ -170,7 +181,7 @@ func (n *Notifier) step(tx *store.Tx, tree *route.Tree, now time.Time, digest bo
 		return false, err
 	}
 	more = len(found) == batch
-	in := route.Input{Digest: digest && !more}
+	in := route.Input{Digest: digest != nil && !more}
 	for _, f := range found {
 		cursor = f.Idx
 		in.Items = append(in.Items, n.item(&f))
@@ -199,7 +210,7 @@ func (n *Notifier) step(tx *store.Tx, tree *route.Tree, now time.Time, digest bo
 		}
 	}
 	if out.Digest != nil {
-		if err := n.deliverDigest(tx, out.Digest, now); err != nil {
+		if err := n.deliverDigest(tx, out.Digest, digest, now); err != nil {
 			return false, err
 		}
 	}
@@ -272,8 +283,8 @@ func (n *Notifier) link(path string) string {
 }
 
 // deliverDigest queues the morning's list; the day is its key.
-func (n *Notifier) deliverDigest(tx *store.Tx, d *route.Digest, now time.Time) error {
-	m := Message{What: route.WhatDigest, AtMS: now.UnixMilli(), Link: n.link("/findings"), Log: strings.TrimSpace(n.cfg.Store.Checkpoint())}
+func (n *Notifier) deliverDigest(tx *store.Tx, d *route.Digest, o *order, now time.Time) error {
+	m := Message{What: route.WhatDigest, AtMS: now.UnixMilli(), Faults: o.faults, Link: n.link("/findings"), Log: strings.TrimSpace(n.cfg.Store.Checkpoint())}
 	line := func(to *[]Line, a *route.Alert) {
 		if len(m.Lines)+len(m.Waiting) >= mostLines {
 			m.More++
@@ -298,7 +309,7 @@ func (n *Notifier) deliverDigest(tx *store.Tx, d *route.Digest, now time.Time) e
 		if _, known := n.queues[c]; !known {
 			continue
 		}
-		if err := n.enqueue(tx, "digest."+now.In(n.cfg.Tree.Zone).Format(time.DateOnly), c, 0, 1, &m, now); err != nil {
+		if err := n.enqueue(tx, "digest."+o.day.In(n.cfg.Tree.Zone).Format(time.DateOnly), c, 0, 1, &m, now); err != nil {
 			return err
 		}
 	}

@@ -89,7 +89,7 @@ func (b *bench) work() {
 	b.t.Helper()
 	for more := true; more; {
 		var err error
-		if more, err = b.n.pass(b.t.Context(), false); err != nil {
+		if more, err = b.n.pass(b.t.Context(), nil); err != nil {
 			b.t.Fatal(err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestKillAfterSendingDoublesUnderTheSameID(t *testing.T) {
 	b.work()
 	b.find(review.ForcedOpen, "server-room-1")
 	second := b.find(review.ForcedOpen, "media-store-1")
-	if _, err := b.n.pass(t.Context(), false); err != nil {
+	if _, err := b.n.pass(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, kill := context.WithCancel(t.Context())
@@ -190,7 +190,7 @@ func TestGivenUpIsSaid(t *testing.T) {
 	b.work()
 	b.now = b.now.Add(giveUp)
 	b.work()
-	if err := b.n.Digest(t.Context()); err != nil {
+	if err := b.n.Digest(t.Context(), b.now); err != nil {
 		t.Fatal(err)
 	}
 	b.work()
@@ -216,7 +216,7 @@ func TestDigest(t *testing.T) {
 	}
 	b.now = time.Date(2026, 11, 25, 8, 30, 0, 0, jst)
 	for range 2 {
-		if err := b.n.Digest(t.Context()); err != nil {
+		if err := b.n.Digest(t.Context(), b.now); err != nil {
 			t.Fatal(err)
 		}
 		b.work()
@@ -230,7 +230,7 @@ func TestDigest(t *testing.T) {
 		t.Errorf("digest %+v", m)
 	}
 	b.now = b.now.Add(24 * time.Hour)
-	if err := b.n.Digest(t.Context()); err != nil {
+	if err := b.n.Digest(t.Context(), b.now); err != nil {
 		t.Fatal(err)
 	}
 	b.work()
@@ -309,7 +309,7 @@ func TestOutboundTextsHoldNoNames(t *testing.T) {
 	b.work()
 	b.now = b.now.Add(10 * time.Minute)
 	b.work()
-	if err := b.n.Digest(t.Context()); err != nil {
+	if err := b.n.Digest(t.Context(), b.now); err != nil {
 		t.Fatal(err)
 	}
 	b.work()

@@ -16,6 +16,7 @@ type doorsView struct {
 	Base
 	Gateways []gatewayCard
 	Lost     string // number of gateways without a link, "" = none
+	Self     *selfTestView
 }
 
 type gatewayCard struct {
@@ -58,6 +59,9 @@ func (h *Handler) getDoors(w http.ResponseWriter, rq *request) error {
 	}
 	if lost > 0 {
 		v.Lost = strconv.Itoa(lost)
+	}
+	if v.Self, err = h.selfTest(rq, v.Base); err != nil {
+		return err
 	}
 	return h.render(w, rq, "doors", v)
 }

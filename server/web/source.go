@@ -513,6 +513,8 @@ type Findings interface {
 // Machines reads the health of gateways and doors.
 type Machines interface {
 	ListGateways(ctx context.Context) ([]Gateway, error)
+	// SelfTest is the newest daily self-test and what regular work has run; ok is false when none has run yet (OP-2).
+	SelfTest(ctx context.Context) (t SelfTest, ok bool, err error)
 }
 
 // LiveEvent says that the log grew. It names no person.

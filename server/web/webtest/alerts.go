@@ -137,3 +137,23 @@ func sampleAlerts(now time.Time) web.AlertBoard {
 		},
 	}
 }
+
+// SelfTest implements web.Machines.
+func (m *Memory) SelfTest(context.Context) (web.SelfTest, bool, error) {
+	return m.Tested, !m.Tested.At.IsZero(), nil
+}
+
+// sampleSelfTest is a morning's self-test with one fault.
+func sampleSelfTest(now time.Time) web.SelfTest {
+	at := now.Add(-5 * time.Hour)
+	t := web.SelfTest{At: at, Runs: []web.JobRun{
+		{Job: "digest", State: "done", Due: now.Add(-3 * time.Hour), Tries: 1, Missed: 2}, {Job: "self_test", State: "done", Due: at, Tries: 1, Note: "failed: backup"},
+		{Job: "upkeep", State: "failed", Due: now.Add(-8 * time.Hour), Tries: 3, Note: "store: database is locked"},
+	}}
+	for _, item := range []string{"log", "witness", "clock", "disk", "backup", "certificates", "holidays"} {
+		t.Items = append(t.Items, web.SelfTestItem{Item: item, State: "passed"})
+	}
+	t.Items[1].State = "not_set_up"
+	t.Items[4].State, t.Items[4].Note = "failed", "the newest backup is 9 days old: run `monban-server backup`"
+	return t
+}

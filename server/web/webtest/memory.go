@@ -29,6 +29,7 @@ type Memory struct {
 	Papers    Reports
 	Desk      Desk
 	Alerts    Alerts
+	Tested    web.SelfTest
 	FailAudit error // returned instead of writing a leaf
 
 	mu       sync.Mutex

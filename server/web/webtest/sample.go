@@ -45,7 +45,7 @@ func Sample(m *Memory, now time.Time) {
 		{Door: media, Name: "媒体保管庫", ZoneName: "保管庫(レベル2)", Gateway: "gw-2", Kind: door.KindObserve, Known: true,
 			State: door.Secured, Contact: "closed", Reader: "lost", Linked: false, Since: ago(9 * time.Minute)},
 	}
-	m.Alerts.Board = sampleAlerts(now)
+	m.Alerts.Board, m.Tested = sampleAlerts(now), sampleSelfTest(now)
 	m.Orders.At = []web.CommandDoor{
 		{Door: room, Name: "サーバ室 正面", Enter: "server-room", Persons: 2, Linked: true, Known: true, State: door.Secured},
 		{Door: back, Name: "サーバ室 裏口", Enter: "server-room", Persons: 1, Linked: true, Known: true, State: door.HeldOpen},

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"monban/firmware/calendar"
+	"monban/server/config"
+	"monban/server/jobs"
+	"monban/server/store"
+)
+
+// keepRuns is how long runs of jobs and messages that arrived are kept.
+const keepRuns = 90 * 24 * time.Hour
+
+// jobLog keeps runs of jobs in the database.
+type jobLog struct{ store *store.Store }
+
+// Last implements jobs.Log.
+func (l jobLog) Last(ctx context.Context, job string) (x jobs.Run, err error) {
+	err = l.store.Read(ctx, func(r *store.ReadTx) error {
+		x, err = r.LastJobRun(job)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = jobs.ErrNever
+	}
+	return x, err
+}
+
+// Put implements jobs.Log.
+func (l jobLog) Put(ctx context.Context, x jobs.Run) error {
+	return l.store.Write(ctx, func(tx *store.Tx) error { return tx.PutJobRun(x) })
+}
+
+// openJobs makes the regular work of the server.
+func (a *App) openJobs(cfg *config.Config) (err error) {
+	at, _ := config.TimeOfDay(cfg.Alerts.DigestAt) // Validate has read it
+	zone := cfg.Location()
+	a.jobs, err = jobs.New([]jobs.Job{
+		// Before people come, so that the digest can tell what it found.
+		{Name: "self_test", Spec: "0 6 * * *", Do: a.selfTest},
+		{Name: "digest", Spec: fmt.Sprintf("%d %d * * *", at/60%60, at/3600), Days: func(t time.Time) bool {
+			days := closedOf(a.pub.Site().Directory())
+			return days.IsBusinessDay(calendar.DateOf(t.In(zone)))
+		}, Do: func(ctx context.Context, due time.Time) (string, error) { return "", a.alerts.Digest(ctx, due) }},
+		{Name: "upkeep", Spec: "15 3 * * *", Do: func(ctx context.Context, due time.Time) (string, error) {
+			return "", a.site.Store.Write(ctx, func(tx *store.Tx) error {
+				return errors.Join(tx.ForgetDeliveries(due.Add(-keepRuns)), tx.ForgetJobRuns(due.Add(-keepRuns)))
+			})
+		}},
+	}, jobLog{a.site.Store}, zone, time.Now, a.log)
+	return err
+}
