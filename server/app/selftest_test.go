@@ -109,7 +109,7 @@ func TestSelfTestVerifiesTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := bytes.ReplaceAll(clean, []byte(`"name":"genesis"`), []byte(`"name":"genesiz"`))
+	bad := bytes.ReplaceAll(clean, []byte(`"target":"zone"`), []byte(`"target":"zonf"`))
 	if bytes.Equal(clean, bad) {
 		t.Fatal("no leaf in the file")
 	}
