@@ -189,7 +189,7 @@ func (p *pages) worked(r store.Reader, rows []attempt.Finding, list []web.Findin
 		return err
 	}
 	for i := range list {
-		list[i].Due = dueOf(&rows[i], site)
+		list[i].Due, list[i].Level = dueOf(&rows[i], site), levelOf(&rows[i], site, p.now().UnixMilli())
 		if rows[i].Status != attempt.StatusInReview {
 			continue
 		}

@@ -196,6 +196,17 @@ func (h *health) silence(gw access.GatewayID, now time.Time) (g web.Gap, ok bool
 	return web.Gap{Gateway: gw, From: from}, now.Sub(from) > gapLeast
 }
 
+// silentSince is when a gateway was heard last; known is false for one that never was.
+func (h *health) silentSince(gw access.GatewayID) (since time.Time, known bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if b := h.beats[gw]; !b.at.IsZero() {
+		return b.at, true
+	}
+	since, known = h.before[gw]
+	return since, known
+}
+
 // said takes a verified hello.
 func (h *health) said(gw access.GatewayID, hello wire.Hello) {
 	h.mu.Lock()

@@ -71,6 +71,7 @@ func (a *App) watchPlaces(ctx context.Context) {
 		case <-tick.C:
 		}
 		a.publishStates(ctx)
+		a.tellOffline(ctx)
 		if due = append(due, a.authority.Places().Due(time.Now().UnixMilli())...); len(due) == 0 {
 			continue
 		}
@@ -80,6 +81,29 @@ func (a *App) watchPlaces(ctx context.Context) {
 			continue
 		}
 		due = nil
+	}
+}
+
+// tellOffline makes a finding of each gateway that has fallen silent (OP-1). A server that has just started listens as long before
+// it says so; what it cannot write it tries again the next second.
+func (a *App) tellOffline(ctx context.Context) {
+	site, now := a.pub.Site(), time.Now()
+	if site == nil {
+		return
+	}
+	limit := time.Duration(a.site.Config.Thresholds().OfflineMS) * time.Millisecond
+	for i := range site.Directory().Gateways {
+		gw := site.Directory().Gateways[i].ID
+		since, known := a.health.silentSince(gw)
+		if !known || now.Sub(since) < limit || now.Sub(a.began) < limit || a.told[gw].Equal(since) {
+			continue
+		}
+		err := a.site.Store.Write(ctx, func(tx *store.Tx) error { return a.ingest.Offline(tx, gw, since.UnixMilli(), now.UnixMilli()) })
+		if err != nil {
+			a.log.LogAttrs(ctx, slog.LevelError, "a silent gateway is not logged, tried again", slog.String("gateway", string(gw)), slog.Any("err", err))
+			continue
+		}
+		a.told[gw] = since
 	}
 }
 

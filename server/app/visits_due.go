@@ -291,7 +291,7 @@ func (v *Visits) sweep(ctx context.Context) error {
 	if err := v.expire(ctx); err != nil {
 		return err
 	}
-	return errors.Join(v.tellOverdue(ctx), v.tellBlank(ctx))
+	return errors.Join(v.tellOverdue(ctx), v.tellBlank(ctx), v.escalate(ctx))
 }
 
 // expire ends visits that nobody came to, emergencies and permits whose time is over.

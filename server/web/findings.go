@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"monban/server/casework"
 )
 
 const findingLimit = 200
@@ -39,6 +41,7 @@ type findingLine struct {
 	Owner    string
 	Due      time.Time // zero = not known
 	Late     bool
+	Level    string        // how far it has gone up, "" = in time
 	More     []findingMore // of the same kind at the same place
 	Fresh    bool          // came since who looks looked last, of a day's page
 }
@@ -48,6 +51,9 @@ type findingMore struct {
 	ID string
 	At time.Time
 }
+
+// levelWords are the keys of the texts that say how far a finding has gone up (VR-3).
+var levelWords = map[casework.Level]string{casework.ZoneManager: "manager", casework.CISOOffice: "ciso"}
 
 // queue puts what is most severe and has waited longest first, and what is of one kind at one place under the oldest of it. Nothing is left
 // out: the others stand below it (VR-1, VR-3).
@@ -130,6 +136,9 @@ func (b Base) findingLine(f Finding) findingLine {
 	}
 	l.Owner, l.Due, l.rank = f.Owner, f.Due, int(f.Severity)
 	l.Late = f.Open && !f.Due.IsZero() && b.now.After(f.Due)
+	if word := levelWords[f.Level]; f.Open && word != "" {
+		l.Level = b.T("case_level." + word)
+	}
 	if f.Count > 1 {
 		l.Count = strconv.Itoa(f.Count)
 	}

@@ -197,8 +197,9 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"review_fault":  {"not_over", "signed", "not_signed", "unseen", "same_person", "no_reason", "nothing", "not_quiet", "month"},
 		"case_status":   {"open", "in_review", "closed"},
 		"case_verdict":  {"finding_justified", "finding_violation", "finding_mistake", "finding_incident"},
+		"case_level":    {"manager", "ciso"},
 		"case_act": {
-			"finding_taken", "finding_assigned", "finding_noted", "finding_justified", "finding_violation", "finding_mistake", "finding_incident", "finding_reopened", "other",
+			"finding_taken", "finding_assigned", "finding_noted", "finding_justified", "finding_violation", "finding_mistake", "finding_incident", "finding_reopened", "finding_to_manager", "finding_to_ciso", "other",
 		},
 		"case_fault":        {"closed", "not_taken", "not_open", "subject", "approver", "no_text", "nobody", "too_long"},
 		"register_category": {"staff", "contractor", "visitor", "other"},

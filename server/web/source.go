@@ -7,6 +7,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/server/casework"
 )
 
 // Errors that sources return and pages tell apart; anything else is "something went wrong" with a
@@ -490,9 +491,10 @@ type Finding struct {
 	Attempt  string
 	Leaf     uint64
 	Open     bool
-	Detail   string    // machine word
-	Owner    string    // full name of the account that works on it, "" = nobody; of lists and cases
-	Due      time.Time // until when somebody has to have looked; zero = not known
+	Detail   string         // machine word
+	Owner    string         // full name of the account that works on it, "" = nobody; of lists and cases
+	Due      time.Time      // until when somebody has to have looked; zero = not known
+	Level    casework.Level // how far it has gone up while nobody closed it (VR-3); of lists and cases
 }
 
 // FindingQuery selects findings.

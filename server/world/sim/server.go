@@ -34,6 +34,7 @@ type server struct {
 	machines  map[access.GatewayID]*link.Server
 	manifests map[access.GatewayID][]byte
 	heard     map[access.GatewayID]time.Duration
+	silences  map[access.GatewayID]time.Duration // told, by their beginning
 	done      directory.Date                     // whose work this process has done
 	published directory.Date                     // when the policy in force was published
 	saved     map[access.GatewayID]time.Duration // durable, each minute: when each gateway was last heard
@@ -63,6 +64,7 @@ func (s *server) boot() {
 	s.life++
 	s.up, s.bootAt, s.done = true, w.now, directory.Date{}
 	s.machines, s.manifests = map[access.GatewayID]*link.Server{}, map[access.GatewayID][]byte{}
+	s.silences = map[access.GatewayID]time.Duration{}
 	s.heard = maps.Clone(s.saved) // what a gateway did while nobody listened, nobody knows
 	s.authority, s.pipeline = authority.New(s), ingest.New(s, w.opt.Zone)
 	s.pipeline.Follow(s.authority.Places())
@@ -96,6 +98,7 @@ func (s *server) watchPlaces(life int) {
 		for _, n := range s.authority.Places().Due(s.wallMS()) {
 			_ = s.write(func(m *model) error { return s.pipeline.Notice(m, n, s.wallMS()) }) // what a disk fault swallows, a story does not wait for
 		}
+		s.tellOffline()
 		for i := range s.dir.Gateways {
 			gw := s.dir.Gateways[i].ID
 			if w, ok := s.authority.Places().Whereabouts(gw); ok {

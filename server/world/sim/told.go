@@ -31,6 +31,20 @@ func (s *server) silent(id access.GatewayID) bool {
 	return true
 }
 
+// tellOffline is what the server does each second about gateways that have fallen silent.
+func (s *server) tellOffline() {
+	limit := time.Duration(s.w.opt.review().OfflineMS) * time.Millisecond
+	for _, g := range s.w.gateways {
+		since, known := s.heard[g.id]
+		if silent := s.w.now - since; known && silent >= limit && s.w.now-s.bootAt >= limit && s.silences[g.id] != since {
+			now := s.wallMS()
+			if s.write(func(m *model) error { return s.pipeline.Offline(m, g.id, now-silent.Milliseconds(), now) }) == nil {
+				s.silences[g.id] = since
+			}
+		}
+	}
+}
+
 // AfterRollback implements ingest.Tx.
 func (m *model) AfterRollback(f func()) { m.undone(f) }
 
