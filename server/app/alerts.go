@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"monban/firmware/access"
@@ -27,7 +28,7 @@ func (a *App) openAlerts(cfg *config.Config, public string) error {
 	if err != nil {
 		return err
 	}
-	channels, err := openChannels(&cfg.Alerts, words)
+	channels, err := openChannels(&cfg.Alerts, words, a.downlink)
 	if err != nil {
 		return err
 	}
@@ -85,12 +86,12 @@ func treeOf(c *config.Alerts, zone *time.Location) route.Tree {
 	return t
 }
 
-// openChannels makes the channels of the configuration.
-func openChannels(c *config.Alerts, words *notify.Words) ([]notify.Named, error) {
+// openChannels makes the channels of the configuration; link publishes to the broker.
+func openChannels(c *config.Alerts, words *notify.Words, link notify.Publisher) ([]notify.Named, error) {
 	var out []notify.Named
 	for i := range c.Channel {
 		x := &c.Channel[i]
-		ch, err := openChannel(x, words)
+		ch, err := openChannel(x, words, link)
 		if err != nil {
 			return nil, fmt.Errorf("alerts.channel %s: %w", x.Name, err)
 		}
@@ -99,7 +100,26 @@ func openChannels(c *config.Alerts, words *notify.Words) ([]notify.Named, error)
 	return out, nil
 }
 
-func openChannel(c *config.AlertChannel, words *notify.Words) (notify.Channel, error) {
+func openChannel(c *config.AlertChannel, words *notify.Words, link notify.Publisher) (notify.Channel, error) {
+	switch c.Type {
+	case "webhook":
+		return openWebhook(c, words)
+	case "syslog":
+		tlsCfg, err := clientTLS(c.Server, c.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		if c.Cert != "" {
+			pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+			if err != nil {
+				return nil, fmt.Errorf("%s: is not a certificate with its key %s: %w", c.Cert, c.Key, err)
+			}
+			tlsCfg.Certificates = []tls.Certificate{pair}
+		}
+		return notify.NewSyslog(notify.SyslogConfig{Server: c.Server, TLS: tlsCfg, Body: c.Body, Lang: c.Language}, words), nil
+	case "mqtt":
+		return notify.NewMQTT(link, c.Language, words), nil
+	}
 	secret := ""
 	if c.Password != "" {
 		var err error
@@ -114,6 +134,24 @@ func openChannel(c *config.AlertChannel, words *notify.Words) (notify.Channel, e
 	return notify.NewMail(notify.MailConfig{
 		Server: c.Server, TLS: tlsCfg, Security: c.Security, User: c.User, Password: secret, From: c.From, To: c.To, Lang: c.Language,
 	}, words), nil
+}
+
+func openWebhook(c *config.AlertChannel, words *notify.Words) (notify.Channel, error) {
+	secret, err := secretFile(c.Secret)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := rootsOf(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	var text []byte
+	if c.Template != "" {
+		if text, err = os.ReadFile(c.Template); err != nil {
+			return nil, fmt.Errorf("template: %w", err)
+		}
+	}
+	return notify.NewWebhook(notify.WebhookConfig{URL: c.URL, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Secret: secret, Template: string(text), Lang: c.Language}, words)
 }
 
 // clientTLS is how a server is checked: by the system's authorities or by those of a file.

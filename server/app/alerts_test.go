@@ -142,8 +142,10 @@ func TestChannelsAreCheckedAtStart(t *testing.T) {
 	}
 	for _, c := range []config.AlertChannel{
 		{Name: "poc", Type: "mail", Server: "mail:587", Password: "/nowhere/password"}, {Name: "poc", Type: "mail", Server: "mail:587", CAFile: "/nowhere/ca.pem"},
+		{Name: "poc", Type: "webhook", URL: "https://x", Secret: "/nowhere/secret"}, {Name: "poc", Type: "syslog", Server: "x:1", CAFile: "/nowhere/ca.pem"},
+		{Name: "poc", Type: "syslog", Server: "x:1", Cert: "/nowhere/cert.pem", Key: "/nowhere/key.pem"},
 	} {
-		_, err := openChannels(&config.Alerts{Channel: []config.AlertChannel{c}}, words)
+		_, err := openChannels(&config.Alerts{Channel: []config.AlertChannel{c}}, words, nil)
 		wantLine(t, err, "alerts.channel poc", "/nowhere/")
 	}
 }

@@ -191,7 +191,7 @@ func (a *App) newBroker(cfg *config.Config) (*broker.Broker, error) {
 	}
 	return broker.New(broker.Config{
 		Listen: cfg.MQTT.Listen, Site: cfg.Site, Server: ca.ServerName, TLS: a.site.CA.ServerTLS(), RuntimeDir: dir,
-		MaxGateways: cfg.MQTT.MaxGateways, Denied: a.site.CA.Denied, Log: a.log,
+		MaxGateways: cfg.MQTT.MaxGateways, AlertReaders: cfg.MQTT.AlertReaders, Denied: a.site.CA.Denied, Log: a.log,
 		Finding: func(kind broker.Finding, name string) {
 			a.log.LogAttrs(context.Background(), slog.LevelWarn, "broker finding", slog.String("kind", string(kind)), slog.String("name", name))
 		},

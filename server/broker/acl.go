@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,16 @@ func serverPermissions(site string) *server.Permissions {
 	for _, k := range upKinds() {
 		p.Subscribe.Allow = append(p.Subscribe.Allow, subject(site, "*", "up", k))
 	}
+	p.Publish.Allow = append(p.Publish.Allow, alertSubject(site))
 	return p
+}
+
+// alertSubject is where the server tells of alerts: fewer levels than any topic of a gateway, so none can be mistaken for it.
+func alertSubject(site string) string { return "monban.1." + site + ".alert" }
+
+// readerPermissions: alerts are read, and nothing is said.
+func readerPermissions(site string) *server.Permissions {
+	return &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{">"}}, Subscribe: &server.SubjectPermission{Allow: []string{alertSubject(site)}}}
 }
 
 // Check is nats-server's authentication hook: certificate → topics. Whatever it does not know is
@@ -66,6 +76,8 @@ func (b *Broker) Check(c server.ClientAuthentication) bool {
 	switch {
 	case name == b.cfg.Server:
 		perms = serverPermissions(b.cfg.Site)
+	case slices.Contains(b.cfg.AlertReaders, name): // before gateways: a reader is none, whatever its name
+		perms = readerPermissions(b.cfg.Site)
 	case validID(name):
 		perms = gatewayPermissions(b.cfg.Site, name)
 	default: // a name with a star or a dot in it would be a pattern

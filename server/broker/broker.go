@@ -75,6 +75,8 @@ type Config struct {
 	RuntimeDir string
 	// MaxGateways sizes the connection limit; 0 means 400.
 	MaxGateways int
+	// AlertReaders are common names that may read the topic of alerts and do nothing else.
+	AlertReaders []string
 	// Denied reports whether a certificate's serial (lower-case hex) is refused; nil refuses none.
 	Denied func(serial string) bool
 	// Finding is told of what a security officer should see; nil tells nobody. It must not block.

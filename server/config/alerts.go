@@ -2,7 +2,9 @@ package config
 
 import (
 	"net/mail"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"monban/server/review"
@@ -36,7 +38,7 @@ type Alerts struct {
 // AlertChannel is one way to tell somebody. Secrets are in files.
 type AlertChannel struct {
 	Name     string   `toml:"name"`
-	Type     string   `toml:"type"`     // mail
+	Type     string   `toml:"type"`     // mail, webhook, syslog, mqtt
 	Language string   `toml:"language"` // ja, en
 	Duress   bool     `toml:"duress"`   // may be told of a PIN under duress
 	Server   string   `toml:"server"`   // host:port
@@ -46,6 +48,12 @@ type AlertChannel struct {
 	Password string   `toml:"password_file"`
 	From     string   `toml:"from"`
 	To       []string `toml:"to"`
+	URL      string   `toml:"url"`           // of a webhook
+	Secret   string   `toml:"secret_file"`   // of a webhook: whsec_…, first line
+	Template string   `toml:"template_file"` // of a webhook: gives JSON
+	Cert     string   `toml:"cert_file"`     // of a log server that asks who we are
+	Key      string   `toml:"key_file"`
+	Body     string   `toml:"body"` // of a log server: cef, ecs
 }
 
 // AlertRoute is one branch of the tree of routes; the first that takes a finding counts. What it does not set it inherits.
@@ -140,8 +148,43 @@ func (c *AlertChannel) validate(f *faults) {
 	switch c.Type {
 	case "mail":
 		c.mail(f)
+	case "webhook":
+		if !webURL(c.URL) {
+			f.add("alerts.channel.url", "%q is neither https://… nor an address of this machine", c.URL)
+		}
+		if c.Secret == "" {
+			f.add("alerts.channel.secret_file", "is missing: the receiver could not tell our messages from others'")
+		}
+	case "syslog":
+		f.address("alerts.channel.server", c.Server)
+		f.oneOf("alerts.channel.body", c.Body, "", "cef", "ecs")
+		if (c.Cert == "") != (c.Key == "") {
+			f.add("alerts.channel.key_file", "and alerts.channel.cert_file belong together: one of them is missing")
+		}
+	case "mqtt":
+		if c.Duress {
+			f.add("alerts.channel.duress", "is true for mqtt, which any subscriber hears")
+		}
 	default:
-		f.oneOf("alerts.channel.type", c.Type, "mail")
+		f.oneOf("alerts.channel.type", c.Type, "mail", "webhook", "syslog", "mqtt")
+	}
+	c.foreign(f)
+}
+
+// foreign refuses keys of another type of channel: who wrote them meant something.
+func (c *AlertChannel) foreign(f *faults) {
+	for _, x := range []struct {
+		key   string
+		set   bool
+		types string
+	}{
+		{"server", c.Server != "", "mail syslog"}, {"security", c.Security != "", "mail"}, {"ca_file", c.CAFile != "", "mail webhook syslog"}, {"user", c.User != "", "mail"},
+		{"password_file", c.Password != "", "mail"}, {"from", c.From != "", "mail"}, {"to", len(c.To) > 0, "mail"}, {"url", c.URL != "", "webhook"},
+		{"secret_file", c.Secret != "", "webhook"}, {"template_file", c.Template != "", "webhook"}, {"cert_file", c.Cert != "", "syslog"}, {"key_file", c.Key != "", "syslog"}, {"body", c.Body != "", "syslog"},
+	} {
+		if x.set && !slices.Contains(strings.Fields(x.types), c.Type) {
+			f.add("alerts.channel."+x.key, "is no key of a channel of type %s", c.Type)
+		}
 	}
 }
 
@@ -167,4 +210,13 @@ func (c *AlertChannel) mail(f *faults) {
 			f.add("alerts.channel.to", "%q is no mail address", to)
 		}
 	}
+}
+
+// webURL reports whether s is https://host/…, or http to this machine.
+func webURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127."))
 }

@@ -50,6 +50,8 @@ type MQTT struct {
 	BrokerURL string `toml:"broker_url"`
 	// MaxGateways sizes the embedded broker's connection limit (twice this number); 1–10000.
 	MaxGateways int `toml:"max_gateways"`
+	// AlertReaders are the names of client certificates that may read the topic of alerts, and nothing else.
+	AlertReaders []string `toml:"alert_readers"`
 	// RuntimeDir is where the embedded broker makes a fresh directory at each start. Nothing of
 	// value is in it.
 	RuntimeDir string `toml:"runtime_dir"`

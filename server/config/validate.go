@@ -76,6 +76,9 @@ func (m *MQTT) validate(f *faults) {
 	default:
 		f.address("mqtt.listen", m.Listen)
 	}
+	for _, n := range m.AlertReaders {
+		f.name("mqtt.alert_readers", n)
+	}
 	f.number("mqtt.max_gateways", m.MaxGateways, 1, 10000)
 }
 
