@@ -161,8 +161,9 @@ func TestFailedBatchIsNotCounted(t *testing.T) {
 	for i := range byte(4) {
 		b.denied("media-store-1", 4575, i+1, access.ReasonNoGrant)
 	}
-	broken := errors.New("disk")
-	for range 3 {
+	broken, other := errors.New("disk"), newBox(h.Site, "gw-1", 1)
+	for i := range 3 {
+		h.take(other.event(door.EventTamperEnd, 0).batch(i+1, i+1)) // so that the records come to other leaves each time
 		if _, err := h.try(b.all(), nowMS, func(tx ingest.Tx) ingest.Tx { return &failing{Tx: tx, err: broken} }); !errors.Is(err, broken) {
 			t.Fatal(err)
 		}
