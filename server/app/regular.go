@@ -37,15 +37,21 @@ func (l jobLog) Put(ctx context.Context, x jobs.Run) error {
 
 // openJobs makes the regular work of the server.
 func (a *App) openJobs(cfg *config.Config) (err error) {
-	at, _ := config.TimeOfDay(cfg.Alerts.DigestAt) // Validate has read it
 	zone := cfg.Location()
+	daily := func(s string) string {
+		at, _ := config.TimeOfDay(s) // Validate has read it
+		return fmt.Sprintf("%d %d * * *", at/60%60, at/3600)
+	}
+	bird := &canary{orders: a.orders, alerts: a.alerts, store: a.site.Store, channels: cfg.Alerts.Canary, wait: canaryWait}
 	a.jobs, err = jobs.New([]jobs.Job{
 		// Before people come, so that the digest can tell what it found.
 		{Name: "self_test", Spec: "0 6 * * *", Do: a.selfTest},
-		{Name: "digest", Spec: fmt.Sprintf("%d %d * * *", at/60%60, at/3600), Days: func(t time.Time) bool {
+		{Name: "digest", Spec: daily(cfg.Alerts.DigestAt), Days: func(t time.Time) bool {
 			days := closedOf(a.pub.Site().Directory())
 			return days.IsBusinessDay(calendar.DateOf(t.In(zone)))
 		}, Do: func(ctx context.Context, due time.Time) (string, error) { return "", a.alerts.Digest(ctx, due) }},
+		{Name: "canary", Spec: daily(cfg.Alerts.CanaryAt), Do: bird.send},
+		{Name: "canary_check", Spec: daily(cfg.Alerts.CanaryBy), Do: bird.check},
 		{Name: "upkeep", Spec: "15 3 * * *", Do: func(ctx context.Context, due time.Time) (string, error) {
 			return "", a.site.Store.Write(ctx, func(tx *store.Tx) error {
 				return errors.Join(tx.ForgetDeliveries(due.Add(-keepRuns)), tx.ForgetJobRuns(due.Add(-keepRuns)))

@@ -30,9 +30,14 @@ type Alerts struct {
 	// Every is told of everything at once, at any hour: a log server.
 	Every []string `toml:"every"`
 	// Digest gets the morning digest.
-	Digest  []string       `toml:"digest"`
-	Channel []AlertChannel `toml:"channel"`
-	Route   []AlertRoute   `toml:"route"`
+	Digest []string `toml:"digest"`
+	// Canary gets the daily test message; none = there is no daily test.
+	Canary []string `toml:"canary"`
+	// CanaryAt is when the gateways are tested, CanaryBy when it must have arrived; HH:MM, every day.
+	CanaryAt string         `toml:"canary_at"`
+	CanaryBy string         `toml:"canary_by"`
+	Channel  []AlertChannel `toml:"channel"`
+	Route    []AlertRoute   `toml:"route"`
 }
 
 // AlertChannel is one way to tell somebody. Secrets are in files.
@@ -85,6 +90,13 @@ func (a *Alerts) validate(f *faults) {
 			f.add(key, "is no time of day such as 08:30")
 		}
 	}
+	at, ok4 := TimeOfDay(a.CanaryAt)
+	by, ok5 := TimeOfDay(a.CanaryBy)
+	if !ok4 || !ok5 || by == 86400 {
+		f.add("alerts.canary_at", "and alerts.canary_by must be times of day such as 07:00")
+	} else if by < at+5*60 {
+		f.add("alerts.canary_by", "%s is not five minutes after alerts.canary_at %s", a.CanaryBy, a.CanaryAt)
+	}
 	if ok1 && ok2 && open >= end {
 		f.add("alerts.close", "%s is not after alerts.open %s", a.Close, a.Open)
 	}
@@ -118,6 +130,7 @@ func (a *Alerts) validate(f *faults) {
 	known("alerts.then", a.Then)
 	known("alerts.every", a.Every)
 	known("alerts.digest", a.Digest)
+	known("alerts.canary", a.Canary)
 	routes := map[string]bool{}
 	for i := range a.Route {
 		r := &a.Route[i]

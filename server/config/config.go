@@ -258,7 +258,7 @@ func Default() Config {
 		// Active Directory's; an hour is how long somebody who left may keep a session's account.
 		LDAP: LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},
 		// The hours of a city's point of contact; ten minutes is what an officer in a meeting may need.
-		Alerts: Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
+		Alerts: Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", CanaryAt: "07:00", CanaryBy: "08:15", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
 		// Each is reasoned about where it is: review.DefaultSettings.
 		Review: defaultReview(),
 		// Info and JSON: for the journal of a machine nobody watches.

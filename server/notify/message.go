@@ -113,7 +113,7 @@ func (w words) body(m *Message) string {
 	case route.WhatDigest:
 		w.digest(m, line)
 	case route.WhatCanary:
-		line(w.t("canary"))
+		line(w.t("canary", "n", strconv.Itoa(m.Count)))
 		line(w.t("canary_took", "seconds", strconv.FormatFloat(float64(m.Millis)/1000, 'f', 2, 64)))
 		line(w.t("at", "time", w.time(m.AtMS)))
 	case route.WhatTest:

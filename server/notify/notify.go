@@ -316,6 +316,22 @@ func (n *Notifier) deliverDigest(tx *store.Tx, d *route.Digest, o *order, now ti
 	return nil
 }
 
+// Canary queues the message of the daily test: n devices answered, the slowest after so many milliseconds. The day is its key.
+func (n *Notifier) Canary(tx *store.Tx, day string, channels []string, devices int, slowest int64) (key string, err error) {
+	now := n.cfg.Now()
+	key = "canary." + day
+	for _, c := range channels {
+		if _, known := n.queues[c]; !known {
+			continue
+		}
+		m := Message{What: route.WhatCanary, AtMS: now.UnixMilli(), Count: devices, Millis: slowest, Link: n.link("/alerts")}
+		if err := n.enqueue(tx, key, c, 0, 1, &m, now); err != nil {
+			return "", err
+		}
+	}
+	return key, nil
+}
+
 // Poke says that there is something new for a channel.
 func (n *Notifier) Poke(channel string) {
 	if q := n.queues[channel]; q != nil {
