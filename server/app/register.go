@@ -184,6 +184,9 @@ type book struct {
 	exits  []visit.ExitStated
 	wrong  []visit.Correction
 
+	from, to string // days whose rows are shown
+	anyDay   bool   // rows of any day are: who is inside
+
 	lines  map[string]attempt.Row // by attempt id, hexadecimal
 	person map[string]string      // person reference → person, "" = nobody can tell any more
 }
@@ -196,7 +199,8 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 		return nil, err
 	}
 	b := &book{
-		r: r, pages: p, names: n, zone: p.store.Zone(), tree: register.Tree{}, site: site, lines: map[string]attempt.Row{}, person: map[string]string{},
+		r: r, pages: p, names: n, zone: p.store.Zone(), tree: register.Tree{}, site: site, from: from.String(), to: to.String(),
+		lines: map[string]attempt.Row{}, person: map[string]string{},
 	}
 	for _, z := range dir.Zones {
 		b.tree[register.ZoneID(z.ID)] = register.ZoneID(z.Parent)
@@ -322,7 +326,7 @@ func (b *book) party(l *attempt.Row, person string) (out []string) {
 }
 
 // reaches are how many passages of one person are read to find where a stay began or ended.
-var reaches = []int{16, 1024}
+var reaches = []int{4, 32, 1024}
 
 // reach adds, for whoever's entry or exit lies outside of the days read, the passages around them, so that a stay over midnight or
 // over a holiday is one row (RR-2).
@@ -330,6 +334,9 @@ func (b *book) reach(zone access.ZoneID) error {
 	for _, n := range reaches {
 		before, after := map[string]int64{}, map[string]int64{}
 		for _, row := range register.Pair(b.events(), b.tree) {
+			if day := row.Day(); !b.anyDay && (day < b.from || day > b.to) {
+				continue // what was read around a stay begins and ends in the middle of something too
+			}
 			who := cmp.Or(row.Leader, row.Person) // a guest without a card passes on the carrier's badge
 			if row.Zone != register.ZoneID(zone) || who == "" || strings.HasPrefix(who, erasedPrefix) {
 				continue
@@ -511,6 +518,7 @@ func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, s
 		if err != nil {
 			return err
 		}
+		book.anyDay = true
 		book.add(last)
 		for i := range book.visits { // guests without a card are where their carriers took them, also one who has left since
 			for _, c := range book.visits[i].Carriers {

@@ -42,8 +42,7 @@ func (m *maker) slot(d *doorway, keep time.Duration) int64 {
 		}
 		at := m.clock(day, 9, 30) + m.ms(0, 6*time.Hour+30*time.Minute)
 		s := span{at - before, at + keep.Milliseconds() + after}
-		busy := func(o span) bool { return s.from < o.to && o.from < s.to }
-		if slices.ContainsFunc(d.reserved, busy) {
+		if d.kept(s.from, s.to) {
 			m.slots++
 			if m.slots%100_000 == 0 {
 				panic("year: more seeded cases than the days have room for")
@@ -70,7 +69,18 @@ func (m *maker) may(d *doorway, from, to int64, tells string, kinds ...string) {
 	}
 }
 
-// visitor makes somebody with a card of their own for one case: what happens to the card concerns nobody else.
+// lastSeeded marks the newest line of a kind as one that was seeded.
+func (m *maker) lastSeeded(kind string) {
+	for i := len(m.year.Sheet.Cases) - 1; i >= 0; i-- {
+		if c := &m.year.Sheet.Cases[i]; c.Kind == kind && c.Verdict == Must {
+			c.Seeded = true
+			return
+		}
+	}
+	panic("year: no case of " + kind)
+}
+
+// actor makes somebody with a card of their own for one case: what happens to the card concerns nobody else.
 func (m *maker) actor() *person {
 	return m.newPerson("a", "施設管理課", grant{depot, "always"})
 }
@@ -83,5 +93,5 @@ func (m *maker) out(at int64, p *person, d *doorway) int64 {
 
 // seedings lists every kind that is seeded.
 func seedings() []seeding {
-	return slices.Concat(doorSeedings(), cardSeedings(), deviceSeedings())
+	return slices.Concat(doorSeedings(), cardSeedings(), deviceSeedings(), trySeedings(), staySeedings(), hourSeedings())
 }

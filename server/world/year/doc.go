@@ -97,8 +97,9 @@ type Passage struct {
 	Person string
 	Door   string
 	Out    bool
-	Own    bool // on a card of their own; else behind somebody, or by a key, a forced door, a handle
-	Unseen bool // the contact saw nothing of the opening
+	Own    bool   // on a card of their own; else behind somebody, on another's card, or by a key, a forced door, a handle
+	As     string // whose card it was on; "" = on none
+	Unseen bool   // the contact saw nothing of the opening
 }
 
 // Case is a situation of the sheet.
@@ -126,6 +127,5 @@ const (
 type Sheet struct {
 	Passages []Passage // in the order of time
 	Cases    []Case
-	// Doubtful are times in which who is inside by cards differs from who is inside: by person.
-	doors map[string]Doorway
+	doors    map[string]Doorway
 }

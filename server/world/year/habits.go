@@ -21,7 +21,7 @@ func (m *maker) habits() {
 	}
 	cleaner := m.newPerson("k", sections[4], grant{office, "work"})
 	cleaner.category, cleaner.company = "contractor", "多賀城清掃株式会社"
-	guard := m.newPerson("g", sections[4], grant{office, "always"}, grant{office, "rounds"}, grant{annex, "always"}, grant{depot, "always"})
+	guard := m.newPerson("g", sections[4], grant{office, "rounds"})
 	for n := range m.plan.Days {
 		day := m.day(n)
 		open := m.cal.IsBusinessDay(day)

@@ -13,6 +13,7 @@ const (
 	annex  = "annex" // a plant room with a handle inside and no reader there
 	depot  = "depot" // a store in another building, hardly used: most seeded cases happen there
 	vault  = "vault" // in the same building; asks for a PIN
+	lab    = "lab"   // in the same building; outsiders enter with an escort only
 )
 
 // within reports whether a zone is, or lies in, another.
@@ -32,6 +33,7 @@ func doorways() []Doorway {
 		{"depot-1", "gw-4", depot, ""},
 		{"depot-2", "gw-5", depot, ""},
 		{"vault-1", "gw-4", vault, ""},
+		{"lab-1", "gw-5", lab, ""},
 	}
 }
 
@@ -56,6 +58,13 @@ type person struct {
 	place             string // where the body is
 	free              int64  // busy until, UTC ms
 	left              bool   // does not work here any more
+
+	// What sensors could know of this person, for what follows from it.
+	sensed string           // where the last passage that was sensed led
+	since  int64            // when the person was last sensed to come in from outside
+	first  int64            // first sensed passage, 0 = none
+	used   map[string]int64 // when each door was last entered by, as sensed
+	missed bool             // a contact has missed a passage since
 }
 
 type grant struct{ zone, schedule string }
@@ -92,15 +101,15 @@ func (m *maker) files() map[string]string {
 	grants.WriteString("person_id,zone_id,schedule_id,valid_from,valid_until\n")
 	first, last := m.plan.First, m.plan.First.AddDays(m.plan.Days+1)
 	for _, p := range m.people {
-		contract, kind := ",", "regular"
+		contract, kind, escort := ",", "regular", "yes"
 		if p.category != "staff" {
-			contract, kind = fmt.Sprintf("%s,%s", first, last), "outsourcer"
+			contract, kind, escort = fmt.Sprintf("%s,%s", first, last), "outsourcer", "no"
 		}
 		training := p.training
 		if training == "" {
 			training = last.AddDays(300).String()
 		}
-		fmt.Fprintf(&people, "%s,%s,,,,%s,%s,%s,%s,%s,%s,,yes\n", p.id, p.name, p.section, p.company, p.category, contract, kind, training)
+		fmt.Fprintf(&people, "%s,%s,,,,%s,%s,%s,%s,%s,%s,,%s\n", p.id, p.name, p.section, p.company, p.category, contract, kind, training, escort)
 		fmt.Fprintf(&cards, "%s,%s,H10301,%d,%d,uid_only,active,%s,%s\n", p.card, p.id, facility, p.number, p.pin, p.duress)
 		for _, g := range p.grants {
 			fmt.Fprintf(&grants, "%s,%s,%s,%s,%s\n", p.id, g.zone, g.schedule, first, last)
@@ -130,12 +139,13 @@ func (m *maker) files() map[string]string {
 	return map[string]string{
 		"people.csv": people.String(), "cards.csv": cards.String(), "grants.csv": grants.String(), "gateways.csv": gateways.String(),
 		"doors.csv": doors.String(), "closed_days.csv": closed.String(),
-		"zones.csv": "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag,parent,anti_passback,training\n" +
-			"office,執務室,Office,1,uid_only,no,no,,off,off\nserver-room,サーバ室,Server room,2,uid_only,yes,no,office,soft,off\n" +
-			"media-store,媒体保管庫,Media store,1,uid_only,no,no,office,off,flag\nannex,分庁舎機械室,Plant room,1,uid_only,no,no,,off,off\n" +
-			"vault,金庫室,Vault,2,uid_only,yes,no,,off,off\n" +
-			"depot,倉庫,Depot,1,uid_only,no,no,,soft,flag\n",
-		"schedules.csv": "schedule_id,name,name_en,days,from,to\nalways,常時,Always,every,0:00,24:00\nwork,勤務時間,Work,weekdays,6:00,22:30\nrounds,夜間巡回,Rounds,every,22:00,6:00\n" +
+		"zones.csv": "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag,parent,anti_passback,training,escort,escort_within,escort_grace\n" +
+			"office,執務室,Office,1,uid_only,no,no,,off,off,none,,\nserver-room,サーバ室,Server room,2,uid_only,yes,no,office,soft,off,,,\n" +
+			"media-store,媒体保管庫,Media store,1,uid_only,no,no,office,off,flag,none,,\nannex,分庁舎機械室,Plant room,1,uid_only,no,no,,off,off,none,,\n" +
+			"vault,金庫室,Vault,2,uid_only,yes,no,,off,off,,,\nlab,実験室,Lab,1,uid_only,no,no,,off,off,outsiders,30s,3m\n" +
+			"depot,倉庫,Depot,1,uid_only,no,no,,soft,flag,none,,\n",
+		"schedules.csv": "schedule_id,name,name_en,days,from,to\nalways,常時,Always,every,0:00,24:00\nwork,勤務時間,Work,weekdays,6:00,22:30\n" +
+			"rounds,巡回,Rounds,every,22:00,6:00\nevening,夜間作業,Evening work,every,20:00,23:30\n" +
 			"day,開庁時間,Office hours,weekdays,8:30,17:15\n",
 	}
 }

@@ -29,11 +29,14 @@ func (m *maker) troubles() {
 	}
 }
 
+// cut tells of an outage.
+const cut = "the link was down"
+
 // outage cuts a gateway's link for a while. Doors go on by themselves.
 func (m *maker) outage(at int64, gw string, ms int64, seeded bool) {
 	m.act(Act{AtMS: at, Do: Cable, Gateway: gw})
 	m.act(Act{AtMS: at + ms, Do: Cable, Gateway: gw, On: true})
-	m.silent(at, gw, ms, seeded, "the link was down")
+	m.silent(at, gw, ms, seeded, cut)
 }
 
 // silent enters in the sheet that nothing is heard of a gateway for a while.
@@ -46,7 +49,14 @@ func (m *maker) silent(at int64, gw string, ms int64, seeded bool, tells string)
 		v = May
 	}
 	m.of(v, known, gw, at, at+ms+120_000, seeded, tells)
-	m.of(May, "late_record", gw, at, at+ms, false, tells)
+	switch {
+	case ms >= 70_000 && tells == cut: // what the gateway says of the link at its loss is late by then
+		m.of(Must, "late_record", gw, at, at+ms+10_000, seeded, tells)
+	case ms >= 50_000:
+		m.of(May, "late_record", gw, at, at+ms+10_000, false, tells)
+	case tells == cut:
+		m.of(MustNot, "late_record", gw, at, at+ms+10_000, seeded, tells)
+	}
 	m.of(May, "zone_unknown", gw, at, at+ms, false, tells)
 }
 

@@ -32,6 +32,14 @@ func (m *maker) walk(at int64, p *person, d *doorway, out bool, how manner) int6
 		d.free = opened + open + 1_500
 	}
 	m.pass(opened, p, d, out, how.card == "", how.unseen)
+	if last := &m.year.Sheet.Passages[len(m.year.Sheet.Passages)-1]; how.card == "" {
+		last.As = p.id
+		if how.unseen {
+			p.missed = true
+		} else {
+			m.sensed(opened, p, d, out)
+		}
+	}
 	side := 0
 	if out {
 		side = 1
@@ -97,7 +105,7 @@ func (m *maker) through(at int64, p *person, door string, out bool) {
 			d.free = at + 9_000
 		case m.often(1): // the contact misses it
 			m.walk(at, p, d, out, manner{unseen: true})
-			m.missed(at, p, d)
+			m.entry(May, "no_entry", d, at, at+9_000, false, "the contact missed an opening")
 		default:
 			m.ordinary(at, p, d, out)
 		}
@@ -110,15 +118,6 @@ func (m *maker) ordinary(at int64, p *person, d *doorway, out bool) {
 	p.free = max(p.free, d.free)
 }
 
-// missed enters in the sheet what may come of an opening that no contact saw: who is inside by the cards is wrong until the person
-// has passed twice more.
-func (m *maker) missed(at int64, p *person, d *doorway) {
-	for _, kind := range []string{"no_entry", "anti_passback", "exit_without_entry", "overstay", "impossible_travel"} {
-		m.entry(May, kind, nil, at, at+3*24*3_600_000, false, "the contact missed an opening of "+p.id)
-	}
-	_ = d
-}
-
 // slip waits for somebody else to open the door and goes with them; after ten minutes it takes the own card.
 func (m *maker) slip(at int64, p *person, d *doorway, out bool) {
 	side := 0
@@ -127,6 +126,9 @@ func (m *maker) slip(at int64, p *person, d *doorway, out bool) {
 	}
 	d.behind[side] = append(d.behind[side], p)
 	p.free = at + 1_000
+	if out && p.since > 0 { // by the cards they stay
+		m.entry(May, "overstay", nil, p.since+overstay, p.since+overstay+120_000, false, "left behind a colleague")
+	}
 	m.at(at+600_000, nil, d.ID, func(at int64) {
 		for i, x := range d.behind[side] {
 			if x == p {

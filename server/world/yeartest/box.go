@@ -13,6 +13,7 @@ import (
 	"monban/firmware/wire"
 	"monban/gateway/controller"
 	"monban/server/directory"
+	"monban/server/ingest"
 	"monban/server/policypub"
 	"monban/server/store"
 )
@@ -121,7 +122,11 @@ func (b *box) send() error {
 			head = wire.ChainHash(head, b.records[i].Body)
 		}
 		ev := wire.Events{Gateway: b.id, Epoch: b.epoch, First: b.first, Prev: b.prev, Head: head, Records: b.records[:n]}
-		out, err := b.p.pipe.Handle(b.p.tx, b.id, &ev, b.p.wallMS())
+		var out ingest.Result
+		err := b.p.step(func(tx yearTx) (err error) {
+			out, err = b.p.pipe.Handle(tx, b.id, &ev, b.p.wallMS())
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", b.id, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Line struct {
 	Cases, Found       int // that a reviewer has to be shown; of them shown
 	Near, Invented     int // near misses; findings that nothing in the world explains, near misses that were shown among them
 	Again              int // told twice
+	Counted            int // told by a number, and nothing in the world explains them
 	Natural            int // cases that were not seeded
 	Missed, Inventions []string
 }
@@ -64,6 +66,17 @@ func Compare(sheet *year.Sheet, findings []attempt.Finding, tell func(ms int64) 
 	for i := range findings {
 		f := &findings[i]
 		l := line(f.Kind)
+		if n, counted := strings.CutPrefix(f.Detail, "more-"); counted { // so many more of the kind, there and in the last day, are told by a number
+			more, _ := strconv.Atoi(n)
+			for _, n := range byKind[f.Kind] {
+				c := &sheet.Cases[n]
+				if c.Verdict != year.MustNot && found[n] == 0 && more > 0 && c.FromMS <= f.AtMS && f.AtMS-c.FromMS <= 26*3_600_000 && there(c, f) {
+					found[n], more = 1, more-1
+				}
+			}
+			l.Counted += more
+			continue
+		}
 		best := -1
 		for _, n := range byKind[f.Kind] {
 			c := &sheet.Cases[n]
@@ -117,7 +130,12 @@ func rank(c *year.Case, found int) int {
 
 // fits reports whether a finding is about a case.
 func fits(c *year.Case, f *attempt.Finding) bool {
-	return f.AtMS >= c.FromMS-slackMS && f.AtMS <= c.ToMS+slackMS && (c.Door == "" || c.Door == f.Door) && (c.Gateway == "" || c.Gateway == f.Gateway)
+	return f.AtMS >= c.FromMS-slackMS && f.AtMS <= c.ToMS+slackMS && there(c, f)
+}
+
+// there reports whether a finding is of a case's place.
+func there(c *year.Case, f *attempt.Finding) bool {
+	return (c.Door == "" || c.Door == f.Door) && (c.Gateway == "" || c.Gateway == f.Gateway)
 }
 
 // Print writes the table.

@@ -147,7 +147,11 @@ func (l *leaf) ask(e controller.Ask) error {
 	if e.PINGiven {
 		q.PIN = wire.PINProof(b.keys.Ask, e.PIN, q.ID)
 	}
-	a, err := b.p.auth.Answer(b.p.tx, &q, b.p.wallMS())
+	var a wire.Answer
+	err := b.p.step(func(tx yearTx) (err error) {
+		a, err = b.p.auth.Answer(tx, &q, b.p.wallMS())
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.cfg.Door, err)
 	}

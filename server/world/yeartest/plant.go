@@ -29,28 +29,46 @@ type Plant struct {
 	// somebody in who may not.
 	Stuck, Wrong []string
 
-	pub   *policypub.Publisher
-	auth  *authority.Authority
-	pipe  *ingest.Pipeline
-	start time.Time
-	now   mono.Time // since start
-	todo  timers
-	seq   int
-	dice  *rand.ChaCha8
-	boxes map[string]*box
-	doors map[string]*leaf
-	cards map[string]year.Card
-	refs  map[string]card.Ref
-	tx    yearTx // of the stretch that runs
-	sent  int
+	pub     *policypub.Publisher
+	auth    *authority.Authority
+	pipe    *ingest.Pipeline
+	start   time.Time
+	now     mono.Time // since start
+	todo    timers
+	seq     int
+	dice    *rand.ChaCha8
+	boxes   map[string]*box
+	doors   map[string]*leaf
+	cards   map[string]year.Card
+	refs    map[string]card.Ref
+	tx      yearTx   // of the stretch that runs
+	settled []func() // what waits for the commit of the step that runs
+	sent    int
+	ticked  int
 }
 
 // yearTx is the transaction of one stretch of the year. The year runs many steps in one commit; what has to happen after the commit
-// happens at once, for the next step needs it and the transaction ends in success or the year does not go on.
-type yearTx struct{ *store.Tx }
+// happens after each step, for the next one needs it, and the transaction ends in success or the year does not go on.
+type yearTx struct {
+	*store.Tx
+	p *Plant
+}
 
-// AfterCommit runs f now.
-func (yearTx) AfterCommit(f func()) { f() }
+// AfterCommit has f run after the step.
+func (t yearTx) AfterCommit(f func()) { t.p.settled = append(t.p.settled, f) }
+
+// step is one transaction of the server.
+func (p *Plant) step(do func(tx yearTx) error) error {
+	if err := do(p.tx); err != nil {
+		return err
+	}
+	for len(p.settled) > 0 {
+		f := p.settled[0]
+		p.settled = p.settled[1:]
+		f()
+	}
+	return nil
+}
 
 // New founds the site of a year in dir.
 func New(ctx context.Context, dir string, y *year.Year, cards []year.Card) (*Plant, error) {
@@ -87,6 +105,7 @@ func (p *Plant) open(ctx context.Context) (err error) {
 	if err := p.Site.Store.Read(ctx, func(r *store.ReadTx) error { return p.auth.Places().Load(r, p.wallMS(), p.Year.Zone) }); err != nil {
 		return err
 	}
+	p.every(watchEvery, p.watch)
 	dir := p.pub.Site().Directory()
 	for i := range dir.Gateways {
 		p.boxes[string(dir.Gateways[i].ID)] = newBox(p, dir.Gateways[i].ID)
@@ -126,7 +145,7 @@ func (p *Plant) Run(ctx context.Context) error {
 			if ran {
 				return errors.New("BUG: a stretch of the year cannot run twice")
 			}
-			ran, p.tx = true, yearTx{tx}
+			ran, p.tx = true, yearTx{tx, p}
 			var err error
 			acts, err = p.stretch(acts, until)
 			return err
@@ -177,18 +196,39 @@ func (p *Plant) stretch(acts []year.Act, until mono.Time) ([]year.Act, error) {
 			continue
 		}
 		p.now = until
-		return acts, p.watch()
+		return acts, nil
 	}
+}
+
+// The server looks at who is inside each second, and once a minute at what never got a record; a year is spared some of that.
+const (
+	watchEvery = 30 * time.Second
+	sweepEvery = 20
+)
+
+// every does something again and again.
+func (p *Plant) every(d time.Duration, do func() error) {
+	p.after(d, func() error {
+		p.every(d, do)
+		return do()
+	})
 }
 
 // watch is what the server does by the clock: it looks at who is inside and at what never got a record.
 func (p *Plant) watch() error {
-	for _, n := range p.auth.Places().Due(p.wallMS()) {
-		if err := p.pipe.Notice(p.tx, n, p.wallMS()); err != nil {
+	if p.ticked++; p.ticked%sweepEvery == 0 {
+		if err := p.step(func(tx yearTx) error { return p.pipe.Sweep(tx, p.wallMS()) }); err != nil {
 			return err
 		}
 	}
-	return p.pipe.Sweep(p.tx, p.wallMS())
+	return p.step(func(tx yearTx) error {
+		for _, n := range p.auth.Places().Due(p.wallMS()) {
+			if err := p.pipe.Notice(tx, n, p.wallMS()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // newDay publishes the day's rules and closes what was found before, as reviewers do each morning: what is open and the same is not

@@ -108,7 +108,8 @@ func (p *Plant) crossings(zone string) map[string][]*crossing {
 		if within(d.Inner, zone) == within(d.Outer, zone) {
 			continue
 		}
-		out[x.Person] = append(out[x.Person], &crossing{at: x.AtMS, person: x.Person, out: x.Out, seen: x.Own && !x.Unseen})
+		who := cmp.Or(x.As, x.Person) // the register writes down whose card it was
+		out[who] = append(out[who], &crossing{at: x.AtMS, person: who, out: x.Out, seen: x.As != "" && !x.Unseen})
 	}
 	return out
 }
