@@ -522,7 +522,7 @@ func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, s
 		book.add(last)
 		for i := range book.visits { // guests without a card are where their carriers took them, also one who has left since
 			for _, c := range book.visits[i].Carriers {
-				lines, err := r.PassedBefore(string(c.Person), at.UnixMilli()+1, reaches[0])
+				lines, err := r.PassedBefore(string(c.Person), at.UnixMilli()+1, 16)
 				if err != nil {
 					return err
 				}

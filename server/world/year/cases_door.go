@@ -65,7 +65,7 @@ func doorSeedings() []seeding {
 				m.read(at, d, p.card, "", false, false)
 				m.act(Act{AtMS: at + 4_200, Do: Open, Door: d.ID})
 				m.act(Act{AtMS: at + 7_000, Do: Close, Door: d.ID})
-				m.pass(at+4_200, p, d, false, true, false)
+				m.passOn(at+4_200, p, d, false)
 				m.near("no_entry", d, at, at+10_000, "went in at the last moment")
 				m.out(at+60_000, p, d)
 			}},

@@ -28,9 +28,7 @@ func staySeedings() []seeding {
 				p, other := m.actor(), m.actor()
 				m.walk(at, p, d, false, manner{held: 9 * time.Second})
 				m.read(at+5_000, d, other.card, "", false, false)
-				m.pass(at+5_500, other, d, false, true, false)
-				m.year.Sheet.Passages[len(m.year.Sheet.Passages)-1].As = other.id
-				m.sensed(at+5_000, other, d, false)
+				m.passOn(at+5_000, other, d, false)
 				m.must("tailgating_possible", d, at+4_000, at+7_000, "two on one opening, each on a card")
 				m.out(at+60_000, p, d)
 				m.out(at+90_000, other, d)
@@ -87,9 +85,7 @@ func (m *maker) pair(at int64, d *doorway) (escort, guest *person) {
 	m.read(at, d, guest.card, "", false, true) // nothing opens yet
 	m.walk(at+4_000, escort, d, false, manner{held: 5 * time.Second})
 	opened := m.year.Sheet.Passages[len(m.year.Sheet.Passages)-1].AtMS
-	m.pass(opened, guest, d, false, true, false)
-	m.year.Sheet.Passages[len(m.year.Sheet.Passages)-1].As = guest.id
-	m.sensed(opened, guest, d, false)
+	m.passOn(opened, guest, d, false)
 	return escort, guest
 }
 

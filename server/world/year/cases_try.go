@@ -100,6 +100,7 @@ func trySeedings() []seeding {
 				m.keep(x, at+120_000, 300_000)
 				m.walk(at+180_000, thief, x, false, manner{card: p.card})
 				m.year.Sheet.Passages[len(m.year.Sheet.Passages)-1].As = p.id
+				m.may(x, at+180_000+overstay, at+185_000+overstay+120_000, "by the card its holder is still there", "overstay")
 				m.must("impossible_travel", x, at+178_000, at+184_000, "a copy of the card across the town")
 				m.byHandle(at+240_000, thief, x, true)
 			},

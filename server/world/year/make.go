@@ -82,7 +82,10 @@ func Make(p Plan) (*Year, []Card, error) {
 		m.doors[d.ID] = &doorway{Doorway: d}
 		m.year.Sheet.doors[d.ID] = d
 	}
-	m.seed()     // before the habits: it keeps doors clear
+	m.seed() // before the habits: it keeps doors clear
+	for _, d := range m.doors {
+		d.free = 0 // what was seeded is kept clear, and was not made in the order of time
+	}
 	m.habits()   // plans every day
 	m.troubles() // outages of the ordinary kind
 	m.run()

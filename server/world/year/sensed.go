@@ -33,7 +33,7 @@ func (m *maker) sensed(at int64, p *person, d *doorway, out bool) {
 			p.used = map[string]int64{}
 		}
 		p.used[d.ID] = at
-		if !within(p.sensed, d.Inner) && d.Outer == "" {
+		if d.Outer == "" {
 			p.since = at
 		}
 	}

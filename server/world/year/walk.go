@@ -64,6 +64,13 @@ func (m *maker) pinAt(p *person, d *doorway, out bool) string {
 	return ""
 }
 
+// passOn moves a body on its own card through a door that is open for somebody else too.
+func (m *maker) passOn(at int64, p *person, d *doorway, out bool) {
+	m.pass(at, p, d, out, true, false)
+	m.year.Sheet.Passages[len(m.year.Sheet.Passages)-1].As = p.id
+	m.sensed(at, p, d, out)
+}
+
 // pass moves a body.
 func (m *maker) pass(at int64, p *person, d *doorway, out, own, unseen bool) {
 	p.place = d.Inner
@@ -71,6 +78,9 @@ func (m *maker) pass(at int64, p *person, d *doorway, out, own, unseen bool) {
 		p.place = d.Outer
 	}
 	p.free = max(p.free, at+15_000)
+	if out && (!own || unseen) && p.since > 0 { // by the cards they stay
+		m.entry(May, "overstay", nil, p.since+overstay, p.since+overstay+120_000, false, "left unsensed")
+	}
 	m.year.Sheet.Passages = append(m.year.Sheet.Passages, Passage{AtMS: at, Person: p.id, Door: d.ID, Out: out, Own: own, Unseen: unseen})
 }
 
@@ -126,9 +136,6 @@ func (m *maker) slip(at int64, p *person, d *doorway, out bool) {
 	}
 	d.behind[side] = append(d.behind[side], p)
 	p.free = at + 1_000
-	if out && p.since > 0 { // by the cards they stay
-		m.entry(May, "overstay", nil, p.since+overstay, p.since+overstay+120_000, false, "left behind a colleague")
-	}
 	m.at(at+600_000, nil, d.ID, func(at int64) {
 		for i, x := range d.behind[side] {
 			if x == p {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"monban/firmware/calendar"
 	"monban/server/attempt"
 	"monban/server/store"
 	"monban/server/world/year"
@@ -20,13 +21,13 @@ const slackMS = 2_500
 
 // Line is one kind's line of the table.
 type Line struct {
-	Kind               string
-	Cases, Found       int // that a reviewer has to be shown; of them shown
-	Near, Invented     int // near misses; findings that nothing in the world explains, near misses that were shown among them
-	Again              int // told twice
-	Counted            int // told by a number, and nothing in the world explains them
-	Natural            int // cases that were not seeded
-	Missed, Inventions []string
+	Kind                        string
+	Cases, Found                int // that a reviewer has to be shown; of them shown
+	Near, Invented              int // near misses; findings that nothing in the world explains, near misses that were shown among them
+	Again                       int // told twice
+	Counted                     int // told by a number, and nothing in the world explains them
+	Natural                     int // cases that were not seeded
+	Missed, Inventions, Repeats []string
 }
 
 // Findings reads every finding of the log, oldest first.
@@ -66,7 +67,7 @@ func Compare(sheet *year.Sheet, findings []attempt.Finding, tell func(ms int64) 
 	for i := range findings {
 		f := &findings[i]
 		l := line(f.Kind)
-		if n, counted := strings.CutPrefix(f.Detail, "more-"); counted { // so many more of the kind, there and in the last day, are told by a number
+		if n, counted := strings.CutPrefix(f.Detail[strings.LastIndexByte(f.Detail, '/')+1:], "more-"); counted { // so many more of the kind, there and in the last day, are told by a number
 			more, _ := strconv.Atoi(n)
 			for _, n := range byKind[f.Kind] {
 				c := &sheet.Cases[n]
@@ -94,6 +95,7 @@ func Compare(sheet *year.Sheet, findings []attempt.Finding, tell func(ms int64) 
 		}
 		if found[best]++; sheet.Cases[best].Verdict == year.Must && found[best] > 1 {
 			l.Again++
+			l.Repeats = append(l.Repeats, fmt.Sprintf("%s %s %s %s", tell(f.AtMS), f.Gateway, f.Door, f.Detail))
 		}
 	}
 	for n := range sheet.Cases {
@@ -156,4 +158,47 @@ func Print(w io.Writer, lines []Line) error {
 // Tell writes a moment as the city's clocks show it.
 func (p *Plant) Tell(ms int64) string {
 	return time.UnixMilli(ms).In(p.Year.Zone).Format(time.DateTime)
+}
+
+// Load is what reviewers had to look at in an ordinary stretch (AL-6).
+type Load struct {
+	Days      int
+	PerDay    float64
+	Busiest   int
+	Night     []string       // what rang off hours
+	Kinds     map[string]int // findings by kind
+	WorstWeek int            // rings of the worst seven days in a row
+}
+
+// rings are the kinds that ring at night (AL-6).
+var rings = []string{"forced_open", "duress", "fire_release", "tamper", "chain_fork"}
+
+// Reviewed counts findings by the day and rings by the hour: off hours is outside 8:30–17:15 of open days.
+func (p *Plant) Reviewed(findings []attempt.Finding, open func(calendar.Date) bool) Load {
+	out := Load{Days: p.Year.Plan.Days, Kinds: map[string]int{}}
+	days, nights := map[string]int{}, make([]int, p.Year.Plan.Days+1)
+	for i := range findings {
+		f := &findings[i]
+		out.Kinds[f.Kind]++
+		at := time.UnixMilli(f.AtMS).In(p.Year.Zone)
+		day := calendar.DateOf(at)
+		days[day.String()]++
+		out.Busiest = max(out.Busiest, days[day.String()])
+		minute := at.Hour()*60 + at.Minute()
+		if slices.Contains(rings, f.Kind) && f.Severity == "high" && !(open(day) && minute >= 8*60+30 && minute < 17*60+15) {
+			out.Night = append(out.Night, p.Tell(f.AtMS)+" "+f.Kind+" "+f.Door)
+			if n := day.Sub(p.Year.Plan.First); n >= 0 && n < len(nights) {
+				nights[n]++
+			}
+		}
+	}
+	out.PerDay = float64(len(findings)) / float64(max(out.Days, 1))
+	for n := range nights {
+		week := 0
+		for _, x := range nights[n:min(n+7, len(nights))] {
+			week += x
+		}
+		out.WorstWeek = max(out.WorstWeek, week)
+	}
+	return out
 }

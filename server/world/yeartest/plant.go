@@ -17,6 +17,7 @@ import (
 	"monban/server/directory"
 	"monban/server/ingest"
 	"monban/server/policypub"
+	"monban/server/review"
 	"monban/server/store"
 	"monban/server/world/year"
 )
@@ -102,7 +103,17 @@ func (p *Plant) open(ctx context.Context) (err error) {
 	}
 	p.auth, p.pipe = authority.New(p.pub), ingest.New(p.pub, p.Year.Zone)
 	p.pipe.Follow(p.auth.Places())
-	if err := p.Site.Store.Read(ctx, func(r *store.ReadTx) error { return p.auth.Places().Load(r, p.wallMS(), p.Year.Zone) }); err != nil {
+	set := review.DefaultSettings()
+	set.AloneMS[2] = 4 * time.Hour.Milliseconds() // the city has no zone of level 3
+	set.Walks = []review.Walk{{From: "depot-2", To: "annex-1", LeastMS: 10 * time.Minute.Milliseconds()}}
+	p.pipe.Configure(set, func(gw access.GatewayID) bool { return !p.boxes[string(gw)].linked() })
+	err = p.Site.Store.Read(ctx, func(r *store.ReadTx) error {
+		if err := p.auth.Places().Load(r, p.wallMS(), p.Year.Zone); err != nil {
+			return err
+		}
+		return p.pipe.Load(r, p.wallMS(), p.wallMS())
+	})
+	if err != nil {
 		return err
 	}
 	p.every(watchEvery, p.watch)
@@ -204,6 +215,7 @@ func (p *Plant) stretch(acts []year.Act, until mono.Time) ([]year.Act, error) {
 const (
 	watchEvery = 30 * time.Second
 	sweepEvery = 20
+	tickEvery  = 2
 )
 
 // every does something again and again.
@@ -222,6 +234,11 @@ func (p *Plant) watch() error {
 		}
 	}
 	return p.step(func(tx yearTx) error {
+		if p.ticked%tickEvery == 0 {
+			if err := p.pipe.Tick(tx, p.wallMS()); err != nil {
+				return err
+			}
+		}
 		for _, n := range p.auth.Places().Due(p.wallMS()) {
 			if err := p.pipe.Notice(tx, n, p.wallMS()); err != nil {
 				return err

@@ -69,9 +69,9 @@ func (p *Plant) Registers(ctx context.Context, asks int) (out []Book, err error)
 			for _, c := range truth[person] {
 				switch {
 				case c.seen && c.rows == 0:
-					b.Missing = append(b.Missing, fmt.Sprintf("%s %s out=%v", p.Tell(c.at), c.person, c.out))
+					b.Missing = append(b.Missing, fmt.Sprintf("%s %s out=%v (%d)", p.Tell(c.at), c.person, c.out, c.at))
 				case c.rows > 1:
-					b.Double = append(b.Double, fmt.Sprintf("%s %s out=%v", p.Tell(c.at), c.person, c.out))
+					b.Double = append(b.Double, fmt.Sprintf("%s %s out=%v (%d)", p.Tell(c.at), c.person, c.out, c.at))
 				}
 				if c.seen {
 					b.Passages++
@@ -132,7 +132,7 @@ func (b *Book) row(r *web.RegisterRow, names map[string]string, truth map[string
 	list := truth[who]
 	in, out := find(list, r.EnteredAt, false), find(list, r.ExitedAt, true)
 	bad := func(what string) {
-		b.Wrong = append(b.Wrong, fmt.Sprintf("%s: %s %s %s–%s", what, r.State, who, tell(r.EnteredAt.UnixMilli()), tell(r.ExitedAt.UnixMilli())))
+		b.Wrong = append(b.Wrong, fmt.Sprintf("%s: %s %s %s–%s (%d, %d)", what, r.State, who, tell(r.EnteredAt.UnixMilli()), tell(r.ExitedAt.UnixMilli()), r.EnteredAt.UnixMilli(), r.ExitedAt.UnixMilli()))
 	}
 	if !r.EnteredAt.IsZero() && in < 0 || !r.ExitedAt.IsZero() && out < 0 {
 		bad("nobody passed then")

@@ -88,6 +88,9 @@ func TestCases(t *testing.T) {
 		for _, s := range lines[i].Missed {
 			t.Errorf("%s missed: %s", lines[i].Kind, s)
 		}
+		for _, s := range lines[i].Repeats {
+			t.Logf("%s told twice: %s", lines[i].Kind, s)
+		}
 		for _, s := range lines[i].Inventions {
 			t.Errorf("%s invented: %s", lines[i].Kind, s)
 		}
@@ -116,5 +119,37 @@ func held(t *testing.T, p *Plant) {
 		if b.Passages == 0 {
 			t.Errorf("%s: nobody passed", b.Zone)
 		}
+	}
+}
+
+// AL-6: on ordinary days a reviewer gets at most five items a day, and the night rings at most once a week. Nobody attacks here, but cables
+// fail, people forget and trolleys hold doors.
+func TestOrdinaryDays(t *testing.T) {
+	plan := year.Plan{
+		Seed: uint64(number(t, "MONBAN_YEAR_SEED", 1)) + 1000, First: calendar.Date{Year: 2025, Month: 4, Day: 1},
+		Days: number(t, "MONBAN_YEAR_DAYS", 14), Staff: number(t, "MONBAN_YEAR_STAFF", 12),
+	}
+	p := lived(t, plan)
+	findings, err := p.Findings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := calendar.BuiltIn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cal := table.Calendar(plan.First, plan.First.AddDays(plan.Days))
+	load := p.Reviewed(findings, cal.IsBusinessDay)
+	for i, l := range Compare(&p.Year.Sheet, findings, p.Tell) {
+		for _, s := range l.Inventions {
+			t.Errorf("%d %s invented: %s", i, l.Kind, s)
+		}
+	}
+	t.Logf("%.1f items a day, the busiest day %d, %d rings off hours, %d in the worst week; %v", load.PerDay, load.Busiest, len(load.Night), load.WorstWeek, load.Kinds)
+	if load.PerDay > 5 {
+		t.Errorf("%.1f items a day; the goal is 5", load.PerDay)
+	}
+	if load.WorstWeek > 1 {
+		t.Errorf("the night rang %d times in a week: %q", load.WorstWeek, load.Night)
 	}
 }
