@@ -3,6 +3,8 @@ package year
 import (
 	"slices"
 	"time"
+
+	"monban/firmware/calendar"
 )
 
 // seeding is how one kind's cases and near misses are made. at is when the kept time begins; d is the door.
@@ -21,8 +23,14 @@ func (m *maker) seed() {
 	}
 	for _, s := range seedings() {
 		d := m.doors[s.door]
+		taken := map[calendar.Date]bool{}
 		for range m.plan.Cases {
-			s.yes(m, m.slot(d, s.keep), d)
+			at := m.slot(d, s.keep)
+			for s.kind == "escort_left" && taken[m.dayOf(at)] && len(taken) < m.plan.Days/2 { // a second one is told when the first is closed, which is the next morning
+				at = m.slot(d, s.keep)
+			}
+			taken[m.dayOf(at)] = true
+			s.yes(m, at, d)
 		}
 		for range m.plan.Near {
 			if s.no != nil {

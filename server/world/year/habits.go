@@ -131,12 +131,12 @@ func (m *maker) deliveries(day calendar.Date, staff []*person) {
 	at := m.clock(day, 11, 5) + m.ms(0, 30*time.Minute)
 	m.at(at, p, "office-2", func(at int64) {
 		d := m.doors["office-2"]
-		out := p.place == office
-		if !out && p.place != "" {
+		if p.place != office {
 			return
 		}
 		held := time.Duration(m.ms(20*time.Second, 70*time.Second)) * time.Millisecond
-		m.walk(at, p, d, out, manner{held: held})
+		m.walk(at, p, d, true, manner{held: held})
+		m.through(at+m.ms(4*time.Minute, 9*time.Minute), p, "office-2", false)
 		switch {
 		case held > 33*time.Second:
 			m.entry(Must, "held_open", d, at+30_000, at+36_000, false, "a trolley")

@@ -46,6 +46,10 @@ func (s *Sheet) Entries() (n int) {
 
 // sorted puts passages and acts in the order of time.
 func (y *Year) sort() {
+	end := y.Plan.First.AddDays(y.Plan.Days).Start(y.Zone).UnixMilli() // what begins before and ends after has no end
+	y.Acts = slices.DeleteFunc(y.Acts, func(a Act) bool { return a.AtMS >= end })
+	y.Sheet.Passages = slices.DeleteFunc(y.Sheet.Passages, func(p Passage) bool { return p.AtMS >= end })
+	y.Sheet.Cases = slices.DeleteFunc(y.Sheet.Cases, func(c Case) bool { return c.ToMS >= end && c.Verdict != May })
 	slices.SortStableFunc(y.Acts, func(a, b Act) int { return cmp.Compare(a.AtMS, b.AtMS) })
 	slices.SortStableFunc(y.Sheet.Passages, func(a, b Passage) int { return cmp.Compare(a.AtMS, b.AtMS) })
 	slices.SortStableFunc(y.Sheet.Cases, func(a, b Case) int { return cmp.Compare(a.FromMS, b.FromMS) })

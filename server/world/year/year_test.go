@@ -103,6 +103,13 @@ func TestBodies(t *testing.T) {
 				t.Errorf("seed %d: %s works on a holiday", seed, p.Person)
 			}
 		}
+		for n := range 30 { // everybody has gone home at four in the morning
+			for _, who := range y.Sheet.Inside(office, y.Plan.First.AddDays(n).Start(y.Zone).UnixMilli()+4*3_600_000) {
+				if strings.HasPrefix(who, "s") {
+					t.Errorf("seed %d: %s spends night %d in the office", seed, who, n)
+				}
+			}
+		}
 		if entries < 1000 {
 			t.Errorf("seed %d: %d reads in a month of 20 people", seed, entries)
 		}
