@@ -47,15 +47,17 @@ func trySeedings() []seeding {
 			}},
 		{"card_scan", "vault-1", 12 * min,
 			func(m *maker, at int64, d *doorway) {
-				p := m.nobody()
-				for i, x := range []string{"vault-1", "lab-1", "depot-1", "depot-2"} {
+				p, doors := m.nobody(), []string{"vault-1", "lab-1", "depot-1", "depot-2"}
+				at = m.together(at, doors)
+				for i, x := range doors {
 					m.read(at+int64(i)*60_000, m.doors[x], p.card, "", false, true)
 				}
 				m.must("card_scan", m.doors["depot-2"], at+180_000, at+182_000, "one card at four doors")
 			},
 			func(m *maker, at int64, d *doorway) {
-				p := m.nobody()
-				for i, x := range []string{"vault-1", "lab-1", "depot-1"} {
+				p, doors := m.nobody(), []string{"vault-1", "lab-1", "depot-1"}
+				at = m.together(at, doors)
+				for i, x := range doors {
 					m.read(at+int64(i)*60_000, m.doors[x], p.card, "", false, true)
 				}
 				m.near("card_scan", m.doors["depot-1"], at, at+182_000, "one card at three doors")
@@ -123,3 +125,22 @@ func (m *maker) nobody() *person { return m.newPerson("a", "広報課") }
 
 // keep keeps another door clear for a case.
 func (m *maker) keep(d *doorway, at, ms int64) { d.reserved = append(d.reserved, span{at, at + ms}) }
+
+// together finds a time from one on at which several doors are clear for twelve minutes before and after, and keeps them.
+func (m *maker) together(at int64, doors []string) int64 {
+	const around = 720_000
+	for n := 0; ; n++ {
+		free := true
+		for _, x := range doors[1:] { // the first is kept for it
+			free = free && !m.doors[x].kept(at-around, at+around)
+		}
+		if free || n > 10_000 {
+			break
+		}
+		at = m.slot(m.doors[doors[0]], 12*time.Minute)
+	}
+	for _, x := range doors[1:] {
+		m.keep(m.doors[x], at-around, 2*around)
+	}
+	return at
+}

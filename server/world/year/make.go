@@ -32,6 +32,8 @@ type doorway struct {
 	free     int64  // in use until, UTC ms
 	reserved []span // kept clear for a seeded case
 	behind   [2][]*person
+	strange  []int64 // when strange cards were held to the reader outside, in the last ten minutes
+	full     bool    // three of them, and it has been told
 }
 
 type span struct{ from, to int64 }

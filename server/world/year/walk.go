@@ -103,6 +103,9 @@ func (m *maker) through(at int64, p *person, door string, out bool) {
 			m.slip(at, p, d, out)
 		case m.often(80): // the railway's card first
 			m.read(at, d, m.stranger(), "", out, true)
+			if !out {
+				m.odd(at, d)
+			}
 			d.free = at + 4_000
 			m.ordinary(at+4_500, p, d, out)
 		case !out && m.pinAt(p, d, out) != "" && m.often(200): // one wrong key
@@ -145,4 +148,20 @@ func (m *maker) slip(at int64, p *person, d *doorway, out bool) {
 			}
 		}
 	})
+}
+
+// odd enters in the sheet that people at one door have held three strange cards to it within ten minutes, though each had just the wrong
+// one in hand: nobody can tell that from outside.
+func (m *maker) odd(at int64, d *doorway) {
+	for len(d.strange) > 0 && d.strange[0] <= at-600_000 {
+		d.strange = d.strange[1:]
+	}
+	d.strange = append(d.strange, at)
+	switch {
+	case len(d.strange) < 3:
+		d.full = false
+	case !d.full:
+		d.full = true
+		m.entry(Must, "unknown_card_repeated", d, at, at+1_000, false, "three colleagues took the wrong card")
+	}
 }
