@@ -151,9 +151,11 @@ func TestBrowserAlerts(t *testing.T) {
 	for _, l := range looks {
 		b.do(chromedp.EmulateViewport(l.width, 844))
 		run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+l.lang+`; path=/", true)`))
-		b.do(chromedp.Navigate(b.base + "/alerts"))
-		run(b, chromedp.Evaluate[bool](`(document.querySelectorAll("details").forEach(d => d.open = true), true)`))
-		check("alerts", l.lang, l.width)
+		for _, page := range []string{"alerts", "doors"} { // the self-test stands on the page of machines
+			b.do(chromedp.Navigate(b.base + "/" + page))
+			run(b, chromedp.Evaluate[bool](`(document.querySelectorAll("details").forEach(d => d.open = true), true)`))
+			check(page, l.lang, l.width)
+		}
 	}
 	b.do(chromedp.EmulateViewport(1280, 844), chromedp.Navigate(b.base+"/alerts"))
 	reach := func(what, js string) {

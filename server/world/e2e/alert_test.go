@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// receiver is an officer's channel: it checks every signature and remembers when each message came.
+type receiver struct {
+	mu     sync.Mutex
+	copies map[string]int // by webhook-id
+	cases  []time.Time    // of first copies of alerts about forced doors
+	bad    error
+}
+
+func (r *receiver) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.cases)
+}
+
+// AL-1: sensor → gateway → broker → server → log → channel with real processes: each forced door is told within 5 s. The server is
+// killed between a sensor and its channel: after the restart the alert arrives, every copy under the same id.
+func TestAlertPath(t *testing.T) {
+	t.Parallel()
+	const n = 12
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
+	check, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &receiver{copies: map[string]int{}}
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, rq *http.Request) {
+		body, _ := io.ReadAll(rq.Body)
+		var m struct {
+			Data struct{ Kind, What string }
+		}
+		err := check.Verify(body, rq.Header)
+		if err == nil {
+			err = json.Unmarshal(body, &m)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err != nil {
+			r.bad = err
+		}
+		id := rq.Header.Get("Webhook-Id")
+		if r.copies[id]++; r.copies[id] == 1 && m.Data.Kind == "forced_open" && m.Data.What == "alert" {
+			r.cases = append(r.cases, time.Now())
+		}
+	}))
+	t.Cleanup(hook.Close)
+	var doors []doorSpec
+	for i := range n + 1 {
+		doors = append(doors, doorSpec{fmt.Sprint("d", i), "gw-1", "button"})
+	}
+	s := newSite(t, officeCSV(t, 1, cardFC, 1, doors), gatewaysOf(doors))
+	s.write("secret", secret+"\n")
+	conf, err := os.ReadFile(s.path("server.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("server.toml", fmt.Sprintf("%s\n[alerts]\nhours = [\"hook\"]\noff_hours = [\"hook\"]\n\n[[alerts.channel]]\nname = \"hook\"\ntype = \"webhook\"\nduress = true\nurl = %q\nsecret_file = %q\n", conf, hook.URL, s.path("secret")))
+	s.startServer()
+	s.startGateway("gw-1")
+	s.drained("gw-1")
+	force := func(door string) {
+		t.Helper()
+		if _, err := s.tell("gw-1", "force "+door); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var took []time.Duration
+	for i := range n {
+		began := time.Now()
+		force(doors[i].id)
+		s.until(time.Minute, "the alert of "+doors[i].id, func() bool { return r.count() > i })
+		r.mu.Lock()
+		took = append(took, r.cases[i].Sub(began))
+		r.mu.Unlock()
+	}
+	slices.Sort(took)
+	t.Logf("sensor to channel, %d alerts: median %v, slowest %v", n, took[n/2].Round(time.Millisecond), took[n-1].Round(time.Millisecond))
+	if took[n-1] > 5*time.Second {
+		t.Errorf("the slowest of %d took %v, at most 5 s are allowed (AL-1)", n, took[n-1])
+	}
+
+	force(doors[n].id)
+	s.server.kill()
+	s.startServer()
+	s.until(2*time.Minute, "the alert after the restart", func() bool { return r.count() == n+1 })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bad != nil {
+		t.Errorf("a message that is not ours: %v", r.bad)
+	}
+	doubled := 0
+	for _, c := range r.copies {
+		doubled += c - 1
+	}
+	if doubled > 1 {
+		t.Errorf("%d copies after one kill: %v", doubled, r.copies)
+	}
+}
