@@ -3,11 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
+	"monban/server/attempt"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/privacy"
+	"monban/server/review"
 	"monban/server/store"
 )
 
@@ -27,6 +30,32 @@ func checkUse(r store.Reader, use privacy.Use) error {
 		return err
 	}
 	return reg.Check(use)
+}
+
+// refusedUse writes down that somebody asked for personal data without a registered purpose and was refused: a leaf, and a finding while
+// none of the same data is open (PR-1). cause is why it was refused; any other cause is left alone. It gives cause back, or why
+// it could not be written.
+func refusedUse(ctx context.Context, s *store.Store, account, from, data string, nowMS int64, cause error) error {
+	if !errors.Is(cause, privacy.ErrNotRegistered) && !errors.Is(cause, privacy.ErrNoPurpose) {
+		return cause
+	}
+	err := s.Write(ctx, func(tx *store.Tx) error {
+		idx, err := tx.AppendAction(entrylog.Action{Account: account, Verb: "export_refused", Target: "export", ID: data, From: from, Result: "refused", AtMS: nowMS}, nil)
+		if err != nil {
+			return err
+		}
+		f := review.New(review.ExportNoPurpose, idx)
+		open, err := tx.OpenFinding(string(f.Kind), "", "", data)
+		if err != nil || open {
+			return err
+		}
+		_, err = tx.AppendFinding(attempt.Finding{Kind: string(f.Kind), Severity: f.Severity.String(), Cause: idx, Detail: data, AtMS: nowMS}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("refused, and that is not written: %w", err)
+	}
+	return cause
 }
 
 // Purposes is the register of purposes of use.

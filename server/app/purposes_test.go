@@ -7,10 +7,11 @@ import (
 	"monban/server/directory"
 	"monban/server/policypub/sitetest"
 	"monban/server/privacy"
+	"monban/server/store"
 )
 
 // PR-1: an export without a purpose is refused, for attendance until the site has registered that purpose, and again
-// when it has taken it away. Nothing is written by a refusal.
+// when it has taken it away. A refusal gives nothing away; that somebody tried is a leaf each time, and one finding (VR-1).
 func TestExportNeedsAPurpose(t *testing.T) {
 	at := sitetest.Now()
 	reg, s := registryAt(t, &at, false)
@@ -20,8 +21,8 @@ func TestExportNeedsAPurpose(t *testing.T) {
 			t.Errorf("purpose %q: %v", use, err)
 		}
 	}
-	if got := s.Store.Size(); got != size {
-		t.Errorf("%d leaves for what was refused", got-size)
+	if got := s.Store.Size() - size; got != 4 {
+		t.Errorf("%d leaves for what was refused three times, want one each and a finding", got)
 	}
 	p := privacy.Purpose{Use: privacy.Attendance, Name: "勤怠の確認のため", NameEN: "Attendance", Basis: "令和8年4月1日 市長決裁"}
 	if err := reg.RegisterPurpose(t.Context(), first, " ", p); !errors.Is(err, directory.ErrNoReason) {
@@ -38,6 +39,16 @@ func TestExportNeedsAPurpose(t *testing.T) {
 	}
 	if _, err := reg.Export(t.Context(), first, privacy.Attendance, "5月分", directory.KindPeople); !errors.Is(err, privacy.ErrNotRegistered) {
 		t.Errorf("ended: %v", err)
+	}
+	err := reg.store.Read(t.Context(), func(r *store.ReadTx) error { // one while it is open, however often it was tried
+		n, err := r.ToldAt("export_without_purpose", "", "", 0, 1<<60, 10)
+		if n != 1 {
+			t.Errorf("%d findings of exports without a purpose, want 1", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := reg.EndPurpose(t.Context(), first, "x", privacy.EntryControl); err == nil {
 		t.Error("entry control was taken away")

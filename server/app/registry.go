@@ -310,7 +310,7 @@ func (g *Registry) ExportRows(ctx context.Context, actor directory.Actor, use pr
 		_, err = tx.AppendAction(leaf, &entrylog.Opening{Text: fmt.Sprintf("%s\npurpose %s\n%d rows, SHA-256 %x", reason, use, rows, sha256.Sum256(data))})
 		return err
 	})
-	return data, err
+	return data, refusedUse(ctx, g.store, actor.Account, actor.From, string(kind), g.now().UnixMilli(), err)
 }
 
 // Due is what the directory waits for.

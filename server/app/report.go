@@ -55,6 +55,7 @@ func (p *reportPages) StartReport(ctx context.Context, ask web.ReportAsk, build 
 		return "", bad
 	}
 	err := p.store.Read(ctx, func(r *store.ReadTx) error { return checkUse(r.Reader, privacy.Use(ask.Use)) })
+	err = refusedUse(ctx, p.store, act.Actor, originOf(act), "report", p.now().UnixMilli(), err)
 	if errors.Is(err, privacy.ErrNotRegistered) || errors.Is(err, privacy.ErrNoPurpose) {
 		return "", web.FormFault{{Field: "use", Word: "required"}}
 	}

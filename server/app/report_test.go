@@ -77,11 +77,12 @@ func TestReportLeavesTheHouse(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	var bad web.FormFault
-	size := c.site.Store.Size()
 	ask.Use = "marketing"
 	if _, err := p.StartReport(t.Context(), ask, doc, by); !errors.As(err, &bad) {
 		t.Errorf("without a purpose: %v", err)
 	}
+	c.wantFindings("export_without_purpose")
+	size := c.site.Store.Size()
 	ask.Use, by.Reason = "audit", ""
 	if _, err := p.StartReport(t.Context(), ask, doc, by); !errors.As(err, &bad) {
 		t.Errorf("without a reason: %v", err)

@@ -291,7 +291,7 @@ func (v *Visits) sweep(ctx context.Context) error {
 	if err := v.expire(ctx); err != nil {
 		return err
 	}
-	return errors.Join(v.tellOverdue(ctx), v.tellBlank(ctx), v.escalate(ctx))
+	return errors.Join(v.tellOverdue(ctx), v.tellBlank(ctx), v.tellUnmatched(ctx), v.escalate(ctx))
 }
 
 // expire ends visits that nobody came to, emergencies and permits whose time is over.
@@ -329,6 +329,11 @@ func (v *Visits) expire(ctx context.Context) error {
 			}
 			if _, err := t.put(row, m, deed{visit.Actor{From: "job"}, row.Kind + "_expired", ""}); err != nil {
 				return err
+			}
+			if x, ok := m.(*visit.Visit); ok && x.State == visit.NoShow {
+				if err := t.find(review.ApplicationUnmatched, row.First, "never_came"); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -375,6 +380,49 @@ func (v *Visits) tellOverdue(ctx context.Context) error {
 		t := &visitTx{Tx: tx, nowMS: v.nowMS(), v: v}
 		for _, d := range due {
 			if err := t.find(review.Kind(d.Kind), rows[d.Matter].First, d.Part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// tellUnmatched tells, once each, of visits whose guests were received and whose window is over, and the log has none of them inside: the
+// entries are missing, or there were none.
+func (v *Visits) tellUnmatched(ctx context.Context) error {
+	var causes []int64
+	err := v.read(ctx, func(r store.Reader, s *visit.Site) error {
+		rows, matters, err := openMatters(r)
+		if err != nil {
+			return err
+		}
+		for i, m := range matters {
+			x, ok := m.(*visit.Visit)
+			if !ok || x.State != visit.Running || v.nowMS() < x.UntilMS {
+				continue
+			}
+			past, err := passagesOf(r, s, []visit.Visit{*x}, v.nowMS())
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(x.Match(past), func(p visit.Presence) bool { return p.EnteredMS != 0 }) {
+				continue
+			}
+			if told, err := r.CauseFound(string(review.ApplicationUnmatched), rows[i].First, "never_entered"); err != nil {
+				return err
+			} else if !told {
+				causes = append(causes, rows[i].First)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(causes) == 0 {
+		return err
+	}
+	return v.store.Write(ctx, func(tx *store.Tx) error {
+		t := &visitTx{Tx: tx, nowMS: v.nowMS(), v: v}
+		for _, cause := range causes {
+			if err := t.find(review.ApplicationUnmatched, cause, "never_entered"); err != nil {
 				return err
 			}
 		}

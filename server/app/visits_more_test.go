@@ -381,6 +381,7 @@ func TestNobodyCame(t *testing.T) {
 			t.Errorf("%s: %s %v", id, got.State, err)
 		}
 	}
+	c.wantFindings("application_undecided", "application_unmatched") // and nobody came for the one that was approved (VR-1)
 	if open, err := c.OpenVisits(t.Context()); err != nil || len(open) != 0 {
 		t.Errorf("%+v %v", open, err)
 	}
