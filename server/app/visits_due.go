@@ -398,7 +398,7 @@ func (v *Visits) tellUnmatched(ctx context.Context) error {
 		}
 		for i, m := range matters {
 			x, ok := m.(*visit.Visit)
-			if !ok || x.State != visit.Running || v.nowMS() < x.UntilMS {
+			if !ok || x.State != visit.Running || v.nowMS() < x.UntilMS || x.CountIn.Done() { // heads that were counted went in
 				continue
 			}
 			past, err := passagesOf(r, s, []visit.Visit{*x}, v.nowMS())
