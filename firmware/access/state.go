@@ -244,6 +244,25 @@ func (st *State) View(p *Policy, r Request) View {
 	return v
 }
 
+// Without is the view of somebody who does not know who is inside the given zones.
+func (v View) Without(p *Policy, at DoorID, zones []ZoneID) View {
+	door := p.door(at)
+	if door == nil || len(zones) == 0 {
+		return v
+	}
+	above := v.Zone.Above
+	if slices.Contains(zones, p.zones[door.zone].ID) {
+		v.Zone, v.Person = ZoneView{}, PersonView{}
+	}
+	for i, up := range p.tree[door.zone].above {
+		if up >= 0 && slices.Contains(zones, p.zones[up].ID) {
+			above[i] = CountView{}
+		}
+	}
+	v.Zone.Above = above
+	return v
+}
+
 func (st *State) countWithin(p *Policy, zone uint32) uint32 {
 	n := uint32(0)
 	for _, in := range p.tree[zone].below {

@@ -22,7 +22,7 @@ type ServerConfig struct {
 // Policy, KeysNote, Order.
 type ServerInput interface{ isServerInput() }
 
-// ServerAction is one of Publish, Lookup, Decide, Ingest, Heartbeat, Finding, Ordered, NotOrdered,
+// ServerAction is one of Publish, Lookup, Decide, Ingest, Heartbeat, Backlog, Finding, Ordered, NotOrdered,
 // Rejected.
 type ServerAction interface{ isServerAction() }
 
@@ -150,9 +150,10 @@ type Server struct {
 		seq   uint64
 	}
 
-	orders orders
-	asks   answers
-	watch  watch
+	orders  orders
+	asks    answers
+	watch   watch
+	backlog backlog
 }
 
 // NewServer makes the machine.
@@ -192,6 +193,7 @@ func (s *Server) Step(now mono.Time, wallMS int64, in ServerInput) []ServerActio
 		s.order(in)
 	case Tick:
 	}
+	s.settleBacklog()
 	out := s.out
 	s.out = nil
 	return out
@@ -229,6 +231,7 @@ func (s *Server) message(m Message) {
 		s.do(rejected(m.Kind, err))
 		return
 	}
+	s.listened()
 	s.heard, s.alive = s.now, true
 	switch m.Kind {
 	case wire.KindHello:
@@ -282,6 +285,7 @@ func (s *Server) heartbeat(h *wire.Heartbeat) {
 		return
 	}
 	s.orders.beat(s.now, h)
+	s.backlogBeat(h)
 	s.do(Heartbeat{Heartbeat: *h})
 	if !s.mark.known || s.mark.epoch != h.Epoch || s.mark.seq < h.Acked {
 		// We were restarted, perhaps from a backup, and the gateway has not noticed: greet unasked.

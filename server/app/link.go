@@ -106,6 +106,11 @@ func (l listening) Heartbeat(gw access.GatewayID, hb wire.Heartbeat, at time.Tim
 	})
 }
 
+// Backlog implements downlink.Health: until the records are in, nobody knows who is inside the zones at its doors (D7).
+func (l listening) Backlog(gw access.GatewayID, outstanding bool) {
+	l.a.authority.Places().Backlog(gw, outstanding)
+}
+
 const (
 	// findingTime bounds the writing of one finding.
 	findingTime = 10 * time.Second

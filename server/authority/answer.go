@@ -214,7 +214,7 @@ func (q *question) prepare(places *Places) {
 	q.request.Key, q.request.HasCard = access.Key(ref), true
 	q.holder, _ = q.policy.Holder(ref) // an unknown card has the zero holder: nobody
 	q.request.PIN = q.pinState(keys)
-	q.view = places.view(q.policy.Policy, q.request)
+	q.view = places.view(q.policy, q.request)
 }
 
 // count fills in the wrong PINs in a row of the card: the larger of the server's own count, over all gateways, and the

@@ -32,6 +32,7 @@ type Places struct {
 	loading bool                             // mu
 	newest  map[access.GatewayID]newest      // mu; the newest record of each gateway that is in here
 	boots   map[access.GatewayID]wire.BootID // mu; the running of each gateway that asked last
+	lacking map[access.GatewayID]bool        // mu; gateways that hold records which are not here
 }
 
 // order is the place of an event in the fold: occurred, then gateway and number, as they are written.
@@ -64,15 +65,35 @@ func newPlaces(policies Policies) *Places {
 	return &Places{
 		policies: policies, st: access.NewState(access.KnowAll), last: map[string]order{}, holders: map[[16]byte]holder{},
 		lifted: map[access.Key]int64{}, emptied: map[access.ZoneID]order{}, newest: map[access.GatewayID]newest{},
-		boots: map[access.GatewayID]wire.BootID{},
+		boots: map[access.GatewayID]wire.BootID{}, lacking: map[access.GatewayID]bool{},
 	}
 }
 
-// view is what the server knows around a request.
-func (p *Places) view(policy *access.Policy, r access.Request) access.View {
+// view is what the server knows around a request. Of zones at the doors of a gateway whose records are not in it knows
+// nothing: the checks that need it are missing, and the zone's offline rule counts (D7, ADR 0040).
+func (p *Places) view(site *policypub.Current, r access.Request) access.View {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.st.View(policy, r)
+	v := p.st.View(site.Policy, r)
+	if len(p.lacking) == 0 {
+		return v
+	}
+	var doors []access.DoorID
+	for i := range site.Directory().Doors {
+		if d := &site.Directory().Doors[i]; p.lacking[d.Gateway] {
+			doors = append(doors, d.ID)
+		}
+	}
+	return v.Without(site.Policy, r.Door, site.Policy.Watched(doors))
+}
+
+// Backlog notes whether a gateway holds records that are not committed here.
+func (p *Places) Backlog(gw access.GatewayID, outstanding bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if delete(p.lacking, gw); outstanding {
+		p.lacking[gw] = true
+	}
 }
 
 // asked notes which running of a gateway asks. One that has started again has forgotten who waited at its doors:
@@ -125,6 +146,14 @@ func (p *Places) remember(a [16]byte, h holder) {
 		h.sinceMS = old.sinceMS
 	}
 	p.holders[a] = h
+}
+
+// Holds reports whether it is known whose an attempt is.
+func (p *Places) Holds(a door.Attempt) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, known := p.holders[a]
+	return known
 }
 
 // Follow takes one record that has just been committed. person is whose card its private part names, ""

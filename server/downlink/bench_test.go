@@ -237,6 +237,8 @@ func (f *backend) Heartbeat(_ access.GatewayID, hb wire.Heartbeat, _ time.Time) 
 	f.with(func() { f.beats = append(f.beats, hb) })
 }
 
+func (f *backend) Backlog(access.GatewayID, bool) {}
+
 func (f *backend) Finding(_ access.GatewayID, x link.Finding, _ time.Time) {
 	f.with(func() { f.findings = append(f.findings, x) })
 }

@@ -58,6 +58,8 @@ type Committed struct {
 // Health is told what a gateway says of itself and what is odd about it. It must not block.
 type Health interface {
 	Heartbeat(gw access.GatewayID, hb wire.Heartbeat, receivedAt time.Time)
+	// Backlog says whether a gateway holds records that are not committed here (link.Backlog).
+	Backlog(gw access.GatewayID, outstanding bool)
 	Finding(gw access.GatewayID, f link.Finding, at time.Time)
 }
 

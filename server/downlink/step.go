@@ -43,6 +43,8 @@ func (d *Downlink) act(gw *gateway, at time.Time, actions []link.ServerAction) [
 		case link.Heartbeat:
 			d.count.heartbeats.Add(1)
 			d.cfg.Health.Heartbeat(gw.id, a.Heartbeat, at)
+		case link.Backlog:
+			d.cfg.Health.Backlog(gw.id, a.Outstanding)
 		case link.Finding:
 			d.cfg.Health.Finding(gw.id, a, at)
 		case link.Rejected:

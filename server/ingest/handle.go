@@ -52,6 +52,8 @@ type Past interface {
 	LoanAt(ref card.Ref, atMS int64) (visit.Loan, bool, error)
 	Leaf(idx int64) (entrylog.Leaf, error)
 	Policy(gateway, part string, version uint64) (store.PolicyVersion, error)
+	AttemptRow(id [16]byte) (attempt.Row, error)
+	Opening(idx int64) (entrylog.Opening, error)
 }
 
 // Policies gives the policy in force, nil when there is none.
@@ -84,6 +86,8 @@ type Pipeline struct {
 // Follower is told every record that has committed, in order: who moves whom follows from them (D7). It
 // must not block. person is whose card the record's private part names, "" when it names none.
 type Follower interface {
+	// Holds reports whether it knows whose an attempt is; else ingest reads it from the log.
+	Holds(a door.Attempt) bool
 	Follow(f review.Fact, person string, epoch wire.Epoch, seq uint64)
 }
 
@@ -136,6 +140,7 @@ func (p *Pipeline) Handle(tx Tx, gw access.GatewayID, ev *wire.Events, nowMS int
 	}
 	b := &batch{
 		p: p, tx: tx, site: site, key: chain{gw, ev.Epoch}, gw: string(gw), ev: ev, records: records, nowMS: nowMS,
+		named: map[door.Attempt]string{},
 	}
 	if err := b.run(); err != nil {
 		return Result{}, err
@@ -192,6 +197,7 @@ type batch struct {
 
 	forked bool
 	added  int
+	named  map[door.Attempt]string // whom records of this batch name, by attempt
 }
 
 func (b *batch) run() error {

@@ -11,6 +11,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/link"
 	"monban/firmware/wire"
+	"monban/server/attempt"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/policypub"
@@ -62,13 +63,42 @@ func (b *batch) add(r *parsed) error {
 		return err
 	}
 	if b.p.follower != nil && fact.Attempt != (door.Attempt{}) {
-		epoch, seq, person := b.key.epoch, r.body.Seq, ""
-		if secret.opening != nil {
-			person = secret.opening.Person
+		epoch, seq := b.key.epoch, r.body.Seq
+		person, err := b.whose(fact, &secret)
+		if err != nil {
+			return err
 		}
 		b.tx.AfterCommit(func() { b.p.follower.Follow(fact, person, epoch, seq) })
 	}
 	return b.oddities(r, &secret, idx)
+}
+
+// whose is the person whom a record concerns, "" for nobody. A passage names none: it is of the attempt, and whose that
+// is says its decision. The follower forgets that with its process and after many thousand attempts, and a backlog may come
+// days after the decision; then the attempt's line says it.
+func (b *batch) whose(f review.Fact, s *secret) (string, error) {
+	if s.opening != nil && s.opening.Person != "" {
+		b.named[f.Attempt] = s.opening.Person
+		return s.opening.Person, nil
+	}
+	if f.Event != door.EventEntry && f.Event != door.EventExit {
+		return "", nil
+	}
+	if person := b.named[f.Attempt]; person != "" || b.p.follower.Holds(f.Attempt) {
+		return person, nil
+	}
+	row, err := b.tx.AttemptRow(f.Attempt)
+	if isNotFound(err) || err == nil && (row.Opening == attempt.NoIndex || row.Gateway != b.gw) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	o, err := b.tx.Opening(row.Opening)
+	if isNotFound(err) || errors.Is(err, store.ErrErased) {
+		return "", nil // nobody's any more
+	}
+	return o.Person, err
 }
 
 // secret is what a record's private part says, and the opening made of it.

@@ -20,6 +20,8 @@ import (
 // told is a follower that keeps what it was told.
 type told []string
 
+func (f *told) Holds(door.Attempt) bool { return false }
+
 func (f *told) Follow(x review.Fact, person string, _ wire.Epoch, seq uint64) {
 	*f = append(*f, string(x.Event)+" "+person)
 }
@@ -40,7 +42,25 @@ func TestFollow(t *testing.T) {
 	}
 	h.take(b.all())
 	h.take(b.all()) // again: nothing is new
-	if want := []string{"granted 1001", "entry ", "closed "}; !slices.Equal(f, want) {
+	if want := []string{"granted 1001", "entry 1001", "closed "}; !slices.Equal(f, want) {
+		t.Errorf("told %q, want %q", f, want)
+	}
+}
+
+// D7: a passage whose grant came before the follower's process, or long ago, is that of whoever the attempt's line names; one of
+// another gateway's attempt, or of an attempt that nobody is known of, is nobody's.
+func TestFollowLongAfterTheGrant(t *testing.T) {
+	h := newHarness(t)
+	b := newBox(h.Site, "gw-2", 1).granted("media-store-1", 4567, 1)
+	h.take(b.all())
+	b.event(door.EventEntry, 1).event(door.EventEntry, 2).event(door.EventExit, 0)
+	other := newBox(h.Site, "gw-1", 1)
+	other.event(door.EventEntry, 1)
+	var f told // begins to listen now
+	h.Pipeline.Follow(&f)
+	h.take(b.batch(2, 4))
+	h.take(other.all())
+	if want := []string{"entry 1001", "entry ", "entry "}; !slices.Equal(f, want) {
 		t.Errorf("told %q, want %q", f, want)
 	}
 }

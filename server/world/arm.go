@@ -130,6 +130,7 @@ func (l *lookup) Watermark(context.Context, access.GatewayID, wire.Hello) (downl
 	return downlink.Committed{}, nil
 }
 func (l *lookup) Heartbeat(access.GatewayID, wire.Heartbeat, time.Time) {}
+func (l *lookup) Backlog(access.GatewayID, bool)                        {}
 func (l *lookup) Finding(access.GatewayID, link.Finding, time.Time)     {}
 
 func (l *lookup) Versions(gw access.GatewayID) (link.Versions, bool) {

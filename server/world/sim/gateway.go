@@ -27,6 +27,7 @@ type gateway struct {
 
 	// The network as it is, whatever the process thinks.
 	cut  bool // the cable is out
+	mute bool // its records do not come through; all else does
 	half bool
 	conn int
 

@@ -41,7 +41,7 @@ func (w *World) carry(deliver func()) {
 
 // up takes a gateway's message to the server.
 func (w *World) up(g *gateway, kind string, payload []byte) {
-	if !g.connected || g.half || g.cut || !w.server.up {
+	if !g.connected || g.half || g.cut || !w.server.up || g.mute && kind == wire.KindEvents {
 		return
 	}
 	conn := g.conn

@@ -263,6 +263,8 @@ func (s *server) act(g *gateway, actions []link.ServerAction) {
 			}
 		case link.Heartbeat:
 			s.heartbeat(g)
+		case link.Backlog:
+			s.authority.Places().Backlog(g.id, a.Outstanding)
 		case link.Finding:
 			if s.w.opt.Hooks.NoRollbackCheck {
 				continue
