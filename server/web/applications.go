@@ -21,6 +21,7 @@ type applicationsView struct {
 	MayApply bool
 	OwnOnly  bool
 	Standing string // what the city calls the form of a standing permit
+	StepUp   string // where to get a fresh check of identity first; "" = not needed
 }
 
 // visitList is a part of the list of applications.
@@ -123,6 +124,9 @@ func (h *Handler) showApplications(w http.ResponseWriter, rq *request, t *tried,
 			row.Forms = append(row.Forms, f.again(t))
 		}
 		v.Permits = append(v.Permits, row)
+	}
+	if len(v.Permits) > 0 && rq.roles&approveRoles != 0 {
+		v.StepUp = h.stepUpFrom(rq, "POST /permits/{id}/approve", v.Here)
 	}
 	return h.renderStatus(w, rq, "applications", &v, code)
 }

@@ -219,7 +219,11 @@ func (h *Handler) admit(w http.ResponseWriter, rq *request, rt route) error {
 		return redirect(w, rq, "/me/factors")
 	}
 	if !h.steppedUp(rq, rt.stepUp) {
-		return redirect(w, rq, "/step-up?"+url.Values{"next": {backOf(rq.URL.Path)}}.Encode())
+		next := backOf(rq.URL.Path)
+		if rq.Method == http.MethodGet { // the form itself: nothing is typed yet
+			next = rq.URL.RequestURI()
+		}
+		return redirect(w, rq, "/step-up?"+url.Values{"next": {next}}.Encode())
 	}
 	return nil
 }
@@ -235,7 +239,13 @@ func backOf(path string) string {
 	if strings.HasPrefix(path, "/me/tokens") {
 		return "/me/tokens"
 	}
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if id, _, act := strings.Cut(rest, "/"); first == "visits" && act {
+		return "/visits/" + id
+	}
+	if first == "permits" {
+		return "/applications"
+	}
 	return "/" + first
 }
 

@@ -26,8 +26,9 @@ type personView struct {
 	Endings   []string
 	Cards     []cardFileLine
 	Rights    []rightLine
-	MayRights bool // rights are shown to these roles
-	Limited   bool // only those of some zones
+	StepUp    string // where to get a fresh check of identity first; "" = not needed
+	MayRights bool   // rights are shown to these roles
+	Limited   bool   // only those of some zones
 	Lines     []logLine
 	MayLog    bool
 	Groups    string
@@ -107,6 +108,9 @@ func (h *Handler) getPerson(w http.ResponseWriter, rq *request) error {
 func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personView, error) {
 	v := personView{Base: h.base(rq, "person_page.title"), Purpose: purpose, ID: f.ID, Who: f.RegPerson, MayRights: rq.roles&rightsRoles != 0}
 	v.Here = personHref(f.ID, purpose)
+	if rq.roles&(keepRoles|mendRoles|reactivateRoles) != 0 {
+		v.StepUp = h.stepUpFrom(rq, "POST /people/{person}/start", v.Here)
+	}
 	v.Category, v.State = v.categoryWords(f.RegPerson), v.personState(f.RegPerson)
 	v.List = withQuery("/people", url.Values{"purpose": {purpose}})
 	fact := func(key, value string) {

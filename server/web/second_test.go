@@ -398,3 +398,25 @@ func TestFourEyesRoles(t *testing.T) {
 	s.status("its session", s.get("/me", victim), 303)
 	s.status("its login needs no code", s.get("/me", s.login("applicant")), 200)
 }
+
+// D28: a form of an act that adds rights asks before anybody types, and comes back to itself; an act that is sent all the same asks, and
+// nothing is done.
+func TestRightsAskWhoIsThere(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.PasswordStepUp = false })
+	keeper := s.login("zone_manager")
+	want := func(next string) string { return "/step-up?" + url.Values{"next": {next}}.Encode() }
+	for path, next := range map[string]string{"/people/+new?purpose=x": "/people/+new?purpose=x", "/grants/+new": "/grants/+new"} {
+		if to := s.get(path, keeper).Header.Get("Location"); to != want(next) {
+			t.Errorf("%s leads to %q", path, to)
+		}
+	}
+	n := len(s.mem.Actions())
+	for path, next := range map[string]string{"/visits/visit-2026-00001/approve": "/visits/visit-2026-00001", "/permits/permit-2026-00005/approve": "/applications", "/grants": "/grants", "/people/1001/start": "/people"} {
+		if to := s.post(path, keeper, url.Values{"reason": {"x"}}).Header.Get("Location"); to != want(next) {
+			t.Errorf("%s leads to %q", path, to)
+		}
+	}
+	if got := len(s.mem.Actions()); got != n {
+		t.Errorf("%d acts without a check", got-n)
+	}
+}

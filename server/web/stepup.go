@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -170,4 +171,12 @@ func (h *Handler) freshAt(rq *request, pattern string) string {
 		}
 	}
 	return ""
+}
+
+// stepUpFrom is freshAt for a page that is come back to by an address of its own.
+func (h *Handler) stepUpFrom(rq *request, pattern, here string) string {
+	if h.freshAt(rq, pattern) == "" {
+		return ""
+	}
+	return "/step-up?" + url.Values{"next": {clip(here, 900)}}.Encode()
 }

@@ -19,6 +19,7 @@ type temporaryView struct {
 	Sheet   deskForm
 	Rows    []temporaryRow
 	MayLend bool
+	StepUp  string // where to get a fresh check of identity first; "" = not needed
 }
 
 type temporaryRow struct {
@@ -72,6 +73,9 @@ func (h *Handler) showTemporary(w http.ResponseWriter, rq *request, t *tried, co
 	}
 	v := temporaryView{counter: c, MayLend: rq.roles&receiveRoles != 0}
 	v.Here = "/temporary"
+	if v.MayLend {
+		v.StepUp = h.stepUpFrom(rq, "POST /temporary", v.Here)
+	}
 	if err := h.viewed(rq, ActionViewMatters, visit.KindTemporary); err != nil {
 		return err
 	}

@@ -323,6 +323,7 @@ type visitView struct {
 	Owed                      []dueLine
 	Forms                     []deskForm
 	MayReceive                bool
+	StepUp                    string     // where to get a fresh check of identity first; "" = not needed
 	Out                       []guestRow // whose badges are out
 }
 
@@ -369,6 +370,9 @@ func (h *Handler) showVisit(w http.ResponseWriter, rq *request, t *tried, code i
 	}
 	for _, f := range h.visitForms(&c, &x) {
 		v.Forms = append(v.Forms, f.again(t))
+	}
+	if len(v.Forms) > 0 && rq.roles&approveRoles != 0 {
+		v.StepUp = h.stepUpFrom(rq, "POST /visits/{id}/approve", v.Here)
 	}
 	return h.renderStatus(w, rq, "visit", &v, code)
 }
