@@ -61,8 +61,10 @@ func (g *Registry) Change(ctx context.Context, actor directory.Actor, reason str
 		if err != nil {
 			return nil, err
 		}
-		out, err = directory.ChangeOrPropose(tx, actor, reason, g.now().UnixMilli(), g.Today(), alone, id, edit)
-		return out.Applied, err
+		if out, err = directory.ChangeOrPropose(tx, actor, reason, g.now().UnixMilli(), g.Today(), alone, id, edit); err != nil {
+			return nil, err
+		}
+		return out.Applied, markOwn(tx, out.Applied, actor.Account)
 	})
 	if err != nil {
 		return directory.Outcome{}, err
@@ -232,7 +234,10 @@ func (g *Registry) ConfirmProposal(ctx context.Context, actor directory.Actor, i
 				return nil, err
 			}
 		}
-		return directory.Confirm(tx, actor, g.now().UnixMilli(), id)
+		if changes, err = directory.Confirm(tx, actor, g.now().UnixMilli(), id); err != nil {
+			return nil, err
+		}
+		return changes, markOwn(tx, changes, actor.Account, p.Proposer)
 	})
 }
 

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"monban/firmware/access"
@@ -33,6 +34,7 @@ type Around interface {
 	PassedAfter(person string, ms int64, limit int) ([]attempt.Row, error)
 	Habits(person, door string, fromMS, beforeMS int64) (firstMS int64, used bool, err error)
 	WorkCovers(e visit.Passage) (bool, error)
+	OwnRights(person string) ([]store.OwnRight, error)
 	Opening(idx int64) (entrylog.Opening, error)
 }
 
@@ -107,12 +109,50 @@ func (p *Pipeline) past(tx Around, f *review.Fact, site *policypub.Current, pers
 	if f.FirstMS, f.Used, err = tx.Habits(person, string(f.Door), f.AtMS-p.set.FirstUseMS, f.AtMS); err != nil {
 		return err
 	}
-	if !p.watch.AsksWork(f) {
-		return nil
+	if f.Own, err = own(tx, f, site, person, directory.DateOf(timeIn(f.AtMS, p.zone))); err != nil || !p.watch.AsksWork(f) {
+		return err
 	}
 	f.Named = p.named(site, directory.PersonID(person), f)
 	f.Covered, err = tx.WorkCovers(visit.Passage{AtMS: f.AtMS, Door: f.Door, Zone: f.Into, In: true, Person: directory.PersonID(person)})
 	return err
+}
+
+// own says by what a person came in that they gave themselves: the card, or every right that they have to the zone. Where another
+// right lets them in too, they have not.
+func own(tx Around, f *review.Fact, site *policypub.Current, person string, day directory.Date) (string, error) {
+	list, err := tx.OwnRights(person)
+	if err != nil || len(list) == 0 {
+		return "", err
+	}
+	has := func(noun, id string) bool { return slices.Contains(list, store.OwnRight{Noun: noun, ID: id}) }
+	row, err := tx.AttemptRow(f.Attempt)
+	if err == nil && row.Opening != attempt.NoIndex {
+		o, err := tx.Opening(row.Opening)
+		if err != nil && !isNotFound(err) && !errors.Is(err, store.ErrErased) {
+			return "", err
+		}
+		cards := site.Directory().Credentials
+		for i := range cards {
+			if c := &cards[i]; o.Masked != "" && c.Masked == o.Masked && string(c.Person) == person && has("card", string(c.ID)) {
+				return "card", nil
+			}
+		}
+	} else if err != nil && !isNotFound(err) {
+		return "", err
+	}
+	what := ""
+	for _, r := range site.Directory().RightsOf(directory.PersonID(person), day) {
+		switch {
+		case !r.Holds || r.Grant.Zone != f.Into:
+		case r.Group == nil && has("grant", string(r.Grant.ID)):
+			what = "grant"
+		case r.Group != nil && has("group", string(r.Group.ID)):
+			what = "group"
+		default:
+			return "", nil // somebody else let them in
+		}
+	}
+	return what, nil
 }
 
 // passage is an earlier or later passage of the person of f.

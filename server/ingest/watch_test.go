@@ -228,3 +228,34 @@ func TestBacklogIsJudgedAtItsTime(t *testing.T) {
 	h.take(night.all())
 	h.wantDetails("late_record 2026-11-24", "after_hours ")
 }
+
+// VR-1: who enters by rights that they gave themselves is a finding, once a day; by a right of somebody else's making they are not.
+func TestSelfGranted(t *testing.T) {
+	h := newHarness(t)
+	var own []store.OwnRight
+	for _, g := range h.Site.Site().Directory().Grants {
+		if g.Person == "1001" && g.Zone == "media-store" {
+			own = append(own, store.OwnRight{Noun: "grant", ID: string(g.ID)})
+		}
+	}
+	if len(own) == 0 {
+		t.Fatal("the sample person has no right to the zone")
+	}
+	b := newBox(h.Site, "gw-2", 1).passes("media-store-1", 4567, 1, door.EventEntry)
+	h.take(b.all())
+	h.wantDetails()
+	if err := h.Store.Write(t.Context(), func(tx *store.Tx) error {
+		for _, x := range own {
+			if err := tx.MarkOwn("1001", x); err != nil {
+				return err
+			}
+		}
+		return tx.MarkOwn("1002", own[0]) // not theirs to use
+	}); err != nil {
+		t.Fatal(err)
+	}
+	n := len(b.records)
+	b.passes("media-store-1", 4567, 2, door.EventEntry).passes("media-store-1", 4567, 3, door.EventEntry).passes("media-store-1", 4568, 4, door.EventEntry)
+	h.take(b.batch(n+1, len(b.records)))
+	h.wantDetails("self_granted grant")
+}

@@ -10,5 +10,7 @@ func (selfGranted) step(f *Fact) []Finding {
 	if !f.passed() || f.Event != door.EventEntry || f.Own == "" {
 		return nil
 	}
-	return []Finding{f.about(SelfGranted, f.Own)}
+	x := f.about(SelfGranted, f.Own)
+	x.Once = OncePerDay
+	return []Finding{x}
 }

@@ -173,3 +173,6 @@ func (m *model) WorkCovers(e visit.Passage) (bool, error) {
 	}
 	return false, nil
 }
+
+// OwnRights implements ingest.Around. In a story nobody signs in to give rights.
+func (m *model) OwnRights(string) ([]store.OwnRight, error) { return nil, nil }
