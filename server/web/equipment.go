@@ -57,7 +57,7 @@ func (h *Handler) showEquipment(w http.ResponseWriter, rq *request, t *tried, co
 	slices.SortStableFunc(list, func(a, b visit.Carry) int { return int(b.Opened.AtMS - a.Opened.AtMS) })
 	for i := range list {
 		r := c.carryRow(&list[i], list)
-		if v.MayOpen {
+		if v.MayOpen && c.mayCarry(list[i].Zone, list[i].To) {
 			for _, f := range c.carryForms(&list[i]) {
 				r.Forms = append(r.Forms, f.again(t))
 			}
@@ -260,6 +260,9 @@ func (h *Handler) postCarry(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	x, err := c.carryIn()
+	if (x.Zone != "" || x.To != "") && !c.mayCarry(x.Zone, x.To) {
+		return ErrNotFound
+	}
 	var warnings []string
 	if err == nil {
 		_, warnings, err = h.src.Visits.OpenCarry(rq.Context(), x, rq.deskActor())
@@ -317,6 +320,9 @@ func (h *Handler) carryAct(w http.ResponseWriter, rq *request, act string, do fu
 		return err
 	}
 	id := rq.PathValue("id")
+	if err := h.carryOf(&c, id); err != nil {
+		return err
+	}
 	done, err := do(&c, id)
 	if err == nil {
 		return redirect(w, rq, "/equipment?done="+done)

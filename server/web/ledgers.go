@@ -22,6 +22,7 @@ type ledgersView struct {
 	MayLend            bool
 	MayName            bool // may set the names of the forms, and keep the inventory of badges
 	New                deskForm
+	MayForms           bool // the municipal names of forms are the whole site's
 }
 
 type keyRow struct {
@@ -52,7 +53,7 @@ func (h *Handler) showLedgers(w http.ResponseWriter, rq *request, t *tried, code
 	if err != nil {
 		return err
 	}
-	v := ledgersView{counter: c, KeyForm: c.site.Settings.FormName("keys"), BadgeForm: c.site.Settings.FormName("badges"), MayLend: rq.roles&carryRoles != 0, MayName: rq.roles&approveRoles != 0}
+	v := ledgersView{counter: c, KeyForm: c.site.Settings.FormName("keys"), BadgeForm: c.site.Settings.FormName("badges"), MayLend: rq.roles&carryRoles != 0, MayName: rq.roles&approveRoles != 0, MayForms: rq.mayNameForms()}
 	v.Here = "/ledgers"
 	if err := h.viewed(rq, ActionViewMatters, visit.KindKeyLoan); err != nil {
 		return err
@@ -142,13 +143,18 @@ func (c *counter) keyRows(loans []visit.KeyLoan, t *tried) (out []keyRow) {
 			}
 			r.ID, r.Person, r.Purpose, r.Out, r.Due, r.Return = x.ID, c.name(x.Person), x.Purpose, c.ms(x.Out.AtMS), c.ms(x.DueMS), "/ledgers/keys/"+x.ID+"/return"
 			r.State = Tag{c.T("key_state.lent"), ToneNote, "key"}
+			if !c.mayKey(k) {
+				r.Return = ""
+			}
 			if c.now.UnixMilli() >= x.DueMS {
 				r.State = Tag{c.T("due_state.overdue"), ToneAlarm, "alarm"}
 			}
 			f := newDeskForm("lost-"+x.ID, r.Return, c.T("visit.badge_lost"), c.T("ledgers.key_lost_now"), deskField{Name: "lost", Kind: "hidden", Value: "yes"},
 				deskField{Name: "note", Kind: "text", Label: c.T("account.reason")}).again(t)
 			f.Fold, f.Danger = true, true
-			r.Lost = &f
+			if r.Return != "" {
+				r.Lost = &f
+			}
 		}
 		out = append(out, r)
 	}
@@ -161,7 +167,7 @@ func (c *counter) keyForm(loans []visit.KeyLoan) deskForm {
 	for i := range c.site.Dir.Items {
 		k := &c.site.Dir.Items[i]
 		lent := slices.ContainsFunc(loans, func(x visit.KeyLoan) bool { return x.Key == string(k.ID) })
-		if k.Kind == directory.ItemKey && k.State == directory.ItemPresent && !lent {
+		if k.Kind == directory.ItemKey && k.State == directory.ItemPresent && !lent && c.mayKey(k) {
 			free = append(free, choice{Value: string(k.ID), Label: string(k.ID) + " " + k.Name})
 		}
 	}
@@ -178,6 +184,9 @@ func (h *Handler) postKey(w http.ResponseWriter, rq *request) error {
 	}
 	c, err := h.counter(rq, "ledgers.title", "")
 	if err != nil {
+		return err
+	}
+	if err := c.keyOf(rq.post("key")); err != nil {
 		return err
 	}
 	k := visit.KeyLoan{Key: rq.post("key"), Purpose: strings.TrimSpace(rq.post("purpose"))}
@@ -202,17 +211,20 @@ func (h *Handler) postKeyReturn(w http.ResponseWriter, rq *request) error {
 	if err := rq.form(); err != nil {
 		return err
 	}
+	c, err := h.counter(rq, "ledgers.title", "")
+	if err != nil {
+		return err
+	}
 	id, lost := rq.PathValue("id"), rq.post("lost") != ""
-	_, err := h.src.Visits.ReturnKey(rq.Context(), id, lost, strings.TrimSpace(rq.post("note")), rq.deskActor())
+	if err := h.loanOf(&c, id); err != nil {
+		return err
+	}
+	_, err = h.src.Visits.ReturnKey(rq.Context(), id, lost, strings.TrimSpace(rq.post("note")), rq.deskActor())
 	if err == nil {
 		if lost {
 			return redirect(w, rq, "/ledgers?done=key_lost")
 		}
 		return redirect(w, rq, "/ledgers?done=key_returned")
-	}
-	c, cerr := h.counter(rq, "ledgers.title", "")
-	if cerr != nil {
-		return cerr
 	}
 	t, code, err := h.refusal(rq, &c, "lost-"+id, id, err)
 	if err != nil {
@@ -235,6 +247,9 @@ func (h *Handler) getForms(w http.ResponseWriter, rq *request) error {
 }
 
 func (h *Handler) showForms(w http.ResponseWriter, rq *request, t *tried, code int) error {
+	if !rq.mayNameForms() {
+		return ErrNotFound
+	}
 	c, err := h.counter(rq, "forms.title", "")
 	if err != nil {
 		return err
@@ -253,6 +268,9 @@ func (h *Handler) showForms(w http.ResponseWriter, rq *request, t *tried, code i
 func (h *Handler) postForms(w http.ResponseWriter, rq *request) error {
 	if err := rq.form(); err != nil {
 		return err
+	}
+	if !rq.mayNameForms() {
+		return ErrNotFound
 	}
 	c, err := h.counter(rq, "forms.title", "")
 	if err != nil {

@@ -126,3 +126,41 @@ func TestRefusedFormsAreLooks(t *testing.T) {
 		}
 	}
 }
+
+// EQ-1, EQ-4, RA-1: carry sessions, keys and the names of forms of other zones are out of reach of the manager of one zone: as if they were
+// not there.
+func TestDeskByZone(t *testing.T) {
+	s := newHall(t)
+	media, clerk := s.mediaOnly("media", "1004", web.RoleZoneManager), s.login("clerk")
+	carry := url.Values{"direction": {"in"}, "zone": {"server-room"}, "doors": {"server-room-1"}, "purpose": {"ディスク交換"}, "attendee": {"1001"}, "impact": {"none"}, "checker": {"1002"}}
+	s.status("open a session of another zone", s.post("/equipment", media, carry), http.StatusNotFound)
+	s.goes("opened", "/equipment", clerk, carry)
+	list, _ := s.mem.Desk.Carries(t.Context())
+	at := "/equipment/" + list[0].ID
+	if doc := text(t, s.get("/equipment", media)); strings.Contains(doc, at+"/") {
+		t.Error("the manager of another zone is offered to work at the session")
+	}
+	for _, act := range []string{"/shut", "/items", "/settle"} {
+		s.status(act, s.post(at+act, media, url.Values{"items": {"ディスク, SN-1"}, "note": {"x"}}), http.StatusNotFound)
+	}
+	if list, _ = s.mem.Desk.Carries(t.Context()); list[0].Closed.Done() || len(list[0].Items) != 0 || list[0].Settled.Done() {
+		t.Errorf("the session has changed: %+v", list[0])
+	}
+
+	loan := url.Values{"key": {"KEY-1"}, "person": {"1001"}, "purpose": {"扉の点検"}}
+	s.status("lend a key of another zone", s.post("/ledgers/keys", media, loan), http.StatusNotFound)
+	s.goes("lent", "/ledgers/keys", clerk, loan)
+	loans, _ := s.mem.Desk.KeyLoans(t.Context())
+	back := "/ledgers/keys/" + loans[0].ID + "/return"
+	if doc := text(t, s.get("/ledgers", media)); strings.Contains(doc, back) || strings.Contains(doc, "/ledgers/forms") {
+		t.Error("the manager of another zone is offered the key, or the names of forms")
+	}
+	s.status("take it back", s.post(back, media, nil), http.StatusNotFound)
+	if loans, _ = s.mem.Desk.KeyLoans(t.Context()); len(loans) != 1 {
+		t.Error("the key is back")
+	}
+	s.status("of none", s.post("/ledgers/keys/NONE/return", media, nil), http.StatusNotFound)
+
+	s.status("see the names of forms", s.get("/ledgers/forms", media), http.StatusNotFound)
+	s.status("change them", s.post("/ledgers/forms", media, url.Values{"keys": {"鍵"}, "reason": {"x"}}), http.StatusNotFound)
+}
