@@ -29,6 +29,7 @@ import (
 	"monban/firmware/wire"
 	"monban/gateway/config"
 	"monban/gateway/controller"
+	"monban/gateway/hal/pi"
 	"monban/gateway/hal/sim"
 	"monban/gateway/outbox"
 	"monban/gateway/policycache"
@@ -47,6 +48,8 @@ type Options struct {
 	Cards   string
 	Control string
 	Trace   string
+	// Chip opens the header's GPIO chip; nil = the real one. For tests of whole gateways.
+	Chip    func() (pi.Chip, error)
 	Version string
 	Log     *slog.Logger
 	Out     io.Writer // what a person at the terminal should read
@@ -68,7 +71,8 @@ type App struct {
 	doors    []*controller.Loop
 	readers  []*reader.Reader
 	uplink   *uplink.Uplink
-	sim      *sim.HAL
+	hardware hardware
+	sim      *sim.HAL   // nil = real hardware
 	panel    *demoPanel // nil = none
 	records  recorder
 	booted   string // how the process before this one ended, in a word of door.Boot…
@@ -80,9 +84,6 @@ type App struct {
 // New builds everything and drives every lock to its secure level; nothing is decided before Run. On
 // an error nothing stays open.
 func New(opt Options) (*App, error) {
-	if !opt.Sim {
-		return nil, errors.New("drivers for real hardware are not in this version: run with --sim")
-	}
 	a := &App{opt: opt, quit: func() {}}
 	if err := a.open(); err != nil {
 		return nil, errors.Join(err, a.close())
@@ -110,7 +111,7 @@ func (a *App) open() (err error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	if err := a.openSim(); err != nil { // locks are secured here, before anything that may take time
+	if err := a.openHardware(); err != nil { // locks are secured here, before anything that may take time
 		return err
 	}
 	a.outbox, err = outbox.Open(outbox.Config{
@@ -242,7 +243,7 @@ func (a *App) status() string {
 
 // addDoor builds one door's loop and readers.
 func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
-	devices, err := a.sim.Door(d.ID)
+	devices, err := a.devices(d)
 	if err != nil {
 		return err
 	}
@@ -277,6 +278,9 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 		}
 		for _, f := range r.Formats {
 			rc.Formats = append(rc.Formats, card.Format(f))
+		}
+		if rc.Link, rc.Cap, err = a.readerLink(d.Place, r.Side); err != nil {
+			return fmt.Errorf("door %s: %w", d.ID, err)
 		}
 		built, err := reader.New(rc)
 		if err != nil {
@@ -377,7 +381,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	front.Go(func() { a.time.run(ctx) })
 	front.Go(func() { a.trust.run(ctx) })
-	front.Go(func() { watchPower(ctx, a.sim.Power(), a.note, a.uplink.SetPower) })
+	front.Go(func() { watchPower(ctx, a.hardware.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })
 	}
@@ -385,7 +389,7 @@ func (a *App) Run(ctx context.Context) error {
 		front.Go(func() { errs <- a.panel.run(ctx) })
 		_, _ = fmt.Fprintf(a.opt.Out, "Panel of %s: %s\n", a.opt.Config.Gateway, a.panel.url())
 	}
-	if path := first(a.opt.Control, a.opt.Config.Sim.Control); path != "" {
+	if path := first(a.opt.Control, a.opt.Config.Sim.Control); path != "" && a.sim != nil {
 		front.Go(func() { errs <- a.sim.ServeControl(ctx, path) })
 	}
 	var err error
@@ -406,11 +410,11 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(err, a.close())
 }
 
-// close gives back what New opened; locks are secured by the simulator's Close.
+// close gives back what New opened; locks are secured by the hardware's Close.
 func (a *App) close() error {
 	var errs []error
-	if a.sim != nil {
-		errs = append(errs, a.sim.Close())
+	if a.hardware != nil {
+		errs = append(errs, a.hardware.Close())
 	}
 	if a.outbox != nil {
 		errs = append(errs, a.outbox.Close())

@@ -1,7 +1,8 @@
 // Package config reads a gateway's one TOML file into a checked Config.
 //
 // It must never guess: an unknown key, a value of the wrong type or out of range is an error that
-// names the file, the line or the key. It opens nothing but the file itself. Secrets are never in
+// names the file, the line or the key. It opens nothing but the file itself and
+// the board profile that it names. Secrets are never in
 // this file; it only names the directory of the provisioning bundle. Whether a card format exists is
 // checked by the reader that uses it.
 package config
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"monban/hardware/board"
 )
 
 // Config is the whole file. Relative paths are relative to the working directory of the process.
@@ -39,7 +42,11 @@ type Config struct {
 	Status     Status   `toml:"status"`
 	Sim        Sim      `toml:"sim"`
 	Log        Log      `toml:"log"`
-	Doors      []Door   `toml:"door"`
+	// Board is the board profile that says what is wired: a name that comes with the program, or the path of a
+	// .toml file; empty = none, then only --sim runs.
+	Board   string         `toml:"board"`
+	Profile *board.Profile `toml:"-"` // what Board names
+	Doors   []Door         `toml:"door"`
 }
 
 // Outbox bounds the queue of records (D20).
@@ -81,6 +88,8 @@ type Door struct {
 	ID   string `toml:"id"`   // [a-z0-9-], 1–32 characters, unique
 	Kind string `toml:"kind"` // controlled or observe (D14)
 	Exit string `toml:"exit"` // reader, button, handle or none (DS-10)
+	// Place is which door of the board profile this is; empty means the one of the same id.
+	Place string `toml:"place"`
 	// ReleaseTime is how long one grant releases the lock; 1–60 s.
 	ReleaseTime Duration `toml:"release_time"`
 	// OpenTime is how long the door may stand open; 5 s – 10 min.
@@ -97,7 +106,7 @@ type Door struct {
 // Reader is one reader of a door.
 type Reader struct {
 	Side    string   `toml:"side"`    // enter or exit, each at most once a door
-	Type    string   `toml:"type"`    // wiegand
+	Type    string   `toml:"type"`    // wiegand; others come from a board profile
 	Formats []string `toml:"formats"` // card formats by name, each length once
 	Keypad  string   `toml:"keypad"`  // none, burst4, burst8 or buffered26
 }
@@ -147,6 +156,9 @@ func Parse(name string, data []byte) (Config, error) {
 		return Config{}, decodeError(name, err)
 	}
 	c.fill()
+	if err := c.fit(); err != nil {
+		return Config{}, prefixed(name, err)
+	}
 	if err := c.Validate(); err != nil {
 		return Config{}, prefixed(name, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"monban/hardware/board"
 )
 
 // Validate returns every fault of c, joined, each beginning with its key; nil when there is none.
@@ -37,10 +39,14 @@ func (c *Config) Validate() error {
 	if len(c.Doors) > 64 {
 		f.add("door", "is given %d times, at most 64 doors fit one gateway", len(c.Doors))
 	}
+	types := []string{board.Wiegand} // the simulator's; with a board profile its rules have been checked
+	if c.Profile != nil {
+		types = append(types, board.OSDP, board.PN532, board.Keyboard)
+	}
 	seen := map[string]int{}
 	for i, d := range c.Doors {
 		key := fmt.Sprintf("door[%d]", i)
-		d.validate(&f, key)
+		d.validate(&f, key, types)
 		if first, ok := seen[d.ID]; ok && d.ID != "" {
 			f.add(key+".id", "%q is also door[%d]", d.ID, first)
 		} else {
@@ -50,7 +56,7 @@ func (c *Config) Validate() error {
 	return errors.Join(f...)
 }
 
-func (d *Door) validate(f *faults, key string) {
+func (d *Door) validate(f *faults, key string, types []string) {
 	f.name(key+".id", d.ID)
 	f.oneOf(key+".kind", d.Kind, "controlled", "observe")
 	f.oneOf(key+".exit", d.Exit, "reader", "button", "handle", "none")
@@ -62,7 +68,7 @@ func (d *Door) validate(f *faults, key string) {
 	sides := map[string]bool{}
 	for i, r := range d.Readers {
 		k := fmt.Sprintf("%s.reader[%d]", key, i)
-		r.validate(f, k)
+		r.validate(f, k, types)
 		if sides[r.Side] {
 			f.add(k+".side", "%q has two readers", r.Side)
 		}
@@ -79,9 +85,9 @@ func (d *Door) validate(f *faults, key string) {
 	}
 }
 
-func (r *Reader) validate(f *faults, key string) {
+func (r *Reader) validate(f *faults, key string, types []string) {
 	f.oneOf(key+".side", r.Side, "enter", "exit")
-	f.oneOf(key+".type", r.Type, "wiegand")
+	f.oneOf(key+".type", r.Type, types...)
 	f.oneOf(key+".keypad", r.Keypad, "none", "burst4", "burst8", "buffered26")
 	if len(r.Formats) == 0 {
 		f.add(key+".formats", "is missing: a format is never guessed")

@@ -110,7 +110,7 @@ func (p *Profile) validateParts(f *faults) {
 func (p *Profile) validateDoor(f *faults, key string, d *Door) {
 	f.name(key+".id", d.ID)
 	f.oneOf(key+".kind", d.Kind, Controlled, Observe)
-	if d.Contact == nil {
+	if d.Contact == nil && d.Kind != Observe {
 		f.add(key+".contact", "is missing: without it nobody knows whether the door is open; fit a magnetic contact")
 	}
 	sides := map[string]bool{}
