@@ -43,6 +43,9 @@ race: need-cc ## the concurrent parts under the race detector
 test-32bit: need-go ## pure core and gateway as a 32-bit program
 	GOARCH=386 CGO_ENABLED=0 $(GO) test -short ./firmware/... ./gateway/...
 
+lock-trace: need-go ## 10,000 starts, stops and crashes of a process with locks: no unlock edge (minutes)
+	MONBAN_TRACE_CYCLES=10000 $(GO) test ./gateway/hal/pi -run TestLockTrace -count=1 -v -timeout 60m
+
 fuzz: need-cc ## every fuzz target for FUZZTIME (10 s) each
 	@GO="$(GO)" scripts/fuzz $(FUZZTIME)
 

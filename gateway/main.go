@@ -24,6 +24,7 @@ type commands struct {
 	Run     runCommand     `cmd:"" help:"Run the gateway until it is told to stop. Locks are secured at start and at the end."`
 	Enrol   enrolCommand   `cmd:"" help:"Get this gateway an identity with a code from the server."`
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, identity, disk and clock, and say what to mend."`
+	Wiring  wiringCommand  `cmd:"" help:"Draw a board profile: wiring diagram and parts list."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
