@@ -106,6 +106,9 @@ func TestReferenceVisitSettings(t *testing.T) {
 func keys(typ reflect.Type, prefix string) (out []string) {
 	for i := range typ.NumField() {
 		f := typ.Field(i)
+		if f.Tag.Get("toml") == "-" { // no key: filled from elsewhere
+			continue
+		}
 		name := prefix + f.Tag.Get("toml")
 		inner := f.Type
 		if inner.Kind() == reflect.Slice {

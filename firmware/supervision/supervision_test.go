@@ -21,7 +21,7 @@ func line(t *testing.T, b Bands) *Line {
 	return l
 }
 
-// DS-3, DS-6: every band, both kinds of contact, at its ends.
+// DS-5: every band, both kinds of contact, at its ends.
 func TestBands(t *testing.T) {
 	swapped := Standard()
 	swapped.Swapped = true
@@ -40,7 +40,7 @@ func TestBands(t *testing.T) {
 	}
 }
 
-// DS-6: between two bands is a fault after 100 ms, and not before: a moving contact passes there.
+// DS-5: between two bands is a fault after 100 ms, and not before: a moving contact passes there.
 func TestBetween(t *testing.T) {
 	l := line(t, Standard())
 	l.Add(0, 0.5)
@@ -62,7 +62,7 @@ func TestBetween(t *testing.T) {
 	}
 }
 
-// DS-6: noise at the end of a band changes nothing.
+// DS-5: noise at the end of a band changes nothing.
 func TestHysteresis(t *testing.T) {
 	l := line(t, Standard())
 	l.Add(0, 0.59)
@@ -73,7 +73,7 @@ func TestHysteresis(t *testing.T) {
 	}
 }
 
-// DS-6: trouble that comes and goes between two looks is still there a second later, and latched until reset.
+// DS-5: trouble that comes and goes between two looks is still there a second later, and latched until reset.
 func TestTroubleLasts(t *testing.T) {
 	for r, want := range map[float64]State{0.02: Short, 0.99: Cut} {
 		l := line(t, Standard())

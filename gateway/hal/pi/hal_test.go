@@ -44,7 +44,7 @@ func openHAL(t *testing.T, p *board.Profile, c *fakeChip) *HAL {
 // card26 has even parity before and odd parity after: facility 1, card 2.
 const card26 = "10000000100000000000000100"
 
-// DS-3, I9: the promises of package hal, on pins.
+// I9: the promises of package hal, on pins.
 func TestConformance(t *testing.T) {
 	for _, kind := range []string{board.FailSecure, board.FailSafe, board.Bistable} {
 		for _, c := range haltest.Cases() {
@@ -121,7 +121,7 @@ func TestLockLines(t *testing.T) {
 	}
 }
 
-// DS-3: the profile's longest release holds whatever is asked.
+// I9: the profile's longest release holds whatever is asked.
 func TestLongestRelease(t *testing.T) {
 	c := newFakeChip()
 	l, err := newLock(c, &board.Lock{Pin: 23, Type: board.FailSecure, MaxRelease: board.D(100 * time.Millisecond)})

@@ -121,7 +121,7 @@ func cycle(mode string, kill bool, wait time.Duration) (steps []string, err erro
 	return steps, nil
 }
 
-// I6, I9, DS-3, DS-8: over all starts, stops and crashes no line of a lock has a rising edge that releases.
+// I6, I9: over all starts, stops and crashes no line of a lock has a rising edge that releases.
 func TestLockTrace(t *testing.T) {
 	cycles := 100
 	if v := os.Getenv("MONBAN_TRACE_CYCLES"); v != "" {

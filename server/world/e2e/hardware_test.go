@@ -205,7 +205,7 @@ func (h *fakeHeader) moves() []bool {
 	return slices.Clone(h.edges)
 }
 
-// I1, DS-1, DS-3, D19: a card on an OSDP line moves the line of the lock, by itself back, and each time the server's log
+// I1, DS-1: a card on an OSDP line moves the line of the lock, by itself back, and each time the server's log
 // holds the decision; a start and an end move it not at all.
 func TestOSDPCardMovesTheLock(t *testing.T) {
 	r := newPTYReader(t)
@@ -258,7 +258,7 @@ func TestOSDPCardMovesTheLock(t *testing.T) {
 	}
 }
 
-// OP-4: a profile that needs a header names it on a machine that has none, and nothing starts.
+// A profile that needs a header names it on a machine that has none, and nothing starts.
 func TestMissingHeaderIsNamed(t *testing.T) {
 	if _, err := pi.OpenChip(); err == nil {
 		t.Skip("this machine has a header")
