@@ -436,6 +436,9 @@ func (a *App) sweep(ctx context.Context) {
 			if err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep", slog.Any("err", err))
 			}
+			if err := a.orders.pages.tellUnsigned(ctx); err != nil && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "unsigned days", slog.Any("err", err))
+			}
 			if err := a.visits.sweep(ctx); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep of visits", slog.Any("err", err))
 			}
