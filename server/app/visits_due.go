@@ -347,6 +347,10 @@ func expires(m visit.Matter, nowMS int64, s *visit.Site) bool {
 		return m.Expire(nowMS)
 	case *visit.Emergency:
 		return m.Expire(nowMS)
+	case *visit.Outage:
+		return m.Expire(nowMS)
+	case *visit.Drill:
+		return m.Expire(nowMS)
 	case *visit.Permit:
 		return m.Expire(nowMS, s)
 	}

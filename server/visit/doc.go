@@ -89,6 +89,12 @@ func empty(kind string) (m Matter) {
 		m = &ExitStated{}
 	case KindCorrection:
 		m = &Correction{}
+	case KindOutage:
+		m = &Outage{}
+	case KindPaper:
+		m = &PaperEntry{}
+	case KindDrill:
+		m = &Drill{}
 	}
 	return m
 }

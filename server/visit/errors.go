@@ -55,6 +55,7 @@ var (
 	ErrProtection = &Error{Word: "no_protection", Text: "a medium with personal data needs a method of protection"}
 	ErrUnmatched  = &Error{Word: "carry_unmatched", Text: "was not carried in here and no authorization is named"}
 	ErrPIN        = &Error{Word: "bad_pin", Field: "pin", Text: "is not a PIN of 4–8 digits 0–9"}
+	ErrNoGap      = &Error{Word: "no_gap", Text: "is a time of which the log has its own record, or a time that cannot be: paper counts only where records are missing"}
 	ErrNotHolder  = &Error{Word: "not_holder", Text: "only the holder can say so"}
 )
 
