@@ -309,6 +309,9 @@ func (p *pages) finding(r store.Reader, f attempt.Finding, n names, show bool) w
 	if f.Door != "" {
 		out.DoorName = n.door(out.Door)
 	}
+	if in, err := drilled(r, f.Door, f.AtMS); err == nil { // a mark on a page; without it the finding stands as any other
+		out.Drill = in
+	}
 	switch f.Severity {
 	case "high":
 		out.Severity = web.SeverityHigh

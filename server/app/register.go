@@ -102,6 +102,7 @@ func (p *pages) Register(ctx context.Context, q web.RegisterQuery) (out web.Regi
 				out.Rows = append(out.Rows, book.row(&row, q.Names))
 			}
 		}
+		out.Rows = book.withPaper(out.Rows, q.Zone, from, to, q.Names)
 		out.Gaps, err = p.gapsOf(r, n, q.Zone, from, to)
 		return err
 	})
@@ -183,6 +184,9 @@ type book struct {
 	carry  []visit.Carry
 	exits  []visit.ExitStated
 	wrong  []visit.Correction
+	paper  []visit.PaperEntry
+	// paperLeaf is the newest leaf of each of them.
+	paperLeaf map[string]int64
 
 	from, to string // days whose rows are shown
 	anyDay   bool   // rows of any day are: who is inside
@@ -221,6 +225,14 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 	}
 	rows, err = r.MattersBetween(visit.KindCorrection, start-fortnight, end)
 	if b.wrong, err = list[visit.Correction](r, rows, err); err != nil {
+		return nil, err
+	}
+	rows, err = r.MattersBetween(visit.KindPaper, start, end)
+	b.paperLeaf = map[string]int64{}
+	for _, m := range rows {
+		b.paperLeaf[m.ID] = m.Idx
+	}
+	if b.paper, err = list[visit.PaperEntry](r, rows, err); err != nil {
 		return nil, err
 	}
 	rows, err = r.MattersBetween(visit.KindPurpose, start, end)

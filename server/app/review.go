@@ -14,6 +14,7 @@ import (
 	"monban/server/register"
 	"monban/server/signoff"
 	"monban/server/store"
+	"monban/server/visit"
 	"monban/server/web"
 )
 
@@ -172,6 +173,19 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 		}
 	}
 	v.add(lines)
+	tree := zoneTree{}
+	for z, parent := range v.tree {
+		tree[access.ZoneID(z)] = access.ZoneID(parent)
+	}
+	for i := range v.paper { // what was typed in from paper is of the day that it tells of (OP-8)
+		x := &v.paper[i]
+		d := days[directory.DateOf(time.UnixMilli(x.InMS).In(v.zone)).String()]
+		if d == nil || !tree.within(x.Zone, v.area) {
+			continue
+		}
+		d.facts.Rows++
+		d.facts.Last = max(d.facts.Last, v.paperLeaf[x.ID])
+	}
 	return nil
 }
 
@@ -243,13 +257,20 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		for _, row := range register.Pair(v.events(), v.tree) {
 			if row.Zone == register.ZoneID(zone) && row.Day() == day {
 				x := v.row(&row, show)
-				if out.Register.Rows = append(out.Register.Rows, x); d.sheet.Signed != nil && x.Last >= uint64(d.sheet.Upto) {
-					out.Late = append(out.Late, row.First().ID)
-				}
+				out.Register.Rows = append(out.Register.Rows, x)
 				if x.Purpose == "" && x.PurposeSource == "" && row.Entry != nil && v.site.Settings.AsksPurpose(zone) {
 					out.Blank++
 				}
 			}
+		}
+		out.Register.Rows = v.withPaper(out.Register.Rows, zone, date, date, show)
+		for i := range out.Register.Rows {
+			if x := &out.Register.Rows[i]; d.sheet.Signed != nil && x.Last >= uint64(d.sheet.Upto) {
+				out.Late = append(out.Late, cmp.Or(x.Attempt, x.Paper))
+			}
+		}
+		if out.Out, err = v.outOfService(date, show); err != nil {
+			return err
 		}
 		for _, idx := range d.found {
 			f, err := r.Finding(idx)
@@ -268,5 +289,25 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		}
 		return nil
 	})
+	return out, err
+}
+
+// outOfService lists the zone's doors that were in paper mode on a day: each review shows them (OP-8).
+func (v *dayReview) outOfService(day directory.Date, show bool) (out []web.DoorOut, err error) {
+	const most = 31 * 24 * 3_600_000 // no outage is longer
+	start, end := day.StartMS(v.zone), day.EndMS(v.zone)
+	rows, err := v.r.MattersBetween(visit.KindOutage, start-most, end)
+	all, err := list[visit.Outage](v.r, rows, err)
+	for i := range all {
+		x := &all[i]
+		if x.Until() <= start || !slices.Contains(v.doors, string(x.Door)) && !slices.Contains(v.borders, string(x.Door)) {
+			continue
+		}
+		d := web.DoorOut{Door: x.Door, Name: v.names.door(x.Door), Ticket: x.Ticket, Outage: *x}
+		if show {
+			d.Owner = x.Owner
+		}
+		out = append(out, d)
+	}
 	return out, err
 }

@@ -21,6 +21,8 @@ type findingsView struct {
 	Total   string
 	More    bool
 	MayRead bool // may open attempts
+	// Disaster says until when alarms of doors are put together, "" = they are not (OP-7).
+	Disaster string
 }
 
 type findingLine struct {
@@ -42,22 +44,22 @@ type findingLine struct {
 	Due      time.Time // zero = not known
 	Late     bool
 	Level    string        // how far it has gone up, "" = in time
-	More     []findingMore // of the same kind at the same place
+	More     []findingMore // with their places, of the same kind at the same place
 	Fresh    bool          // came since who looks looked last, of a day's page
 }
 
 // findingMore is another finding of a group.
 type findingMore struct {
-	ID string
-	At time.Time
+	ID, Place string
+	At        time.Time
 }
 
 // levelWords are the keys of the texts that say how far a finding has gone up (VR-3).
 var levelWords = map[casework.Level]string{casework.ZoneManager: "manager", casework.CISOOffice: "ciso"}
 
 // queue puts what is most severe and has waited longest first, and what is of one kind at one place under the oldest of it. Nothing is left
-// out: the others stand below it (VR-1, VR-3).
-func queue(lines []findingLine) []findingLine {
+// out: the others stand below it (VR-1, VR-3). In a disaster those of all places are one group (OP-7).
+func queue(lines []findingLine, disaster bool) []findingLine {
 	slices.SortStableFunc(lines, func(a, b findingLine) int {
 		switch {
 		case a.Open != b.Open:
@@ -74,13 +76,16 @@ func queue(lines []findingLine) []findingLine {
 	var out []findingLine
 	for _, l := range lines {
 		g := group{l.Kind, l.Place, l.State.Word + l.Severity.Word}
+		if disaster {
+			g.place = "" // when the earth shakes, every door tells the same
+		}
 		i, known := at[g]
 		if !known || !l.Open {
 			at[g] = len(out)
 			out = append(out, l)
 			continue
 		}
-		out[i].More = append(out[i].More, findingMore{l.ID, l.At})
+		out[i].More = append(out[i].More, findingMore{l.ID, l.Place, l.At})
 	}
 	return out
 }
@@ -115,7 +120,14 @@ func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
 	for _, f := range list {
 		v.Lines = append(v.Lines, v.findingLine(f))
 	}
-	v.Lines = queue(v.Lines)
+	disaster, err := h.src.Outages.Disaster(rq.Context())
+	if err != nil {
+		return fmt.Errorf("disaster mode: %w", err)
+	}
+	if disaster != nil {
+		v.Disaster = v.T("outage.disaster_on", "until", v.DayTime(time.UnixMilli(disaster.UntilMS)))
+	}
+	v.Lines = queue(v.Lines, disaster != nil)
 	return h.render(w, rq, "findings", v)
 }
 
@@ -133,6 +145,9 @@ func (b Base) findingLine(f Finding) findingLine {
 	}
 	if l.Place == "" {
 		l.Place = string(f.Gateway)
+	}
+	if f.Drill {
+		l.Kind = b.T("outage.drill_mark", "what", l.Kind)
 	}
 	l.Owner, l.Due, l.rank = f.Owner, f.Due, int(f.Severity)
 	l.Late = f.Open && !f.Due.IsZero() && b.now.After(f.Due)

@@ -2,12 +2,14 @@ package web
 
 // reviewFamilies are the families of keys of the daily review's work.
 func reviewFamilies(f map[string][]string) {
-	f["done"] = append(f["done"], "row_corrected", "correction_asked", "correction_answered", "rule_of_signing", "incident_moved")
+	f["done"] = append(f["done"], "row_corrected", "correction_asked", "correction_answered", "rule_of_signing", "incident_moved", "outage_moved")
+	f["outage"] = []string{"begin_do", "type_do", "drill_begin_do", "disaster_begin_do", "line_register", "line_keys"}
+	f["visit_error"] = append(f["visit_error"], "no_gap")
 	f["incident_class"] = []string{"outage", "attack", "leak"}
 	f["incident_fault"] = []string{"class", "no_text", "time", "too_long", "closed", "reports", "reported", "finding"}
 	for _, form := range []string{"write", "judge", "tell_first", "tell_final", "close"} {
 		f["incident"] = append(f["incident"], form+"_do")
 	}
-	f["review_check"] = []string{"coverage", "findings", "unpaired", "late", "purpose", "exits"}
+	f["review_check"] = []string{"coverage", "findings", "unpaired", "late", "purpose", "exits", "out", "paper"}
 	f["review_fault"] = append(f["review_fault"], "too_few")
 }

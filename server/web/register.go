@@ -43,28 +43,29 @@ type registerView struct {
 }
 
 type registerLine struct {
-	No       string
-	Day      string
-	In, Out  string // "" = blank
-	InAt     time.Time
-	OutAt    time.Time
-	Door     string
-	Who      Person
-	Category string
-	Purpose  string
-	System   string
-	Approver string
-	Attendee string
-	Badge    string
-	Items    []string
-	Identity string
-	State    Tag
-	Notes    []string
-	Attempt  string
-	Signed   string // who signed the day, on paper
-	Since    string // of the list of who is inside
-	Fresh    bool   // came since who looks looked last
-	Confirm  string // id of a stated exit that who looks may confirm
+	No        string
+	Day       string
+	In, Out   string // "" = blank
+	InAt      time.Time
+	OutAt     time.Time
+	Door      string
+	Who       Person
+	Category  string
+	Purpose   string
+	System    string
+	Approver  string
+	Attendee  string
+	Badge     string
+	Items     []string
+	Identity  string
+	State     Tag
+	Notes     []string
+	Attempt   string
+	Signed    string // who signed the day, on paper
+	Since     string // of the list of who is inside
+	Uncertain bool   // of the list of who is inside: says to have left
+	Fresh     bool   // came since who looks looked last
+	Confirm   string // id of a stated exit that who looks may confirm
 }
 
 // getRegister shows the entry register (入退室管理簿) of one zone, made to be printed (RR-1).
@@ -138,8 +139,15 @@ func (h *Handler) getPresent(w http.ResponseWriter, rq *request) error {
 	}
 	for i := range reg.Rows {
 		r := &reg.Rows[i]
+		stated := !r.StatedAt.IsZero() && !r.StatedAt.After(at)
+		if stated && r.ConfirmedBy != "" {
+			continue // they had left, and somebody has confirmed it
+		}
 		l := v.registerLine(r)
-		l.No = strconv.Itoa(i + 1)
+		l.No, l.Uncertain = strconv.Itoa(len(v.Lines)+1), stated
+		if stated { // whoever searches a building looks for them last, and looks (RR-6)
+			l.Notes = append(l.Notes, v.T("outage.uncertain", "time", v.minute(r.StatedAt, r.Day)))
+		}
 		since := r.EnteredAt
 		if since.IsZero() {
 			since = r.SeenAt
@@ -294,7 +302,7 @@ func (v *registerView) registerLine(r *RegisterRow) registerLine {
 	}
 	l.Who = v.person(r.Who)
 	switch {
-	case r.Who.Ref == "" && r.Who.Name != "" && !v.Masked: // came in on somebody else's badge
+	case r.Who.Ref == "" && r.Who.Name != "" && !v.Masked: // on paper, or came in on somebody else's badge
 		l.Who = Person{Name: r.Who.Name, Section: r.Who.Section}
 	case r.Erased:
 		l.Who = Person{Name: v.T("person.erased"), Token: true}
@@ -318,6 +326,10 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	at := func(t time.Time) string { return v.minute(t, r.Day) }
 	switch r.State {
 	case register.ExitNotRecorded:
+		if r.Paper != "" {
+			say("outage.paper_no_exit")
+			break
+		}
 		say("register.left_unseen", "time", at(r.ElsewhereAt))
 	case register.EntryNotRecorded:
 		if r.SeenAt.IsZero() {
@@ -345,6 +357,13 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	}
 	if r.PurposeSource == "stated" {
 		say("register.stated")
+	}
+	switch {
+	case r.Paper == "":
+	case r.PaperSecond == "":
+		say("outage.paper_waits", "no", r.Paper, "typed", r.PaperTyped)
+	default:
+		say("outage.paper_note", "no", r.Paper, "typed", r.PaperTyped, "second", r.PaperSecond)
 	}
 	if r.Late {
 		say("register.late")

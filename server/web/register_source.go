@@ -75,5 +75,18 @@ type RegisterRow struct {
 	Corrected   []RowCorrection // oldest first; what was recorded stays in the fields above (VR-12)
 	Late        bool            // came long after it happened
 	Last        uint64          // newest leaf of what the row shows
-	Erased      bool            // the personal data of the row were destroyed (消去済)
+	// Paper is the number of the line of a paper register that the row was typed in from, "" = of the log; with who typed it and who compared it,
+	// "" = nobody yet (OP-8).
+	Paper, PaperTyped, PaperSecond string
+	Erased                         bool // the personal data of the row were destroyed (消去済)
+}
+
+// Begins is the time that a row is ordered by: entry, else the earliest that there is.
+func (r *RegisterRow) Begins() time.Time {
+	for _, t := range []time.Time{r.EnteredAt, r.OtherAt, r.SeenAt} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return r.ExitedAt
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -118,10 +119,10 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 	if news > 0 {
 		v.News = strconv.Itoa(news)
 	}
-	v.checks(&sheet)
 	for _, g := range sheet.Register.Gaps {
 		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.gapLine(g).Gap))
 	}
+	v.checks(&sheet)
 	for _, x := range sheet.History {
 		v.History = append(v.History, reviewStep{What: v.T("review_act." + string(x.Kind)), By: x.By, Reason: x.Reason, Leaf: strconv.FormatUint(x.Leaf, 10), At: time.UnixMilli(x.AtMS)})
 		if x.Kind == signoff.Add {
@@ -151,7 +152,7 @@ func (v *reviewSheetView) sort(sheet *ReviewSheet, fresh func(leaf uint64) bool)
 			l.Confirm = r.Stated
 		}
 		switch {
-		case slices.Contains(sheet.Late, r.Attempt):
+		case slices.Contains(sheet.Late, cmp.Or(r.Attempt, r.Paper)):
 			v.Late = append(v.Late, l)
 		case r.State == register.Denied:
 			v.Refused = append(v.Refused, l)
@@ -172,10 +173,14 @@ func (v *reviewSheetView) checks(sheet *ReviewSheet) {
 		}
 		v.Checks = append(v.Checks, c)
 	}
+	unproved := 0
 	stated := 0
 	for i := range sheet.Register.Rows {
 		if r := &sheet.Register.Rows[i]; !r.StatedAt.IsZero() && r.ConfirmedBy == "" {
 			stated++
+		}
+		if r := &sheet.Register.Rows[i]; r.Paper != "" && r.PaperSecond == "" {
+			unproved++
 		}
 	}
 	add("coverage", len(sheet.Register.Gaps), "#gaps")
@@ -184,6 +189,11 @@ func (v *reviewSheetView) checks(sheet *ReviewSheet) {
 	add("late", len(v.Late), "#late")
 	add("purpose", sheet.Blank, "#rest")
 	add("exits", stated, "#first")
+	add("out", len(sheet.Out), "#gaps")
+	add("paper", unproved, "/outages")
+	for _, o := range sheet.Out {
+		v.Gaps = append(v.Gaps, v.T("outage.shown", "door", o.Name, "ticket", o.Ticket, "until", v.DayTime(time.UnixMilli(o.Outage.Until()))))
+	}
 }
 
 // deeds lists what the day's state lets somebody do. The source decides again.

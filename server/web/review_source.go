@@ -48,10 +48,11 @@ type ReviewDay struct {
 type ReviewSheet struct {
 	ReviewDay
 	Register Register // the rows of the day; refusals too
-	Late     []string // attempts of rows that came after the signature
+	Late     []string // attempts of rows that came after the signature, of paper the line's number
 	Found    []Finding
 	History  []ReviewAct // oldest first
 	Size     uint64      // of the log: what this page has shown
+	Out      []DoorOut   // doors that were out of service, in paper mode
 	Blank    int         // entries without a purpose where one is asked for
 }
 

@@ -52,6 +52,7 @@ type Sources struct {
 	Reviews          Reviews
 	Corrections      Corrections
 	Incidents        Incidents
+	Outages          Outages
 	Cases            Cases
 	Rights           Rights
 	Visits           Visits
@@ -65,7 +66,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reports": s.Reports == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reports": s.Reports == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil, "outages": s.Outages == nil,
 		"people": s.People == nil,
 		"rights": s.Rights == nil,
 		"visits": s.Visits == nil,
@@ -492,6 +493,7 @@ type Finding struct {
 	Leaf     uint64
 	Open     bool
 	Detail   string         // machine word
+	Drill    bool           // the door was in a drill then (OP-6): it is a finding all the same
 	Owner    string         // full name of the account that works on it, "" = nobody; of lists and cases
 	Due      time.Time      // until when somebody has to have looked; zero = not known
 	Level    casework.Level // how far it has gone up while nobody closed it (VR-3); of lists and cases

@@ -1,7 +1,7 @@
 package web
 
 var visitNav = navGroup{"nav.visits", "person", []navPage{{"/visits", "nav.visits_today"}, {"/applications", "nav.applications"}, {"/temporary", "nav.temporary"}, {"/stopped", "nav.stopped"},
-	{"/equipment", "nav.equipment"}, {"/ledgers", "nav.ledgers"}, {"/emergency", "nav.emergency"}, {"/dues", "nav.dues"}}}
+	{"/equipment", "nav.equipment"}, {"/ledgers", "nav.ledgers"}, {"/emergency", "nav.emergency"}, {"/dues", "nav.dues"}, {"/outages", "nav.outages"}}}
 
 // visitRoutes are the pages of visits, of what is lent, and of one's own records.
 func visitRoutes() []route {
@@ -64,6 +64,14 @@ func visitRoutes() []route {
 		{pattern: "POST /emergency/{id}/report", roles: declareRoles, serve: (*Handler).postEmergencyReport},
 		{pattern: "GET /dues", roles: visitReaders, serve: (*Handler).getDues},
 		{pattern: "POST /dues/exits/{id}/confirm", roles: confirmRoles, serve: (*Handler).postExitConfirm},
+		{pattern: "GET /outages", roles: outageReaders, serve: (*Handler).getOutages},
+		{pattern: "POST /outages", roles: outageRoles, serve: (*Handler).postOutage},
+		{pattern: "POST /outages/{id}/end", roles: outageRoles, serve: (*Handler).postOutageEnd},
+		{pattern: "POST /outages/paper", roles: paperRoles, serve: (*Handler).postPaper},
+		{pattern: "POST /outages/paper/{id}/compare", roles: paperRoles, serve: (*Handler).postPaperCompare},
+		{pattern: "POST /outages/drills", roles: disasterRoles, serve: (*Handler).postDrill},
+		{pattern: "POST /outages/drills/{id}/end", roles: disasterRoles, serve: (*Handler).postDrillEnd},
+		{pattern: "GET /outages/blank", roles: outageReaders, serve: (*Handler).getBlank},
 		{pattern: "GET /me/own", roles: all, serve: (*Handler).getOwn},
 		{pattern: "POST /me/own/purpose", roles: all, serve: (*Handler).postOwnPurpose},
 		{pattern: "POST /me/own/exit", roles: all, serve: (*Handler).postOwnExit},

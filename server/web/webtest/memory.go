@@ -64,7 +64,7 @@ func (m *Memory) Sources() web.Sources {
 		Visits:           &m.Desk,
 		Alerts:           &m.Alerts,
 		Reports:          &m.Papers,
-		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m)}
+		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
 }
 
 // Actions copies the action leaves written so far.
