@@ -75,6 +75,8 @@ func pageRoutes() []route {
 		{pattern: "GET /review/calendar", roles: reviewRoles, serve: (*Handler).getReviewCalendar},
 		{pattern: "POST /review/rule", roles: reviewRuleRoles, stepUp: stepUpFull, serve: (*Handler).postReviewRule},
 		{pattern: "GET /review/{zone}/{day}/addition", roles: reviewRoles, serve: (*Handler).getReviewAddition},
+		{pattern: "GET /review/{zone}/{day}/reconcile", roles: signRoles, serve: (*Handler).getReconcile},
+		{pattern: "POST /review/{zone}/{day}/reconcile", roles: signRoles, serve: (*Handler).postReconcile},
 		{pattern: "GET /review/{zone}/{day}/correct", roles: signRoles, serve: (*Handler).getCorrect},
 		{pattern: "POST /review/{zone}/{day}/correct", roles: signRoles, stepUp: stepUpFull, serve: (*Handler).postCorrect},
 		{pattern: "POST /review/{zone}/{day}/exits/{id}", roles: confirmRoles, serve: (*Handler).postReviewExit},

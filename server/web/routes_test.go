@@ -52,6 +52,8 @@ var probes = []probe{
 	{"GET /review/calendar", "/review/calendar?zone=server-room", nil},
 	{"POST /review/rule", "/review/rule", url.Values{"zone": {"server-room"}, "two": {"yes"}, "reason": {"x"}}},
 	{"GET /review/{zone}/{day}/addition", "/review/server-room/2026-11-24/addition", nil},
+	{"GET /review/{zone}/{day}/reconcile", "/review/server-room/2026-11-24/reconcile", nil},
+	{"POST /review/{zone}/{day}/reconcile", "/review/server-room/2026-11-24/reconcile", url.Values{}},
 	{"GET /review/{zone}/{day}/correct", "/review/server-room/2026-11-24/correct", nil},
 	{"POST /review/{zone}/{day}/correct", "/review/server-room/2026-11-24/correct", url.Values{"row": {"x"}}},
 	{"POST /review/{zone}/{day}/exits/{id}", "/review/server-room/2026-11-24/exits/x", url.Values{}},
