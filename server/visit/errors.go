@@ -64,6 +64,6 @@ func Errors() []*Error {
 	return []*Error{
 		ErrMissing, ErrText, ErrMyNumber, ErrWindow, ErrUnknown, ErrNotStaff, ErrSamePerson, ErrState, ErrTooEarly, ErrTooLate, ErrTooMany, ErrContract,
 		ErrUnnamed, ErrTier, ErrIdentity, ErrConditions, ErrBadge, ErrBadgeLent, ErrCarrier, ErrBringIn, ErrInside, ErrOwnCard, ErrLentTwice, ErrEntries,
-		ErrRevoked, ErrImpact, ErrProtection, ErrUnmatched, ErrPIN, ErrNotHolder,
+		ErrRevoked, ErrImpact, ErrProtection, ErrUnmatched, ErrPIN, ErrNotHolder, ErrNoGap,
 	}
 }

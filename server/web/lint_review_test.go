@@ -4,7 +4,6 @@ package web
 func reviewFamilies(f map[string][]string) {
 	f["done"] = append(f["done"], "row_corrected", "correction_asked", "correction_answered", "rule_of_signing", "incident_moved", "outage_moved")
 	f["outage"] = []string{"begin_do", "type_do", "drill_begin_do", "disaster_begin_do", "line_register", "line_keys"}
-	f["visit_error"] = append(f["visit_error"], "no_gap")
 	f["incident_class"] = []string{"outage", "attack", "leak"}
 	f["incident_fault"] = []string{"class", "no_text", "time", "too_long", "closed", "reports", "reported", "finding"}
 	for _, form := range []string{"write", "judge", "tell_first", "tell_final", "close"} {
