@@ -245,7 +245,11 @@ func (v *incidentView) reports(d *IncidentDetail) {
 		}
 		v.Reports = append(v.Reports, x)
 	}
-	add("incident.first", v.T("register.period", "from", r.date(d.Due.Preliminary), "to", r.date(d.Due.PreliminaryLast)), d.Due.PreliminaryLast, d.Reported)
+	first := r.date(d.Due.PreliminaryLast)
+	if d.Due.Preliminary != d.Due.PreliminaryLast {
+		first = v.T("register.period", "from", r.date(d.Due.Preliminary), "to", first)
+	}
+	add("incident.first", first, d.Due.PreliminaryLast, d.Reported)
 	add("incident.final", r.date(d.Due.Final), d.Due.Final, d.Finished)
 }
 
