@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"golang.org/x/sys/unix"
+	"periph.io/x/conn/v3/i2c"
 
 	"monban/firmware/mono"
 	"monban/firmware/osdp"
@@ -23,6 +24,8 @@ type Config struct {
 	// Key gives what an OSDP reader is known by. Without a key the reader is refused, but for one that the profile
 	// allows to be plain.
 	Key func(door, side string) (ReaderKey, error)
+	// I2C opens the header's bus; nil = OpenI2C. It is called only when an input is on it.
+	I2C func() (i2c.BusCloser, error)
 	Now func() mono.Time
 	Log *slog.Logger
 }
@@ -39,13 +42,15 @@ type HAL struct {
 	chip  Chip
 	clock clock
 
-	locks   map[string]*Lock // by door
-	inputs  []*gpioInput
-	lines   []*OSDPLine
-	readers map[string]hal.Reader // by door and side
-	taps    []*tap
-	doors   map[string]hal.Door
-	power   hal.Power
+	locks    map[string]*Lock // by door
+	inputs   []*gpioInput
+	scanner  *scanner // nil = nothing on I²C
+	scanning bool
+	lines    []*OSDPLine
+	readers  map[string]hal.Reader // by door and side
+	taps     []*tap
+	doors    map[string]hal.Door
+	power    hal.Power
 }
 
 // New drives every lock of the profile to its secure level before anything else that may fail, and then opens the rest.
@@ -53,6 +58,9 @@ type HAL struct {
 func New(cfg Config) (*HAL, error) {
 	if cfg.Chip == nil {
 		cfg.Chip = OpenChip
+	}
+	if cfg.I2C == nil {
+		cfg.I2C = OpenI2C
 	}
 	if cfg.Serial == nil {
 		cfg.Serial = OpenSerial
@@ -121,6 +129,10 @@ func (h *HAL) open() (err error) {
 			return fmt.Errorf("door %s: %w", p.Doors[i].ID, err)
 		}
 	}
+	if h.scanner != nil {
+		h.scanning = true
+		go h.scanner.run()
+	}
 	return nil
 }
 
@@ -180,9 +192,12 @@ func (h *HAL) source(key string, in *board.Input) (*source, error) {
 		}
 		h.inputs = append(h.inputs, g)
 		return &g.source, nil
-	default:
-		return nil, fmt.Errorf("%s: lines on an ADC or an expander are not in this version", key)
 	}
+	s, err := h.onBus(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return s, nil
 }
 
 // openLines starts the OSDP lines.
@@ -295,6 +310,14 @@ func (h *HAL) Close() error {
 		if !g.over {
 			g.over = true
 			errs = append(errs, g.close())
+		}
+	}
+	if s := h.scanner; s != nil {
+		h.scanner = nil
+		if h.scanning {
+			errs = append(errs, s.close())
+		} else {
+			errs = append(errs, s.bus.Close())
 		}
 	}
 	for _, t := range h.taps {
