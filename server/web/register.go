@@ -32,6 +32,8 @@ type registerView struct {
 	Fault     string
 	Empty     bool
 	Lines     []registerLine
+	Months    []navItem // of a long period: one is shown
+	Days      []navItem // of one with many lines: likewise
 	Total     string
 	Gaps      []string
 	UpTo      time.Time
@@ -63,6 +65,7 @@ type registerLine struct {
 	Attempt   string
 	Signed    string // who signed the day, on paper
 	Since     string // of the list of who is inside
+	DayID     string // YYYY-MM-DD
 	Uncertain bool   // of the list of who is inside: says to have left
 	Fresh     bool   // came since who looks looked last
 	Confirm   string // id of a stated exit that who looks may confirm
@@ -80,7 +83,8 @@ func (h *Handler) getRegister(w http.ResponseWriter, rq *request) error {
 	if err := h.viewed(rq, ActionViewRegister, v.Zone); err != nil {
 		return err
 	}
-	reg, err := h.src.Registers.Register(rq.Context(), RegisterQuery{Zone: access.ZoneID(v.Zone), From: v.From, To: v.To, Names: rq.names})
+	from, to := v.months(rq)
+	reg, err := h.src.Registers.Register(rq.Context(), RegisterQuery{Zone: access.ZoneID(v.Zone), From: from, To: to, Names: rq.names})
 	if errors.Is(err, ErrNotFound) {
 		v.Fault = v.T("register.bad_period", "days", strconv.Itoa(MaxRegisterDays))
 		return h.renderStatus(w, rq, "register", v, http.StatusUnprocessableEntity)
@@ -96,6 +100,7 @@ func (h *Handler) getRegister(w http.ResponseWriter, rq *request) error {
 			v.Lines = append(v.Lines, l)
 		}
 	}
+	v.days(rq)
 	for _, g := range reg.Gaps {
 		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.gapLine(g).Gap))
 	}
@@ -297,6 +302,7 @@ func (v *registerView) registerLine(r *RegisterRow) registerLine {
 		In: v.minute(r.EnteredAt, r.Day), Out: v.minute(r.ExitedAt, r.Day), InAt: r.EnteredAt, OutAt: r.ExitedAt, Door: r.Door, Purpose: r.Purpose, System: r.System,
 		Approver: r.Approver, Attendee: r.Attendee, Badge: r.Badge, Items: r.Items, Attempt: r.Attempt, State: v.registerTag(r.State),
 	}
+	l.DayID = r.Day
 	if d, err := time.Parse(dayLayout, r.Day); err == nil {
 		l.Day = v.date(calendar.DateOf(d))
 	}

@@ -72,7 +72,14 @@ func (h *Handler) getReports(w http.ResponseWriter, rq *request) error {
 
 func (h *Handler) showReports(w http.ResponseWriter, rq *request) error {
 	v := &reportsView{Base: h.base(rq, "report.title")}
+	in, err := h.reach(rq)
+	if err != nil {
+		return err
+	}
 	for _, k := range reportKinds() {
+		if !k.zone && !in.All {
+			continue // of the whole site, which a role for one zone does not see
+		}
 		v.Kinds = append(v.Kinds, reportChoice{withQuery("/reports", url.Values{"report": {k.word}}), v.T("report_kind." + k.word), v.T("report_text." + k.word)})
 	}
 	jobs, err := h.src.Reports.ReportJobs(rq.Context(), rq.account.ID)
@@ -94,6 +101,13 @@ func (h *Handler) reportForm(rq *request, in url.Values, posted bool) (*reportVi
 	kind := reportKindOf(in.Get("report"))
 	if kind == nil {
 		return nil, nil, ErrNotFound
+	}
+	seen, err := h.reach(rq)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !kind.zone && !seen.All {
+		return nil, nil, errForbidden
 	}
 	v := &reportView{Base: h.base(rq, "report.title"), Kind: kind, Name: h.words[rq.lang].say("report_kind." + kind.word), About: h.words[rq.lang].say("report_text." + kind.word)}
 	v.Title = v.Name
@@ -141,12 +155,12 @@ func (h *Handler) reportForm(rq *request, in url.Values, posted bool) (*reportVi
 }
 
 func (h *Handler) reportZone(rq *request, v *reportView, a *reportAsk) error {
+	if !a.kind.zone {
+		return nil
+	}
 	zones, err := h.zonesInReach(rq)
 	if err != nil {
 		return err
-	}
-	if !a.kind.zone {
-		return nil
 	}
 	want := v.F("zone").Value
 	for i, z := range zones {

@@ -30,6 +30,11 @@ type reportKind struct {
 func reportKinds() []*reportKind {
 	return []*reportKind{
 		{word: "entry_register", zone: true, period: true, all: true, build: (*Handler).entryRegister},
+		{word: "monthly", zone: true, period: true, build: (*Handler).monthly},
+		{word: "council", period: true, build: (*Handler).council},
+		{word: "visitor_ledger", period: true, build: (*Handler).visitorLedger},
+		{word: "badge_ledger", period: true, build: (*Handler).badgeLedger},
+		{word: "training_due", build: (*Handler).trainingDue},
 	}
 }
 

@@ -8,12 +8,13 @@ import (
 
 	"monban/server/report"
 	"monban/server/web"
+	"monban/server/web/webtest"
 )
 
 // Papers take part in the checks of all pages and routes.
 func init() {
 	pagePaths = append(pagePaths, "/reports", "/reports?report=entry_register", "/reports?report=none", "/reports?report=entry_register&zone=nowhere&from=x", "/reports/RUNS", "/reports/DONE", "/reports/LOST", "/reports/NONE",
-		"/reports/forms", "/reports/forms?report=entry_register&zone=server-room")
+		"/reports/forms", "/reports/forms?report=entry_register&zone=server-room", "/reports?report=council", "/reports?report=training_due", "/register?zone=server-room&from=2025-04-01&to=2026-03-31")
 	probes = append(probes,
 		probe{"GET /reports", "/reports?report=entry_register", nil},
 		probe{"POST /reports", "/reports", url.Values{"report": {"entry_register"}, "zone": {"server-room"}}},
@@ -171,4 +172,81 @@ func TestReportWithoutPrinter(t *testing.T) {
 		t.Error("the page does not say that no PDF can be made")
 	}
 	s.status("asked anyway", s.post("/reports", cookie, url.Values{"report": {"entry_register"}, "zone": {"server-room"}, "format": {"pdf"}, "use": {"entry_control"}, "reason": {"x"}}), http.StatusUnprocessableEntity)
+}
+
+// RR-4, PR-2: what is told in public names nobody: no name, section, company or door of the sample, in either language; small counts are
+// grouped, and none is none.
+func TestCouncilReport(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleCISO.String())
+	secret := []string{"渡邉", "東北システム保守", "正面扉", "電池", "A-1042", "基幹系"}
+	for _, p := range webtest.AllPersons {
+		secret = append(secret, p.Name, p.Section)
+	}
+	holds := func(file string) (found []string) {
+		body := file[strings.Index(file, "<h2>"):] // who made it stands in the head
+		for _, x := range secret {
+			if x != "" && strings.Contains(body, x) {
+				found = append(found, x)
+			}
+		}
+		return found
+	}
+	file := text(t, s.get(s.paper(cookie, "report", "council")+"/0", cookie))
+	if found := holds(file); len(found) > 0 {
+		t.Errorf("the council's paper holds %q", found)
+	}
+	for _, want := range []string{"3未満", "サーバ室"} {
+		if !strings.Contains(file, want) {
+			t.Errorf("the paper does not say %q", want)
+		}
+	}
+	if found := holds("<h2>" + text(t, s.get(s.paper(cookie)+"/0", cookie))); len(found) < 5 {
+		t.Errorf("the scan finds only %q in the register itself: it is dead", found)
+	}
+	one := s.loginOf(t, web.Assignment{Role: web.RoleZoneManager, Zone: "media-store"})
+	s.status("the whole site, by a role for one zone", s.get("/reports?report=council", one), http.StatusForbidden)
+	if page := text(t, s.get("/reports", one)); strings.Contains(page, "report=council") {
+		t.Error("the council's paper is offered to a role for one zone")
+	}
+}
+
+// RR-1, VR-4, VE-3, AD-15: each of the other papers is made and says what it is for.
+func TestOtherPapers(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleAuditor.String())
+	from, to := ago(3), ago(0)
+	for kind, want := range map[string][]string{
+		"monthly":        {"月次集計", "未確認", "日別"},
+		"visitor_ledger": {"来訪者名簿", "身分確認"},
+		"badge_ledger":   {"名札貸出簿"},
+		"training_due":   {"研修の有効期限", "髙橋"},
+	} {
+		file := text(t, s.get(s.paper(cookie, "report", kind, "from", from, "to", to)+"/0", cookie))
+		for _, x := range want {
+			if !strings.Contains(file, x) {
+				t.Errorf("%s does not say %q", kind, x)
+			}
+		}
+		if strings.ContainsAny(file, "⟦⟧") {
+			t.Errorf("%s: a word is missing", kind)
+		}
+	}
+}
+
+// RR-1: a long register is shown a month at a time, with addresses that stay; the paper holds all of it.
+func TestRegisterByMonth(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleAuditor.String())
+	page := text(t, s.get("/register?zone=server-room&from=2025-04-01&to=2026-03-31&part=2025-06", cookie))
+	if strings.Count(page, `" href="/register?from`)+strings.Count(page, `<a href="/register?from`) < 12 || !strings.Contains(page, `part=2025-06&amp;to=2026-03-31&amp;zone=server-room" aria-current="true"`) || !strings.Contains(page, "令和7年6月1日") {
+		t.Error("the month that was asked for is not shown")
+	}
+	page = text(t, s.get("/register?zone=server-room&from=2025-04-01&to=2026-03-31", cookie))
+	if !strings.Contains(page, "令和8年3月1日") {
+		t.Error("unasked, the last month is not shown")
+	}
+	if page = text(t, s.get("/register?zone=server-room&from=2025-05-01&to=2025-05-31", cookie)); strings.Contains(page, "part=") {
+		t.Error("a month is cut")
+	}
 }
