@@ -5,6 +5,9 @@ import "monban/server/report"
 // reportFamilies are the words that papers choose by a value.
 var reportFamilies = func() map[string][]string {
 	f := map[string][]string{"done": {"forms_saved"}}
+	f["plot_day"] = []string{"mon", "tue", "wed", "thu", "fri", "sat", "closed"}
+	f["plot_letter"] = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+	f["plot_state"] = []string{"signed", "open", "late", "exception"}
 	for _, k := range reportKinds() {
 		f["report_kind"], f["report_text"] = append(f["report_kind"], k.word), append(f["report_text"], k.word)
 	}

@@ -16,14 +16,12 @@ const formRoles = RoleSet(1<<RoleZoneManager) | groupC
 
 // reportKind is one kind of report. Its words stand in report_kind and report_text of the catalogue.
 type reportKind struct {
-	word    string
-	zone    bool // of one zone
-	period  bool // from a day to a day; without, as of the last day
-	all     bool // may show refusals too
-	sample  bool // draws a sample
-	public  bool // holds no personal data
-	columns func(Base) []report.Column
-	build   func(h *Handler, ctx context.Context, a *reportAsk) (*report.Document, error)
+	word   string
+	zone   bool // of one zone
+	period bool // from a day to a day; without, as of the last day
+	all    bool // may show refusals too
+	sample bool // draws a sample
+	build  func(h *Handler, ctx context.Context, a *reportAsk) (*report.Document, error)
 }
 
 // reportKinds lists all kinds in the order of the page.

@@ -3,6 +3,7 @@ package web
 // reportRoutes is the part of the table for papers and what is counted for them.
 func reportRoutes() []route {
 	return []route{
+		{pattern: "GET /plots", roles: plotRoles, serve: (*Handler).getPlots},
 		{pattern: "GET /reports", roles: reportRoles, serve: (*Handler).getReports},
 		{pattern: "POST /reports", roles: reportRoles, stepUp: stepUpFull, serve: (*Handler).postReport},
 		{pattern: "GET /reports/{job}", roles: reportRoles, serve: (*Handler).getReportJob},
