@@ -1,4 +1,4 @@
-// Package plot draws the pictures of the pages and papers as SVG: a person sees in a second what a table would hide (ui.md's plots). It is
+// Package plot draws the pictures of the pages and papers as SVG: a person sees in a second what a table would hide. It is
 // pure: words and numbers in, one self-contained picture out, the same bytes for the same input.
 //
 // Pictures use presentation attributes only, since the pages' content policy and the PDF writer drop every other style. Each has role="img"

@@ -45,7 +45,7 @@ func done(name string) func(context.Context, func(int, int)) (*Output, error) {
 	}
 }
 
-// RR-1, PR-3: a file is for whoever asked, for a day, and lies encrypted under a key that ends with the process; after a restart a job is
+// RR-1: a file is for whoever asked, for a day, and lies encrypted under a key that ends with the process; after a restart a job is
 // lost and is asked for again.
 func TestSpool(t *testing.T) {
 	dir, c := t.TempDir(), &clock{time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}

@@ -119,7 +119,7 @@ func (v *plotsView) plotPeriod(rq *request) (from, to calendar.Date) {
 
 // strip draws who was inside on one day, visitors below whoever attended them (plot 1).
 func (v *registerView) strip(rows []RegisterRow, day string) figure {
-	f := figure{ID: "strip", Title: v.T("plot.strip"), Empty: v.T("plot.nobody"), Head: []string{v.T("register.name_only"), v.T("register.in"), v.T("register.out"), v.T("register.attendee"), v.T("register.state")}}
+	f := figure{ID: "strip", Title: v.T("plot.strip"), AsTable: v.T("plot.as_table"), Empty: v.T("plot.nobody"), Head: []string{v.T("register.name_only"), v.T("register.in"), v.T("register.out"), v.T("register.attendee"), v.T("register.state")}}
 	start, err := time.ParseInLocation(dayLayout, day, v.zone)
 	if err != nil {
 		return f

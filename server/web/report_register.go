@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -26,25 +27,25 @@ type paperColumn struct {
 var registerColumns = []paperColumn{
 	{"no", "register.no", 3, true, func(_ *registerView, no string, _ *registerLine) string { return no }},
 	{"day", "register.day", 7, false, func(_ *registerView, _ string, l *registerLine) string { return l.Day }},
-	{"in", "register.in", 4, true, func(_ *registerView, _ string, l *registerLine) string { return l.In }},
-	{"out", "register.out", 4, true, func(_ *registerView, _ string, l *registerLine) string { return l.Out }},
+	{"in", "register.in", 4, true, func(v *registerView, _ string, l *registerLine) string { return cmp.Or(l.In, v.T("register.blank")) }},
+	{"out", "register.out", 4, true, func(v *registerView, _ string, l *registerLine) string { return cmp.Or(l.Out, v.T("register.blank")) }},
 	{"name", "register.name_only", 8, false, func(_ *registerView, _ string, l *registerLine) string { return l.Who.Name }},
 	{"affiliation", "register.affiliation", 8, false, func(_ *registerView, _ string, l *registerLine) string { return l.Who.Section }},
-	{"category", "register.category", 4, false, func(_ *registerView, _ string, l *registerLine) string { return l.Category }},
+	{"category", "register.category", 5, false, func(_ *registerView, _ string, l *registerLine) string { return l.Category }},
 	{"purpose", "register.purpose", 9, false, func(_ *registerView, _ string, l *registerLine) string { return l.Purpose }},
 	{"system", "register.system", 7, false, func(_ *registerView, _ string, l *registerLine) string { return l.System }},
 	{"approver", "register.approver", 6, false, func(_ *registerView, _ string, l *registerLine) string { return l.Approver }},
 	{"attendee", "register.attendee", 6, false, func(_ *registerView, _ string, l *registerLine) string { return l.Attendee }},
-	{"badge", "register.badge_only", 4, true, func(_ *registerView, _ string, l *registerLine) string { return l.Badge }},
+	{"badge", "register.badge_only", 5, true, func(_ *registerView, _ string, l *registerLine) string { return l.Badge }},
 	{"items", "register.items", 7, false, func(v *registerView, _ string, l *registerLine) string {
 		return strings.Join(l.Items, v.T("list.separator"))
 	}},
-	{"identity", "register.identity", 5, false, func(_ *registerView, _ string, l *registerLine) string { return l.Identity }},
-	{"state", "register.state", 5, false, func(_ *registerView, _ string, l *registerLine) string { return l.State.Word }},
+	{"identity", "register.identity", 6, false, func(_ *registerView, _ string, l *registerLine) string { return l.Identity }},
+	{"state", "register.state", 6, false, func(_ *registerView, _ string, l *registerLine) string { return l.State.Word }},
 	{"remarks", "register.remarks", 10, false, func(v *registerView, _ string, l *registerLine) string {
 		return strings.Join(append([]string{l.Door}, l.Notes...), v.T("list.separator"))
 	}},
-	{"seal", "report.checked", 5, false, func(_ *registerView, _ string, l *registerLine) string { return l.Signed }},
+	{"seal", "report.checked", 6, false, func(_ *registerView, _ string, l *registerLine) string { return l.Signed }},
 }
 
 // registerColumnWords lists the columns as settings name them.

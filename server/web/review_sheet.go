@@ -43,6 +43,7 @@ type reviewSheetView struct {
 	News     string    // how many lines and findings are new since; "" = none
 	Correct  string    // link to the page that corrects a row, without the row; "" = not for who looks
 	Exits    string    // where a stated exit is confirmed
+	Strip    figure    // who was inside when
 }
 
 // reviewCheck is one line of the check-list: what to look at before signing, and whether there is anything.
@@ -101,6 +102,7 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 		v.Exits = reviewHref(zone, day) + "/exits/"
 	}
 	v.sort(&sheet, fresh)
+	v.Strip = v.strip(sheet.Register.Rows, day)
 	news := 0
 	for _, part := range [][]registerLine{v.Late, v.First, v.Rest, v.Refused} {
 		for i := range part {
