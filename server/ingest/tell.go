@@ -13,21 +13,22 @@ import (
 type Told interface {
 	AppendFinding(f attempt.Finding, o *entrylog.Opening) (int64, error)
 	ToldAt(kind, gateway, door string, fromMS, toMS int64, most int) (int, error)
-	ToldOn(kind, gateway, door, detail string, fromMS, toMS int64) (bool, error)
+	ToldAsGrave(kind, gateway, door, severity string, fromMS, toMS int64, most int) (int, error)
+	ToldOn(kind, gateway, door, detail, severity string, fromMS, toMS int64) (bool, error)
 	ToldOf(kind string, id [16]byte) (bool, error)
 	Counted(kind, gateway, door, detail string) (store.More, bool, error)
 	CountedUntil(nowMS int64) ([]store.More, error)
 	PutCounted(m store.More) error
 }
 
-// floodMost is how long a flood goes on before its number is told, ms, however long it lasts.
-const floodMost = 3_600_000
-
 // tell writes a finding, unless the same was told or too much of its kind was told at its place: then it is counted, and
 // tellCounted says later how many. What was told stands in the log, so a restart in between changes nothing. nowMS is the
 // server's clock.
+//
+// What is graver than all that was told is always told: a suspended card in somebody's purse must not hide a lost one. What is
+// counted is told a window (or the day) after the first of it, however much more comes: who goes on must not put it off.
 func (p *Pipeline) tell(tx Told, f review.Finding, nowMS int64) error {
-	kind, gw := string(f.Kind), string(f.Gateway)
+	kind, gw, severity := string(f.Kind), string(f.Gateway), f.Severity.String()
 	window := p.set.WindowMS
 	due, again := int64(0), false
 	var err error
@@ -38,8 +39,8 @@ func (p *Pipeline) tell(tx Told, f review.Finding, nowMS int64) error {
 			return err
 		}
 	case review.OncePerWindow:
-		n, e := tx.ToldAt(kind, gw, string(f.Door), f.AtMS-window, f.AtMS+window, 1)
-		again, due, err = n > 0, nowMS+window, e
+		due = nowMS + window
+		again, err = tx.ToldOn(kind, gw, string(f.Door), f.Detail, severity, f.AtMS-window+1, f.AtMS+window+1)
 	case review.OncePerDay, review.OncePerArrivalDay:
 		from, to := p.dayOf(f.AtMS)
 		due = to
@@ -50,13 +51,13 @@ func (p *Pipeline) tell(tx Told, f review.Finding, nowMS int64) error {
 			_, due = p.dayOf(nowMS)
 		}
 		due = max(due, nowMS+window) // of a day that is over: what comes together is told together
-		again, err = tx.ToldOn(kind, gw, string(f.Door), f.Detail, from, to)
+		again, err = tx.ToldOn(kind, gw, string(f.Door), f.Detail, severity, from, to)
 	}
 	if err != nil {
 		return err
 	}
 	if !again {
-		n, err := tx.ToldAt(kind, gw, string(f.Door), f.AtMS-window, f.AtMS+window, p.set.Flood)
+		n, err := tx.ToldAsGrave(kind, gw, string(f.Door), severity, f.AtMS-window, f.AtMS+window, p.set.Flood)
 		if err != nil {
 			return err
 		}
@@ -70,14 +71,11 @@ func (p *Pipeline) tell(tx Told, f review.Finding, nowMS int64) error {
 		return err
 	}
 	if m.Count == 0 {
-		m = store.More{Kind: kind, Gateway: gw, Door: string(f.Door), Detail: f.Detail, Severity: f.Severity.String(), SinceMS: nowMS, DueMS: due}
+		m = store.More{Kind: kind, Gateway: gw, Door: string(f.Door), Detail: f.Detail, Severity: severity, SinceMS: nowMS, DueMS: due}
 	}
 	m.Count, m.Cause, m.AtMS = m.Count+1, f.Cause, max(m.AtMS, f.AtMS)
-	if f.Once == review.OnceEach || f.Once == review.OncePerWindow {
-		m.DueMS = min(due, m.SinceMS+floodMost)
-	}
 	if s, _ := review.ParseSeverity(m.Severity); f.Severity > s {
-		m.Severity = f.Severity.String()
+		m.Severity = severity
 	}
 	return tx.PutCounted(m)
 }

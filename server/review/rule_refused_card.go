@@ -6,7 +6,8 @@ import (
 )
 
 // lostCardUsed: a card that is lost, withdrawn or suspended was tried. A suspended one is mostly the own card in the purse
-// beside a temporary one, so it is told low. More of it at the same door within the window are counted.
+// beside a temporary one, so it is told low. More of the same word at the same door within the window are counted: a suspended
+// card hides no lost one.
 func lostCardUsed(f Fact) (Finding, bool) {
 	if f.Event != door.EventDenied {
 		return Finding{}, false

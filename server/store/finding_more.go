@@ -82,11 +82,28 @@ func (r Reader) ToldAt(kind, gateway, door string, fromMS, toMS int64, most int)
 	return n, nil
 }
 
-// ToldOn reports whether there is a finding of a kind, place and detail that happened in [fromMS, toMS), open or not.
-func (r Reader) ToldOn(kind, gateway, door, detail string, fromMS, toMS int64) (bool, error) {
+// As grave as: a severity that is none of the three counts as high, as the rules read it.
+const asGrave = `CASE severity WHEN 'low' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END >= CASE ? WHEN 'low' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END`
+
+// ToldAsGrave counts, up to most, the findings of a kind at a place that are at least of a severity and happened in
+// (fromMS, toMS], open or not.
+func (r Reader) ToldAsGrave(kind, gateway, door, severity string, fromMS, toMS int64, most int) (n int, err error) {
+	err = r.row(`SELECT count(*) FROM (SELECT 1 FROM finding INDEXED BY finding_place
+		WHERE kind = ? AND gateway = ? AND door = ? AND at_ms > ? AND at_ms <= ? AND `+asGrave+` LIMIT ?)`,
+		kind, gateway, door, fromMS, toMS, severity, most).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("look for findings %s: %w", kind, err)
+	}
+	return n, nil
+}
+
+// ToldOn reports whether there is a finding of a kind, place and detail, at least of a severity, that happened in [fromMS, toMS),
+// open or not.
+func (r Reader) ToldOn(kind, gateway, door, detail, severity string, fromMS, toMS int64) (bool, error) {
 	var n int
 	err := r.row(`SELECT EXISTS (SELECT 1 FROM finding INDEXED BY finding_place
-		WHERE kind = ? AND gateway = ? AND door = ? AND at_ms >= ? AND at_ms < ? AND detail = ?)`, kind, gateway, door, fromMS, toMS, detail).Scan(&n)
+		WHERE kind = ? AND gateway = ? AND door = ? AND at_ms >= ? AND at_ms < ? AND detail = ? AND `+asGrave+`)`,
+		kind, gateway, door, fromMS, toMS, detail, severity).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("look for finding %s: %w", kind, err)
 	}

@@ -58,10 +58,28 @@ func (m *model) ToldAt(kind, gateway, door string, fromMS, toMS int64, most int)
 	return n, nil
 }
 
+// grave reports whether a severity is at least another.
+func grave(severity, least string) bool {
+	s, _ := review.ParseSeverity(severity)
+	l, _ := review.ParseSeverity(least)
+	return s >= l
+}
+
+// ToldAsGrave implements ingest.Told.
+func (m *model) ToldAsGrave(kind, gateway, door, severity string, fromMS, toMS int64, most int) (n int, err error) {
+	for i := range m.findings {
+		f := &m.findings[i]
+		if n < most && f.Kind == kind && f.Gateway == gateway && f.Door == door && f.AtMS > fromMS && f.AtMS <= toMS && grave(f.Severity, severity) {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // ToldOn implements ingest.Told.
-func (m *model) ToldOn(kind, gateway, door, detail string, fromMS, toMS int64) (bool, error) {
+func (m *model) ToldOn(kind, gateway, door, detail, severity string, fromMS, toMS int64) (bool, error) {
 	return slices.ContainsFunc(m.findings, func(f attempt.Finding) bool {
-		return f.Kind == kind && f.Gateway == gateway && f.Door == door && f.Detail == detail && f.AtMS >= fromMS && f.AtMS < toMS
+		return f.Kind == kind && f.Gateway == gateway && f.Door == door && f.Detail == detail && f.AtMS >= fromMS && f.AtMS < toMS && grave(f.Severity, severity)
 	}), nil
 }
 
