@@ -12,6 +12,7 @@ import (
 	"monban/server/entrylog"
 	"monban/server/incident"
 	"monban/server/privacy"
+	"monban/server/review"
 	"monban/server/store"
 	"monban/server/visit"
 	"monban/server/web"
@@ -57,16 +58,16 @@ func deadlines(x *incident.Record, s *visit.Site) *incident.Deadlines {
 }
 
 // IncidentByID implements web.Incidents.
-func (i *incidents) IncidentByID(ctx context.Context, id string, names bool) (out web.IncidentDetail, err error) {
+func (i *incidents) IncidentByID(ctx context.Context, id string, names, duress bool) (out web.IncidentDetail, err error) {
 	n := i.names(ctx)
 	err = i.visits.read(ctx, func(r store.Reader, s *visit.Site) error {
-		out, err = i.detail(r, s, n, id, names)
+		out, err = i.detail(r, s, n, id, names, duress)
 		return err
 	})
 	return out, err
 }
 
-func (i *incidents) detail(r store.Reader, s *visit.Site, n names, id string, show bool) (out web.IncidentDetail, err error) {
+func (i *incidents) detail(r store.Reader, s *visit.Site, n names, id string, show, duress bool) (out web.IncidentDetail, err error) {
 	x, _, err := load[incident.Record](r, incident.Kind, id)
 	if err != nil {
 		return out, err
@@ -83,11 +84,16 @@ func (i *incidents) detail(r store.Reader, s *visit.Site, n names, id string, sh
 	for _, e := range x.Timeline {
 		name(e.By)
 	}
+	out.Findings = nil
 	for _, idx := range x.Findings {
 		f, err := r.Finding(idx)
 		if err != nil {
 			return out, err
 		}
+		if f.Kind == string(review.Duress) && !duress {
+			continue
+		}
+		out.Findings = append(out.Findings, idx)
 		out.Found = append(out.Found, i.finding(r, f, n, show))
 	}
 	return out, nil
@@ -160,13 +166,13 @@ func (i *incidents) IncidentBundle(ctx context.Context, id string, show bool, us
 	}
 	n := i.names(ctx)
 	err = i.visits.read(ctx, func(r store.Reader, s *visit.Site) error {
-		if out.IncidentDetail, err = i.detail(r, s, n, id, show); err != nil {
+		if out.IncidentDetail, err = i.detail(r, s, n, id, show, true); err != nil {
 			return err
 		}
 		if !show {
-			var known []string
-			for k := range s.Dir.People {
-				known = append(known, nameParts(s.Dir.People[k].Name)...)
+			known, err := i.known(r, s, out.KnownMS)
+			if err != nil {
+				return err
 			}
 			slices.SortFunc(known, func(a, b string) int { return len(b) - len(a) })
 			pairs := make([]string, 0, 2*len(known))
@@ -184,15 +190,42 @@ func (i *incidents) IncidentBundle(ctx context.Context, id string, show bool, us
 	return out, err
 }
 
-// nameParts are what a text may call somebody: the whole name and the family name, when it is no single letter.
-func nameParts(name string) []string {
-	parts := []string{name}
-	for _, f := range strings.FieldsFunc(name, func(c rune) bool { return c == ' ' || c == '\u3000' }) {
-		if len([]rune(f)) > 1 {
+// visitsBefore is how long before an incident became known its visitors may be spoken of in it.
+const visitsBefore = 400 * 24 * 3_600_000
+
+// known are the names that the words of an incident may hold: of everybody in the directory and of who visited about that time.
+func (i *incidents) known(r store.Reader, s *visit.Site, knownMS int64) (known []string, err error) {
+	for k := range s.Dir.People {
+		p := &s.Dir.People[k]
+		for _, name := range []string{p.Name, p.NameReduced, p.Kana, p.Romaji} {
+			known = append(known, nameParts(name)...)
+		}
+	}
+	rows, err := r.MattersBetween(visit.KindVisit, knownMS-visitsBefore, i.visits.nowMS()+1)
+	visits, err := list[visit.Visit](r, rows, err)
+	for k := range visits {
+		for _, g := range visits[k].Guests {
+			known = append(append(known, nameParts(g.Name)...), nameParts(g.Kana)...)
+		}
+	}
+	return known, err
+}
+
+// nameParts are what a text may call somebody: the whole name, and each part of it. A part of one letter may be part of any word: it counts
+// only with what follows a name.
+func nameParts(name string) (parts []string) {
+	for _, f := range append([]string{name}, strings.FieldsFunc(name, func(c rune) bool { return c == ' ' || c == '\u3000' })...) {
+		switch len([]rune(f)) {
+		case 0:
+		case 1:
+			for _, after := range []string{"さん", "様", "氏", "君", "課長", "係長", "部長", "主任", "主査"} {
+				parts = append(parts, f+after)
+			}
+		default:
 			parts = append(parts, f)
 		}
 	}
-	return slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	return parts
 }
 
 // sizeOf reads the size out of a checkpoint.

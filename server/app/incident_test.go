@@ -38,7 +38,7 @@ func TestIncidentInLog(t *testing.T) {
 	if err := in.StepIncident(ctx, id, "incident_closed", "", chief, func(x *incident.Record, nowMS int64) error { return x.Close("x", chief, nowMS) }); !errors.Is(err, incident.ErrReports) {
 		t.Errorf("closed: %v", err)
 	}
-	got, err := in.IncidentByID(ctx, id, true)
+	got, err := in.IncidentByID(ctx, id, true, false)
 	c.must(err)
 	if len(got.Found) != 1 || got.Found[0].Who.Name != "﨑山 直子" || got.Due == nil || got.Due.Final.String() != "2026-12-23" || got.Names[chief.Account] != "chief" {
 		t.Errorf("%+v", got)
@@ -85,4 +85,23 @@ func TestIncidentInLog(t *testing.T) {
 		t.Errorf("%+v %v", b.People, err)
 	}
 	c.noNames("﨑山", "媒体の紛失")
+
+	// AD-13: the finding of a PIN under duress is there for who may know of it alone.
+	duress, err := strconv.ParseInt(c.found("duress", [16]byte{}), 10, 64)
+	c.must(err)
+	x.Findings = append(x.Findings, duress)
+	id, err = in.BeginIncident(ctx, x, chief)
+	c.must(err)
+	for knows, want := range map[bool]int{false: 1, true: 2} {
+		if got, err := in.IncidentByID(ctx, id, true, knows); err != nil || len(got.Found) != want || len(got.Findings) != want {
+			t.Errorf("knows of duress %v: %d findings, numbers %v, %v", knows, len(got.Found), got.Findings, err)
+		}
+	}
+	// AL-4: visitors and kana are names too; a family name of one letter is one only before an address.
+	c.approved(c.application("森 一郎"))
+	b, err = in.IncidentBundle(ctx, id, false, "", act)
+	c.must(err)
+	if got := b.Mask("森さんとサキヤマの件、森林課"); got != "●●と●●の件、森林課" {
+		t.Errorf("masked: %q", got)
+	}
 }

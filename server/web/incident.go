@@ -197,7 +197,7 @@ func (h *Handler) getIncident(w http.ResponseWriter, rq *request) error {
 
 func (h *Handler) showIncident(w http.ResponseWriter, rq *request, t *tried, code int) error {
 	id := rq.PathValue("id")
-	d, err := h.src.Incidents.IncidentByID(rq.Context(), id, rq.names)
+	d, err := h.src.Incidents.IncidentByID(rq.Context(), id, rq.names, rq.roles&duressRoles != 0)
 	if err != nil {
 		return fmt.Errorf("incident: %w", err)
 	}

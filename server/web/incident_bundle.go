@@ -110,7 +110,8 @@ type leafJSON struct {
 	Proof []string `json:"proof"` // base64, RFC 6962 inclusion proof in the tree of log_size leaves
 }
 
-// zipBundle puts a bundle together. What it says of places are the ids of doors, which name none (AL-4).
+// zipBundle puts a bundle together. The page and the table of it say no place; the bytes
+// of the leaves hold the ids of doors as the site chose them, and without these bytes nothing is proved (AL-4).
 func (h *Handler) zipBundle(rq *request, b *IncidentBundle) ([]byte, error) {
 	at := func(ms int64) string { return time.UnixMilli(ms).In(h.cfg.Zone).Format(time.RFC3339) }
 	mask := b.Mask

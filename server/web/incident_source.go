@@ -12,8 +12,9 @@ import (
 type Incidents interface {
 	// ListIncidents gives the open ones, with all the closed ones of the last two years too, newest first.
 	ListIncidents(ctx context.Context, all bool) ([]IncidentDetail, error)
-	// IncidentByID: ErrNotFound. Without names the findings hold references.
-	IncidentByID(ctx context.Context, id string, names bool) (IncidentDetail, error)
+	// IncidentByID: ErrNotFound. Without names the findings hold references; without duress it is as if no finding told of a PIN given
+	// under duress (AD-13).
+	IncidentByID(ctx context.Context, id string, names, duress bool) (IncidentDetail, error)
 	// BeginIncident gives the new id; ErrNotFound when a finding that it names is not there.
 	BeginIncident(ctx context.Context, x incident.Record, by visit.Actor) (string, error)
 	// StepIncident moves one; verb is the verb of the leaf, reason stands in its opening.

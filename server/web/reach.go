@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 
 	"monban/firmware/access"
@@ -47,6 +48,7 @@ func (h *Handler) reach(rq *request) (Reach, error) {
 	for _, as := range rq.account.Roles {
 		switch {
 		case !as.holds(rq.now) || !rq.entry.Has(as.Role):
+		case rq.names && as.Role == RoleSystemAdmin: // a role that sees no names widens none of one that does
 		case as.Zone == "":
 			out.All = true
 		default:
@@ -61,6 +63,20 @@ func (h *Handler) reach(rq *request) (Reach, error) {
 	}
 	rq.seen = &out
 	return out, nil
+}
+
+// whole lets into a page only who has one of its roles for the whole site.
+func whole(serve func(*Handler, http.ResponseWriter, *request) error) func(*Handler, http.ResponseWriter, *request) error {
+	return func(h *Handler, w http.ResponseWriter, rq *request) error {
+		r, err := h.reach(rq)
+		if err == nil && !r.All {
+			err = errForbidden
+		}
+		if err != nil {
+			return err
+		}
+		return serve(h, w, rq)
+	}
 }
 
 // inReach refuses a zone that the account does not see.

@@ -56,6 +56,14 @@ func TestZoneRoleSeesItsZone(t *testing.T) {
 	if doc := text(t, s.get("/log", s.login("apply"))); strings.Contains(doc, "﨑山 健太") {
 		t.Error("a role that does not let anybody in here, or is over, widens what is seen")
 	}
+	s.people(map[string]web.Account{"machines": {Roles: []web.Assignment{{Role: web.RoleReviewer, Zone: "media-store"}, {Role: web.RoleSystemAdmin}}}})
+	if doc := text(t, s.get("/log", s.login("machines"))); strings.Contains(doc, "﨑山 健太") || !strings.Contains(doc, "𠮷田") {
+		t.Error("a role for the whole site that sees no names shows names of the whole site")
+	}
+	s.people(map[string]web.Account{"csirt-media": {Roles: []web.Assignment{{Role: web.RoleCSIRT, Zone: "media-store"}}}})
+	for _, at := range []string{"/incidents", "/incidents/incident-2026-00001"} {
+		s.status("incident by a role for one zone", s.get(at, s.login("csirt-media")), http.StatusForbidden)
+	}
 }
 
 // RA-1: programs see what the account of their token sees.

@@ -67,7 +67,7 @@ func (i *Incidents) find(id string) *incident.Record {
 }
 
 // IncidentByID implements web.Incidents.
-func (i *Incidents) IncidentByID(_ context.Context, id string, _ bool) (web.IncidentDetail, error) {
+func (i *Incidents) IncidentByID(_ context.Context, id string, _, _ bool) (web.IncidentDetail, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	x := i.find(id)
@@ -117,7 +117,7 @@ func (i *Incidents) StepIncident(_ context.Context, id, _, _ string, _ visit.Act
 
 // IncidentBundle implements web.Incidents.
 func (i *Incidents) IncidentBundle(ctx context.Context, id string, names bool, use string, act web.Action) (out web.IncidentBundle, err error) {
-	if out.IncidentDetail, err = i.IncidentByID(ctx, id, names); err != nil {
+	if out.IncidentDetail, err = i.IncidentByID(ctx, id, names, true); err != nil {
 		return out, err
 	}
 	if names && (use == "" || act.Reason == "") {
