@@ -121,6 +121,10 @@ func kernelNow() int64 {
 
 // record writes one event of a line at a kernel time, as the kernel does.
 func (e *fakeEvents) record(pin int, rising bool, at int64) {
+	_, _ = e.w.Write(e.event(pin, rising, at))
+}
+
+func (e *fakeEvents) event(pin int, rising bool, at int64) []byte {
 	e.seq++
 	var p [eventSize]byte
 	binary.NativeEndian.PutUint64(p[0:], uint64(at))
@@ -131,7 +135,7 @@ func (e *fakeEvents) record(pin int, rising bool, at int64) {
 	binary.NativeEndian.PutUint32(p[8:], id)
 	binary.NativeEndian.PutUint32(p[12:], uint32(pin))
 	binary.NativeEndian.PutUint32(p[16:], e.seq)
-	_, _ = e.w.Write(p[:])
+	return p[:]
 }
 
 // set moves an input line.

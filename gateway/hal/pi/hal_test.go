@@ -166,6 +166,63 @@ func TestStrikeFails(t *testing.T) {
 	}
 }
 
+// I9: a locking pulse that a release cut short is ended, also when its line fails in that moment.
+func TestLockingCoilEnds(t *testing.T) {
+	c := newFakeChip()
+	l, err := newLock(c, &board.Lock{Pin: 23, SecurePin: 24, Type: board.Bistable, Pulse: board.D(time.Second), MaxRelease: board.D(time.Minute)})
+	if err != nil || !c.high(24) {
+		t.Fatal(err, "the locking pulse of the start is missing")
+	}
+	c.with(func() { c.fail[24] = true })
+	if err := l.Release(time.Second); !errors.Is(err, hal.ErrStrike) {
+		t.Fatalf("release over a locking coil that stays on: %v", err)
+	}
+	c.with(func() { c.fail[24] = false })
+	until(t, "the locking coil is off", func() bool { return !c.high(24) })
+	if c.high(23) {
+		t.Error("opened all the same")
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// I9: Close does not leave a released lock behind because its line failed for a moment.
+func TestCloseInsists(t *testing.T) {
+	c := newFakeChip()
+	l, err := newLock(c, &board.Lock{Pin: 23, Type: board.FailSecure, MaxRelease: board.D(time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	c.with(func() { c.fail[23] = true })
+	time.AfterFunc(2*retryEvery, func() { c.with(func() { c.fail[23] = false }) })
+	if err := l.Close(); err != nil || c.high(23) {
+		t.Errorf("closed, released %v: %v", c.high(23), err)
+	}
+}
+
+// Lines that two inputs share tell of changes while the second one is made.
+func TestTapsWhileLinesChange(t *testing.T) {
+	a, b := &source{level: hal.LevelRest}, &source{level: hal.LevelRest}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 1000 {
+			a.set([]hal.Level{hal.LevelActive, hal.LevelRest}[i%2], mono.Time(i))
+		}
+	}()
+	for range 100 {
+		newTap(a, b)
+	}
+	<-done
+	if got := newTap(a, b); got.level != hal.LevelRest {
+		t.Error(got.level)
+	}
+}
+
 // A missing chip is named; so is a pin that another program holds. The other locks were secured all the same.
 func TestMissing(t *testing.T) {
 	_, err := New(Config{Profile: profile(t, "bench"), Now: fromAnchor(), Chip: OpenChip})
@@ -198,8 +255,7 @@ func TestInputs(t *testing.T) {
 	c.with(func() { // pressed for 10 µs: over before anybody looks
 		e := c.event(27)
 		at := kernelNow()
-		e.record(27, false, at)
-		e.record(27, true, at+10000)
+		_, _ = e.w.Write(append(e.event(27, false, at), e.event(27, true, at+10000)...)) // in one read: between two the level is looked at
 	})
 	first, then := change(t, d.Request), change(t, d.Request)
 	if first.Level != hal.LevelActive || then.Level != hal.LevelRest || then.At.Sub(first.At) != 10*time.Microsecond {

@@ -60,11 +60,15 @@ func newTap(sources ...*source) *tap {
 	}
 	for _, s := range t.sources {
 		s.mu.Lock()
-		s.taps = append(s.taps, t)
+		t.mu.Lock() // lines that are joined already may tell of changes
 		t.levels[s] = s.level
+		t.mu.Unlock()
+		s.taps = append(s.taps, t)
 		s.mu.Unlock()
 	}
+	t.mu.Lock()
 	t.level = t.worst()
+	t.mu.Unlock()
 	return t
 }
 

@@ -13,6 +13,9 @@ import (
 // retryEvery is how often a lock that did not obey is told again to secure.
 const retryEvery = 100 * time.Millisecond
 
+// closeTries is how often Close tells a lock that does not obey, since nobody tends the line afterwards: 1 s.
+const closeTries = 10
+
 // Lock is one lock output: a level (fail-secure, fail-safe) or two pulses (bistable). In each case the line is low but
 // while the lock is released or a pulse lasts, so boot, reset, a floating pin and a dead process mean "no current in the
 // relay". The door: locked, by the relay contact that the profile demands.
@@ -65,6 +68,7 @@ func (l *Lock) Release(limit time.Duration) error {
 	l.stop()
 	if l.shut != nil {
 		if err := l.shut.Set(false); err != nil {
+			l.released = true // the locking coil may be on, and its timer is gone: Secure has to end it
 			return l.failed(err)
 		}
 	}
@@ -156,21 +160,31 @@ func (l *Lock) stop() {
 	}
 }
 
-// Close implements hal.Lock. It waits for the locking pulse of a bistable lock, at most 2 s.
+// Close implements hal.Lock. It waits for the locking pulse of a bistable lock, at most 2 s, and for a lock that does not obey, at most
+// 1 s a line. The door, on an error: as the wires leave it.
 func (l *Lock) Close() error {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
 		return nil
 	}
-	err := l.secure()
+	l.closed = true // nobody releases it any more
+	err := insist(l.secure)
 	l.stop()
-	l.closed = true
-	pulse := l.shut != nil
 	l.mu.Unlock()
-	if pulse {
+	if l.shut != nil {
 		time.Sleep(l.pulse)
-		err = errors.Join(err, l.shut.Set(false), l.shut.Close())
+		err = errors.Join(err, insist(func() error { return l.shut.Set(false) }), l.shut.Close())
 	}
 	return errors.Join(err, l.open.Close())
+}
+
+// insist does something until it succeeds, a bounded number of times.
+func insist(do func() error) error {
+	err := do()
+	for n := 0; err != nil && n < closeTries; n++ {
+		time.Sleep(retryEvery)
+		err = do()
+	}
+	return err
 }
