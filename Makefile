@@ -58,8 +58,9 @@ browser: need-cc ui ## pages in a real Chromium, both languages, with axe
 sim: need-cc ## SEEDS (100) simulated days under faults and a third as many with a restored server, every promise checked; SEED=n runs one
 	MONBAN_SIM_SEEDS=$(SEEDS) $(GO) test ./server/world/sim -run 'TestDays' -count=1 -v $(if $(SEED),-seed $(SEED))
 
-year: need-cc ## a made year of a city hall: 100,000 entries and more, 20 seeded cases and 5 near misses a kind
-	MONBAN_YEAR_DAYS=$${MONBAN_YEAR_DAYS:-365} MONBAN_YEAR_STAFF=$${MONBAN_YEAR_STAFF:-110} MONBAN_YEAR_CASES=$${MONBAN_YEAR_CASES:-20} MONBAN_YEAR_NEAR=$${MONBAN_YEAR_NEAR:-5} \
+year: need-cc ## a made year of a city hall: 100,000 entries and more, 20 seeded cases and 5 near misses a kind; writes docs/reports/year-DATE.md
+	@printf '# A made year, %s\n\nCommit %s, `make year`. What it is: [ADR 0041](../adr/0041-a-made-year.md).\n\n' "$$(date +%F)" "$$(git describe --always --dirty)" > docs/reports/year-$$(date +%F).md
+	MONBAN_YEAR_REPORT=$$PWD/docs/reports/year-$$(date +%F).md MONBAN_YEAR_ASKS=$${MONBAN_YEAR_ASKS:-48} MONBAN_YEAR_DAYS=$${MONBAN_YEAR_DAYS:-365} MONBAN_YEAR_STAFF=$${MONBAN_YEAR_STAFF:-110} MONBAN_YEAR_CASES=$${MONBAN_YEAR_CASES:-20} MONBAN_YEAR_NEAR=$${MONBAN_YEAR_NEAR:-5} \
 		$(GO) test -count=1 -v -timeout 40m ./server/world/yeartest
 
 flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them

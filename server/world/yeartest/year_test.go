@@ -1,6 +1,7 @@
 package yeartest
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -25,6 +26,27 @@ func number(t *testing.T, name string, short int) int {
 	return n
 }
 
+// report appends to the file that `make year` keeps, when there is one, and logs.
+func report(t *testing.T, format string, args ...any) {
+	t.Helper()
+	text := fmt.Sprintf(format, args...)
+	t.Log(text)
+	path := os.Getenv("MONBAN_YEAR_REPORT")
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(text + "\n\n"); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // lived makes a stretch of a city hall's life and lets it happen.
 func lived(t *testing.T, plan year.Plan) *Plant {
 	t.Helper()
@@ -45,7 +67,7 @@ func lived(t *testing.T, plan year.Plan) *Plant {
 	if err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("seed %d, %d days: %d acts, %d entries, %d records, %d leaves in %v", plan.Seed, plan.Days, len(y.Acts), y.Sheet.Entries(), p.sent, p.Site.Store.Size(),
+	report(t, "Seed %d, %d days: %d acts, %d entries, %d records, %d leaves in %v", plan.Seed, plan.Days, len(y.Acts), y.Sheet.Entries(), p.sent, p.Site.Store.Size(),
 		time.Since(began).Round(time.Millisecond))
 	for _, s := range p.Stuck {
 		t.Errorf("kept out who may enter: %s", s)
@@ -77,7 +99,7 @@ func TestCases(t *testing.T) {
 	if err := Print(&b, lines); err != nil {
 		t.Fatal(err)
 	}
-	t.Log("\n" + b.String())
+	report(t, "%s", b.String())
 	for i := range lines {
 		if waiting[lines[i].Kind] {
 			if lines[i].Found > 0 {
@@ -107,7 +129,7 @@ func held(t *testing.T, p *Plant) {
 	}
 	for i := range books {
 		b := &books[i]
-		t.Logf("register of %s: %d passages, %d rows, %d complete, %d without exit, %d without entry; asked %d times who is inside: %d unknown for want of a sensor, %d wrong",
+		report(t, "Register of %s: %d passages, %d rows, %d complete, %d without exit, %d without entry; asked %d times who is inside: %d unknown for want of a sensor, %d wrong",
 			b.Zone, b.Passages, b.Rows, b.Complete, b.NoExit, b.NoEntry, b.Lookups, b.Uncertain, b.Mistaken)
 		for what, list := range map[string][]string{"in no row": b.Missing, "in several rows": b.Double, "wrong row": b.Wrong, "wrong list": b.Mistakes} {
 			for n, s := range list {
@@ -145,7 +167,7 @@ func TestOrdinaryDays(t *testing.T) {
 			t.Errorf("%d %s invented: %s", i, l.Kind, s)
 		}
 	}
-	t.Logf("%.1f items a day, the busiest day %d, %d rings off hours, %d in the worst week; %v", load.PerDay, load.Busiest, len(load.Night), load.WorstWeek, load.Kinds)
+	report(t, "Ordinary days, nobody attacks: %.1f items a day, the busiest day %d, %d rings off hours, %d in the worst week; %v", load.PerDay, load.Busiest, len(load.Night), load.WorstWeek, load.Kinds)
 	if load.PerDay > 5 {
 		t.Errorf("%.1f items a day; the goal is 5", load.PerDay)
 	}
