@@ -78,7 +78,8 @@ func lived(t *testing.T, plan year.Plan) *Plant {
 	return p
 }
 
-// waiting are kinds in the catalogue that nothing finds yet. One that is found must go from here.
+// waiting are kinds of the sheet that nothing here finds yet: the app tells of silent gateways by heartbeats and its own clock, which the
+// plant has not. One that is found must go from here.
 var waiting = map[string]bool{"gateway_offline": true}
 
 // VR-1, VR-7: of a stretch of a city hall's life with seeded cases, everything that a reviewer has to be shown is found, and nothing else.
