@@ -68,7 +68,7 @@ func TestCorrections(t *testing.T) {
 	if own, err := c.OwnCorrections(ctx, "1002"); err != nil || len(own) != 1 || own[0].Waits {
 		t.Errorf("%+v %v", own, err)
 	}
-	c.noNames("﨑山", "電池", "1002")
+	c.noNames("﨑山", "電池")
 }
 
 // VR-10: with two signatures asked for, one does not finish a day; the rule is a leaf and needs two persons.
