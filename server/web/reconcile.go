@@ -95,7 +95,7 @@ func (h *Handler) postReconcile(w http.ResponseWriter, rq *request) error {
 		if r.EnteredAt.IsZero() || r.Paper != "" {
 			continue // nobody went in, or it is paper itself
 		}
-		s := register.Slip{Name: comparable(r.Who.Name), InMS: r.EnteredAt.UnixMilli()}
+		s := register.Slip{Name: comparableName(r.Who.Name), InMS: r.EnteredAt.UnixMilli()}
 		if !r.ExitedAt.IsZero() {
 			s.OutMS = r.ExitedAt.UnixMilli()
 		}
@@ -138,7 +138,7 @@ func (v *reconcileView) compare(log, paper []register.Slip, names map[string]str
 }
 
 // comparable is a name without blanks: paper is not careful about them.
-func comparable(name string) string {
+func comparableName(name string) string {
 	return strings.NewReplacer(" ", "", "\u3000", "").Replace(name)
 }
 
@@ -172,7 +172,7 @@ func readSlips(text string, day time.Time) (out []register.Slip, bad int) {
 				s.OutMS += 24 * time.Hour.Milliseconds() // they left after midnight
 			}
 		}
-		s.Name = comparable(strings.Join(fields[2:], ""))
+		s.Name = comparableName(strings.Join(fields[2:], ""))
 		out = append(out, s)
 	}
 	return out, 0
