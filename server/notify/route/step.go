@@ -38,14 +38,16 @@ type Digest struct {
 // changes nothing but st.
 func (t *Tree) Step(st *State, now time.Time, in Input) Out {
 	s := &step{tree: t, st: st, now: now, changed: map[*Alert]bool{}}
-	for i := range in.Items {
-		s.item(&in.Items[i])
-	}
-	for _, a := range st.Alerts {
+	for _, a := range st.Alerts { // first: what has been seen takes in nothing new
 		if a.Acked.IsZero() && slices.Contains(in.Handled, a.ID) {
 			a.Acked = now
 			s.touch(a)
 		}
+	}
+	for i := range in.Items {
+		s.item(&in.Items[i])
+	}
+	for _, a := range st.Alerts {
 		s.tick(a)
 	}
 	if in.Digest {
@@ -82,39 +84,74 @@ func (s *step) send(a *Alert, what What, number int, channels ...[]string) {
 
 // item puts a finding into its group, or begins one.
 func (s *step) item(it *Item) {
+	r := s.tree.Of(it)
+	b := s.begins(it, &r)
 	for _, a := range s.st.Alerts {
-		if a.Kind == it.Kind && a.Door == it.Door && a.Gateway == it.Gateway && s.now.Before(a.Window) {
-			a.Count, a.Last, a.LastID, a.Severity = a.Count+1, s.now, it.ID, max(a.Severity, it.Severity)
-			s.touch(a)
+		if s.joins(a, it, &r, b.held) {
+			s.join(a, it)
 			return
 		}
 	}
-	r := s.tree.Of(it)
 	a := &Alert{
 		ID: it.ID, Kind: it.Kind, Severity: it.Severity, Gateway: it.Gateway, Door: it.Door, Route: r.Name, Count: 1, Told: 1,
-		First: s.now, Last: s.now, LastID: it.ID, Window: s.now.Add(s.tree.Limits.Group), Held: s.held(it),
+		First: s.now, Last: s.now, LastID: it.ID, Window: s.now.Add(s.tree.Limits.Group), Held: b.held,
 	}
 	if it.Handled {
 		a.Acked = s.now
 	}
 	s.st.Alerts = append(s.st.Alerts, a)
 	s.touch(a)
-	if a.Held == HeldNot {
-		if to := s.tree.may(a.Kind, s.first(&r)); len(to) > 0 {
-			a.Escalate = s.after(a)
-			s.send(a, WhatAlert, 1, to, s.tree.Every)
-			return
-		}
-		a.Held = HeldNobody
-		if a.escalatesWithout() && len(s.tree.may(a.Kind, r.Then)) > 0 { // the route begins with its contacts
-			a.Held, a.Escalate = HeldNot, s.now
-		}
+	switch {
+	case b.then:
+		a.Escalate = s.now
+	case a.Held == HeldNot:
+		a.Escalate = s.after(a)
 	}
-	s.send(a, WhatAlert, 1, s.tree.Every)
+	s.send(a, WhatAlert, 1, b.to, s.tree.Every)
 }
 
-// escalatesWithout is escalates for an alert that nobody was told of first.
-func (a *Alert) escalatesWithout() bool { return a.Severity == review.High || a.Rings() }
+// beginning is what an alert of a finding would be, if it began now.
+type beginning struct {
+	held Held
+	to   []string // told at once, beside Every
+	then bool     // the route names nobody for this hour: it begins with its contacts
+}
+
+func (s *step) begins(it *Item, r *Route) beginning {
+	held := s.held(it)
+	if held != HeldNot {
+		return beginning{held: held}
+	}
+	if to := s.tree.may(it.Kind, s.first(r)); len(to) > 0 {
+		return beginning{to: to}
+	}
+	if (it.Severity == review.High || Rings(it.Kind)) && len(s.tree.may(it.Kind, r.Then)) > 0 {
+		return beginning{then: true}
+	}
+	return beginning{held: HeldNobody}
+}
+
+// joins reports whether a finding that would be held like this is of an alert's group. It is not when the group has been seen or
+// has stood in a digest, or would now be told otherwise: then nobody would hear of the finding, and it begins an alert of its own.
+func (s *step) joins(a *Alert, it *Item, r *Route, held Held) bool {
+	if a.Kind != it.Kind || a.Door != it.Door || a.Gateway != it.Gateway || a.Route != r.Name || !s.now.Before(a.Window) {
+		return false
+	}
+	if !a.Acked.IsZero() && !it.Handled || !a.Digest.IsZero() {
+		return false
+	}
+	return a.Held == held || a.Held == HeldNot && held == HeldBurst // a group that is told adds no message for each finding
+}
+
+// join adds a finding. One that makes the alert severe also sets the clock for the next contact.
+func (s *step) join(a *Alert, it *Item) {
+	before := a.escalates()
+	a.Count, a.Last, a.LastID, a.Severity = a.Count+1, s.now, it.ID, max(a.Severity, it.Severity)
+	if !before && a.escalates() {
+		a.Escalate = s.after(a)
+	}
+	s.touch(a)
+}
 
 // first is whom a route tells at this hour.
 func (s *step) first(r *Route) []string {
