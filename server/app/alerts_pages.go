@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 )
 
 const (
-	// alertLimit is how many alerts the page lists.
+	// alertLimit is how many silences the page lists, and alerts that wait for nobody.
 	alertLimit = 100
 	// silencesFor is how long a silence that is over stands on the page.
 	silencesFor = 7 * 24 * time.Hour
@@ -38,7 +39,7 @@ type alertPages struct {
 }
 
 // AlertBoard implements web.Alerts.
-func (p *alertPages) AlertBoard(ctx context.Context, show, duress bool) (out web.AlertBoard, err error) {
+func (p *alertPages) AlertBoard(ctx context.Context, q web.AlertQuery) (out web.AlertBoard, err error) {
 	n, now, tree := p.pages.names(ctx), p.now(), p.alerts.Tree()
 	out = web.AlertBoard{OfficeOpen: tree.Open(now), NextOpen: tree.NextOpen(now), Hours: p.cfg.Open + "–" + p.cfg.Close, DigestAt: p.cfg.DigestAt, Every: tree.Every, Digest: tree.Digest}
 	for _, r := range tree.Filled() {
@@ -71,13 +72,22 @@ func (p *alertPages) AlertBoard(ctx context.Context, show, duress bool) (out web
 			}
 			out.Channels = append(out.Channels, web.ChannelLine{Name: c.Name, Kind: c.Type, Duress: c.Duress, Sent: s.Sent.Last, Failed: s.Failed.Last, Error: s.Failed.Error, Waiting: s.Waiting, GivenUp: s.GivenUp})
 		}
-		if err := p.silences(r.Reader, &out, n, now, show); err != nil {
+		if err := p.silences(r.Reader, &out, n, now, q.Names); err != nil {
 			return err
 		}
-		list, err := r.Alerts(duress, alertLimit)
+		list, err := r.AlertsIn(within(q.In), true, q.Duress, q.Skip, q.Limit+1)
 		if err != nil {
 			return err
 		}
+		if out.More = len(list) > q.Limit; out.More {
+			list = list[:q.Limit]
+		}
+		rest, err := r.AlertsIn(within(q.In), false, q.Duress, 0, alertLimit)
+		if err != nil {
+			return err
+		}
+		list = append(list, rest...)
+		slices.SortFunc(list, func(a, b store.Alert) int { return cmp.Compare(b.ID, a.ID) })
 		for i := range list {
 			a, err := alertLine(r.Reader, &list[i], n)
 			if err != nil {
@@ -146,7 +156,7 @@ func alertLine(r store.Reader, a *store.Alert, n names) (web.AlertLine, error) {
 }
 
 // AcknowledgeAlert implements web.Alerts.
-func (p *alertPages) AcknowledgeAlert(ctx context.Context, id string, duress bool, act web.Action) error {
+func (p *alertPages) AcknowledgeAlert(ctx context.Context, id string, q web.AlertQuery, act web.Action) error {
 	idx, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
 		return web.ErrNotFound
@@ -156,7 +166,7 @@ func (p *alertPages) AcknowledgeAlert(ctx context.Context, id string, duress boo
 		if err != nil {
 			return err
 		}
-		if a.Kind == review.Duress && !duress {
+		if a.Kind == review.Duress && !q.Duress || !q.In.Place(access.DoorID(a.Door), access.GatewayID(a.Gateway)) {
 			return web.ErrNotFound
 		}
 		if !a.Acked.IsZero() {

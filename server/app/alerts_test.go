@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"monban/firmware/access"
 	"monban/firmware/calendar"
 	"monban/server/attempt"
 	"monban/server/config"
@@ -82,7 +83,7 @@ func (d *alertDesk) find(k review.Kind, door string) string {
 func (d *alertDesk) until(what string, ok func(b web.AlertBoard) bool) web.AlertBoard {
 	d.t.Helper()
 	for limit := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		b, err := d.src.AlertBoard(d.t.Context(), true, true)
+		b, err := d.src.AlertBoard(d.t.Context(), web.AlertQuery{In: web.Reach{All: true}, Names: true, Duress: true, Limit: 100})
 		if err != nil {
 			d.t.Fatal(err)
 		}
@@ -147,5 +148,39 @@ func TestChannelsAreCheckedAtStart(t *testing.T) {
 	} {
 		_, err := openChannels(&config.Alerts{Channel: []config.AlertChannel{c}}, words, nil)
 		wantLine(t, err, "alerts.channel poc", "/nowhere/")
+	}
+}
+
+// AL-3, RA-1: what waits for somebody is on the pages of who sees it, however much of other zones or of what is held comes after
+// it, and is acknowledged by its number from anywhere.
+func TestWaitingAlertsAreNotCrowdedOut(t *testing.T) {
+	d := newAlertDesk(t)
+	first := d.find(review.ForcedOpen, "media-store-1")
+	const others = 230
+	for i := range others {
+		d.find(review.ForcedOpen, fmt.Sprint("annex-", i))
+	}
+	d.until("the alerts", func(b web.AlertBoard) bool { return b.More && b.Alerts[0].ID != first })
+	var seen []string
+	q := web.AlertQuery{In: web.Reach{All: true}, Limit: 100}
+	for more := true; more; q.Skip += q.Limit {
+		b, err := d.src.AlertBoard(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range b.Alerts {
+			seen = append(seen, a.ID)
+		}
+		more = b.More
+	}
+	if len(seen) != others+1 || seen[others] != first {
+		t.Errorf("%d on all pages, the last %s", len(seen), seen[len(seen)-1])
+	}
+	q = web.AlertQuery{In: web.Reach{Doors: []access.DoorID{"media-store-1"}}, Limit: 100}
+	if b, err := d.src.AlertBoard(t.Context(), q); err != nil || len(b.Alerts) != 1 || b.Alerts[0].ID != first || b.More {
+		t.Errorf("of the zone: %+v, %v", b.Alerts, err)
+	}
+	if err := d.src.AcknowledgeAlert(t.Context(), first, q, web.Action{At: d.now(), Kind: web.ActionAlertAcknowledged, Actor: "A", Target: first}); err != nil {
+		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"monban/server/attempt"
 	"monban/server/casework"
@@ -11,8 +12,8 @@ import (
 	"monban/server/visit"
 )
 
-// escalate lets findings that nobody has closed in time go up, one leaf a level (VR-3), and makes one finding of it, while none is
-// open, when some have reached the CISO office. It runs once a minute, outside of the other jobs' transaction.
+// escalate lets findings that nobody has closed in time go up, one leaf a level (VR-3), and makes one finding of it, at most one
+// a day and none while one is open, when some have reached the CISO office. It runs once a minute, outside of the other jobs' transaction.
 func (v *Visits) escalate(ctx context.Context) error {
 	type rise struct {
 		finding int64
@@ -71,6 +72,13 @@ func (v *Visits) escalate(ctx context.Context) error {
 		f := review.New(review.ItemsOverdue, review.NoCause)
 		open, err := tx.OpenFinding(string(f.Kind), "", "", "")
 		if err != nil || open {
+			return err
+		}
+		// Closing it says that somebody has looked. While things stay overdue it comes again, but on another day.
+		at := time.UnixMilli(now).In(v.store.Zone())
+		day := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location())
+		told, err := tx.ToldOn(string(f.Kind), "", "", "", day.UnixMilli(), day.AddDate(0, 0, 1).UnixMilli())
+		if err != nil || told {
 			return err
 		}
 		_, err = tx.AppendFinding(attempt.Finding{Kind: string(f.Kind), Severity: f.Severity.String(), Cause: f.Cause, AtMS: now}, nil)

@@ -62,6 +62,25 @@ func TestEscalate(t *testing.T) {
 			t.Errorf("closed: %q", got)
 		}
 	}
+	// Closing what says that things are overdue does not bring it back within the minute, but on another day.
+	for _, step := range []struct{ day, hour, want int }{{28, 11, 2}, {28, 12, 2}, {29, 0, 3}, {29, 9, 3}} {
+		c.clock(step.day, step.hour, 0)
+		c.must(c.site.Store.Write(t.Context(), func(tx *store.Tx) error {
+			list, _, err := tx.Findings(true, 0, 100)
+			for _, f := range list {
+				if err == nil && f.Kind == string(review.ItemsOverdue) && f.Status == attempt.StatusOpen {
+					_, err = tx.AppendFindingAct(store.FindingAct{Finding: f.Idx, Kind: "finding_mistake", Account: "a", AtMS: c.ms(step.day, step.hour, 0), Text: "x"}, "lan", "")
+				}
+			}
+			return err
+		}))
+		for range 2 {
+			c.must(c.escalate(t.Context()))
+		}
+		if got := overdue(); got != step.want {
+			t.Errorf("%d %02d:00: %d told overdue, want %d", step.day, step.hour, got, step.want)
+		}
+	}
 	c.must(c.site.Store.Read(t.Context(), func(r *store.ReadTx) error {
 		f, err := r.Finding(open)
 		if f.Status != attempt.StatusOpen {

@@ -35,6 +35,24 @@ func TestReach(t *testing.T) {
 	if !media.Zone(archive) || !media.Zone(annex) || media.Zone("server-room") || !media.Door(store1) || media.All || room.Door(store1) {
 		t.Fatalf("%+v %+v", media, room)
 	}
+	// A gateway with a door of another zone is seen, but is not wholly of this one.
+	doors := map[access.GatewayID]int{}
+	for _, x := range p.directory().Doors {
+		doors[x.Gateway]++
+	}
+	for name, x := range map[string]web.Reach{"annex": media, "server room": room} {
+		for _, g := range x.Gateways {
+			own := 0
+			for _, y := range p.directory().Doors {
+				if y.Gateway == g && x.Door(y.ID) {
+					own++
+				}
+			}
+			if slices.Contains(x.Whole, g) != (own == doors[g]) {
+				t.Errorf("%s: %s has %d of its %d doors here, whole %v", name, g, own, doors[g], x.Whole)
+			}
+		}
+	}
 	c.pass(c.site.Ref(4568), store1, door.EventEntry)
 	c.found("held_open", [16]byte{0, 0, 0, byte(c.n)})
 	var loan int64

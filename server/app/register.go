@@ -62,6 +62,11 @@ func (p *pages) ReachOf(_ context.Context, zones []access.ZoneID) (out web.Reach
 			out.Gateways = append(out.Gateways, d.Gateway)
 		}
 	}
+	for _, g := range out.Gateways {
+		if !slices.ContainsFunc(s.Doors, func(d directory.Door) bool { return d.Gateway == g && !out.Door(d.ID) }) {
+			out.Whole = append(out.Whole, g)
+		}
+	}
 	return out, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"monban/firmware/calendar"
 	"monban/server/directory"
 	"monban/server/entrylog"
+	"monban/server/notify"
 	"monban/server/signer"
 	"monban/server/store"
 	"monban/server/web"
@@ -123,7 +124,7 @@ func storeSelfTest(ctx context.Context, s *store.Store, res selfTestResult) erro
 	})
 }
 
-// selfTestFaults are the items of the newest self-test that failed; one that is older than a day counts as nothing.
+// selfTestFaults are the items of the newest self-test that failed. None within a day is a fault too: it is no test that passed.
 func (a *App) selfTestFaults(ctx context.Context) []string {
 	var res selfTestResult
 	err := a.site.Store.Read(ctx, func(r *store.ReadTx) error {
@@ -134,7 +135,7 @@ func (a *App) selfTestFaults(ctx context.Context) []string {
 		return json.Unmarshal([]byte(text), &res)
 	})
 	if err != nil || time.Since(time.UnixMilli(res.AtMS)) > 24*time.Hour {
-		return nil // the page says that there is none
+		return []string{notify.NotRun}
 	}
 	return res.failed()
 }

@@ -13,6 +13,7 @@ import (
 
 	"monban/firmware/calendar"
 	"monban/server/directory"
+	"monban/server/notify"
 	"monban/server/store"
 )
 
@@ -136,4 +137,24 @@ func TestBackupIsNoted(t *testing.T) {
 	if err := backupAge(cfg.Path(backupNote), now.Add(backupOld+time.Hour)); err == nil {
 		t.Error("an old one passes")
 	}
+}
+
+// OP-2: a self-test that has not run for a day is no self-test that passed: the digest says so.
+func TestSelfTestThatDidNotRunIsAFault(t *testing.T) {
+	withSite(t, testSite(t), func(s *Site) {
+		a := &App{site: s}
+		for _, x := range []struct {
+			age  time.Duration // 0 = it never ran
+			want []string
+		}{{0, []string{notify.NotRun}}, {25 * time.Hour, []string{notify.NotRun}}, {time.Hour, nil}} {
+			if x.age > 0 {
+				if err := storeSelfTest(t.Context(), s.Store, selfTestResult{AtMS: time.Now().Add(-x.age).UnixMilli(), Items: []selfTestItem{{Item: itemLog, State: "passed"}}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := a.selfTestFaults(t.Context()); !slices.Equal(got, x.want) {
+				t.Errorf("%v old: %q, want %q", x.age, got, x.want)
+			}
+		}
+	})
 }

@@ -105,6 +105,19 @@ func TestValidateReturnsEveryFault(t *testing.T) {
 	}
 }
 
+// AL-4: a webhook goes in clear to this machine alone, not to a name that looks like it.
+func TestWebhooksInClearStayHere(t *testing.T) {
+	t.Parallel()
+	for at, ok := range map[string]bool{
+		"https://chat.example/hook": true, "http://127.0.0.1:9/x": true, "http://127.9.9.9/": true, "http://[::1]:9/": true, "http://localhost/x": true,
+		"http://127.evil.example/x": false, "http://127.0.0.1.evil.example/": false, "http://chat.example/": false, "http://10.0.0.1/": false, "http:///x": false, "127.0.0.1": false,
+	} {
+		if webURL(at) != ok {
+			t.Errorf("%q: taken %v", at, !ok)
+		}
+	}
+}
+
 // D30: the page listener is on loopback or has TLS.
 func TestPlainHTTPOnlyOnLoopback(t *testing.T) {
 	t.Parallel()

@@ -150,7 +150,11 @@ func TestKillsLoseNothing(t *testing.T) {
 		list, err := r.FindingsAfter(-1, 1_000_000)
 		for _, f := range list {
 			found++
-			id := fmt.Sprintf("<a%d.alert.1.poc@test-city.monban.invalid>", f.Idx)
+			name, err := key(r.Reader, "a%d.alert.1", f.Idx)
+			if err != nil {
+				return err
+			}
+			id := "<" + name + ".poc@test-city.monban.invalid>"
 			if copies[id] == 0 {
 				t.Errorf("finding %d was not told", f.Idx)
 			}

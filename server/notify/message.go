@@ -40,6 +40,9 @@ type Message struct {
 	More     int         `json:"more,omitempty"`     // lines that are left out
 }
 
+// NotRun stands in Faults, alone, when no self-test has run for a day.
+const NotRun = "not_run"
+
 // Line is one alert of a digest.
 type Line struct {
 	Case     int64       `json:"case"`
@@ -161,6 +164,11 @@ func (w words) digest(m *Message, line func(string)) {
 		line(w.t("digest_more", "n", strconv.Itoa(m.More)))
 	}
 	for i, f := range m.Faults {
+		if f == NotRun {
+			line("")
+			line(w.t("digest_no_self_test"))
+			continue
+		}
 		if i == 0 {
 			line("")
 			line(w.t("digest_self_test"))

@@ -35,6 +35,12 @@ type Channel interface {
 	Send(ctx context.Context, id string, m *Message) error
 }
 
+// Partly is what Send returns when a message has arrived, but not at everybody and never will: it is not sent again, and the page
+// says why.
+type Partly struct{ Why string }
+
+func (p *Partly) Error() string { return p.Why }
+
 // Named is a channel under its name in the configuration.
 type Named struct {
 	Name string
@@ -181,7 +187,15 @@ func (n *Notifier) step(tx *store.Tx, tree *route.Tree, now time.Time, digest *o
 		return false, err
 	}
 	more = len(found) == batch
-	in := route.Input{Digest: digest != nil && !more}
+	in := route.Input{}
+	if digest != nil && !more {
+		// A second run of the day would mark as told what its message, which is there already, does not hold.
+		made, err := n.digestMade(tx, tree, digest)
+		if err != nil {
+			return false, err
+		}
+		in.Digest = !made
+	}
 	for _, f := range found {
 		cursor = f.Idx
 		in.Items = append(in.Items, n.item(&f))
@@ -245,8 +259,34 @@ func state(tx *store.Tx, now time.Time) (*route.State, error) {
 	return st, nil
 }
 
-// key names a message of an alert: the same step gives the same name after any restart.
-func key(s route.Send) string { return fmt.Sprintf("a%d.%s.%d", s.Alert, s.What, s.Step) }
+// key names a message: the same one has the same name after any restart. The mark of the log is part of it, as a log that
+// follows a restored one uses numbers of leaves again for other findings, and receivers drop what they think they have.
+func key(r store.Reader, format string, args ...any) (string, error) {
+	mark, err := r.LogMark()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(format, args...) + "." + mark, nil
+}
+
+func (o *order) key(r store.Reader, zone *time.Location) (string, error) {
+	return key(r, "digest.%s", o.day.In(zone).Format(time.DateOnly))
+}
+
+// digestMade reports whether the digest of the day is on its way already, or has arrived.
+func (n *Notifier) digestMade(tx *store.Tx, tree *route.Tree, o *order) (bool, error) {
+	name, err := o.key(tx.Reader, tree.Zone)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range tree.Digest {
+		_, err := tx.DeliveryByKey(name, c)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
 
 // deliver queues a message about an alert; an escalation is a leaf too (AL-3).
 func (n *Notifier) deliver(tx *store.Tx, a *route.Alert, s route.Send, now time.Time) error {
@@ -260,11 +300,18 @@ func (n *Notifier) deliver(tx *store.Tx, a *route.Alert, s route.Send, now time.
 	if s.What == route.WhatEscalation {
 		m.Step = s.Step
 		leaf := entrylog.Action{Verb: "alert_escalated", Target: "alert", ID: fmt.Sprint(a.ID), From: "local", Result: "ok", AtMS: now.UnixMilli()}
+		if a.Kind == review.Duress { // no leaf points to it (AD-13)
+			leaf.ID = ""
+		}
 		if _, err := tx.AppendAction(leaf, &entrylog.Opening{Text: fmt.Sprintf("%d: %s", s.Step, s.Channel)}); err != nil {
 			return err
 		}
 	}
-	return n.enqueue(tx, key(s), s.Channel, a.ID, int(a.Severity), &m, now)
+	name, err := key(tx.Reader, "a%d.%s.%d", s.Alert, s.What, s.Step)
+	if err != nil {
+		return err
+	}
+	return n.enqueue(tx, name, s.Channel, a.ID, int(a.Severity), &m, now)
 }
 
 func (n *Notifier) enqueue(tx *store.Tx, key, channel string, alert int64, severity int, m *Message, now time.Time) error {
@@ -305,11 +352,15 @@ func (n *Notifier) deliverDigest(tx *store.Tx, d *route.Digest, o *order, now ti
 		}
 		m.GivenUp += s.GivenUp
 	}
+	name, err := o.key(tx.Reader, n.cfg.Tree.Zone)
+	if err != nil {
+		return err
+	}
 	for _, c := range d.Channels {
 		if _, known := n.queues[c]; !known {
 			continue
 		}
-		if err := n.enqueue(tx, "digest."+o.day.In(n.cfg.Tree.Zone).Format(time.DateOnly), c, 0, 1, &m, now); err != nil {
+		if err := n.enqueue(tx, name, c, 0, 1, &m, now); err != nil {
 			return err
 		}
 	}
@@ -317,19 +368,21 @@ func (n *Notifier) deliverDigest(tx *store.Tx, d *route.Digest, o *order, now ti
 }
 
 // Canary queues the message of the daily test: n devices answered, the slowest after so many milliseconds. The day is its key.
-func (n *Notifier) Canary(tx *store.Tx, day string, channels []string, devices int, slowest int64) (key string, err error) {
+func (n *Notifier) Canary(tx *store.Tx, day string, channels []string, devices int, slowest int64) (name string, err error) {
 	now := n.cfg.Now()
-	key = "canary." + day
+	if name, err = key(tx.Reader, "canary.%s", day); err != nil {
+		return "", err
+	}
 	for _, c := range channels {
 		if _, known := n.queues[c]; !known {
 			continue
 		}
 		m := Message{What: route.WhatCanary, AtMS: now.UnixMilli(), Count: devices, Millis: slowest, Link: n.link("/alerts")}
-		if err := n.enqueue(tx, key, c, 0, 1, &m, now); err != nil {
+		if err := n.enqueue(tx, name, c, 0, 1, &m, now); err != nil {
 			return "", err
 		}
 	}
-	return key, nil
+	return name, nil
 }
 
 // Poke says that there is something new for a channel.
@@ -344,7 +397,11 @@ func (n *Notifier) Test(tx *store.Tx, channel string, leaf int64) (string, error
 	if _, known := n.queues[channel]; !known {
 		return "", store.ErrNotFound
 	}
-	now, key := n.cfg.Now(), fmt.Sprintf("t%d", leaf)
+	now := n.cfg.Now()
+	name, err := key(tx.Reader, "t%d", leaf)
+	if err != nil {
+		return "", err
+	}
 	m := Message{What: route.WhatTest, AtMS: now.UnixMilli(), Link: n.link("/alerts")}
-	return key, n.enqueue(tx, key, channel, 0, 2, &m, now)
+	return name, n.enqueue(tx, name, channel, 0, 2, &m, now)
 }

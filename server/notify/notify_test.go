@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -84,6 +83,16 @@ func (b *bench) find(k review.Kind, door string) (idx int64) {
 	return idx
 }
 
+// id is a message's name in this log.
+func (b *bench) id(format string, args ...any) (name string) {
+	b.t.Helper()
+	b.site.Read(func(r *store.ReadTx) (err error) {
+		name, err = key(r.Reader, format, args...)
+		return err
+	})
+	return name
+}
+
 // route and send until nothing is due.
 func (b *bench) work() {
 	b.t.Helper()
@@ -145,7 +154,7 @@ func TestDeliverySurvivesRestarts(t *testing.T) {
 	b.restart()
 	b.now = b.now.Add(time.Second)
 	b.work()
-	if want := []string{fmt.Sprintf("a%d.alert.1.poc", idx)}; !slices.Equal(b.poc.got, want) {
+	if want := []string{b.id("a%d.alert.1", idx) + ".poc"}; !slices.Equal(b.poc.got, want) {
 		t.Errorf("sent %q, want %q", b.poc.got, want)
 	}
 	if look(); d.State != store.DeliverySent || d.Error != "" {
@@ -175,7 +184,7 @@ func TestKillAfterSendingDoublesUnderTheSameID(t *testing.T) {
 	b.poc.stop = nil
 	b.restart()
 	b.work()
-	if len(b.poc.got) != 3 || b.poc.got[0] != b.poc.got[1] || b.poc.got[2] != fmt.Sprintf("a%d.alert.1.poc", second) {
+	if len(b.poc.got) != 3 || b.poc.got[0] != b.poc.got[1] || b.poc.got[2] != b.id("a%d.alert.1", second)+".poc" {
 		t.Errorf("sent %q", b.poc.got)
 	}
 }
@@ -222,7 +231,7 @@ func TestDigest(t *testing.T) {
 		b.work()
 		b.restart()
 	}
-	if len(b.poc.got) != 1 || b.poc.got[0] != "digest.2026-11-25.poc" {
+	if len(b.poc.got) != 1 || b.poc.got[0] != b.id("digest.2026-11-25")+".poc" {
 		t.Fatalf("sent %q", b.poc.got)
 	}
 	m := b.poc.msgs[0]
@@ -248,7 +257,7 @@ func TestEscalationIsLogged(t *testing.T) {
 	size := b.site.Store.Size()
 	b.now = b.now.Add(10 * time.Minute)
 	b.work()
-	if len(b.duty.got) != 1 || b.duty.got[0] != fmt.Sprintf("a%d.escalation.1.duty", idx) {
+	if len(b.duty.got) != 1 || b.duty.got[0] != b.id("a%d.escalation.1", idx)+".duty" {
 		t.Fatalf("sent %q", b.duty.got)
 	}
 	if got := b.site.Store.Size(); got != size+1 {

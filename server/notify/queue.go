@@ -84,10 +84,13 @@ func (q *queue) next(ctx context.Context) (bool, error) {
 	if err := q.n.cfg.Store.Write(ctx, func(tx *store.Tx) error { return tx.MoveDelivery(d) }); err != nil {
 		return false, fmt.Errorf("note delivery %s: %w", d.Key, err)
 	}
-	if failed != nil {
-		return true, fmt.Errorf("%s: %w", d.Key, failed)
+	if d.State == store.DeliverySent {
+		if failed != nil {
+			q.n.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "alert arrived, but not everywhere", slog.String("channel", q.to.Name), slog.String("key", d.Key), slog.Any("err", failed))
+		}
+		return true, nil
 	}
-	return true, nil
+	return true, fmt.Errorf("%s: %w", d.Key, failed)
 }
 
 func (q *queue) try(ctx context.Context, d *store.Delivery) error {
@@ -109,6 +112,10 @@ func (q *queue) settle(d *store.Delivery, failed error) {
 		return
 	}
 	d.Error = oneLine(failed.Error())
+	if p := (*Partly)(nil); errors.As(failed, &p) {
+		d.State = store.DeliverySent
+		return
+	}
 	if d.Last.Sub(d.Made) >= giveUp {
 		d.State = store.DeliveryGivenUp
 		return

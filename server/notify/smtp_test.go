@@ -35,8 +35,9 @@ type letter struct {
 type mailbox struct {
 	mu      sync.Mutex
 	letters []letter
-	secured bool          // the newest came over TLS
-	linger  time.Duration // between taking a mail and saying so
+	secured bool                       // the newest came over TLS
+	linger  time.Duration              // between taking a mail and saying so
+	refuse  map[string]*smtp.SMTPError // recipients that are not taken
 }
 
 func (b *mailbox) list() []letter {
@@ -75,6 +76,11 @@ func (s *smtpSession) Mail(string, *smtp.MailOptions) error {
 }
 
 func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if err := s.b.refuse[to]; err != nil {
+		return err
+	}
 	s.to = append(s.to, to)
 	return nil
 }

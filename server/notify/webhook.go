@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"text/template"
 	"time"
 
@@ -113,6 +114,14 @@ func (c *Webhook) payload(id string, m *Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// withoutURL takes the URL out of an error: at many receivers its path is what lets one in.
+func withoutURL(err error) error {
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
 // Send implements Channel: it returns nil after an answer of 2xx.
 func (c *Webhook) Send(ctx context.Context, id string, m *Message) error {
 	body, err := c.payload(id, m)
@@ -126,7 +135,7 @@ func (c *Webhook) Send(ctx context.Context, id string, m *Message) error {
 	}
 	rq, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.URL, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("webhook: %w", err)
+		return fmt.Errorf("webhook: %w", withoutURL(err))
 	}
 	rq.Header.Set("Content-Type", "application/json")
 	rq.Header.Set("User-Agent", "monban")
@@ -135,7 +144,7 @@ func (c *Webhook) Send(ctx context.Context, id string, m *Message) error {
 	rq.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	res, err := c.client.Do(rq)
 	if err != nil {
-		return fmt.Errorf("webhook: %w", err)
+		return fmt.Errorf("webhook: %w", withoutURL(err))
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // what it says is not of interest

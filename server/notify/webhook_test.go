@@ -143,3 +143,19 @@ func TestWebhookFailsClosed(t *testing.T) {
 		t.Error("an unknown certificate is believed")
 	}
 }
+
+// The path of a hook's URL is often what lets one in: no error holds it, as errors stand in logs and on a page.
+func TestWebhookErrorsHoldNoURL(t *testing.T) {
+	h := newHook(t)
+	h.Close()
+	for _, at := range []string{h.URL + "/hook/t0ken", "https://127.0.0.1:1/hook/t0ken", "gopher://x/t0ken", "https://x/t0ken\x7f"} {
+		h.cfg.URL = at
+		c, err := NewWebhook(h.cfg, testWords(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Send(t.Context(), "id", forced()); err == nil || strings.Contains(err.Error(), "t0ken") {
+			t.Errorf("%q: %v", at, err)
+		}
+	}
+}

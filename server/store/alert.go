@@ -66,6 +66,22 @@ func (r Reader) OpenAlerts() ([]Alert, error) {
 	return r.alerts(`SELECT ` + alertColumns + ` FROM alert WHERE done = 0 ORDER BY id`)
 }
 
+// AlertsIn lists alerts of a part of the site, nil = all of it, newest first: those that were told and that nobody has
+// acknowledged, or all others. duress: those of a PIN under duress too (AD-13).
+func (r Reader) AlertsIn(in *Within, waiting, duress bool, skip, limit int) ([]Alert, error) {
+	args, err := in.args()
+	if err != nil {
+		return nil, err
+	}
+	which := `NOT (held = '' AND acked_ms = 0)`
+	if waiting {
+		which = `done = 0 AND held = '' AND acked_ms = 0`
+	}
+	return r.alerts(`SELECT `+alertColumns+` FROM alert WHERE `+which+` AND (? OR kind <> 'duress')
+		AND (? OR CASE WHEN door <> '' THEN door IN (SELECT value FROM json_each(?)) WHEN gateway <> '' THEN gateway IN (SELECT value FROM json_each(?)) ELSE 0 END)
+		ORDER BY id DESC LIMIT ? OFFSET ?`, duress, args[0], args[1], args[2], limit, skip)
+}
+
 // Alerts lists alerts, newest first. duress: those of a PIN under duress too (AD-13).
 func (r Reader) Alerts(duress bool, limit int) ([]Alert, error) {
 	return r.alerts(`SELECT `+alertColumns+` FROM alert WHERE ? OR kind <> 'duress' ORDER BY id DESC LIMIT ?`, duress, limit)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -36,6 +38,25 @@ func (s *Store) origin(r Reader, first string) (string, error) {
 	}
 	s.since = idx
 	return y.Value("origin"), nil
+}
+
+// LogMark is eight hexadecimal digits that tell this log from those that it follows and from the one that another restored copy
+// became: of the hash of its succession leaf, or of its genesis leaf while it follows none.
+func (r Reader) LogMark() (string, error) {
+	idx := int64(0)
+	text, err := r.Setting(successionKey)
+	if err == nil {
+		idx, err = strconv.ParseInt(text, 10, 64)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("setting %s: %w", successionKey, err)
+	}
+	leaf, err := r.Leaf(idx)
+	if err != nil {
+		return "", fmt.Errorf("first leaf %d of the log: %w", idx, err)
+	}
+	sum := sha256.Sum256(leaf.Body)
+	return hex.EncodeToString(sum[:4]), nil
 }
 
 // Head is where a log ends.

@@ -16,6 +16,9 @@ import (
 // alertRoles see whom alerts go to, acknowledge and silence.
 const alertRoles = groupS | groupD
 
+// alertLimit is how many alerts that wait stand on one page.
+const alertLimit = 100
+
 // silenceHours are the lengths of silences that the form offers; the last is the longest there is (AL-3).
 var silenceHours = []string{"1", "2", "4", "8"}
 
@@ -43,6 +46,8 @@ type alertsView struct {
 	Routes   []routeView
 	Silences []silenceView
 	Waiting  []alertView // nobody has acknowledged
+	Newer    string      // link to newer ones that wait, "" = none
+	Older    string
 	Rest     []alertView
 	Places   []AlertPlace
 	PlaceOf  []choice
@@ -135,7 +140,20 @@ func (h *Handler) alertsView(rq *request) (*alertsView, error) {
 			v.Rest = append(v.Rest, x)
 		}
 	}
+	q, err := h.alertQuery(rq)
+	if err != nil {
+		return nil, err
+	}
+	if q.Skip > 0 {
+		v.Newer = alertPage(q.Skip/alertLimit - 1)
+	}
+	if board.More {
+		v.Older = alertPage(q.Skip/alertLimit + 1)
+	}
 	for _, p := range board.Places {
+		if !q.In.silences(&p) {
+			continue
+		}
 		v.PlaceOf = append(v.PlaceOf, choice{Value: p.Value(), Label: p.Name, Chosen: rq.FormValue("place") == p.Value()})
 	}
 	v.Kinds = []choice{{Value: "", Label: v.T("alerts.all_kinds")}}
@@ -152,27 +170,37 @@ func (h *Handler) alertsView(rq *request) (*alertsView, error) {
 
 // alertBoard is what the account sees of the board: a role for one zone shows what concerns its doors and their gateways (RA-1).
 func (h *Handler) alertBoard(rq *request) (AlertBoard, error) {
-	board, err := h.src.Alerts.AlertBoard(rq.Context(), rq.names, rq.roles&duressRoles != 0)
+	q, err := h.alertQuery(rq)
+	if err != nil {
+		return AlertBoard{}, err
+	}
+	board, err := h.src.Alerts.AlertBoard(rq.Context(), q)
 	if err != nil {
 		return board, fmt.Errorf("alerts: %w", err)
 	}
-	reach, err := h.reach(rq)
-	if err != nil {
-		return board, err
-	}
-	hidden := func(d access.DoorID, g access.GatewayID) bool {
-		switch {
-		case d != "":
-			return !reach.Door(d)
-		case g != "":
-			return !reach.Gateway(g)
-		}
-		return !reach.All
-	}
-	board.Alerts = slices.DeleteFunc(board.Alerts, func(a AlertLine) bool { return hidden(a.Door, a.Gateway) })
+	hidden := func(d access.DoorID, g access.GatewayID) bool { return !q.In.Place(d, g) }
 	board.Silences = slices.DeleteFunc(board.Silences, func(s SilenceLine) bool { return hidden(s.Door, s.Gateway) })
 	board.Places = slices.DeleteFunc(board.Places, func(p AlertPlace) bool { return hidden(p.Door, p.Gateway) })
 	return board, nil
+}
+
+// alertQuery says who asks, and for which page of what waits; a page that is none is the first.
+func (h *Handler) alertQuery(rq *request) (AlertQuery, error) {
+	q := AlertQuery{Names: rq.names, Duress: rq.roles&duressRoles != 0, Limit: alertLimit}
+	if n, err := strconv.Atoi(rq.URL.Query().Get("page")); err == nil && n > 0 && n < 1_000_000 {
+		q.Skip = n * alertLimit
+	}
+	var err error
+	q.In, err = h.reach(rq)
+	return q, err
+}
+
+// alertPage links to a page of what waits.
+func alertPage(n int) string {
+	if n == 0 {
+		return "/alerts"
+	}
+	return "/alerts?page=" + strconv.Itoa(n)
 }
 
 func (b Base) channel(c *ChannelLine) channelView {
@@ -278,15 +306,12 @@ func (h *Handler) postAcknowledge(w http.ResponseWriter, rq *request) error {
 	if err := rq.form(); err != nil {
 		return err
 	}
-	id, secret := rq.PathValue("id"), rq.roles&duressRoles != 0
-	board, err := h.alertBoard(rq)
+	id := rq.PathValue("id")
+	q, err := h.alertQuery(rq)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(board.Alerts, func(a AlertLine) bool { return a.ID == id }) {
-		return ErrNotFound
-	}
-	err = h.src.Alerts.AcknowledgeAlert(rq.Context(), id, secret, rq.action(ActionAlertAcknowledged, id))
+	err = h.src.Alerts.AcknowledgeAlert(rq.Context(), id, q, rq.action(ActionAlertAcknowledged, id))
 	if errors.Is(err, ErrState) {
 		return h.alertFault(w, rq, http.StatusConflict, func(v *alertsView) { v.Fault = v.T("alerts.fault_acknowledged") })
 	}
@@ -326,7 +351,8 @@ func (h *Handler) postSilence(w http.ResponseWriter, rq *request) error {
 	f := formView{}
 	f.typed(rq, "place", "kind", "hours", "reason")
 	o := SilenceOrder{Kind: f.F("kind").Value}
-	if i := slices.IndexFunc(v.Places, func(p AlertPlace) bool { return p.Value() == f.F("place").Value }); i >= 0 {
+	offered := slices.ContainsFunc(v.PlaceOf, func(c choice) bool { return c.Value == f.F("place").Value })
+	if i := slices.IndexFunc(v.Places, func(p AlertPlace) bool { return p.Value() == f.F("place").Value }); i >= 0 && offered {
 		o.Door, o.Gateway = v.Places[i].Door, v.Places[i].Gateway
 	} else {
 		f.blame(v.Base, "place", "required")

@@ -21,12 +21,11 @@ var ErrNotSilenced = errors.New("cannot be silenced")
 
 // Alerts is who is told of findings, and what became of it.
 type Alerts interface {
-	// AlertBoard is everything on the page. duress: alerts of a PIN under duress too (AD-13). names: the reasons of silences,
-	// which may name people.
-	AlertBoard(ctx context.Context, names, duress bool) (AlertBoard, error)
-	// AcknowledgeAlert says that somebody has seen it. ErrNotFound, or ErrState when somebody has already. To an asker who may
-	// not know of duress such an alert is not there.
-	AcknowledgeAlert(ctx context.Context, id string, duress bool, act Action) error
+	// AlertBoard is everything on the page; of its alerts those that the asker sees, on the page of those that wait.
+	AlertBoard(ctx context.Context, q AlertQuery) (AlertBoard, error)
+	// AcknowledgeAlert says that somebody has seen it, on whatever page it stands. ErrNotFound, or ErrState when somebody has
+	// already. One that the asker does not see is not there; of the query only In and Duress count.
+	AcknowledgeAlert(ctx context.Context, id string, q AlertQuery, act Action) error
 	// Silence holds alerts back for a time of at most 8 h; act.Reason says why. ErrNotFound for a place that does not exist,
 	// ErrNotSilenced.
 	Silence(ctx context.Context, s SilenceOrder, act Action) error
@@ -35,6 +34,15 @@ type Alerts interface {
 	// TestChannel sends a message and waits a little for what becomes of it: "" when it arrived, else the error's text.
 	// ErrNotFound for a channel that does not exist, ErrBusy while it is still on its way.
 	TestChannel(ctx context.Context, channel string, act Action) (fault string, err error)
+}
+
+// AlertQuery says who asks.
+type AlertQuery struct {
+	In     Reach
+	Names  bool // the reasons of silences too, which may name people
+	Duress bool // alerts of a PIN under duress too (AD-13)
+	Skip   int  // so many of those that wait, the newest
+	Limit  int  // so many of those that wait, > 0
 }
 
 // AlertBoard is the page of alerts.
@@ -48,7 +56,8 @@ type AlertBoard struct {
 	Channels   []ChannelLine
 	Routes     []RouteLine // the root last
 	Silences   []SilenceLine
-	Alerts     []AlertLine // newest first
+	Alerts     []AlertLine // newest first; of those that wait a page, of the others the newest
+	More       bool        // there are older ones that wait
 	Places     []AlertPlace
 }
 

@@ -101,6 +101,43 @@ func TestSilences(t *testing.T) {
 	s.status("unknown", s.post("/alerts/silences/1/end", officer, nil), http.StatusNotFound)
 }
 
+// AL-3, RA-1: who is officer of one zone silences its doors, and a gateway only when it has no door of another zone; nor does this
+// officer acknowledge what is not seen.
+func TestSilencesOfOneZone(t *testing.T) {
+	s := newSite(t, nil)
+	media := s.mediaOnly("media", "", web.RoleCSIRT)
+	form := url.Values{"place": {"gateway/gw-2"}, "kind": {""}, "hours": {"1"}, "reason": {"停電"}}
+	s.status("a gateway that others share", s.post("/alerts/silences", media, form), http.StatusUnprocessableEntity)
+	if page := text(t, s.get("/alerts", media)); strings.Contains(page, `value="gateway/gw-2"`) || !strings.Contains(page, `value="door/media-store"`) || !strings.Contains(page, "G-A41E") {
+		t.Error("the page offers another gateway, or not the own door, or not the code")
+	}
+	form.Set("place", "door/media-store")
+	s.status("the own door", s.post("/alerts/silences", media, form), http.StatusSeeOther)
+	s.status("another zone's alert", s.post("/alerts/10101/acknowledge", media, nil), http.StatusNotFound)
+	s.people(map[string]web.Account{"room": {Roles: []web.Assignment{{Role: web.RoleCSIRT, Zone: "server-room"}}}})
+	form.Set("place", "gateway/gw-1")
+	s.status("a gateway of the zone alone", s.post("/alerts/silences", s.login("room"), form), http.StatusSeeOther)
+}
+
+// More alerts that wait than fit on a page stand on the next.
+func TestWaitingAlertsHavePages(t *testing.T) {
+	s := newSite(t, nil)
+	board := &s.mem.Alerts.Board
+	for i := range 101 {
+		a := board.Alerts[0]
+		a.ID = fmt.Sprint(9000 - i)
+		board.Alerts = append(board.Alerts, a)
+	}
+	officer := s.login("csirt")
+	if page := text(t, s.get("/alerts", officer)); !strings.Contains(page, `href="/alerts?page=1"`) || strings.Contains(page, "/alerts/8900/") {
+		t.Error("no second page")
+	}
+	if page := text(t, s.get("/alerts?page=1", officer)); !strings.Contains(page, "/alerts/8900/acknowledge") || !strings.Contains(page, `href="/alerts"`) || strings.Contains(page, "?page=2") {
+		t.Error("the second page does not hold the oldest")
+	}
+	s.status("from any page", s.post("/alerts/8900/acknowledge", officer, nil), http.StatusSeeOther)
+}
+
 // The test button sends and says what came of it; the error of the other side is shown, as text.
 func TestChannelTest(t *testing.T) {
 	s := newSite(t, nil)

@@ -15,6 +15,7 @@ type Reach struct {
 	Zones    []access.ZoneID
 	Doors    []access.DoorID    // that lead into or out of them
 	Gateways []access.GatewayID // of these doors
+	Whole    []access.GatewayID // of which every door is one of these
 }
 
 // Zone reports whether a zone is seen.
@@ -25,6 +26,26 @@ func (r *Reach) Door(id access.DoorID) bool { return r.All || slices.Contains(r.
 
 // Gateway reports whether what a gateway tells of itself is seen.
 func (r *Reach) Gateway(id access.GatewayID) bool { return r.All || slices.Contains(r.Gateways, id) }
+
+// Place reports whether what happens at a door, or else at a gateway, is seen; at neither, the whole site's.
+func (r *Reach) Place(d access.DoorID, g access.GatewayID) bool {
+	switch {
+	case d != "":
+		return r.Door(d)
+	case g != "":
+		return r.Gateway(g)
+	}
+	return r.All
+}
+
+// silences reports whether alerts of a place may be held back by who sees this: of a gateway that has a door of another zone too
+// they may not.
+func (r *Reach) silences(p *AlertPlace) bool {
+	if p.Door != "" {
+		return r.Door(p.Door)
+	}
+	return r.All || slices.Contains(r.Whole, p.Gateway)
+}
 
 // finding reports whether a finding is seen: by its door, else by its gateway, else by the zone of the matter that it is about. One that
 // is of no place, such as a broken log, is the whole site's.

@@ -20,25 +20,40 @@ type Alerts struct {
 }
 
 // AlertBoard implements web.Alerts.
-func (a *Alerts) AlertBoard(_ context.Context, names, duress bool) (web.AlertBoard, error) {
+func (a *Alerts) AlertBoard(_ context.Context, q web.AlertQuery) (web.AlertBoard, error) {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	b := a.Board
 	b.Silences, b.Alerts, b.Places = slices.Clone(b.Silences), slices.Clone(b.Alerts), slices.Clone(b.Places)
 	for i := range b.Silences {
-		if !names {
+		if !q.Names {
 			b.Silences[i].Reason = ""
 		}
 	}
-	b.Alerts = slices.DeleteFunc(b.Alerts, func(x web.AlertLine) bool { return !duress && x.Kind == string(review.Duress) })
+	waits := 0
+	b.Alerts = slices.DeleteFunc(b.Alerts, func(x web.AlertLine) bool {
+		if !sees(q, &x) {
+			return true
+		}
+		if x.Held != "" || !x.Acked.IsZero() {
+			return false
+		}
+		waits++
+		return waits <= q.Skip || waits > q.Skip+q.Limit
+	})
+	b.More = waits > q.Skip+q.Limit
 	return b, nil
 }
 
+func sees(q web.AlertQuery, x *web.AlertLine) bool {
+	return (q.Duress || x.Kind != string(review.Duress)) && q.In.Place(x.Door, x.Gateway)
+}
+
 // AcknowledgeAlert implements web.Alerts.
-func (a *Alerts) AcknowledgeAlert(_ context.Context, id string, duress bool, act web.Action) error {
+func (a *Alerts) AcknowledgeAlert(_ context.Context, id string, q web.AlertQuery, act web.Action) error {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	i := slices.IndexFunc(a.Board.Alerts, func(x web.AlertLine) bool { return x.ID == id && (duress || x.Kind != string(review.Duress)) })
+	i := slices.IndexFunc(a.Board.Alerts, func(x web.AlertLine) bool { return x.ID == id && sees(q, &x) })
 	if i < 0 {
 		return web.ErrNotFound
 	}

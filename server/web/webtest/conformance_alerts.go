@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"monban/firmware/access"
 	"monban/server/web"
 )
 
@@ -25,9 +26,10 @@ func CheckAlerts(t T, c AlertsCase) {
 	act := func(kind web.ActionKind, target, reason string) web.Action {
 		return web.Action{At: c.Now, Kind: kind, Actor: c.Account, Target: target, Address: "192.0.2.1", Reason: reason}
 	}
+	all := web.Reach{All: true}
 	board := func(names, duress bool) web.AlertBoard {
 		t.Helper()
-		b, err := c.Source.AlertBoard(ctx, names, duress)
+		b, err := c.Source.AlertBoard(ctx, web.AlertQuery{In: all, Names: names, Duress: duress, Limit: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,8 +50,35 @@ func CheckAlerts(t T, c AlertsCase) {
 	if b := board(true, true); !has(b, c.Waiting) || !has(b, c.Duress) {
 		t.Errorf("with leave to know of duress the list is not right")
 	}
+	pages := func(in web.Reach, most int) (n int) { // how many wait, counted over pages of one
+		t.Helper()
+		for ; n < most; n++ {
+			b, err := c.Source.AlertBoard(ctx, web.AlertQuery{In: in, Duress: true, Skip: n, Limit: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !b.More {
+				return n + 1
+			}
+		}
+		return n
+	}
+	waiting := 0
+	for _, a := range board(true, true).Alerts {
+		if a.Acked.IsZero() && a.Held == "" {
+			waiting++
+		}
+	}
+	if n := pages(all, waiting+5); n != waiting {
+		t.Errorf("%d pages of one for %d that wait", n, waiting)
+	}
+	nothing := web.Reach{Zones: []access.ZoneID{"nowhere"}}
+	if b, err := c.Source.AlertBoard(ctx, web.AlertQuery{In: nothing, Duress: true, Limit: 100}); err != nil || len(b.Alerts) != 0 {
+		t.Errorf("of another zone: %d alerts, %v", len(b.Alerts), err)
+	}
+	want("of another zone", c.Source.AcknowledgeAlert(ctx, c.Waiting, web.AlertQuery{In: nothing, Duress: true}, act(web.ActionAlertAcknowledged, c.Waiting, "")), web.ErrNotFound)
 	ack := func(id string, duress bool) error {
-		return c.Source.AcknowledgeAlert(ctx, id, duress, act(web.ActionAlertAcknowledged, id, ""))
+		return c.Source.AcknowledgeAlert(ctx, id, web.AlertQuery{In: all, Duress: duress}, act(web.ActionAlertAcknowledged, id, ""))
 	}
 	want("duress that nobody may know of", ack(c.Duress, false), web.ErrNotFound)
 	want("no such alert", ack("999999", true), web.ErrNotFound)
