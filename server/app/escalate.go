@@ -77,7 +77,7 @@ func (v *Visits) escalate(ctx context.Context) error {
 		// Closing it says that somebody has looked. While things stay overdue it comes again, but on another day.
 		at := time.UnixMilli(now).In(v.store.Zone())
 		day := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location())
-		told, err := tx.ToldOn(string(f.Kind), "", "", "", day.UnixMilli(), day.AddDate(0, 0, 1).UnixMilli())
+		told, err := tx.ToldOn(string(f.Kind), "", "", "", f.Severity.String(), day.UnixMilli(), day.AddDate(0, 0, 1).UnixMilli())
 		if err != nil || told {
 			return err
 		}
