@@ -75,6 +75,7 @@ type App struct {
 	sim      *sim.HAL   // nil = real hardware
 	panel    *demoPanel // nil = none
 	records  recorder
+	bell     *bell
 	booted   string // how the process before this one ended, in a word of door.Boot…
 	quit     context.CancelFunc
 	linked   atomic.Bool
@@ -129,7 +130,10 @@ func (a *App) open() (err error) {
 	}
 	a.anchor.continued(kept, kernelBoot())
 	a.booted = lastEnd(a.outbox)
-	a.records = recorder{a.outbox}
+	if a.bell, err = a.openBell(); err != nil {
+		return err
+	}
+	a.records = recorder{a.outbox, a.bell}
 	cache, err := policycache.Open(policycache.Config{
 		Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: verifiers,
 	})
@@ -381,6 +385,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	front.Go(func() { a.time.run(ctx) })
 	front.Go(func() { a.trust.run(ctx) })
+	front.Go(func() { a.bell.run(ctx) })
 	front.Go(func() { watchPower(ctx, a.hardware.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })
@@ -423,7 +428,10 @@ func (a *App) close() error {
 }
 
 // recorder adapts the outbox to the doors.
-type recorder struct{ o *outbox.Outbox }
+type recorder struct {
+	o    *outbox.Outbox
+	bell *bell
+}
 
 // Append implements controller.Recorder.
 func (r recorder) Append(rec wire.Record, private []byte, pin *controller.PINFailures, done func(error)) {
@@ -432,6 +440,7 @@ func (r recorder) Append(rec wire.Record, private []byte, pin *controller.PINFai
 		e.PIN = outbox.PINUpdate{Set: true, Key: pin.Key, Failed: pin.Failed}
 	}
 	r.o.Append(e)
+	r.bell.see(rec.Event) // whether or not the record becomes durable: a bell opens nothing
 }
 
 // PINFailed implements controller.Recorder.

@@ -41,6 +41,7 @@ type Config struct {
 	Outbox     Outbox   `toml:"outbox"`
 	Status     Status   `toml:"status"`
 	Sim        Sim      `toml:"sim"`
+	Alarm      Alarm    `toml:"alarm"`
 	Log        Log      `toml:"log"`
 	// Board is the board profile that says what is wired: a name that comes with the program, or the path of a
 	// .toml file; empty = none, then only --sim runs.
@@ -73,6 +74,16 @@ type Sim struct {
 	Trace string `toml:"trace"`
 	// Cards is the file of named demo cards; empty means none.
 	Cards string `toml:"cards"`
+}
+
+// Alarm is the gateway's own bell for the night (AL-6).
+type Alarm struct {
+	// Outputs are what is fitted: lamp, buzzer, contact; none = there is no bell.
+	Outputs []string `toml:"outputs"`
+	// Hold is how long lamp and contact stay on after the last event; 10 s – 24 h.
+	Hold Duration `toml:"hold"`
+	// Buzz is how long the buzzer sounds after it; 1 s – Hold.
+	Buzz Duration `toml:"buzz"`
 }
 
 // Log sets the journal.
@@ -170,6 +181,8 @@ func Parse(name string, data []byte) (Config, error) {
 func (c *Config) fill() {
 	// 400 ms: a person at a door feels more than half a second (D8).
 	orDuration(&c.AskTimeout, 400*time.Millisecond)
+	orDuration(&c.Alarm.Hold, 30*time.Minute) // a guard's round
+	orDuration(&c.Alarm.Buzz, 3*time.Minute)
 	if c.Outbox.MaxMiB == 0 {
 		c.Outbox.MaxMiB = 1024 // D20; a million records take about 400 MiB
 	}

@@ -31,6 +31,11 @@ func (c *Config) Validate() error {
 	f.number("outbox.reserve_mib", c.Outbox.ReserveMiB, 0, max(c.Outbox.MaxMiB, 0))
 	f.loopback("status.listen", c.Status.Listen)
 	f.loopback("sim.panel", c.Sim.Panel)
+	for _, o := range c.Alarm.Outputs {
+		f.oneOf("alarm.outputs", o, "lamp", "buzzer", "contact")
+	}
+	f.between("alarm.hold", c.Alarm.Hold, 10*time.Second, 24*time.Hour)
+	f.between("alarm.buzz", c.Alarm.Buzz, time.Second, c.Alarm.Hold.Std())
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")
 	if len(c.Doors) == 0 {

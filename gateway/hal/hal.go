@@ -111,6 +111,13 @@ type Lock interface {
 	Close() error
 }
 
+// Output is one relay that warns people, such as a lamp. It is off before New returns and after Close.
+type Output interface {
+	// Set turns it on or off; the same again is harmless.
+	Set(on bool) error
+	Close() error
+}
+
 // Power gathers what is sensed of a gateway's power supply; what is not fitted is nil.
 type Power struct {
 	Mains   Input // LevelActive = the mains is gone, the gateway runs on its battery

@@ -66,6 +66,8 @@ func (h *HAL) Do(line string) (reply string, err error) {
 			h.cell.setOn(low)
 		}
 		return "", err
+	case "alarm":
+		return h.alarms(), nil
 	case "status":
 		if h.cfg.Status == nil {
 			return "", errors.New("no status here")

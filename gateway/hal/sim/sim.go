@@ -76,6 +76,7 @@ type HAL struct {
 	presented uint64
 	link      bool
 	closed    bool
+	outputs   []*output
 }
 
 // New builds the doors; every lock is secured before it returns.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,5 +113,36 @@ func TestAlertPath(t *testing.T) {
 	}
 	if doubled > 1 {
 		t.Errorf("%d copies after one kill: %v", doubled, r.copies)
+	}
+}
+
+// AL-6: a gateway's own bell rings for a forced door while the server is away.
+func TestBellWithoutTheServer(t *testing.T) {
+	t.Parallel()
+	doors := []doorSpec{{"d1", "gw-1", "button"}}
+	s := newSite(t, officeCSV(t, 1, cardFC, 1, doors), gatewaysOf(doors))
+	conf, err := os.ReadFile(s.path("gw-1.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(conf, []byte("[[door]]"))
+	s.write("gw-1.toml", string(conf[:at])+"[alarm]\noutputs = [\"lamp\", \"buzzer\", \"contact\"]\n\n"+string(conf[at:]))
+	s.startGateway("gw-1") // no server has ever run
+	tell := func(line string) string {
+		t.Helper()
+		reply, err := s.tell("gw-1", line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply
+	}
+	is := func(want string) {
+		t.Helper()
+		s.until(time.Minute, want, func() bool { return strings.Contains(tell("alarm"), want) })
+	}
+	is("lamp=off")
+	tell("force d1")
+	for _, name := range []string{"lamp", "buzzer", "contact"} {
+		is(name + "=on")
 	}
 }
