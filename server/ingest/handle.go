@@ -78,9 +78,10 @@ type Pipeline struct {
 
 	// Of the transaction that is open: the store runs one at a time.
 	watch    *review.Watch
-	areas    *policypub.Current // whose zones the watch knows
-	waiting  []door.Attempt     // exits of which the entry may still come
-	actsSeen int64              // newest officer's act that the watch knows
+	areas    *policypub.Current         // whose zones the watch knows
+	waiting  []waiting                  // exits of which the entry may still come
+	silentMS map[access.GatewayID]int64 // since when a gateway is silent, the server's clock, as ticks have seen it
+	actsSeen int64                      // newest officer's act that the watch knows
 }
 
 // Follower is told every record that has committed, in order: who moves whom follows from them (D7). It

@@ -1,0 +1,135 @@
+package ingest
+
+import (
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/server/policypub"
+	"monban/server/review"
+)
+
+// Bounds of what waits for a gateway that is away.
+const (
+	maxWaiting = 10_000 // exits; what is beyond is not judged
+	settleMost = 200    // exits that are read again in one tick, whose transaction records wait for
+	// awayMost is how long a gateway that is silent holds back what it could know better, ms. One that is dead and still in the
+	// directory would hide who stays too long or is alone in its zones without end. What it brings after that is judged
+	// as late records are; what was told meanwhile stands, for a person to look at.
+	awayMost = day
+)
+
+// waiting is an exit of which the entry may still come by another gateway.
+type waiting struct {
+	id      door.Attempt
+	zone    access.ZoneID    // that is left
+	gateway access.GatewayID // that told of the exit
+}
+
+// step runs the rules over time over a fact.
+func (p *Pipeline) step(tx Tx, f review.Fact) []review.Finding {
+	if f.Unsettled && f.Passed() && len(p.waiting) < maxWaiting {
+		tx.AfterCommit(func() { p.waiting = append(p.waiting, waiting{f.Attempt, f.From, f.Gateway}) })
+	}
+	return p.watch.Step(f)
+}
+
+// listen notes since when each gateway is silent. It is what this process has seen, not what the log says: a restart counts anew,
+// and a transaction that is rolled back takes nothing of it back.
+func (p *Pipeline) listen(site *policypub.Current, nowMS int64) {
+	if p.silent == nil {
+		return
+	}
+	since := make(map[access.GatewayID]int64, len(p.silentMS))
+	for i := range site.Directory().Gateways {
+		gw := site.Directory().Gateways[i].ID
+		if !p.silent(gw) {
+			continue
+		}
+		was, known := p.silentMS[gw]
+		if !known {
+			was = nowMS
+		}
+		since[gw] = was
+	}
+	p.silentMS = since
+}
+
+// away reports whether a gateway of the zone, other than the one that tells, is silent and not for too long: records of it may be
+// on their way.
+func (p *Pipeline) away(site *policypub.Current, zone access.ZoneID, tells access.GatewayID, nowMS int64) bool {
+	if p.silent == nil || zone == "" {
+		return false
+	}
+	asked := map[access.GatewayID]bool{tells: true}
+	for i := range site.Directory().Doors {
+		d := &site.Directory().Doors[i]
+		if asked[d.Gateway] || !site.Policy.Within(d.Enter, zone) && !site.Policy.Within(d.Exit, zone) {
+			continue
+		}
+		asked[d.Gateway] = true
+		if since, known := p.silentMS[d.Gateway]; p.silent(d.Gateway) && (!known || nowMS-since < awayMost) {
+			return true
+		}
+	}
+	return false
+}
+
+// awayIn is away, asked once for each zone and gateway: for as long as a tick.
+func (p *Pipeline) awayIn(site *policypub.Current, nowMS int64) func(access.ZoneID, access.GatewayID) bool {
+	type place struct {
+		zone access.ZoneID
+		gw   access.GatewayID
+	}
+	said := map[place]bool{}
+	return func(zone access.ZoneID, tells access.GatewayID) bool {
+		at := place{zone, tells}
+		away, known := said[at]
+		if !known {
+			away = p.away(site, zone, tells, nowMS)
+			said[at] = away
+		}
+		return away
+	}
+}
+
+// settle judges the exits that no gateway is awaited for any more, the oldest first. Those that go on waiting cost no reading.
+func (p *Pipeline) settle(tx Tx, site *policypub.Current, away func(access.ZoneID, access.GatewayID) bool, nowMS int64) ([]review.Finding, error) {
+	before := p.waiting
+	tx.AfterRollback(func() { p.waiting = before })
+	var left []waiting
+	var found []review.Finding
+	read := 0
+	for _, w := range before {
+		if read == settleMost || away(w.zone, w.gateway) {
+			left = append(left, w)
+			continue
+		}
+		read++
+		f, ok, err := p.again(tx, site, w.id, nowMS)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, p.watch.Settled(f)...)
+		}
+	}
+	p.waiting = left
+	return found, nil
+}
+
+// again makes the fact of an exit once more, from its line.
+func (p *Pipeline) again(tx Around, site *policypub.Current, id door.Attempt, nowMS int64) (f review.Fact, ok bool, err error) {
+	row, err := tx.AttemptRow(id)
+	if isNotFound(err) {
+		return f, false, nil
+	}
+	if err != nil {
+		return f, false, err
+	}
+	person, err := holderOf(tx, id)
+	if err != nil || person == "" {
+		return f, false, err
+	}
+	f = factOf(&row, nowMS)
+	p.place(&f, site, person)
+	return f, true, p.past(tx, &f, site, person)
+}
