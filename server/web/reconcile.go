@@ -137,7 +137,7 @@ func (v *reconcileView) compare(log, paper []register.Slip, names map[string]str
 	}
 }
 
-// comparable is a name without blanks: paper is not careful about them.
+// comparableName is a name without blanks: paper is not careful about them.
 func comparableName(name string) string {
 	return strings.NewReplacer(" ", "", "\u3000", "").Replace(name)
 }
