@@ -27,10 +27,12 @@ type Loading interface {
 // Bounds of what is read at start, so that it does not grow with the log.
 const (
 	replayMost = 20_000 // leaves
-	walkBack   = 8      // passages of one person from which the beginning of a stay is found
+	walkStep   = 64     // passages of one person that are read at once to find the beginning of a stay
+	walkSteps  = 128    // how often: 200 a day for 31 days, then the stay begins with the oldest that was read
 )
 
-// Load makes the watch again from the log at start: who is inside, and what was counted within the last windows. nowMS is the
+// Load makes the watch again from the log at start: who is inside, what was counted within the last windows, which doors stood
+// open. nowMS is the
 // server's clock, UTC ms; beganMS is when the log began.
 func (p *Pipeline) Load(past Loading, nowMS, beganMS int64) error {
 	p.watch = review.NewWatch(p.set, beganMS)
@@ -85,18 +87,8 @@ func (p *Pipeline) resume(past Loading, site *policypub.Current, r *attempt.Row,
 	if f.Into != "" {
 		*oldest = min(*oldest, f.AtMS)
 		if f.From != "" { // they went on inside: since when are they?
-			before, err := past.PassedBefore(person, f.AtMS, walkBack)
-			if err != nil {
+			if since, err = p.began(past, site, person, f, nowMS); err != nil {
 				return err
-			}
-			for i := range slices.Backward(before) {
-				if ledInto(site, &before[i]) == "" {
-					break
-				}
-				since = factOf(&before[i], nowMS)
-				if p.place(&since, site, person); since.From == "" {
-					break
-				}
 			}
 		}
 	}
@@ -104,7 +96,33 @@ func (p *Pipeline) resume(past Loading, site *policypub.Current, r *attempt.Row,
 	return nil
 }
 
-// replay runs the facts of the last windows through the watch again.
+// began finds the passage from outside every zone with which the stay began that a person's passage f goes on with: in steps, for
+// somebody may go between inner doors all day.
+func (p *Pipeline) began(past Loading, site *policypub.Current, person string, f review.Fact, nowMS int64) (review.Fact, error) {
+	since := f
+	for range walkSteps {
+		before, err := past.PassedBefore(person, since.AtMS, walkStep)
+		if err != nil {
+			return since, err
+		}
+		before = before[max(0, len(before)-walkStep):] // of each fiscal year there may be as many: those between are not read
+		for i := range slices.Backward(before) {
+			if ledInto(site, &before[i]) == "" {
+				return since, nil
+			}
+			since = factOf(&before[i], nowMS)
+			if p.place(&since, site, person); since.From == "" {
+				return since, nil
+			}
+		}
+		if len(before) < walkStep {
+			break
+		}
+	}
+	return since, nil
+}
+
+// replay runs the facts that still count through the watch again.
 func (p *Pipeline) replay(past Loading, site *policypub.Current, nowMS int64) error {
 	size, err := past.LogSize()
 	if err != nil {
@@ -123,7 +141,7 @@ func (p *Pipeline) replay(past Loading, site *policypub.Current, nowMS int64) er
 		if err != nil {
 			return fmt.Errorf("leaf %d: %w", idx, err)
 		}
-		if l.AtMS < nowMS-2*p.set.WindowMS {
+		if l.AtMS < nowMS-p.set.Memory() {
 			break
 		}
 		body, err := wire.ParseRecord(l.Body)
@@ -131,7 +149,11 @@ func (p *Pipeline) replay(past Loading, site *policypub.Current, nowMS int64) er
 			return fmt.Errorf("leaf %d: %w", idx, err)
 		}
 		switch body.Event {
-		case door.EventDenied, door.EventEntry, door.EventExit, door.EventClosed, door.EventHeldEnd:
+		case door.EventDenied:
+			if l.AtMS < nowMS-2*p.set.WindowMS {
+				continue // counted no more, and its card costs an opening
+			}
+		case door.EventEntry, door.EventExit, door.EventClosed, door.EventHeldEnd:
 		default:
 			continue
 		}

@@ -22,10 +22,12 @@ type opening struct {
 // standsOpen is how long a door is believed to stand open without a word: its closing may be among records that were lost.
 const standsOpen = 10 * minute
 
+// openings is how long an attempt's opening is remembered: a door stands open for minutes; carrying takes an hour.
+const openings = hour
+
 func newTailgating(book *journal) *tailgating {
-	// A door stands open for minutes; carrying takes an hour.
 	return &tailgating{
-		newMemory[door.Attempt, bool](book, hour), newMemory[access.DoorID, opening](book, hour),
+		newMemory[door.Attempt, bool](book, openings), newMemory[access.DoorID, opening](book, openings),
 	}
 }
 

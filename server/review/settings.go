@@ -100,6 +100,10 @@ func (s *Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Memory is how long a fact may count in what is found later, ms, leaving aside who is inside: what is remembered lies in two
+// generations.
+func (s *Settings) Memory() int64 { return 2 * max(s.WindowMS, openings) }
+
 // walk is the least time between two places, 0 when none is set for them.
 func (s *Settings) walk(aDoor, bDoor access.DoorID, aZone, bZone access.ZoneID) int64 {
 	least := int64(0)
