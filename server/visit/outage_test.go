@@ -62,7 +62,7 @@ func TestPaperEntry(t *testing.T) {
 		"no number":          {func(x *PaperEntry) { x.No = "" }, ErrMissing},
 		"no name":            {func(x *PaperEntry) { x.Name = "" }, ErrMissing},
 		"no purpose":         {func(x *PaperEntry) { x.Purpose = "" }, ErrMissing},
-		"in while recorded":  {func(x *PaperEntry) { x.InMS = now - 4*hourMS }, ErrNoGap},
+		"in while recorded":  {func(x *PaperEntry) { x.InMS, x.OutMS = now-4*hourMS, 0 }, ErrNoGap},
 		"out while recorded": {func(x *PaperEntry) { x.OutMS = now - 5*hourMS }, ErrNoGap},
 		"out before in":      {func(x *PaperEntry) { x.OutMS = x.InMS }, ErrNoGap},
 		"in the future":      {func(x *PaperEntry) { x.InMS = now + 1 }, ErrNoGap},
