@@ -73,8 +73,8 @@ type App struct {
 	enrolListener net.Listener
 	granting      sync.Mutex // one identity at a time
 
-	began time.Time                      // when this process began to listen
-	told  map[access.GatewayID]time.Time // watchPlaces': silences that were told, by their beginning
+	began time.Time                    // when this process began to listen
+	told  map[access.GatewayID]silence // watchPlaces'
 
 	endSaid int // keepUp's: the limit, in days, of which a finding was made last
 
@@ -85,7 +85,7 @@ type App struct {
 // New opens the site and takes its ports; it serves after Run. Errors are one line each; on an error
 // nothing stays open.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*App, error) {
-	a := &App{log: log, out: out, began: time.Now(), told: map[access.GatewayID]time.Time{}}
+	a := &App{log: log, out: out, began: time.Now(), told: map[access.GatewayID]silence{}}
 	if err := a.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, a.close())
 	}

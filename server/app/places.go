@@ -95,16 +95,30 @@ func (a *App) tellOffline(ctx context.Context) {
 	for i := range site.Directory().Gateways {
 		gw := site.Directory().Gateways[i].ID
 		since, known := a.health.silentSince(gw)
-		if !known || now.Sub(since) < limit || now.Sub(a.began) < limit || a.told[gw].Equal(since) {
+		told := a.told[gw]
+		if !told.since.Equal(since) {
+			told = silence{since: since}
+		}
+		if !known || now.Sub(since) < limit || now.Sub(a.began) < limit || told.done || now.Before(told.again) {
 			continue
 		}
-		err := a.site.Store.Write(ctx, func(tx *store.Tx) error { return a.ingest.Offline(tx, gw, since.UnixMilli(), now.UnixMilli()) })
+		err := a.site.Store.Write(ctx, func(tx *store.Tx) error {
+			againMS, err := a.ingest.Offline(tx, gw, since.UnixMilli(), now.UnixMilli())
+			told.done, told.again = againMS == 0, time.UnixMilli(againMS)
+			return err
+		})
 		if err != nil {
 			a.log.LogAttrs(ctx, slog.LevelError, "a silent gateway is not logged, tried again", slog.String("gateway", string(gw)), slog.Any("err", err))
 			continue
 		}
-		a.told[gw] = since
+		a.told[gw] = told
 	}
+}
+
+// silence is what was done about a gateway of which nothing is heard.
+type silence struct {
+	since, again time.Time // when it began, and when to ask for it again
+	done         bool
 }
 
 // stateEvery bounds how often a gateway is told who is inside: it decides by it only without the server,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"monban/firmware/access"
 	"monban/server/visit"
 )
 
@@ -149,8 +150,18 @@ const longestVisit = 7 * 24 * 3_600_000
 
 // WorkCovers reports whether a person's being in a zone belongs to approved work (VE-9).
 func (r Reader) WorkCovers(e visit.Passage) (bool, error) {
+	return r.anyVisit(e.AtMS, func(v *visit.Visit) bool { return v.Covers(e) })
+}
+
+// WorkPlanned reports whether approved work goes on in one of the zones at a moment, UTC ms (OP-1).
+func (r Reader) WorkPlanned(zones []access.ZoneID, atMS int64) (bool, error) {
+	return r.anyVisit(atMS, func(v *visit.Visit) bool { return v.Plans(zones, atMS) })
+}
+
+// anyVisit reports whether a visit that may hold a moment, UTC ms, is as asked.
+func (r Reader) anyVisit(atMS int64, is func(*visit.Visit) bool) (bool, error) {
 	const early = 3_600_000 // who attends comes before the window
-	rows, err := r.MattersBetween(visit.KindVisit, e.AtMS-longestVisit, e.AtMS+early)
+	rows, err := r.MattersBetween(visit.KindVisit, atMS-longestVisit, atMS+early)
 	if err != nil {
 		return false, err
 	}
@@ -166,7 +177,7 @@ func (r Reader) WorkCovers(e visit.Passage) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if v, ok := m.(*visit.Visit); ok && v.Covers(e) {
+		if v, ok := m.(*visit.Visit); ok && is(v) {
 			return true, nil
 		}
 	}

@@ -89,6 +89,13 @@ func (v *Visit) Covers(e Passage) bool {
 	return false
 }
 
+// Plans reports whether approved work or an inspection goes on in one of the zones at a moment, UTC ms: what is switched off there
+// then is meant to be.
+func (v *Visit) Plans(zones []access.ZoneID, atMS int64) bool {
+	return (v.Type == Work || v.Type == Inspection) && (v.State == Approved || v.State == Running) && atMS >= v.FromMS-earlyWork && atMS < v.UntilMS &&
+		slices.ContainsFunc(v.Zones, func(z access.ZoneID) bool { return slices.Contains(zones, z) })
+}
+
 // earlyWork: who attends goes in a little earlier to switch the light on.
 const earlyWork = 30 * 60_000
 

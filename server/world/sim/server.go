@@ -34,7 +34,7 @@ type server struct {
 	machines  map[access.GatewayID]*link.Server
 	manifests map[access.GatewayID][]byte
 	heard     map[access.GatewayID]time.Duration
-	silences  map[access.GatewayID]time.Duration // told, by their beginning
+	silences  map[access.GatewayID]silence
 	done      directory.Date                     // whose work this process has done
 	published directory.Date                     // when the policy in force was published
 	saved     map[access.GatewayID]time.Duration // durable, each minute: when each gateway was last heard
@@ -64,7 +64,7 @@ func (s *server) boot() {
 	s.life++
 	s.up, s.bootAt, s.done = true, w.now, directory.Date{}
 	s.machines, s.manifests = map[access.GatewayID]*link.Server{}, map[access.GatewayID][]byte{}
-	s.silences = map[access.GatewayID]time.Duration{}
+	s.silences = map[access.GatewayID]silence{}
 	s.heard = maps.Clone(s.saved) // what a gateway did while nobody listened, nobody knows
 	s.authority, s.pipeline = authority.New(s), ingest.New(s, w.opt.Zone)
 	s.pipeline.Follow(s.authority.Places())

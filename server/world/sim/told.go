@@ -36,13 +36,28 @@ func (s *server) tellOffline() {
 	limit := time.Duration(s.w.opt.review().OfflineMS) * time.Millisecond
 	for _, g := range s.w.gateways {
 		since, known := s.heard[g.id]
-		if silent := s.w.now - since; known && silent >= limit && s.w.now-s.bootAt >= limit && s.silences[g.id] != since {
+		told := s.silences[g.id]
+		if told.since != since {
+			told = silence{since: since}
+		}
+		if silent := s.w.now - since; known && silent >= limit && s.w.now-s.bootAt >= limit && !told.done && s.w.now >= told.again {
 			now := s.wallMS()
-			if s.write(func(m *model) error { return s.pipeline.Offline(m, g.id, now-silent.Milliseconds(), now) }) == nil {
-				s.silences[g.id] = since
+			err := s.write(func(m *model) error {
+				againMS, err := s.pipeline.Offline(m, g.id, now-silent.Milliseconds(), now)
+				told.done, told.again = againMS == 0, s.w.now+time.Duration(againMS-now)*time.Millisecond
+				return err
+			})
+			if err == nil {
+				s.silences[g.id] = told
 			}
 		}
 	}
+}
+
+// silence is what was done about a gateway of which nothing is heard.
+type silence struct {
+	since, again time.Duration // again is when to ask for it
+	done         bool
 }
 
 // AfterRollback implements ingest.Tx.
@@ -186,6 +201,16 @@ func (m *model) Habits(person, at string, fromMS, beforeMS int64) (firstMS int64
 func (m *model) WorkCovers(e visit.Passage) (bool, error) {
 	for _, x := range m.sorted(always) {
 		if v, ok := x.matter().(*visit.Visit); ok && v.Covers(e) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// WorkPlanned implements ingest.Last.
+func (m *model) WorkPlanned(zones []access.ZoneID, atMS int64) (bool, error) {
+	for _, x := range m.sorted(always) {
+		if v, ok := x.matter().(*visit.Visit); ok && v.Plans(zones, atMS) {
 			return true, nil
 		}
 	}
