@@ -3,9 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -155,62 +153,22 @@ func TestChannelTest(t *testing.T) {
 // The page of alerts in both languages, wide and narrow: axe finds nothing, nothing is cut off, and the keyboard alone
 // acknowledges and silences.
 func TestBrowserAlerts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
-	}
-	b := newBrowser(t)
-	s := newSite(t, nil)
-	srv := httptest.NewServer(s.h)
-	t.Cleanup(func() { s.h.Close(); srv.Close() })
-	b.base = strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
-	b.do(chromedp.EmulateViewport(1280, 844), chromedp.Navigate(b.base+"/alerts"))
-	b.login("csirt")
-	b.until("the alerts", `location.pathname === "/alerts" && document.readyState === "complete"`)
-	check := func(name, lang string, width int64) {
-		if os.Getenv("MONBAN_SCREENSHOTS") != "" {
-			b.shot(fmt.Sprintf("%s-%s-%d", name, lang, width))
-		}
-		if over := run(b, chromedp.Evaluate[int](overflow)); over > 0 {
-			t.Errorf("%s %s is %d px too wide at %d px", name, lang, over, width)
-		}
-		for _, v := range b.violations() {
-			t.Errorf("%s %s %d px: %s", name, lang, width, v)
-		}
-	}
-	looks := []struct {
-		lang  string
-		width int64
-	}{{"ja", 1280}, {"en", 390}}
-	if os.Getenv("MONBAN_SCREENSHOTS") != "" {
-		looks = append(looks, looks[0], looks[1])
-		looks[2].width, looks[3].width = 390, 1280
-	}
-	for _, l := range looks {
-		b.do(chromedp.EmulateViewport(l.width, 844))
-		run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+l.lang+`; path=/", true)`))
+	b, _ := openBrowser(t, "csirt", "/alerts")
+	for _, l := range looks() {
+		b.take(l)
 		for _, page := range []string{"alerts", "doors"} { // the self-test stands on the page of machines
 			b.do(chromedp.Navigate(b.base + "/" + page))
 			run(b, chromedp.Evaluate[bool](`(document.querySelectorAll("details").forEach(d => d.open = true), true)`))
-			check(page, l.lang, l.width)
+			b.checkPage(l.of(page), true)
 		}
 	}
 	b.do(chromedp.EmulateViewport(1280, 844), chromedp.Navigate(b.base+"/alerts"))
-	reach := func(what, js string) {
-		t.Helper()
-		for i := 0; !run(b, chromedp.Evaluate[bool]("!!("+js+")")); i++ {
-			if i > 80 {
-				b.shot("failure")
-				t.Fatalf("the keyboard does not reach %s", what)
-			}
-			b.key("\t")
-		}
-	}
-	reach("acknowledge", `document.activeElement.closest("form")?.action.endsWith("/acknowledge")`)
+	b.tabTo("acknowledge", `document.activeElement.closest("form")?.action.endsWith("/acknowledge")`)
 	b.key("\r")
 	b.until("acknowledged", `location.search.includes("done=alert_acknowledged") && document.querySelector("[role=status]")`)
-	reach("silence", `document.activeElement.tagName === "SUMMARY"`)
+	b.tabTo("silence", `document.activeElement.tagName === "SUMMARY"`)
 	b.key("\r")
-	reach("the reason", `document.activeElement.id === "reason"`)
+	b.tabTo("the reason", `document.activeElement.id === "reason"`)
 	b.key("空調工事")
 	b.key("\r")
 	b.until("silenced", `location.search.includes("done=alerts_silenced") && document.querySelector("[role=status]")`)

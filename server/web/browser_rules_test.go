@@ -1,10 +1,6 @@
 package web_test
 
 import (
-	"fmt"
-	"net/http/httptest"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -32,48 +28,18 @@ var ruleForms = []struct{ name, path, before, seen string }{
 // Every page of rules in both languages, wide and narrow: axe finds nothing and nothing is cut off. A whole change is made
 // with the keyboard alone.
 func TestBrowserRules(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
-	}
-	b := newBrowser(t)
-	s := newSite(t, nil)
-	srv := httptest.NewServer(s.h)
-	t.Cleanup(func() { s.h.Close(); srv.Close() })
-	b.base = strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
-	b.do(chromedp.EmulateViewport(1280, 844), chromedp.Navigate(b.base+"/zones"))
-	b.login("ciso")
-	b.until("the zones", `location.pathname === "/zones" && document.readyState === "complete"`)
-	check := func(name, lang string, width int64) {
-		if os.Getenv("MONBAN_SCREENSHOTS") != "" {
-			b.shot(fmt.Sprintf("%s-%s-%d", name, lang, width))
-		}
-		if over := run(b, chromedp.Evaluate[int](overflow)); over > 0 {
-			t.Errorf("%s %s is %d px too wide at %d px", name, lang, over, width)
-		}
-		for _, v := range b.violations() {
-			t.Errorf("%s %s %d px: %s", name, lang, width, v)
-		}
-	}
-	looks := []struct {
-		lang  string
-		width int64
-	}{{"ja", 1280}, {"en", 390}}
-	if os.Getenv("MONBAN_SCREENSHOTS") != "" { // all four, for eyes
-		looks = append(looks, looks[0], looks[1])
-		looks[2].width, looks[3].width = 390, 1280
-	}
-	for _, l := range looks {
-		b.do(chromedp.EmulateViewport(l.width, 844))
-		run(b, chromedp.Evaluate[bool](`(document.cookie = "monban_language=`+l.lang+`; path=/", true)`))
+	b, s := openBrowser(t, "ciso", "/zones")
+	for _, l := range looks() {
+		b.take(l)
 		for _, p := range rulePaths {
 			b.do(chromedp.Navigate(b.base + p.path))
-			check(p.name, l.lang, l.width)
+			b.checkPage(l.of(p.name), true)
 		}
 		for _, f := range ruleForms {
 			b.do(chromedp.Navigate(b.base + f.path))
 			run(b, chromedp.Evaluate[bool](`(() => { document.querySelectorAll(".rule-form").forEach(f => f.noValidate = true); `+f.before+`; document.querySelector("button[name=do][value=check]").click(); return true })()`))
 			b.until(f.name, `document.readyState === "complete" && `+f.seen)
-			check(f.name, l.lang, l.width)
+			b.checkPage(l.of(f.name), true)
 		}
 	}
 
