@@ -69,7 +69,7 @@ type Options struct {
 	Anchor string // file beside which the database's head is compared at start; "" = path + ".anchor"
 
 	CheckpointEvery time.Duration // from a leaf to its checkpoint; 0 = 500 ms
-	Readers         int           // connections of the read pool; 0 = 4
+	Readers         int           // reads at the same time; 0 = 4
 	Rand            io.Reader     // nil = crypto/rand
 	Logger          *slog.Logger  // nil = none
 	Checkpointed    func()        // called after each published checkpoint; may be nil, must not block
@@ -85,6 +85,10 @@ type Store struct {
 	conn  *writeConn
 	read  *sql.DB
 	stmts sync.Map // query → *sql.Stmt of the read pool
+	// A statement is prepared on a connection of its own. If readers could hold all, and each prepared one, all would wait for ever:
+	// reads has a place for each reader, and the pool beyond them a connection for the one that prepares and one for a verification.
+	reads     chan struct{} // nil = one reader at a time
+	preparing sync.Mutex
 
 	turns  turns
 	quit   chan struct{} // closed by Close
@@ -255,7 +259,8 @@ func (s *Store) start() error {
 	if err := migrate(ctx, c, migrations, nil); err != nil {
 		return err
 	}
-	s.read = openPool(s.path, true, s.opt.Readers)
+	s.read = openPool(s.path, true, s.opt.Readers+2)
+	s.reads = make(chan struct{}, s.opt.Readers)
 	if err := s.read.PingContext(ctx); err != nil {
 		return err
 	}

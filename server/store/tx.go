@@ -61,6 +61,14 @@ type ReadTx struct{ Reader }
 
 // Read runs fn on the read pool, in one view of what was committed when it began.
 func (s *Store) Read(ctx context.Context, fn func(r *ReadTx) error) error {
+	if s.reads != nil {
+		select {
+		case s.reads <- struct{}{}:
+			defer func() { <-s.reads }()
+		case <-ctx.Done():
+			return fmt.Errorf("begin read: %w", ctx.Err())
+		}
+	}
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("begin read: %w", err)
@@ -80,14 +88,16 @@ func (c readConn) stmt(q string) (*sql.Stmt, error) {
 	if st, ok := c.s.stmts.Load(q); ok {
 		return c.tx.StmtContext(c.ctx, st.(*sql.Stmt)), nil
 	}
+	c.s.preparing.Lock()
+	defer c.s.preparing.Unlock()
+	if st, ok := c.s.stmts.Load(q); ok { // another reader was first
+		return c.tx.StmtContext(c.ctx, st.(*sql.Stmt)), nil
+	}
 	st, err := c.s.read.PrepareContext(c.ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	if old, loaded := c.s.stmts.LoadOrStore(q, st); loaded {
-		st.Close() // another goroutine was first; its statement is the one kept
-		st = old.(*sql.Stmt)
-	}
+	c.s.stmts.Store(q, st)
 	return c.tx.StmtContext(c.ctx, st), nil
 }
 
