@@ -51,7 +51,7 @@ func TestPublishState(t *testing.T) {
 	}
 	m, part, raw := state(t, s, "gw-1")
 	_, rules := pull(t, s, "gw-1")
-	if m.Version != after.Rules+after.Modes+after.State || part.Version != after.State || part.Through != 12 || len(part.Inside) != 2 || bytes.Contains(raw, []byte("1001")) {
+	if m.Version != after.Rules+after.Modes+after.State || part.Version != after.State || part.Through != 12 || len(part.Inside) != 2 || bytes.Contains(raw, []byte(`"1001"`)) {
 		t.Errorf("manifest %d, part %s", m.Version, raw)
 	}
 	known := 0
