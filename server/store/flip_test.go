@@ -52,6 +52,7 @@ func dump(t *testing.T, path string, rows []coveredRow) ([32]byte, error) {
 // EV-1, I8: one flipped byte anywhere in the closed file is found by verify, or the file cannot be
 // read, or it changes nothing that can be read.
 func TestFlippedBytes(t *testing.T) {
+	t.Parallel()
 	s, data := template(t)
 	r := testSeed(t)
 	rows := covered(t)

@@ -252,6 +252,7 @@ func change(t *testing.T, db *sql.DB, r *rand.Rand, c coveredRow, column string)
 // EV-1, I8: whatever covered column of whatever row is changed behind the store's back, verify names
 // table and key.
 func TestMutatedColumns(t *testing.T) {
+	t.Parallel()
 	s, data := template(t)
 	r := testSeed(t)
 	rows := covered(t)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -169,18 +170,7 @@ func verifySchema(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error {
 	if err != nil {
 		return err
 	}
-	mem := sql.OpenDB(connector{dsn: "file::memory:", drv: &sqlite3.SQLiteDriver{}})
-	defer mem.Close() // in memory
-	mem.SetMaxOpenConns(1)
-	fresh, err := mem.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer fresh.Close()
-	if err := migrate(ctx, fresh, migrations, order); err != nil {
-		return err
-	}
-	want, err := readSchema(ctx, fresh)
+	want, err := madeSchema(ctx, order)
 	if err != nil {
 		return err
 	}
@@ -203,4 +193,33 @@ func verifySchema(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error {
 		}
 	}
 	return nil
+}
+
+// madeSchemas holds what the migrations make, by the order in which they were applied: a process that verifies
+// many files makes it once. The maps in it are only read.
+var madeSchemas sync.Map // string → map[string]schemaObject
+
+// madeSchema returns the schema that this program's migrations make in the given order.
+func madeSchema(ctx context.Context, order []int64) (map[string]schemaObject, error) {
+	key := fmt.Sprint(order)
+	if known, ok := madeSchemas.Load(key); ok {
+		return known.(map[string]schemaObject), nil
+	}
+	mem := sql.OpenDB(connector{dsn: "file::memory:", drv: &sqlite3.SQLiteDriver{}})
+	defer mem.Close() // in memory
+	mem.SetMaxOpenConns(1)
+	fresh, err := mem.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer fresh.Close()
+	if err := migrate(ctx, fresh, migrations, order); err != nil {
+		return nil, err
+	}
+	made, err := readSchema(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	madeSchemas.Store(key, made)
+	return made, nil
 }

@@ -44,6 +44,9 @@ type browser struct {
 
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
+	if os.Getenv("MONBAN_BROWSER") == "" {
+		t.Skip("runs in `make browser`")
+	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		skip(t, "no chromium")
