@@ -119,9 +119,7 @@ func (p *rightsPages) ProposalByID(ctx context.Context, id, me string) (out web.
 // somebody has count, or for longer.
 func (p *rightsPages) effects(dir *directory.Snapshot, changes []directory.Change, t *teller) (out []web.RightEffect) {
 	draft := *dir
-	for i := range changes {
-		changes[i].Apply(&draft)
-	}
+	draft.Put(changes)
 	right := func(person directory.PersonID, zone access.ZoneID, effect string) {
 		out = append(out, web.RightEffect{Person: string(person), PersonName: named(t.people[person], string(person)), Zone: zone, ZoneName: t.zone(zone), Level: t.names.zones[zone].Level, Effect: effect})
 	}

@@ -150,7 +150,7 @@ func (s *Snapshot) Remove(k Kind, id string) error {
 		switch k {
 		case KindClosedDays, KindGroups, KindContracts, KindExceptions, KindSchedules, KindZones:
 			c.Op = OpRemove
-			s.apply(&c)
+			c.Apply(s)
 			return nil
 		default:
 			return fmt.Errorf("%s are not removed", k)

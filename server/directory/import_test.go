@@ -290,15 +290,11 @@ func FuzzImport(f *testing.F) {
 		// D27: what acts at once gives nobody more at level 2 or 3, and with what waits it is the whole.
 		now, wait := Split(&site, &next, changes)
 		part := site.clone()
-		for i := range now {
-			part.apply(&now[i])
-		}
+		part.Put(now)
 		if adds := AddsRights(&site, &part, now); len(wait) > 0 && len(adds) > 0 {
 			t.Fatalf("acts at once and adds rights: %v", adds)
 		}
-		for i := range wait {
-			part.apply(&wait[i])
-		}
+		part.Put(wait)
 		part.sort()
 		if diff := Diff(part, next); len(diff) > 0 {
 			t.Fatalf("the parts are not the whole: %v", diff)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"monban/firmware/access"
 	"monban/server/entrylog"
 )
 
@@ -118,9 +117,7 @@ func ChangeOrPropose(tx ProposalTx, actor Actor, reason string, nowMS int64, day
 	}
 	if len(now) > 0 {
 		out.Applied, err = Update(tx, actor, reason, nowMS, func(s *Snapshot) error {
-			for i := range now {
-				s.apply(&now[i])
-			}
+			s.Put(now)
 			s.sort()
 			return nil
 		})
@@ -216,9 +213,11 @@ func (p *Proposal) Apply(s *Snapshot) error {
 		return err
 	}
 	*s = s.clone()
+	changes := make([]Change, len(steps))
 	for i := range steps {
-		s.apply(steps[i].Is.change())
+		changes[i] = *steps[i].Is.change()
 	}
+	s.Put(changes)
 	s.sort()
 	return nil
 }
@@ -315,47 +314,6 @@ func rowsOf(s *Snapshot) map[string]Change {
 	return out
 }
 
-// Apply makes a change of one row in s: for pages that edit a single row. It neither validates nor writes.
-func (c *Change) Apply(s *Snapshot) { s.apply(c) }
-
-// apply puts a change's row into the place of the one it has the identifier of, or takes it out.
-func (s *Snapshot) apply(c *Change) {
-	switch {
-	case c.Person != nil:
-		s.People = replaced(s.People, c.Op, c.Person, func(v *Person) PersonID { return v.ID })
-	case c.Credential != nil:
-		s.Credentials = replaced(s.Credentials, c.Op, c.Credential, func(v *Credential) CardID { return v.ID })
-	case c.Zone != nil:
-		s.Zones = replaced(s.Zones, c.Op, c.Zone, func(v *Zone) access.ZoneID { return v.ID })
-	case c.Door != nil:
-		s.Doors = replaced(s.Doors, c.Op, c.Door, func(v *Door) access.DoorID { return v.ID })
-	case c.Gateway != nil:
-		s.Gateways = replaced(s.Gateways, c.Op, c.Gateway, func(v *Gateway) access.GatewayID { return v.ID })
-	case c.Schedule != nil:
-		s.Schedules = replaced(s.Schedules, c.Op, c.Schedule, func(v *Schedule) ScheduleID { return v.ID })
-	case c.Grant != nil:
-		s.Grants = replaced(s.Grants, c.Op, c.Grant, func(v *Grant) GrantID { return v.ID })
-	case c.ClosedDay != nil:
-		s.ClosedDays = replaced(s.ClosedDays, c.Op, c.ClosedDay, func(v *ClosedDay) string { return v.Day.String() })
-	case c.Group != nil:
-		s.Groups = replaced(s.Groups, c.Op, c.Group, func(v *Group) GroupID { return v.ID })
-	case c.Contract != nil:
-		s.Contracts = replaced(s.Contracts, c.Op, c.Contract, func(v *Contract) ContractID { return v.ID })
-	case c.Exception != nil:
-		s.Exceptions = replaced(s.Exceptions, c.Op, c.Exception, func(v *Exception) ExceptionID { return v.ID })
-	case c.Conditions != nil:
-		s.Conditions = replaced(s.Conditions, c.Op, c.Conditions, func(v *Conditions) uint32 { return v.Version })
-	case c.Item != nil:
-		s.Items = replaced(s.Items, c.Op, c.Item, func(v *Item) ItemID { return v.ID })
-	case c.Enrolment != nil:
-		s.Enrolments = replaced(s.Enrolments, c.Op, c.Enrolment, func(v *Enrolment) string { return v.key() })
-	case c.Round != nil:
-		s.Rounds = replaced(s.Rounds, c.Op, c.Round, func(v *Round) RoundID { return v.ID })
-	case c.Transfer != nil:
-		s.Transfers = replaced(s.Transfers, c.Op, c.Transfer, func(v *Transfer) PersonID { return v.Person })
-	}
-}
-
 // sort puts the rows into the order in which a store returns them.
 func (s *Snapshot) sort() {
 	for _, rows := range []func(){
@@ -368,21 +326,6 @@ func (s *Snapshot) sort() {
 	} {
 		rows()
 	}
-}
-
-func replaced[K comparable, V any](rows []V, op Op, row *V, id func(*V) K) []V {
-	at := slices.IndexFunc(rows, func(v V) bool { return id(&v) == id(row) })
-	switch {
-	case op == OpRemove && at >= 0:
-		return slices.Delete(slices.Clone(rows), at, at+1)
-	case op == OpRemove:
-		return rows
-	case at >= 0:
-		out := slices.Clone(rows)
-		out[at] = *row
-		return out
-	}
-	return append(slices.Clone(rows), *row)
 }
 
 func orWord(s, word string) string {

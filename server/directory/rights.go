@@ -332,23 +332,25 @@ func Split(base, next *Snapshot, changes []Change) (now, wait []Change) {
 	}
 	part := base.clone()
 	w := newWeigher(base, next)
+	var alone []Change // what one person may
 	for _, c := range changes {
 		switch {
 		case !waits[c.Noun()+" "+c.ID()]:
-			part.apply(&c)
+			alone = append(alone, c)
 		case c.Group != nil && c.Op == OpChange:
 			g := *w.was.groups[c.Group.ID]
 			g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(p PersonID) bool {
 				_, stays := slices.BinarySearch(c.Group.Members, p)
 				return !stays
 			})
-			part.apply(&Change{Op: OpChange, Group: &g})
+			alone = append(alone, Change{Op: OpChange, Group: &g})
 		case c.Transfer != nil:
 			t := *c.Transfer
 			t.Joins = false
-			part.apply(&Change{Op: c.Op, Transfer: &t})
+			alone = append(alone, Change{Op: c.Op, Transfer: &t})
 		}
 	}
+	part.Put(alone)
 	part.sort()
 	if len(part.Validate()) > 0 {
 		return nil, changes

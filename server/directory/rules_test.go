@@ -145,15 +145,11 @@ func TestSplit(t *testing.T) {
 		t.Fatalf("now %v, wait %v", now, wait)
 	}
 	part := base.clone()
-	for i := range now {
-		part.apply(&now[i])
-	}
+	part.Put(now)
 	if !slices.Equal(part.Groups[0].Members, []PersonID{"1002", "1003", "1004"}) || part.Credentials[0].Status != access.CredentialLost {
 		t.Errorf("at once: %+v", part.Groups[0])
 	}
-	for i := range wait {
-		part.apply(&wait[i])
-	}
+	part.Put(wait)
 	part.sort()
 	if diff := Diff(part, next); len(diff) > 0 {
 		t.Errorf("both parts are not the whole: %v", diff)
