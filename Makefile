@@ -46,6 +46,13 @@ test-32bit: need-go ## pure core and gateway as a 32-bit program
 lock-trace: need-go ## 10,000 starts, stops and crashes of a process with locks: no unlock edge (minutes)
 	MONBAN_TRACE_CYCLES=10000 $(GO) test ./gateway/hal/pi -run TestLockTrace -count=1 -v -timeout 60m
 
+osdp-soak: need-go ## 10,000,000 mutated OSDP answers, 40 serial lines with faults at once, all attacks over serial lines (5 minutes)
+	MONBAN_OSDP_FRAMES=$${MONBAN_OSDP_FRAMES:-10000000} $(GO) test -count=1 -v -timeout 60m -run 'TestMutatedFrames|TestRandomFaultSchedules|TestPollToCard|TestLostAndBack' ./firmware/osdp
+	MONBAN_OSDP_LINES=$${MONBAN_OSDP_LINES:-40} $(GO) test -count=1 -v -timeout 20m -run 'TestOSDPAttacks|TestOSDPFaultSchedules' ./gateway/hal/pi
+
+wiegand-frames: need-go ## every frame of 26 bits and 10^8 random ones of other lengths, in every format
+	MONBAN_WIEGAND_FRAMES=$${MONBAN_WIEGAND_FRAMES:-100000000} $(GO) test -count=1 -v -timeout 30m -run 'TestEvery26BitFrame|TestRandomFrames' ./firmware/wiegand
+
 fuzz: need-cc ## every fuzz target for FUZZTIME (10 s) each
 	@GO="$(GO)" scripts/fuzz $(FUZZTIME)
 
@@ -133,4 +140,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: year flood bench-large broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -10,7 +10,7 @@ import (
 const (
 	replyTime   = 200 * time.Millisecond
 	pollEvery   = 50 * time.Millisecond
-	probeEvery  = 800 * time.Millisecond  // a lost reader, so that one that returns works again within a second or so
+	probeEvery  = 650 * time.Millisecond  // a lost reader, so that one that returns works again within a second at 9,600 baud too
 	lostAfter   = 1500 * time.Millisecond // without a valid reply, and lostTries
 	lostTries   = 3
 	busyWait    = 100 * time.Millisecond

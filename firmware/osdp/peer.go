@@ -48,6 +48,7 @@ type peer struct {
 	pending  bool // the handshake under way uses Reader.Pending
 	distrust int  // handshakes in a row that proved nothing
 	pair     *pairing
+	hinted   bool // the last question was refused in the clear inside the channel, and that was borne
 
 	// unsure is a card that was delivered, and the reader cannot know yet. When the channel is lost before it does, the
 	// reader may tell it again in the next one: repeatable, which is then no second read.
@@ -132,7 +133,7 @@ func (p *peer) wantsChannel() bool { return p.cfg.Key != nil || p.pair != nil }
 
 // forget drops the channel. What the reader said in it stays said.
 func (p *peer) forget() {
-	p.session, p.secured, p.nextSeq = nil, false, 0
+	p.session, p.secured, p.nextSeq, p.hinted = nil, false, 0, false
 	if p.unsure != (wiegand.Frame{}) {
 		p.unsure, p.repeatable = wiegand.Frame{}, p.unsure
 	}
@@ -187,6 +188,7 @@ func (p *peer) accept(now mono.Time, f *Frame) {
 			p.distrusted(now, EventMAC, "mac")
 			return
 		}
+		p.hinted = false
 	case hasMAC(f.SCB):
 		p.bus.settled()
 		p.distrusted(now, EventDowngrade, "unexpected_channel")
@@ -248,9 +250,25 @@ func (p *peer) plainInChannel(now mono.Time, f *Frame) {
 			p.restart(now)
 		}
 	case NAKUnknown, NAKLength, NAKRecord:
+		if p.state != online || p.hinted {
+			p.hinted = false
+			p.bus.event(p, Event{Kind: EventRefused, Detail: why.String()})
+			p.restart(now)
+			return
+		}
+		// The command failed and the channel stands: the reader's MACs did not move. If they did, somebody has put this in
+		// the place of an answer, and the next one tells.
 		p.bus.event(p, Event{Kind: EventRefused, Detail: why.String()})
-		p.restart(now)
+		p.hinted, p.busy, p.tries, p.out = true, 0, 0, nil
+		p.nextSeq = p.seq%3 + 1
+		p.next = p.asked.Add(pollEvery)
 	default:
+		if p.hinted {
+			// The refusal before this one has cost the channel: it was not the reader's. The door has no reader until the proof.
+			p.hinted = false
+			p.distrusted(now, EventDowngrade, "refused_in_the_clear")
+			return
+		}
 		p.restart(now)
 	}
 }

@@ -39,7 +39,8 @@ func (a *App) openHardware() error {
 	dir := a.opt.Config.IdentityDir
 	h, err := pi.New(pi.Config{
 		Profile: p, Chip: a.opt.Chip, Now: a.anchor.now, Log: a.opt.Log,
-		Key: func(door, side string) (pi.ReaderKey, error) { return loadReaderKey(dir, door, side) },
+		Key:  func(door, side string) (pi.ReaderKey, error) { return loadReaderKey(dir, door, side) },
+		Keep: func(door, side string, known pi.ReaderKey) error { return saveReaderKey(dir, door, side, known) },
 	})
 	if err != nil {
 		return err
@@ -125,6 +126,26 @@ func loadReaderKey(dir, door, side string) (pi.ReaderKey, error) {
 		out.Known = &osdp.Proof{CUID: [8]byte(k.CUID), Serial: k.Serial}
 	}
 	return out, nil
+}
+
+// saveReaderKey stores what a reader is known by. A crash leaves the old file or the new one.
+func saveReaderKey(dir, door, side string, known pi.ReaderKey) error {
+	var k readerKey
+	if known.Key != nil {
+		k.Key = known.Key[:]
+	}
+	if known.Pending != nil {
+		k.Pending = known.Pending[:]
+	}
+	if known.Known != nil {
+		k.CUID, k.Serial = known.Known.CUID[:], known.Known.Serial
+	}
+	data, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	file := readerKeyFile(door, side)
+	return replaceFile(filepath.Join(dir, filepath.Dir(file)), filepath.Base(file), data)
 }
 
 func osdpKey(b []byte) (*osdp.Key, error) {

@@ -29,6 +29,7 @@ type PD struct {
 	NAKNext byte
 
 	Seen    []byte // codes of commands that were carried out, in order
+	Proofs  int    // handshakes that it accepted
 	Drained int    // queued answers that were sent and, by the next command, known to have arrived
 
 	queue     []queued
@@ -127,9 +128,8 @@ func (d *PD) Receive(in []byte) []byte {
 		d.Busy--
 		return frame(d.Addr|0x80, 4, nil, 0x79, nil, nil)
 	}
-	if d.told && !(d.open && d.NAKNext == 1) { // this command shows that the last answer has arrived
-		d.queue, d.told = d.queue[1:], false
-		d.Drained++
+	if d.told && !d.open && !d.HasKey {
+		d.arrived()
 	}
 	if d.open && d.NAKNext == 1 { // it takes the frame for spoilt: nothing was carried out
 		d.NAKNext = 0
@@ -140,8 +140,17 @@ func (d *PD) Receive(in []byte) []byte {
 	return d.lastReply
 }
 
+// arrived: a command that counts shows that the last answer has arrived.
+func (d *PD) arrived() {
+	if d.told {
+		d.queue, d.told = d.queue[1:], false
+		d.Drained++
+	}
+}
+
 func (d *PD) carryOut(b []byte, seq byte) []byte {
 	if d.open && d.NAKNext != 0 {
+		d.arrived()
 		why := d.NAKNext
 		d.NAKNext = 0
 		return d.plain(seq, 0x41, []byte{why})
@@ -153,15 +162,16 @@ func (d *PD) carryOut(b []byte, seq byte) []byte {
 	}
 	if len(scb) > 1 && scb[1] >= 0x15 {
 		if !d.open || !d.checkMAC(b, body) {
-			d.open = false
+			d.open, d.told = false, false
 			return d.plain(seq, 0x41, []byte{6})
 		}
+		d.arrived()
 		body = body[:len(body)-4]
 		if scb[1] == 0x17 {
 			body = append([]byte{body[0]}, d.decrypt(body[1:])...)
 		}
 	} else if d.open {
-		d.open = false // in the clear inside a channel
+		d.Restart() // in the clear inside a channel: what it told last may not have arrived
 		return d.plain(seq, 0x41, []byte{6})
 	}
 	code, data := body[0], body[1:]
@@ -246,6 +256,7 @@ func (d *PD) server(seq byte, scb, data []byte) []byte {
 		return frame(d.Addr|0x80, seq|4, []byte{0x14, 0xFF}, 0x78, make([]byte, 16), nil)
 	}
 	d.waiting, d.open = false, true
+	d.Proofs++
 	d.mac1.Encrypt(want, want)
 	d.mac2.Encrypt(want, want)
 	copy(d.rmac[:], want)

@@ -72,6 +72,35 @@ func decodeEvent(p []byte) event {
 	}
 }
 
+// readEvents reads a request's events until stop is closed. seen gets what came, nothing when none came within every, and
+// what went wrong with the reading; when it returns an error, the next try waits for every: no spinning on a line that fails.
+func readEvents(ev Events, every time.Duration, stop <-chan struct{}, seen func(p []byte, err error) error) {
+	buf := make([]byte, eventsAtOnce*eventSize)
+	for {
+		err := ev.SetReadDeadline(time.Now().Add(every))
+		n := 0
+		if err == nil {
+			n, err = ev.Read(buf)
+		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+		if seen(buf[:n], err) == nil {
+			continue
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(every):
+		}
+	}
+}
+
 // headerLabel begins the label of the chip that the header hangs on: pinctrl-bcm2835, pinctrl-bcm2711, pinctrl-rp1. The
 // numbers of chips differ between models and kernels.
 const headerLabel = "pinctrl-"

@@ -24,6 +24,8 @@ type Config struct {
 	// Key gives what an OSDP reader is known by. Without a key the reader is refused, but for one that the profile
 	// allows to be plain.
 	Key func(door, side string) (ReaderKey, error)
+	// Keep stores what an OSDP reader is known by from now on, nil = nothing is kept. See OSDPConfig.Keep.
+	Keep func(door, side string, known ReaderKey) error
 	// I2C opens the header's bus; nil = OpenI2C. It is called only when an input is on it.
 	I2C func() (i2c.BusCloser, error)
 	Now func() mono.Time
@@ -206,6 +208,7 @@ func (h *HAL) openLines() error {
 	for _, s := range p.Serial {
 		bus := osdp.Config{Baud: s.Baud}
 		var at []string
+		var sides [][2]string
 		for i := range p.Doors {
 			for j := range p.Doors[i].Readers {
 				d, r := &p.Doors[i], &p.Doors[i].Readers[j]
@@ -222,12 +225,17 @@ func (h *HAL) openLines() error {
 				}
 				bus.Readers = append(bus.Readers, cfg)
 				at = append(at, cfg.Name)
+				sides = append(sides, [2]string{d.ID, r.Side})
 			}
 		}
 		if len(bus.Readers) == 0 {
 			continue // a PN532's
 		}
-		l, err := NewOSDPLine(OSDPConfig{Bus: bus, Open: func() (Port, error) { return h.cfg.Serial(s.Path, s.Baud) }, Now: h.cfg.Now, Log: h.cfg.Log})
+		line := OSDPConfig{Bus: bus, Open: func() (Port, error) { return h.cfg.Serial(s.Path, s.Baud) }, Now: h.cfg.Now, Log: h.cfg.Log}
+		if h.cfg.Keep != nil {
+			line.Keep = func(i int, known ReaderKey) error { return h.cfg.Keep(sides[i][0], sides[i][1], known) }
+		}
+		l, err := NewOSDPLine(line)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package pi
 
 import (
 	"errors"
-	"os"
 	"sync"
 	"time"
 
@@ -195,32 +194,15 @@ func (g *gpioInput) now() (hal.Level, error) {
 // a line fault, never for a closed door.
 func (g *gpioInput) watch() {
 	defer close(g.done)
-	buf := make([]byte, eventsAtOnce*eventSize)
-	for {
-		err := g.events.SetReadDeadline(time.Now().Add(rereadEvery))
-		n := 0
-		if err == nil {
-			n, err = g.events.Read(buf)
-		}
-		select {
-		case <-g.stop:
-			return
-		default:
-		}
-		for p := buf[:n]; len(p) >= eventSize; p = p[eventSize:] {
+	readEvents(g.events, rereadEvery, g.stop, func(p []byte, err error) error {
+		for ; len(p) >= eventSize; p = p[eventSize:] {
 			e := decodeEvent(p)
 			g.set(g.means(e.rising), g.clock.kernel(e.stamp))
 		}
 		level, readErr := g.now()
 		g.set(level, g.clock.now())
-		if readErr != nil || err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			select { // no spinning on a line that fails
-			case <-g.stop:
-				return
-			case <-time.After(rereadEvery):
-			}
-		}
-	}
+		return errors.Join(readErr, err)
+	})
 }
 
 func (g *gpioInput) close() error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,9 @@ func OpenSerial(path string, baud int) (Port, error) {
 type OSDPConfig struct {
 	Bus  osdp.Config
 	Open func() (Port, error) // opened again after a failure: an adapter that was pulled comes back
+	// Keep, when not nil, stores what is known of a reader of Bus: when it has proved its key for the first time, and when
+	// a pending key became its key. It runs on a goroutine of its own, one call at a time: a disk must not hold up a line.
+	Keep func(reader int, known ReaderKey) error
 	Now  func() mono.Time
 	Log  *slog.Logger
 }
@@ -49,6 +53,14 @@ type OSDPLine struct {
 	stop    chan struct{}
 	done    chan struct{}
 	once    sync.Once
+	keeps   chan kept // closed by run
+	kept    chan struct{}
+}
+
+// kept is what a reader is to be known by after a restart.
+type kept struct {
+	reader int
+	known  ReaderKey
 }
 
 // Times of a line.
@@ -64,11 +76,13 @@ func NewOSDPLine(cfg OSDPConfig) (*OSDPLine, error) {
 	if err := cfg.Bus.Validate(); err != nil {
 		return nil, err
 	}
-	l := &OSDPLine{cfg: cfg, stop: make(chan struct{}), done: make(chan struct{})}
+	cfg.Bus.Readers = slices.Clone(cfg.Bus.Readers) // the bus changes them: a proof, a key that is no longer pending
+	l := &OSDPLine{cfg: cfg, stop: make(chan struct{}), done: make(chan struct{}), keeps: make(chan kept, len(cfg.Bus.Readers)), kept: make(chan struct{})}
 	for i := range cfg.Bus.Readers {
 		l.readers = append(l.readers, &OSDPReader{line: l, name: cfg.Bus.Readers[i].Name, signals: make(chan hal.Signal, signalRoom),
-			shows: make(chan hal.Indication, 1)})
+			shows: make(chan hal.Indication, 1), proven: cfg.Bus.Readers[i].Known != nil})
 	}
+	go l.keep()
 	go l.run()
 	return l, nil
 }
@@ -80,13 +94,45 @@ func (l *OSDPLine) Reader(i int) *OSDPReader { return l.readers[i] }
 func (l *OSDPLine) Close() error {
 	l.once.Do(func() { close(l.stop) })
 	<-l.done
+	<-l.kept
 	return nil
+}
+
+// keep stores proofs until the line ends. One that cannot be stored is told and given again at the next proof; the door
+// goes on with the reader, whose key is proven.
+func (l *OSDPLine) keep() {
+	defer close(l.kept)
+	for k := range l.keeps {
+		if err := l.cfg.Keep(k.reader, k.known); err != nil {
+			l.cfg.Log.Error("what an OSDP reader proved cannot be stored", "reader", l.readers[k.reader].name, "err", err)
+		}
+	}
+}
+
+// proven hands on what is to be stored of a reader. Somebody who changed the reader afterwards is told as a change at each
+// start until it is paired again: what is kept is the first proof.
+func (l *OSDPLine) proven(reader int, e *osdp.Event) {
+	if l.cfg.Keep == nil || !e.Secure {
+		return
+	}
+	cfg := &l.cfg.Bus.Readers[reader]
+	r := l.readers[reader]
+	if e.Kind == osdp.EventOnline && r.proven {
+		return
+	}
+	proof := e.Proof
+	select {
+	case l.keeps <- kept{reader, ReaderKey{Key: cfg.Key, Pending: cfg.Pending, Known: &proof}}:
+		r.proven = true
+	default: // the disk hangs: at the next proof
+	}
 }
 
 // run keeps the line going. A panic is a defect of ours: the line begins anew within a second, and meanwhile its
 // doors have no reader.
 func (l *OSDPLine) run() {
 	defer close(l.done)
+	defer close(l.keeps)
 	defer func() {
 		for _, r := range l.readers {
 			r.end()
@@ -167,6 +213,9 @@ func (l *OSDPLine) serve() (err error) {
 func (l *OSDPLine) do(port Port, actions []osdp.Action) error {
 	for _, a := range actions {
 		if a.Event != nil {
+			if a.Event.Kind == osdp.EventOnline || a.Event.Kind == osdp.EventPaired {
+				l.proven(a.Event.Reader, a.Event)
+			}
 			l.readers[a.Event.Reader].tell(l.cfg.Now(), a.Event)
 			continue
 		}
@@ -194,6 +243,7 @@ type OSDPReader struct {
 	lost    bool // owned by the line's goroutine
 	tamper  bool // likewise
 	overrun bool // likewise: something was dropped
+	proven  bool // likewise: who proved its key first is known and stored
 }
 
 var _ hal.Reader = (*OSDPReader)(nil)

@@ -2,151 +2,17 @@ package pi
 
 import (
 	"bytes"
-	"fmt"
-	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"monban/firmware/mono"
 	"monban/firmware/osdp"
-	"monban/firmware/osdp/osdptest"
 	"monban/gateway/hal"
 )
 
 // patience for something that must come.
 const patience = time.Minute
-
-// bench is a pty with simulated readers at its other end, paced as the line would be.
-type bench struct {
-	t      *testing.T
-	baud   int
-	mu     sync.Mutex
-	pds    []*osdptest.PD
-	master *os.File
-	slave  string
-	hold   *os.File // keeps the slave alive between two openings
-	spoil  func([]byte) []byte
-}
-
-func newBench(t *testing.T, baud, n int) (*bench, osdp.Config) {
-	t.Helper()
-	b := &bench{t: t, baud: baud}
-	cfg := osdp.Config{Baud: baud}
-	for i := range n {
-		key := osdp.Key{7, byte(i)}
-		cfg.Readers = append(cfg.Readers, osdp.Reader{Name: fmt.Sprint("r", i), Addr: byte(i), Key: &key})
-		b.pds = append(b.pds, &osdptest.PD{Addr: byte(i), Key: key, HasKey: true, Random: random})
-	}
-	b.plug()
-	t.Cleanup(b.unplug)
-	return b, cfg
-}
-
-// plug makes the pty and answers on it until unplug.
-func (b *bench) plug() {
-	b.t.Helper()
-	m, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	fd := int(m.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		b.t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	slave := fmt.Sprintf("/dev/pts/%d", n)
-	hold, err := os.OpenFile(slave, os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.mu.Lock()
-	b.master, b.slave, b.hold = m, slave, hold
-	b.mu.Unlock()
-	go b.answer(m)
-}
-
-func (b *bench) unplug() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.hold.Close()
-	b.master.Close()
-}
-
-// answer plays the readers. It ends with the pty.
-func (b *bench) answer(m *os.File) {
-	var in []byte
-	buf := make([]byte, 512)
-	for {
-		n, err := m.Read(buf)
-		if err != nil {
-			return
-		}
-		in = append(in, buf[:n]...)
-		for {
-			i := bytes.IndexByte(in, 0x53)
-			if i < 0 || len(in)-i < 8 || len(in)-i < int(in[i+2]) {
-				break
-			}
-			end := i + int(in[i+2])
-			b.mu.Lock()
-			var out []byte
-			for _, d := range b.pds {
-				if a := d.Receive(in[i:end]); a != nil {
-					out = slices.Clone(a)
-				}
-			}
-			if out != nil && b.spoil != nil {
-				out = b.spoil(out)
-			}
-			b.mu.Unlock()
-			in = in[end:]
-			for len(out) > 0 { // in pieces, as the line paces them
-				k := min(len(out), 8)
-				time.Sleep(time.Duration(k) * 10 * time.Second / time.Duration(b.baud))
-				if _, err := m.Write(out[:k]); err != nil {
-					return
-				}
-				out = out[k:]
-			}
-		}
-		if len(in) > 1024 {
-			in = nil
-		}
-	}
-}
-
-func (b *bench) with(fn func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	fn()
-}
-
-func (b *bench) open(cfg osdp.Config) *OSDPLine {
-	b.t.Helper()
-	anchor := time.Now()
-	l, err := NewOSDPLine(OSDPConfig{
-		Bus: cfg, Now: func() mono.Time { return mono.Time(time.Since(anchor)) }, Log: slog.New(slog.DiscardHandler),
-		Open: func() (Port, error) {
-			b.mu.Lock()
-			path := b.slave
-			b.mu.Unlock()
-			return OpenSerial(path, cfg.Baud)
-		},
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { l.Close() })
-	return l
-}
 
 func next[T hal.Signal](t *testing.T, r hal.Reader) T {
 	t.Helper()
@@ -175,16 +41,6 @@ func until(t *testing.T, what string, holds func() bool) {
 		}
 	}
 	t.Fatalf("%s: not within %s", what, patience)
-}
-
-func (b *bench) secured() bool {
-	ok := true
-	b.with(func() {
-		for _, d := range b.pds {
-			ok = ok && d.Open()
-		}
-	})
-	return ok
 }
 
 // AD-4: cards and keys of readers on a serial line arrive; lights and sounds get there.
@@ -239,38 +95,68 @@ func TestOSDPAdapterPulled(t *testing.T) {
 	}
 }
 
-// DS-5: somebody between reader and gateway: tamper, no card, and the other reader goes on.
-func TestOSDPManOnTheLine(t *testing.T) {
+// AD-4: who proved a reader's key first is kept, once, on a goroutine that may hang; a key that was pending is the key
+// then. Another reader with the same key is told after each start, and is not kept.
+func TestOSDPFirstProofIsKept(t *testing.T) {
 	b, cfg := newBench(t, 115200, 2)
-	l := b.open(cfg)
+	pending := *cfg.Readers[1].Key
+	cfg.Readers[1].Key, cfg.Readers[1].Pending = &osdp.Key{1}, &pending
+	var mu sync.Mutex
+	kept := map[int][]ReaderKey{}
+	hang := make(chan struct{})
+	l := b.openWith(OSDPConfig{Bus: cfg, Keep: func(reader int, k ReaderKey) error {
+		<-hang
+		mu.Lock()
+		defer mu.Unlock()
+		kept[reader] = append(kept[reader], k)
+		return nil
+	}})
 	until(t, "both channels", b.secured)
-	b.with(func() {
-		b.spoil = func(out []byte) []byte {
-			if out[1] != 0x80 {
-				return out
-			}
-			bits := []byte{0x53, 0x80, 16, 0, out[4]&3 | 4, 0x50, 0, 0, 26, 0, 6, 6, 6, 0x40}
-			crc := osdptest.CRC(bits)
-			return append(bits, byte(crc), byte(crc>>8)) // a card in the clear
+	b.with(func() { b.pds[0].Card(26, bits26(4)) })
+	next[hal.Card](t, l.Reader(0)) // although the disk hangs
+	close(hang)
+	count := func() (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(kept[0]) + len(kept[1])
+	}
+	until(t, "kept", func() bool { return count() >= 2 })
+	first := osdp.Proof{CUID: [8]byte{0, 1}, Serial: 100}
+	if k := kept[0][0]; k.Known == nil || *k.Known != first || *k.Key != *cfg.Readers[0].Key {
+		t.Error("another proof was kept")
+	}
+	if k := kept[1][len(kept[1])-1]; k.Known == nil || k.Key == nil || *k.Key != pending || k.Pending != nil {
+		t.Error("the pending key was proven and is not the key")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	had := count()
+	for range 2 {
+		cfg.Readers[0].Known, cfg.Readers[1] = &first, osdp.Reader{Name: "r1", Addr: 1, Key: &pending, Known: &osdp.Proof{CUID: [8]byte{1, 1}, Serial: 101}}
+		b.with(func() { b.pds[0].Serial = 555; b.pds[0].Restart(); b.pds[1].Restart() })
+		l = b.openWith(OSDPConfig{Bus: cfg, Keep: func(reader int, k ReaderKey) error {
+			mu.Lock()
+			defer mu.Unlock()
+			kept[reader] = append(kept[reader], k)
+			return nil
+		}})
+		if f := next[hal.Fault](t, l.Reader(0)); f.Kind != hal.FaultTamper || !f.On {
+			t.Errorf("an exchanged reader: %+v", f)
 		}
-	})
-	tampered := false
-	for end := time.Now().Add(patience); !tampered && time.Now().Before(end); {
-		switch s := next[hal.Signal](t, l.Reader(0)).(type) {
-		case hal.Card:
-			t.Fatal("the forged card was taken")
-		case hal.Fault:
-			tampered = s.Kind == hal.FaultTamper && s.On
+		until(t, "both channels", b.secured)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	b.with(func() { b.pds[1].Card(26, []byte{5, 5, 5, 0x40}) })
-	if c := next[hal.Card](t, l.Reader(1)); c.Bits[0] != 5 {
-		t.Error("another card arrived")
+	if count() != had {
+		t.Error("a proof was kept that is not the first")
 	}
 }
 
 // A door that does not listen holds nobody up; what it missed is told when it listens again.
 func TestOSDPNobodyListens(t *testing.T) {
+	t.Parallel()
 	b, cfg := newBench(t, 230400, 2)
 	l := b.open(cfg)
 	until(t, "both channels", b.secured)

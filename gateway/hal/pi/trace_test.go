@@ -92,7 +92,8 @@ func tracedMain(mode string) {
 // cycle runs one process and gives its steps. It ends it after wait, by a kill or by the end of its input.
 func cycle(mode string, kill bool, wait time.Duration) (steps []string, err error) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), tracedProcess+"="+mode)
+	// The race detector sleeps for a second at each end of a process, unless it is told not to.
+	cmd.Env = append(os.Environ(), tracedProcess+"="+mode, "GORACE=atexit_sleep_ms=0")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -123,6 +124,7 @@ func cycle(mode string, kill bool, wait time.Duration) (steps []string, err erro
 
 // I6, I9: over all starts, stops and crashes no line of a lock has a rising edge that releases.
 func TestLockTrace(t *testing.T) {
+	t.Parallel()
 	cycles := 100
 	if v := os.Getenv("MONBAN_TRACE_CYCLES"); v != "" {
 		var err error
@@ -202,6 +204,7 @@ func TestLockTrace(t *testing.T) {
 
 // I9: every state of a lock × every input, for both drivers: what the line is afterwards.
 func TestLockTable(t *testing.T) {
+	t.Parallel()
 	states := map[string]func(*fakeChip, *Lock) error{
 		"secured":  func(_ *fakeChip, l *Lock) error { return l.Secure() },
 		"released": func(_ *fakeChip, l *Lock) error { return l.Release(time.Minute) },

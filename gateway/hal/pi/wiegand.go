@@ -2,8 +2,8 @@ package pi
 
 import (
 	"errors"
-	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"monban/firmware/mono"
@@ -29,8 +29,8 @@ type Wiegand struct {
 	once    sync.Once
 
 	// Owned by watch.
-	overrun bool
-	line    bool // FaultLine is on
+	overrun atomic.Bool // something was dropped; tests look at it
+	line    bool        // FaultLine is on
 }
 
 var _ hal.Reader = (*Wiegand)(nil)
@@ -55,36 +55,22 @@ func newWiegand(chip Chip, d0, d1 int, pullUp bool, ind *indicator, clock clock)
 func (w *Wiegand) Signals() <-chan hal.Signal { return w.signals }
 
 // watch moves edges and does nothing else: no log, no lock that a disk write could hold. (It allocates each batch, which the
-// receiver clears: the kernel has stamped the edges, so a pause here changes nothing.) What is wrong with a train (a hole in the numbers, noise) is judged by firmware/wiegand; here it only is not hidden.
+// receiver clears: the kernel has stamped the edges, so a pause here changes nothing.) What is wrong with a train (a hole in
+// the numbers, noise) is judged by firmware/wiegand; here it only is not hidden.
 func (w *Wiegand) watch() {
 	defer close(w.done)
 	defer close(w.signals)
-	buf := make([]byte, eventsAtOnce*eventSize)
-	for {
-		err := w.events.SetReadDeadline(time.Now().Add(idleLook))
-		n := 0
-		if err == nil {
-			n, err = w.events.Read(buf)
-		}
-		select {
-		case <-w.stop:
-			return
-		default:
-		}
-		if n >= eventSize {
-			w.pass(buf[:n])
-			continue
+	readEvents(w.events, idleLook, w.stop, func(p []byte, err error) error {
+		if len(p) >= eventSize {
+			w.pass(p)
+			return nil
 		}
 		w.look()
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err != nil {
 			w.setLine(true) // the lines cannot be read: as good as cut. The door has no reader.
-			select {
-			case <-w.stop:
-				return
-			case <-time.After(idleLook):
-			}
 		}
-	}
+		return err
+	})
 }
 
 // pass hands a batch on. When the receiver is behind, the batch is dropped and told.
@@ -103,10 +89,10 @@ func (w *Wiegand) pass(p []byte) {
 
 // send never waits.
 func (w *Wiegand) send(s hal.Signal) bool {
-	if w.overrun {
+	if w.overrun.Load() {
 		select {
 		case w.signals <- hal.Fault{At: s.When(), Kind: hal.FaultOverrun, On: true}:
-			w.overrun = false
+			w.overrun.Store(false)
 		default:
 			return false
 		}
@@ -115,7 +101,7 @@ func (w *Wiegand) send(s hal.Signal) bool {
 	case w.signals <- s:
 		return true
 	default:
-		w.overrun = true
+		w.overrun.Store(true)
 		return false
 	}
 }
