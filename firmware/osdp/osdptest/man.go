@@ -2,7 +2,6 @@ package osdptest
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
 	"slices"
 )
 
@@ -10,11 +9,18 @@ import (
 // and what goes back to its sender (back).
 type Man func(toReader bool, b []byte) (on, back [][]byte)
 
+// Dice are random numbers, as *rand.Rand gives them.
+type Dice interface {
+	IntN(n int) int
+	Uint32() uint32
+	Float64() float64
+}
+
 // Attack is what a man on the line does to the reader at address 0.
 type Attack struct {
 	Name  string
 	Early bool // he is there before the reader has proved itself
-	Make  func(victim *PD, rng *rand.Rand) Man
+	Make  func(victim *PD, rng Dice) Man
 	Alarm string // name of the event that must be raised; "" = none: nothing is gained, or the reader is simply gone
 	Cut   bool   // the reader must not be usable while it goes on
 }
@@ -58,8 +64,8 @@ func Code(b []byte) byte {
 }
 
 // answers changes the answers of reader 0 that have a code, 0 = any; everything else passes.
-func answers(which byte, change func(b []byte) [][]byte) func(*PD, *rand.Rand) Man {
-	return func(*PD, *rand.Rand) Man {
+func answers(which byte, change func(b []byte) [][]byte) func(*PD, Dice) Man {
+	return func(*PD, Dice) Man {
 		return func(toReader bool, b []byte) ([][]byte, [][]byte) {
 			if toReader || b[1] != 0x80 || which != 0 && Code(b) != which {
 				return [][]byte{b}, nil
@@ -116,7 +122,7 @@ func Attacks() []Attack {
 		{"stuck at the first byte", false, answers(0, func([]byte) [][]byte { return one(slices.Repeat([]byte{0x53}, 600)) }), "", true},
 		{"stuck low", false, answers(0, func([]byte) [][]byte { return one(make([]byte, 600)) }), "", true},
 		{"garbage at full rate", false, garbage, "", false},
-		{"commands echoed", false, func(*PD, *rand.Rand) Man {
+		{"commands echoed", false, func(*PD, Dice) Man {
 			return func(toReader bool, b []byte) (on, back [][]byte) {
 				if toReader {
 					back = one(slices.Clone(b))
@@ -128,7 +134,7 @@ func Attacks() []Attack {
 }
 
 // oldCryptogram answers each challenge with the first cryptogram that was seen.
-func oldCryptogram(victim *PD, _ *rand.Rand) Man {
+func oldCryptogram(victim *PD, _ Dice) Man {
 	var old []byte
 	polls := 0
 	return func(toReader bool, b []byte) ([][]byte, [][]byte) {
@@ -150,8 +156,8 @@ func oldCryptogram(victim *PD, _ *rand.Rand) Man {
 
 // replay gives an old answer of the channel with the right sequence number, MAC and all. With a code it waits for an
 // answer of that code and gives it again later.
-func replay(which byte) func(*PD, *rand.Rand) Man {
-	return func(*PD, *rand.Rand) Man {
+func replay(which byte) func(*PD, Dice) Man {
+	return func(*PD, Dice) Man {
 		var old [][]byte
 		return func(toReader bool, b []byte) ([][]byte, [][]byte) {
 			if toReader || b[1] != 0x80 || Block(b) < 0x16 {
@@ -171,7 +177,7 @@ func replay(which byte) func(*PD, *rand.Rand) Man {
 }
 
 // keySetInjected slips a KEYSET in the clear to the reader before a poll, with the sequence number of that poll.
-func keySetInjected(*PD, *rand.Rand) Man {
+func keySetInjected(*PD, Dice) Man {
 	n := 0
 	return func(toReader bool, b []byte) ([][]byte, [][]byte) {
 		if !toReader || b[2] != 0 || Code(b) != 0x60 { // mark byte first, so the address is the third
@@ -187,7 +193,7 @@ func keySetInjected(*PD, *rand.Rand) Man {
 }
 
 // garbage fills the line before each answer.
-func garbage(_ *PD, rng *rand.Rand) Man {
+func garbage(_ *PD, rng Dice) Man {
 	return func(toReader bool, b []byte) ([][]byte, [][]byte) {
 		if toReader || b[1] != 0x80 {
 			return one(b), nil
@@ -202,7 +208,7 @@ func garbage(_ *PD, rng *rand.Rand) Man {
 
 // Faults is no attacker but a bad line: at each frame, by rate (0–1), one of loss, a turned bit, a cut, a doubled frame,
 // noise before or after, or a reader that restarts.
-func Faults(pds []*PD, rng *rand.Rand, rate float64) Man {
+func Faults(pds []*PD, rng Dice, rate float64) Man {
 	return func(toReader bool, b []byte) ([][]byte, [][]byte) {
 		if rng.Float64() > rate {
 			return one(b), nil
