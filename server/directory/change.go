@@ -104,9 +104,11 @@ func action(c *Change, actor Actor, reason string, nowMS int64) (entrylog.Action
 }
 
 // clipText keeps what fits into an opening.
+const openingText = 4 << 10 // bytes of a text in an opening
+
 func clipText(s string) string {
-	if len(s) > 4<<10 {
-		return strings.ToValidUTF8(s[:4<<10], "") // not half a character
+	if len(s) > openingText {
+		return strings.ToValidUTF8(s[:openingText], "") // not half a character
 	}
 	return s
 }

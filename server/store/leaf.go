@@ -51,6 +51,24 @@ func (r Reader) Leaves(from int64, limit int) ([]StoredLeaf, error) {
 	return out, rows.Err()
 }
 
+// ActionLeaves reads at most limit action leaves from index from on, in order: people's acts are few among the records.
+func (r Reader) ActionLeaves(from int64, limit int) ([]StoredLeaf, error) {
+	rows, err := r.query(`SELECT idx, kind, body FROM log_leaf WHERE kind = 'action' AND idx >= ? ORDER BY idx LIMIT ?`, from, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read actions: %w", err)
+	}
+	defer rows.Close()
+	var out []StoredLeaf
+	for rows.Next() {
+		var l StoredLeaf
+		if err := rows.Scan(&l.Idx, &l.Kind, &l.Body); err != nil {
+			return nil, fmt.Errorf("read actions: %w", err)
+		}
+		out = append(out, l)
+	}
+	return out, rows.Err()
+}
+
 // hashes reads the stored hashes of one leaf.
 func (r Reader) hashes(idx int64) ([]byte, error) {
 	var b []byte

@@ -8,6 +8,7 @@ var reportFamilies = func() map[string][]string {
 	f["plot_day"] = []string{"mon", "tue", "wed", "thu", "fri", "sat", "closed"}
 	f["plot_letter"] = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 	f["plot_state"] = []string{"signed", "open", "late", "exception"}
+	f["held_state"] = []string{"now", "later", "suspended", "inactive"}
 	for _, k := range reportKinds() {
 		f["report_kind"], f["report_text"] = append(f["report_kind"], k.word), append(f["report_text"], k.word)
 	}

@@ -163,6 +163,21 @@ func (h *Handler) reportZone(rq *request, v *reportView, a *reportAsk) error {
 		return err
 	}
 	want := v.F("zone").Value
+	if a.kind.whole {
+		in, err := h.reach(rq)
+		if err != nil {
+			return err
+		}
+		if in.All {
+			v.Zones = append(v.Zones, choice{"", v.T("report.all_zones"), want == ""})
+		}
+		if in.All && want == "" {
+			for _, z := range zones {
+				v.Zones = append(v.Zones, choice{string(z.ID), z.Name, false})
+			}
+			return nil
+		}
+	}
 	for i, z := range zones {
 		chosen := want == string(z.ID) || want == "" && i == 0
 		v.Zones = append(v.Zones, choice{string(z.ID), z.Name, chosen})

@@ -18,6 +18,7 @@ const formRoles = RoleSet(1<<RoleZoneManager) | groupC
 type reportKind struct {
 	word   string
 	zone   bool // of one zone
+	whole  bool // of one zone, or of all of them
 	period bool // from a day to a day; without, as of the last day
 	all    bool // may show refusals too
 	sample bool // draws a sample
@@ -30,6 +31,7 @@ func reportKinds() []*reportKind {
 		{word: "entry_register", zone: true, period: true, all: true, build: (*Handler).entryRegister},
 		{word: "monthly", zone: true, period: true, build: (*Handler).monthly},
 		{word: "council", period: true, build: (*Handler).council},
+		{word: "rights_list", zone: true, whole: true, sample: true, build: (*Handler).rightsList},
 		{word: "visitor_ledger", period: true, build: (*Handler).visitorLedger},
 		{word: "badge_ledger", period: true, build: (*Handler).badgeLedger},
 		{word: "training_due", build: (*Handler).trainingDue},

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 // Papers take part in the checks of all pages and routes.
 func init() {
 	pagePaths = append(pagePaths, "/reports", "/reports?report=entry_register", "/reports?report=none", "/reports?report=entry_register&zone=nowhere&from=x", "/reports/RUNS", "/reports/DONE", "/reports/LOST", "/reports/NONE",
-		"/reports/forms", "/reports/forms?report=entry_register&zone=server-room", "/reports?report=council", "/reports?report=training_due", "/register?zone=server-room&from=2025-04-01&to=2026-03-31")
+		"/reports/forms", "/reports/forms?report=entry_register&zone=server-room", "/reports?report=council", "/reports?report=rights_list", "/reports?report=training_due", "/register?zone=server-room&from=2025-04-01&to=2026-03-31")
 	probes = append(probes,
 		probe{"GET /reports", "/reports?report=entry_register", nil},
 		probe{"POST /reports", "/reports", url.Values{"report": {"entry_register"}, "zone": {"server-room"}}},
@@ -249,4 +250,43 @@ func TestRegisterByMonth(t *testing.T) {
 	if page = text(t, s.get("/register?zone=server-room&from=2025-05-01&to=2025-05-31", cookie)); strings.Contains(page, "part=") {
 		t.Error("a month is cut")
 	}
+}
+
+// RR-8: the list of rights names who asked and who agreed; a sample of it is the same for the same seed, another for another, and stands with the
+// leaves that tell of application and consent. Somebody with one zone sees that zone's rights.
+func TestRightsList(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleAuditor.String())
+	file := func(c string, with ...string) string {
+		at := s.paper(c, append([]string{"report", "rights_list", "zone", ""}, with...)...)
+		return text(t, s.get(at+"/0", c))
+	}
+	one := file(cookie, "sample", "1", "seed", "7")
+	for _, want := range []string{"入室権限一覧", "髙橋 美咲", "渡邉 花子", "申請書との突合のための抽出", "サーバ室", "担当替え", "7", "現在の台帳は記録と一致しています"} {
+		if !strings.Contains(one, want) {
+			t.Errorf("the list does not say %q", want)
+		}
+	}
+	sample := func(file string) string { return file[strings.Index(file, "申請書との突合のための抽出"):] }
+	same, other := sample(file(cookie, "sample", "1", "seed", "7")), false
+	for seed := 8; seed < 40 && !other; seed++ {
+		other = rowOf(sample(file(cookie, "sample", "1", "seed", strconv.Itoa(seed)))) != rowOf(same)
+	}
+	if rowOf(same) != rowOf(sample(one)) || !other {
+		t.Errorf("the same seed draws %q and %q; another seed draws another: %v", rowOf(sample(one)), rowOf(same), other)
+	}
+	if strings.Contains(file(cookie, "sample", "0"), "申請書との突合のための抽出") {
+		t.Error("a sample of none is drawn")
+	}
+	zoned := s.loginOf(t, web.Assignment{Role: web.RoleZoneManager, Zone: "media-store"})
+	if got := file(zoned); strings.Contains(got, "サーバ室") {
+		t.Error("rights of a zone that is not the asker's")
+	}
+}
+
+// rowOf is the first row of the first table body in a file.
+func rowOf(file string) string {
+	_, rest, _ := strings.Cut(file, "<tbody")
+	row, _, _ := strings.Cut(rest, "</tr>")
+	return row
 }

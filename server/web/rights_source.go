@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/firmware/calendar"
 )
 
 // Refusals of a decision about what waits for a second person.
@@ -20,6 +21,9 @@ type Rights interface {
 	// FindGrants gives the holders who fit, by name of group and number of person, with their grants in the zones that see is true for; a
 	// nil see shows none.
 	FindGrants(ctx context.Context, q GrantQuery, see func(access.ZoneID) bool) (GrantsFound, error)
+	// RightsAsOf gives who had which right at the end of a day, as the log tells; zone "" = all (RR-8). Rights that had ended are not
+	// among them. It reads every act on the directory since the first leaf.
+	RightsAsOf(ctx context.Context, zone access.ZoneID, day calendar.Date) (RightsInventory, error)
 	// GrantByID: ErrNotFound.
 	GrantByID(ctx context.Context, id string) (GrantLine, error)
 	// SaveGrant gives a grant, or with an ID changes schedule, days and basis of that one. Without an end it ends with the fiscal year or

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/firmware/calendar"
 	"monban/server/web"
 )
 
@@ -106,6 +107,26 @@ func (r *Rights) FindGrants(ctx context.Context, q web.GrantQuery, see func(acce
 		all = all[:min(q.Limit, len(all))]
 	}
 	out.Holders = all
+	return out, nil
+}
+
+// RightsAsOf implements web.Rights: the grants of the moment, each asked for and agreed to.
+func (r *Rights) RightsAsOf(ctx context.Context, zone access.ZoneID, day calendar.Date) (out web.RightsInventory, err error) {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	for n, g := range r.m.sampleGrants() {
+		l := r.line(ctx, g)
+		if zone != "" && g.Zone != string(zone) || g.ValidUntil < day.String() {
+			continue
+		}
+		h := web.HeldRight{Person: g.Person, Name: l.Holder, Section: "情報システム課", Category: "staff", Grant: g.ID, Zone: access.ZoneID(g.Zone), ZoneName: l.ZoneName, Schedule: l.ScheduleName,
+			From: g.ValidFrom, Until: g.ValidUntil, State: l.State, Basis: g.Basis,
+			Given: web.RightGiven{Leaf: int64(40 + 2*n), Asked: int64(39 + 2*n), At: time.Now().AddDate(0, -1, 0), By: "渡邉 花子", Proposer: "髙橋 美咲", Proposal: AttemptID(byte(n)), Reason: "担当替え"}}
+		if g.Group != "" {
+			h.Person, h.Name, h.Group, h.Given.Joined = "1002", "﨑山 健太", l.Holder, true
+		}
+		out.Rights = append(out.Rights, h)
+	}
 	return out, nil
 }
 
