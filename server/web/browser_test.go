@@ -239,6 +239,31 @@ func TestBrowser(t *testing.T) {
 		media("")
 	})
 
+	t.Run("menu on a phone", func(t *testing.T) { // a phone shows the page first; by keyboard alone, script or not
+		b.scripts(false)
+		b.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(b.base+"/log"))
+		state := func() string {
+			return run(b, chromedp.Evaluate[string](`getComputedStyle(document.getElementById("menu")).display + " " + (document.querySelector("h1").getBoundingClientRect().top < 300)`))
+		}
+		if got := state(); got != "none true" {
+			t.Errorf("before: %q, want the menu shut and the heading near the top", got)
+		}
+		b.tabOn("a.menu")
+		b.key("\r")
+		b.until("the open menu", `getComputedStyle(document.getElementById("menu")).display === "block"`)
+		b.shot("menu-390")
+		b.scripts(true) // axe needs them
+		for _, v := range b.violations() {
+			t.Errorf("the open menu: %s", v)
+		}
+		b.tabOn("#menu a[href='/findings']")
+		b.key("\r")
+		b.until("the findings", `location.pathname === "/findings" && document.readyState === "complete"`)
+		if got := state(); got != "none true" {
+			t.Errorf("after: %q, want the menu shut", got)
+		}
+	})
+
 	t.Run("planted fault", func(t *testing.T) {
 		b.do(chromedp.Navigate(b.base + "/log"))
 		run(b, chromedp.Evaluate[bool](`(() => { const p = document.querySelector(".summary"); p.style.color = "#ccc"; p.style.background = "#fff"; return true })()`))
