@@ -278,7 +278,7 @@ func TestAPIForm(t *testing.T) {
 	if json.Unmarshal([]byte(ja), &a) != nil || json.Unmarshal([]byte(en), &b) != nil {
 		t.Fatal(ja, en)
 	}
-	if !strings.HasSuffix(a.At, "+09:00") || a.Reason.Reason != "outside_schedule" || len(a.Failed) != 2 || a.Reason.Text == b.Reason.Text || strings.ContainsAny(ja+en, "⟦⟧") {
+	if !strings.HasSuffix(a.At, noon().Format("-07:00")) || a.Reason.Reason != "outside_schedule" || len(a.Failed) != 2 || a.Reason.Text == b.Reason.Text || strings.ContainsAny(ja+en, "⟦⟧") {
 		t.Errorf("attempt %+v %+v", a, b)
 	}
 	_, ja = s.checked(o, "/api/1/log/"+strings.Repeat("0", 32), s.tokens["csirt"], "")

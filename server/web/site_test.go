@@ -19,7 +19,8 @@ const (
 	host         = "monban.test"
 )
 
-var tokyo = time.FixedZone("Asia/Tokyo", 9*3600)
+// tokyo is the site's zone, in which it is always day.
+var tokyo = webtest.Zone()
 
 // cheap makes a password check take no time in tests.
 var cheap = web.Cost{Time: 1, Memory: 64, Threads: 1}
@@ -56,14 +57,8 @@ func newSite(t *testing.T, change func(*web.Config)) *site {
 	return s
 }
 
-// noon is a moment of today after which the sample morning does not cross midnight.
-func noon() time.Time {
-	now := time.Now().In(tokyo)
-	if now.Hour() >= 1 {
-		return now
-	}
-	return now.Add(-2 * time.Hour)
-}
+// noon is a moment of today after which the sample morning does not cross midnight: now, see webtest.Zone.
+func noon() time.Time { return time.Now().In(tokyo) }
 
 func accountID(r web.Role) string {
 	return strings.ToUpper(strings.ReplaceAll(r.String(), "_", "")) + "0"

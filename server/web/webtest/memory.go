@@ -399,4 +399,14 @@ func (m *Memory) LiveFrom(_ context.Context, from uint64, limit int) ([]web.Live
 }
 
 // jst is now where the sample town is.
-func jst() time.Time { return time.Now().In(time.FixedZone("Asia/Tokyo", 9*3600)) }
+func jst() time.Time { return time.Now().In(Zone()) }
+
+// Zone is the site's time zone of tests: that of Tokyo, but between 20:00 and 4:00 there twelve hours behind it, so
+// that a test's sample morning never crosses midnight. It is the same for the whole process.
+var Zone = sync.OnceValue(func() *time.Location {
+	offset := 9 * 3600
+	if h := time.Now().UTC().Add(9 * time.Hour).Hour(); h >= 20 || h < 4 {
+		offset -= 12 * 3600
+	}
+	return time.FixedZone("Asia/Tokyo", offset)
+})
