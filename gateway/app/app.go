@@ -72,6 +72,7 @@ type App struct {
 	readers  []*reader.Reader
 	uplink   *uplink.Uplink
 	hardware hardware
+	watched  watched
 	sim      *sim.HAL   // nil = real hardware
 	panel    *demoPanel // nil = none
 	records  recorder
@@ -119,6 +120,7 @@ func (a *App) open() (err error) {
 		Path: cfg.Path("outbox.db"), Gateway: access.GatewayID(cfg.Gateway),
 		Stamp: func() wire.Stamp { return a.anchor.stamp(a.anchor.moment()) }, Log: opt.Log, Notify: a.notice,
 		MaxBytes: int64(cfg.Outbox.MaxMiB) << 20, Reserve: int64(cfg.Outbox.ReserveMiB) << 20,
+		Turned: a.watched.Pulse("records", recordsPatience).Beat,
 	})
 	if err != nil {
 		return err
@@ -175,6 +177,7 @@ func (a *App) open() (err error) {
 		}
 	}
 	a.policies.load()
+	a.watched.arm(opt)
 	return nil
 }
 
@@ -297,11 +300,13 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 		Recorder: a.records, Asker: a.uplink, Now: a.anchor.moment, Stamp: a.anchor.stamp, AskKey: ask,
 		Rand: rand.Reader, Log: a.opt.Log, OnStatus: a.uplink.SetDoor,
 		Latch: latch{a.opt.Config.Path("released-" + d.ID)}, SelfTest: a.selfTest, Places: a.places, Airlocks: a.airlocks,
+		Turned: a.watched.Pulse("decision "+d.ID, 0).Beat, Scanned: a.watched.Pulse("inputs "+d.ID, 0).Beat,
 	})
 	if err != nil {
 		return err
 	}
 	a.doors = append(a.doors, l)
+	a.watched.lock(d.ID, devices.Lock)
 	return nil
 }
 
@@ -386,6 +391,7 @@ func (a *App) Run(ctx context.Context) error {
 	front.Go(func() { a.time.run(ctx) })
 	front.Go(func() { a.trust.run(ctx) })
 	front.Go(func() { a.bell.run(ctx) })
+	front.Go(func() { a.watched.run(ctx, a.opt.Log) })
 	front.Go(func() { watchPower(ctx, a.hardware.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })
@@ -400,6 +406,7 @@ func (a *App) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
+		a.watched.stopping()
 	case err = <-errs: // a part that ends by itself ends the process; systemd starts it again
 		a.quit()
 	}
@@ -412,7 +419,8 @@ func (a *App) Run(ctx context.Context) error {
 	for e := range errs {
 		err = errors.Join(err, e)
 	}
-	return errors.Join(err, a.close())
+	err = errors.Join(err, a.close())
+	return errors.Join(err, a.watched.end(err == nil)) // last, with every lock secured
 }
 
 // close gives back what New opened; locks are secured by the hardware's Close.

@@ -38,6 +38,9 @@ func (a *App) selfTest() (bad []string) {
 	if s.Latched || s.Level >= outbox.LevelCritical {
 		bad = append(bad, "outbox")
 	}
+	if a.watched.failed {
+		bad = append(bad, "watchdog")
+	}
 	if a.anchor.clock() < access.ClockRTC {
 		bad = append(bad, "clock")
 	}

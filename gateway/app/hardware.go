@@ -39,8 +39,9 @@ func (a *App) openHardware() error {
 	dir := a.opt.Config.IdentityDir
 	h, err := pi.New(pi.Config{
 		Profile: p, Chip: a.opt.Chip, Now: a.anchor.now, Log: a.opt.Log,
-		Key:  func(door, side string) (pi.ReaderKey, error) { return loadReaderKey(dir, door, side) },
-		Keep: func(door, side string, known pi.ReaderKey) error { return saveReaderKey(dir, door, side, known) },
+		Key:     func(door, side string) (pi.ReaderKey, error) { return loadReaderKey(dir, door, side) },
+		Keep:    func(door, side string, known pi.ReaderKey) error { return saveReaderKey(dir, door, side, known) },
+		Scanned: a.watched.scanned(p),
 	})
 	if err != nil {
 		return err

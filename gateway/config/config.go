@@ -43,6 +43,7 @@ type Config struct {
 	Sim        Sim      `toml:"sim"`
 	Alarm      Alarm    `toml:"alarm"`
 	Log        Log      `toml:"log"`
+	Watchdog   Watchdog `toml:"watchdog"`
 	// Board is the board profile that says what is wired: a name that comes with the program, or the path of a
 	// .toml file; empty = none, then only --sim runs.
 	Board   string         `toml:"board"`
@@ -84,6 +85,14 @@ type Alarm struct {
 	Hold Duration `toml:"hold"`
 	// Buzz is how long the buzzer sounds after it; 1 s – Hold.
 	Buzz Duration `toml:"buzz"`
+}
+
+// Watchdog resets a machine whose loops stand still.
+type Watchdog struct {
+	// Device is the hardware watchdog, /dev/watchdog; empty = none. With --sim it is left alone.
+	Device string `toml:"device"`
+	// Timeout is after how long without a sign of life the machine is reset; 10 s – 1 min, whole seconds.
+	Timeout Duration `toml:"timeout"`
 }
 
 // Log sets the journal.
@@ -183,6 +192,7 @@ func (c *Config) fill() {
 	orDuration(&c.AskTimeout, 400*time.Millisecond)
 	orDuration(&c.Alarm.Hold, 30*time.Minute) // a guard's round
 	orDuration(&c.Alarm.Buzz, 3*time.Minute)
+	orDuration(&c.Watchdog.Timeout, 15*time.Second) // the most that a Raspberry Pi's takes
 	if c.Outbox.MaxMiB == 0 {
 		c.Outbox.MaxMiB = 1024 // D20; a million records take about 400 MiB
 	}

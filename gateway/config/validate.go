@@ -36,6 +36,10 @@ func (c *Config) Validate() error {
 	}
 	f.between("alarm.hold", c.Alarm.Hold, 10*time.Second, 24*time.Hour)
 	f.between("alarm.buzz", c.Alarm.Buzz, time.Second, c.Alarm.Hold.Std())
+	f.between("watchdog.timeout", c.Watchdog.Timeout, 10*time.Second, time.Minute)
+	if c.Watchdog.Timeout.Std()%time.Second != 0 {
+		f.add("watchdog.timeout", "must be whole seconds, is %v", c.Watchdog.Timeout.Std())
+	}
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")
 	if len(c.Doors) == 0 {

@@ -57,6 +57,9 @@ type Config struct {
 	Latch    Latch                 // keeps a fire release over restarts; nil = it is forgotten (tests)
 	SelfTest func() []string       // names what is wrong with the gateway itself, [a-z0-9_]; nil = nothing is looked at
 	OnStatus func(wire.DoorStatus) // called on the Loop's goroutine after each change; must not block
+	// Turned is called after each turn of the loop, at least every second; Scanned after all inputs were read again, each
+	// second. nil = nobody watches. Both must not block.
+	Turned, Scanned func()
 }
 
 // Loop runs one door. One goroutine, Run, owns the machine, the lock and the lights.
@@ -88,6 +91,11 @@ func New(cfg Config) (*Loop, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	for _, beat := range []*func(){&cfg.Turned, &cfg.Scanned} {
+		if *beat == nil {
+			*beat = func() {}
+		}
 	}
 	return &Loop{
 		cfg: cfg, m: NewMachine(cfg.Gateway, cfg.Door, cfg.Recorder.PINFailed, cfg.Places), box: newMailbox(),
@@ -154,6 +162,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer reread.Stop()
 	h := l.cfg.HAL
 	for {
+		l.cfg.Turned()
 		l.cfg.Airlocks.Set(l.cfg.Door.Door, l.m.Interlocks())
 		l.arm(timer)
 		l.tell()
@@ -376,6 +385,7 @@ func (l *Loop) reread() {
 		}
 		l.level(in, level, l.cfg.Now().At)
 	}
+	l.cfg.Scanned()
 }
 
 // arm sets the one real timer to the earliest of the machine's.

@@ -111,6 +111,12 @@ type Lock interface {
 	Close() error
 }
 
+// Tender is a Lock that has work of its own, such as ending a release in time.
+type Tender interface {
+	// Tend returns as soon as that work does not stand still, and for ever not if it does. It moves nothing.
+	Tend()
+}
+
 // Output is one relay that warns people, such as a lamp. It is off before New returns and after Close.
 type Output interface {
 	// Set turns it on or off; the same again is harmless.

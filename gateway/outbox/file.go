@@ -246,6 +246,9 @@ func (o *Outbox) retryOpen(ctx context.Context) {
 			return
 		}
 		o.cfg.Log.Error("reopen outbox", "err", err)
+		if o.cfg.Turned != nil { // a disk that fails is no loop that hangs: a reset would mend nothing
+			o.cfg.Turned()
+		}
 		wait := time.NewTimer(reopenWait)
 		for waiting := true; waiting; {
 			select {

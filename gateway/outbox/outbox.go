@@ -82,6 +82,8 @@ type Config struct {
 	// Commit wraps every write transaction; nil runs it. Tests use it to fail a commit before or
 	// after it happened.
 	Commit func(commit func() error) error
+	// Turned is called after each turn of Run, at least once a minute while no write hangs; nil = nobody watches.
+	Turned func()
 }
 
 // NoticeKind names something that an operator or the entry log has to hear of.
@@ -393,6 +395,9 @@ func (o *Outbox) Run(ctx context.Context) {
 		}
 		if o.isLatched() {
 			o.retryOpen(ctx)
+		}
+		if o.cfg.Turned != nil {
+			o.cfg.Turned()
 		}
 	}
 }

@@ -28,8 +28,10 @@ type Config struct {
 	Keep func(door, side string, known ReaderKey) error
 	// I2C opens the header's bus; nil = OpenI2C. It is called only when an input is on it.
 	I2C func() (i2c.BusCloser, error)
-	Now func() mono.Time
-	Log *slog.Logger
+	// Scanned is called after each round over the chips on I²C, nil = nobody watches. It must not block.
+	Scanned func()
+	Now     func() mono.Time
+	Log     *slog.Logger
 }
 
 // ReaderKey is what is kept of an OSDP reader that was paired.
@@ -133,6 +135,7 @@ func (h *HAL) open() (err error) {
 	}
 	if h.scanner != nil {
 		h.scanning = true
+		h.scanner.turned = h.cfg.Scanned
 		go h.scanner.run()
 	}
 	return nil

@@ -371,3 +371,38 @@ func TestShown(t *testing.T) {
 		t.Error("a closed reader is lit")
 	}
 }
+
+// DS-8, I9: a lock whose release cannot be ended because its driver hangs is seen by Tend; one that works is not.
+func TestTendSeesALockThatHangs(t *testing.T) {
+	c := newFakeChip()
+	l, err := newLock(c, &board.Lock{Pin: 23, Type: board.FailSecure, MaxRelease: board.D(10 * time.Millisecond)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Tend()
+	if err := l.Release(10 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock() // from now on no line can be set: the end of the release hangs in the driver
+	if !soon(func() bool {
+		free := l.mu.TryLock()
+		if free {
+			l.mu.Unlock()
+		}
+		return !free
+	}) {
+		t.Fatal("the release never ended")
+	}
+	tended := make(chan struct{})
+	go func() { l.Tend(); close(tended) }()
+	select {
+	case <-tended:
+		t.Error("Tend returned while the lock's own work hangs")
+	case <-time.After(200 * time.Millisecond):
+	}
+	c.mu.Unlock()
+	<-tended
+	if err := l.Close(); err != nil || c.high(23) {
+		t.Errorf("afterwards: %v, released %t", err, c.high(23))
+	}
+}

@@ -180,6 +180,7 @@ type scanner struct {
 	adcs      map[uint16][]*adcLine
 	expanders map[uint16][]*expanderLine
 	now       func() mono.Time
+	turned    func() // nil = nobody watches
 	stop      chan struct{}
 	done      chan struct{}
 }
@@ -198,7 +199,11 @@ func (s *scanner) run() {
 	defer close(s.done)
 	t := time.NewTicker(scanEvery)
 	defer t.Stop()
-	for s.scan(); ; s.scan() {
+	for {
+		s.scan()
+		if s.turned != nil {
+			s.turned()
+		}
 		select {
 		case <-s.stop:
 			return

@@ -33,7 +33,10 @@ type Lock struct {
 	turn     uint64      // numbers releases and pulses, so that an old timer cannot end a new one
 }
 
-var _ hal.Lock = (*Lock)(nil)
+var (
+	_ hal.Lock   = (*Lock)(nil)
+	_ hal.Tender = (*Lock)(nil)
+)
 
 // newLock takes the lines, low, and locks. When it returns without an error the lock is secured: a process that died in
 // mid-release may have left it open.
@@ -140,6 +143,12 @@ func (l *Lock) endShut(turn uint64) {
 	if l.turn == turn && !l.closed && l.shut.Set(false) != nil {
 		l.ends = time.AfterFunc(retryEvery, func() { l.endShut(turn) })
 	}
+}
+
+// Tend implements hal.Tender: a driver that hangs in a timer's hands holds mu, and nothing would end the release.
+func (l *Lock) Tend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 }
 
 // failed arms the next try to secure and wraps the error. It is called with mu held.
