@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -24,6 +25,7 @@ type commands struct {
 	Run     runCommand     `cmd:"" help:"Run the gateway until it is told to stop. Locks are secured at start and at the end."`
 	Enrol   enrolCommand   `cmd:"" help:"Get this gateway an identity with a code from the server."`
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, identity, disk and clock, and say what to mend."`
+	Present presentCommand `cmd:"" help:"Print who is inside, as this gateway knows it, without the server: numbers, no names."`
 	Wiring  wiringCommand  `cmd:"" help:"Draw a board profile: wiring diagram and parts list."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -103,6 +105,18 @@ func (c *doctorCommand) Run() error {
 		return fmt.Errorf("%d of %d checks failed", bad, len(checks))
 	}
 	return nil
+}
+
+type presentCommand struct {
+	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
+}
+
+func (c *presentCommand) Run() error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	return app.PrintPresent(os.Stdout, cfg, time.Now())
 }
 
 type versionCommand struct{}

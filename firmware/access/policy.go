@@ -193,6 +193,14 @@ func (p *Policy) ModesVersion() uint64 {
 	return p.modeVersion
 }
 
+// TimeZone is the name of the site's time zone, "UTC" for a nil policy.
+func (p *Policy) TimeZone() string {
+	if p == nil {
+		return "UTC"
+	}
+	return p.window.loc.String()
+}
+
 // Site is the site's id, "" for a nil policy.
 func (p *Policy) Site() string {
 	if p == nil {

@@ -392,6 +392,7 @@ func (a *App) Run(ctx context.Context) error {
 	front.Go(func() { a.trust.run(ctx) })
 	front.Go(func() { a.bell.run(ctx) })
 	front.Go(func() { a.watched.run(ctx, a.opt.Log) })
+	front.Go(func() { a.keepPresent(ctx) })
 	front.Go(func() { watchPower(ctx, a.hardware.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })

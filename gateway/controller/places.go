@@ -153,3 +153,12 @@ func (r *Replay) Add(c wire.Carried) {
 		access.Apply(r.State, e)
 	}
 }
+
+// Inside lists who is inside the zones whose people matter at the doors, as the policy numbers them. known is false while nobody's place is
+// known here: then the list means nothing. The zones are those of which the server tells (access.Policy.Watched).
+func (p *Places) Inside(doors []access.DoorID) (list []access.Placed, zones []access.ZoneID, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	zones = p.policy.Watched(doors)
+	return p.st.Placed(zones), zones, p.st.Knows().Has(access.KnowZone) && len(zones) > 0
+}
