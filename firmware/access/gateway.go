@@ -65,6 +65,15 @@ func Pseudonym(id string, token func(Key) Key) string {
 	return hex.EncodeToString(t[:16])
 }
 
+// ShortPseudonym is how a gateway's id of a person is printed: the first eight digits, which no two of some thousand people share but
+// by a rare chance.
+func ShortPseudonym(id string) string {
+	if len(id) < 8 {
+		return id
+	}
+	return id[:4] + "-" + id[4:8]
+}
+
 func pickDoors(out, site *Rules, doors []DoorID) error {
 	served := make(map[DoorID]bool, len(doors))
 	for _, id := range doors {

@@ -152,7 +152,7 @@ func PrintPresent(w io.Writer, cfg config.Config, now time.Time) error {
 				if x.Party > 1 {
 					party = fmt.Sprintf("  ほか%d人 +%d", x.Party-1, x.Party-1)
 				}
-				fmt.Fprintf(out, "  □ %s  %s%s\n", ShortNumber(x.Person), time.UnixMilli(x.LastMS).In(zone).Format("01-02 15:04"), party)
+				fmt.Fprintf(out, "  □ %s  %s%s\n", access.ShortPseudonym(x.Person), time.UnixMilli(x.LastMS).In(zone).Format("01-02 15:04"), party)
 			}
 			fmt.Fprintf(out, "  計 %d人 / %d inside\n", n, n)
 		}
@@ -160,13 +160,4 @@ func PrintPresent(w io.Writer, cfg config.Config, now time.Time) error {
 	}
 	_, err = io.WriteString(w, out.String())
 	return err
-}
-
-// ShortNumber is how a gateway's number of a person is printed: the first eight digits, which no two of some thousand people share but by
-// a rare chance.
-func ShortNumber(pseudonym string) string {
-	if len(pseudonym) < 8 {
-		return pseudonym
-	}
-	return pseudonym[:4] + "-" + pseudonym[4:8]
 }

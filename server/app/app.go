@@ -63,6 +63,7 @@ type App struct {
 	rehearsals *rehearsePages
 	alerts     *notify.Notifier
 	reports    *reportPages
+	muster     *musterCopy // nil = none is made
 	jobs       *jobs.Runner
 	http       *http.Server
 	listener   net.Listener
@@ -266,6 +267,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if a.reports, err = openReports(ctx, cfg.Path(reportDir), p); err != nil {
 		return err
 	}
+	if a.muster, err = openMuster(p, a.pub, cfg, a.site.Keys.Derive("monban muster code")); err != nil {
+		return err
+	}
 	a.pages, err = web.New(web.Config{
 		Site: cfg.Site, Zone: cfg.Location(), ZoneName: cfg.TimeZone, TLS: cfg.HTTP.TLSCert != "",
 		Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(), Throttle: throttle(cfg.Login), Log: a.log,
@@ -352,6 +356,9 @@ func (a *App) Run(ctx context.Context) error {
 	run("alerts", func() error { a.alerts.Run(ctx); return nil })
 	run("regular work", func() error { a.jobs.Run(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
+	if a.muster != nil {
+		run("muster copy", func() error { a.muster.run(ctx); return nil })
+	}
 	run("sweep", func() error { a.sweep(ctx); return nil })
 	run("people inside", func() error { a.watchPlaces(ctx); return nil })
 	run("database", func() error {

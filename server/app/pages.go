@@ -31,6 +31,7 @@ type pages struct {
 	certificates func() map[string]time.Time
 	validity     time.Duration
 	log          *slog.Logger
+	muster       *musterCopy // nil = none is made
 }
 
 // names finds doors and zones by id, of one snapshot.

@@ -525,7 +525,12 @@ func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, s
 		return out, fmt.Errorf("zone %q: %w", zone, web.ErrNotFound)
 	}
 	out = web.Register{Zone: web.ZoneName{ID: zone, Name: n.zone(zone)}, UpTo: p.now()}
-	err = p.store.Read(ctx, func(r *store.ReadTx) error {
+	return out, p.eachPresent(ctx, n, zone, at, func(b *book, row *register.Row) { out.Rows = append(out.Rows, b.row(row, show)) })
+}
+
+// eachPresent calls f for everybody who was in a zone at a moment.
+func (p *pages) eachPresent(ctx context.Context, n names, zone access.ZoneID, at time.Time, f func(*book, *register.Row)) error {
+	return p.store.Read(ctx, func(r *store.ReadTx) error {
 		day := directory.DateOf(at.In(p.store.Zone()))
 		book, err := p.openBook(r.Reader, n, day, day)
 		if err != nil {
@@ -550,11 +555,10 @@ func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, s
 			return err
 		}
 		for _, row := range register.Present(register.Pair(book.events(), book.tree), register.ZoneID(zone), at.UnixMilli()) {
-			out.Rows = append(out.Rows, book.row(&row, show))
+			f(book, &row)
 		}
 		return nil
 	})
-	return out, err
 }
 
 // accountName is the full name of an account; its id when it is not there any more.

@@ -39,6 +39,17 @@ type Config struct {
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
 	Alerts  Alerts  `toml:"alerts"`
+	Muster  Muster  `toml:"muster"`
+}
+
+// Muster is the sealed copy of who is inside that reception keeps for the case that this server is gone (OP-7).
+type Muster struct {
+	// Dir is the folder that the copy is written to, which reception's machine sees too; empty: no copy is made.
+	Dir string `toml:"dir"`
+	// Every is how often it is written; 10 s – 1 h.
+	Every Duration `toml:"every"`
+	// Keep is how long a copy opens after it was written; Every – 24 h.
+	Keep Duration `toml:"keep"`
 }
 
 // MQTT says which broker carries the messages: the embedded one (Listen) or an external one
@@ -259,6 +270,8 @@ func Default() Config {
 		LDAP: LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},
 		// The hours of a city's point of contact; ten minutes is what an officer in a meeting may need.
 		Alerts: Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", CanaryAt: "07:00", CanaryBy: "08:15", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
+		// A minute is what people need to leave a building; four hours, how long after the server's end the list is of use.
+		Muster: Muster{Every: D(time.Minute), Keep: D(4 * time.Hour)},
 		// Each is reasoned about where it is: review.DefaultSettings.
 		Review: defaultReview(),
 		// Info and JSON: for the journal of a machine nobody watches.

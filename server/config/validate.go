@@ -39,6 +39,11 @@ func (c *Config) Validate() error {
 	c.OIDC.validate(&f, c.HTTP)
 	c.LDAP.validate(&f)
 	c.Alerts.validate(&f)
+	f.between("muster.every", c.Muster.Every, 10*time.Second, time.Hour)
+	f.between("muster.keep", c.Muster.Keep, time.Minute, 24*time.Hour)
+	if c.Muster.Keep.Std() < c.Muster.Every.Std() {
+		f.add("muster.keep", "is shorter than muster.every")
+	}
 	c.validateReview(&f)
 	f.between("session.step_up", c.Session.StepUp, time.Minute, 4*time.Hour)
 	if c.Session.StepUp.Std() > c.Session.Absolute.Std() {

@@ -42,6 +42,9 @@ type registerView struct {
 	Export    string   // link, "" = not for these roles
 	Seals     []string // who puts a seal on the printed sheet
 	At        string   // of the list of who is inside
+	Muster    MusterCopy
+	// MusterText says how old the newest copy is.
+	MusterText string
 }
 
 type registerLine struct {
@@ -161,6 +164,14 @@ func (h *Handler) getPresent(w http.ResponseWriter, rq *request) error {
 		v.Lines = append(v.Lines, l)
 	}
 	v.UpTo, v.Total, v.Empty = reg.UpTo, strconv.Itoa(len(v.Lines)), len(v.Lines) == 0
+	if in, err := h.reach(rq); err != nil {
+		return err
+	} else if rq.names && in.All { // the copy holds all zones
+		v.Muster = h.src.Registers.Muster(rq.Context())
+		if v.MusterText = v.T("present.copy_none"); !v.Muster.Made.IsZero() {
+			v.MusterText = v.T("present.copy_made", "made", v.DayTime(v.Muster.Made), "end", v.DayTime(v.Muster.End))
+		}
+	}
 	return h.render(w, rq, "present", v)
 }
 

@@ -18,6 +18,15 @@ type Registers interface {
 	Register(ctx context.Context, q RegisterQuery) (Register, error)
 	// Present lists who was in a zone at a moment.
 	Present(ctx context.Context, zone access.ZoneID, at time.Time, names bool) (Register, error)
+	// Muster tells of the sealed copy of who is inside (OP-7).
+	Muster(ctx context.Context) MusterCopy
+}
+
+// MusterCopy is how the copy for reception stands. The zero value: the site has none.
+type MusterCopy struct {
+	Code      string    // opens the copies of this month, "" = no copy is made
+	Made, End time.Time // of the newest one, zero = none was written since the start
+	Failed    bool      // the last one could not be written
 }
 
 // ZoneName is a zone as it is shown.

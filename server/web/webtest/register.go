@@ -80,6 +80,11 @@ func (r Registers) Register(_ context.Context, q web.RegisterQuery) (web.Registe
 	return out, nil
 }
 
+// Muster implements web.Registers.
+func (r Registers) Muster(context.Context) web.MusterCopy {
+	return web.MusterCopy{Code: "ABCD-EFGH-2345-6723", Made: time.Now().Add(-time.Minute), End: time.Now().Add(4 * time.Hour)}
+}
+
 // Present implements web.Registers.
 func (r Registers) Present(ctx context.Context, zone access.ZoneID, at time.Time, names bool) (web.Register, error) {
 	out, err := r.Register(ctx, web.RegisterQuery{Zone: zone, From: at.In(r.now.Location()).Format("2006-01-02"), Names: names})
