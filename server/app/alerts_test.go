@@ -160,7 +160,10 @@ func TestWaitingAlertsAreNotCrowdedOut(t *testing.T) {
 	for i := range others {
 		d.find(review.ForcedOpen, fmt.Sprint("annex-", i))
 	}
-	d.until("the alerts", func(b web.AlertBoard) bool { return b.More && b.Alerts[0].ID != first })
+	d.until("the alerts", func(web.AlertBoard) bool { // all of them: they come in several turns
+		last, err := d.src.AlertBoard(t.Context(), web.AlertQuery{In: web.Reach{All: true}, Skip: 200, Limit: 100})
+		return err == nil && len(last.Alerts) == others+1-200
+	})
 	var seen []string
 	q := web.AlertQuery{In: web.Reach{All: true}, Limit: 100}
 	for more := true; more; q.Skip += q.Limit {
