@@ -262,6 +262,10 @@ func TestBrowser(t *testing.T) {
 		if got := state(); got != "none true" {
 			t.Errorf("after: %q, want the menu shut", got)
 		}
+		b.do(chromedp.EmulateViewport(1280, 844))
+		if got := run(b, chromedp.Evaluate[string](`["a.menu", "a.menu-shut", "#menu"].map(s => getComputedStyle(document.querySelector(s)).display).join(" ")`)); got != "none none block" {
+			t.Errorf("on a desktop menu, shut and pages are %q, want the pages alone", got)
+		}
 	})
 
 	t.Run("planted fault", func(t *testing.T) {
