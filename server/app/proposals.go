@@ -144,7 +144,7 @@ func (p *rightsPages) effects(dir *directory.Snapshot, changes []directory.Chang
 
 func proposalError(err error) error {
 	for is, say := range map[error]error{directory.ErrSamePerson: web.ErrSamePerson, directory.ErrDecided: web.ErrTooLate, directory.ErrStale: web.ErrStale, store.ErrNotFound: web.ErrNotFound,
-		visit.ErrSamePerson: web.ErrSamePerson, visit.ErrState: web.ErrState, visit.ErrEntries: web.ErrEntries, visit.ErrRevoked: web.ErrRevoked, visit.ErrUnknown: web.ErrNotFound} {
+		visit.ErrSamePerson: web.ErrSamePerson, visit.ErrState: web.ErrState, visit.ErrRevoked: web.ErrRevoked, visit.ErrUnknown: web.ErrNotFound} {
 		if errors.Is(err, is) {
 			return say
 		}
@@ -168,44 +168,4 @@ func (p *rightsPages) WithdrawProposal(ctx context.Context, id string, act web.A
 		return bad
 	}
 	return proposalError(p.registry.WithdrawProposal(ctx, actorOf(act), act.Reason, id))
-}
-
-// StoppedCards implements web.Rights.
-func (p *rightsPages) StoppedCards(ctx context.Context, me string) (out []web.StoppedCard, err error) {
-	list, err := p.visits.Suspensions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := p.askers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := p.pages.directory()
-	t := p.teller(ctx, &s)
-	for i := range list {
-		x := &list[i]
-		if !x.Asked.Done() || x.Resumed.Done() || x.Given.Done() {
-			continue
-		}
-		c := web.StoppedCard{ID: x.ID, Card: string(x.Card), Person: string(x.Person), PersonName: named(t.people[x.Person], string(x.Person)), Lost: x.Lost, Why: x.Reason,
-			Asked: moment(x.Asked.AtMS), AskedBy: cmp.Or(a.names[x.Asked.Account], x.Asked.Account), AskedWhy: x.Asked.Note, Disowned: x.Disowned(),
-			Mine: a.same(x.Asked.Account, me) || a.person[me] != "" && a.person[me] == string(x.Person)}
-		for _, e := range x.Entries {
-			if e.Mine == "" {
-				c.Open++
-			}
-		}
-		out = append(out, c)
-	}
-	return out, nil
-}
-
-// ResumeCard implements web.Rights.
-func (p *rightsPages) ResumeCard(ctx context.Context, id string, act web.Action) error {
-	by, err := p.actor(ctx, act)
-	if err != nil {
-		return err
-	}
-	_, err = p.visits.ResumeCard(ctx, id, act.Reason, by)
-	return proposalError(err)
 }

@@ -7,7 +7,7 @@ var moreFamilies = []map[string][]string{peopleFamilies, alertFamilies}
 
 var peopleFamilies = map[string][]string{
 	"done": {"waits", "person_saved", "person_stopped", "person_started", "card_stopped", "card_lost", "card_back", "card_added", "pin_set",
-		"grant_saved", "grant_ended", "confirmed", "withdrawn", "card_resumed", "forgiven", "pin_lifted"},
+		"grant_saved", "grant_ended", "confirmed", "withdrawn", "forgiven", "pin_lifted"},
 	"category":     categories,
 	"person_kind":  slices.Concat(personKinds["staff"], personKinds["contractor"], personKinds["visitor"]),
 	"person_state": {"active", "inactive", "ended", "not_yet"},

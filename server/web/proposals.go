@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"monban/server/visit"
 )
 
 // resumeRoles agree to a stopped card being made good again (AD-17).
@@ -19,9 +21,8 @@ const withdrawRoles = groupF | groupS | groupC
 type proposalsView struct {
 	Base
 	Lines   []proposalLineView
-	Cards   []stoppedLine
+	Cards   string // how many stopped cards wait for a second person; they are decided on /stopped
 	Limited bool
-	StepUp  string
 	Fault   string
 }
 
@@ -34,17 +35,6 @@ type proposalLineView struct {
 	Until time.Time
 	Why   string
 	Mine  bool
-}
-
-type stoppedLine struct {
-	ID, Card, Person string
-	State            Tag
-	Why              string
-	By               string
-	Asked            time.Time
-	AskedWhy         string
-	Hindered         string // why it cannot be agreed to now
-	May              bool
 }
 
 // seesProposal reports whether who asks answers for every zone that a proposal concerns; one that concerns a person, a card or the
@@ -103,38 +93,18 @@ func (h *Handler) proposalsView(rq *request) (proposalsView, error) {
 		v.Lines = append(v.Lines, l)
 	}
 	if rq.may(rightsRoles, "") {
-		cards, err := h.src.Rights.StoppedCards(rq.Context(), rq.account.ID)
+		cards, err := h.src.Visits.Suspensions(rq.Context())
 		if err != nil {
 			return v, fmt.Errorf("stopped cards: %w", err)
 		}
-		for _, c := range cards {
-			v.Cards = append(v.Cards, v.stoppedLine(rq, c))
+		if n := len(slices.DeleteFunc(cards, func(x visit.Suspension) bool { return x.Head().State != "asked" })); n > 0 {
+			v.Cards = v.T("proposals.cards", "n", strconv.Itoa(n))
 		}
-	}
-	if h.freshAt(rq, "POST /proposals/{id}/confirm") != "" {
-		v.StepUp = "/step-up?next=/proposals"
 	}
 	return v, nil
 }
 
-func (b Base) stoppedLine(rq *request, c StoppedCard) stoppedLine {
-	l := stoppedLine{ID: c.ID, Card: c.Card, Person: c.PersonName, Why: c.Why, By: c.AskedBy, Asked: c.Asked, AskedWhy: c.AskedWhy, State: Tag{b.T("card_state.suspended"), ToneWarn, "stop"}}
-	if c.Lost {
-		l.State = Tag{b.T("card_state.lost"), ToneAlarm, "stop"}
-	}
-	switch {
-	case c.Disowned > 0:
-		l.Hindered = b.T("proposals.disowned", "n", strconv.Itoa(c.Disowned))
-	case c.Open > 0:
-		l.Hindered = b.T("proposals.unconfirmed", "n", strconv.Itoa(c.Open))
-	case c.Mine:
-		l.Hindered = b.T("proposals.mine")
-	}
-	l.May = l.Hindered == "" && rq.mayResume()
-	return l
-}
-
-// getProposals lists what waits for a second person: changes of the directory, and cards to be made good again.
+// getProposals lists the changes of the directory that wait for a second person, and says how many stopped cards do.
 func (h *Handler) getProposals(w http.ResponseWriter, rq *request) error {
 	if err := h.looked(rq, ActionViewProposals, ""); err != nil {
 		return err
@@ -235,14 +205,10 @@ func (h *Handler) decided(w http.ResponseWriter, rq *request, err error, done st
 		return redirect(w, rq, "/proposals?done="+done)
 	case errors.Is(err, ErrSamePerson):
 		return refuse("proposals.same_person", http.StatusForbidden)
-	case errors.Is(err, ErrTooLate), errors.Is(err, ErrState):
+	case errors.Is(err, ErrTooLate):
 		return refuse("proposals.too_late", http.StatusConflict)
 	case errors.Is(err, ErrStale):
 		return refuse("proposals.stale", http.StatusConflict)
-	case errors.Is(err, ErrEntries):
-		return refuse("proposals.entries", http.StatusConflict)
-	case errors.Is(err, ErrRevoked):
-		return refuse("people_fault.revoked", http.StatusConflict)
 	}
 	return fmt.Errorf("decide: %w", err)
 }
@@ -306,34 +272,4 @@ func (h *Handler) postProposalWithdraw(w http.ResponseWriter, rq *request) error
 	v := h.proposalView(rq, p)
 	v.EndFault, v.Reason = v.T(key), clip(strings.ToValidUTF8(act.Reason, "?"), 1000)
 	return h.renderStatus(w, rq, "proposal", v, http.StatusUnprocessableEntity)
-}
-
-// postCardResume agrees to a stopped card being made good again.
-func (h *Handler) postCardResume(w http.ResponseWriter, rq *request) error {
-	if err := rq.form(); err != nil {
-		return err
-	}
-	id := rq.PathValue("id")
-	if !rq.mayResume() {
-		return errForbidden
-	}
-	cards, err := h.src.Rights.StoppedCards(rq.Context(), rq.account.ID)
-	if err != nil {
-		return fmt.Errorf("stopped cards: %w", err)
-	}
-	if !slices.ContainsFunc(cards, func(c StoppedCard) bool { return c.ID == id }) {
-		return ErrNotFound
-	}
-	err = h.src.Rights.ResumeCard(rq.Context(), id, rq.action(ActionProposalDecided, ""))
-	return h.decided(w, rq, err, "card_resumed", func(key string, code int) error {
-		if err := h.looked(rq, ActionViewProposals, ""); err != nil {
-			return err
-		}
-		v, err := h.proposalsView(rq)
-		if err != nil {
-			return err
-		}
-		v.Fault = v.T(key)
-		return h.renderStatus(w, rq, "proposals", v, code)
-	})
 }

@@ -11,8 +11,7 @@ import (
 
 // Refusals of a decision about what waits for a second person.
 var (
-	ErrStale   = errors.New("the directory has changed since it was proposed")
-	ErrEntries = errors.New("the holder has not confirmed every use of the card")
+	ErrStale = errors.New("the directory has changed since it was proposed")
 )
 
 // Rights is who may enter where and when, as pages show and change it, and what waits for a second person (D27). Refusals are as
@@ -40,11 +39,6 @@ type Rights interface {
 	ConfirmProposal(ctx context.Context, id string, act Action) error
 	// WithdrawProposal ends it without effect. ErrNotFound, ErrTooLate.
 	WithdrawProposal(ctx context.Context, id string, act Action) error
-
-	// StoppedCards lists the cards that are asked to be made good again (AD-17).
-	StoppedCards(ctx context.Context, me string) ([]StoppedCard, error)
-	// ResumeCard is the second person's word. ErrNotFound, ErrSamePerson, ErrState, ErrEntries, ErrRevoked.
-	ResumeCard(ctx context.Context, id string, act Action) error
 }
 
 // GrantQuery selects grants. The zero value selects all.
@@ -121,20 +115,4 @@ type RightEffect struct {
 	ZoneName           string
 	Level              int
 	Effect             string
-}
-
-// StoppedCard is a card that is asked to be made good again.
-type StoppedCard struct {
-	ID         string // of the matter
-	Card       string
-	Person     string
-	PersonName string
-	Lost       bool
-	Why        string // it was stopped
-	Asked      time.Time
-	AskedBy    string // full name
-	AskedWhy   string
-	Open       int  // uses that the holder has not confirmed yet
-	Disowned   int  // uses that the holder says were somebody else's
-	Mine       bool // whoever asks now asked for it, or is the holder
 }

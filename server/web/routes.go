@@ -136,7 +136,6 @@ func pageRoutes() []route {
 		{pattern: "GET /proposals/{id}", roles: rightsRoles, serve: (*Handler).getProposal},
 		{pattern: "POST /proposals/{id}/confirm", roles: grantEditRoles, stepUp: stepUpFull, serve: (*Handler).postProposalConfirm},
 		{pattern: "POST /proposals/{id}/withdraw", roles: withdrawRoles, serve: (*Handler).postProposalWithdraw},
-		{pattern: "POST /proposals/cards/{id}/resume", roles: resumeRoles, stepUp: stepUpFull, serve: (*Handler).postCardResume},
 
 		{pattern: "GET /judge", roles: groupF | groupS | groupA | groupC, serve: (*Handler).getJudge},
 

@@ -107,7 +107,6 @@ var probes = []probe{
 	{"GET /proposals/{id}", "/proposals/" + webtest.AttemptID(0x51), nil},
 	{"POST /proposals/{id}/confirm", "/proposals/" + webtest.AttemptID(0x77) + "/confirm", url.Values{}},
 	{"POST /proposals/{id}/withdraw", "/proposals/" + webtest.AttemptID(0x51) + "/withdraw", url.Values{}},
-	{"POST /proposals/cards/{id}/resume", "/proposals/cards/NONE/resume", url.Values{}},
 	{"GET /judge", "/judge?door=server-room-1", nil},
 	{"GET /accounts", "/accounts", nil},
 	{"POST /accounts", "/accounts", url.Values{}},

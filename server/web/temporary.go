@@ -192,6 +192,7 @@ type stoppedRow struct {
 	Asked                   string
 	Entries                 string // how the holder has answered
 	Odd                     bool   // some were somebody else's
+	Hindered                string // why nobody, or this account, can make it good again now
 	Forms                   []deskForm
 }
 
@@ -247,16 +248,26 @@ func (c *counter) stoppedRow(x *visit.Suspension, stale bool, t *tried) stoppedR
 				answered++
 			}
 		}
+		switch open := n - answered; {
+		case !x.Asked.Done():
+		case x.Disowned() > 0:
+			r.Hindered = c.T("stopped.disowned", "n", strconv.Itoa(x.Disowned()))
+		case open > 0:
+			r.Hindered = c.T("stopped.unconfirmed", "n", strconv.Itoa(open))
+		}
 		r.Entries = c.T("stopped.entries", "n", strconv.Itoa(n), "answered", strconv.Itoa(answered), "odd", strconv.Itoa(x.Disowned()))
 	}
-	for _, f := range c.stoppedForms(x, stale) {
+	if x.Asked.Done() && r.Hindered == "" && c.rq.mayResume() && c.mine(x.Asked, x.Person) {
+		r.Hindered = c.T("stopped.mine")
+	}
+	for _, f := range c.stoppedForms(x, stale || r.Hindered != "") {
 		r.Forms = append(r.Forms, f.again(t))
 	}
 	return r
 }
 
-// stoppedForms are the steps with a stopped card that this account may take.
-func (c *counter) stoppedForms(x *visit.Suspension, stale bool) (out []deskForm) {
+// stoppedForms are the steps with a stopped card that this account may take; barred leaves out the one that makes it good again.
+func (c *counter) stoppedForms(x *visit.Suspension, barred bool) (out []deskForm) {
 	at := "/stopped/" + x.ID + "/"
 	reason := deskField{Name: "note", Kind: "text", Label: c.T("account.reason")}
 	if x.Given.Done() || x.Resumed.Done() {
@@ -267,7 +278,7 @@ func (c *counter) stoppedForms(x *visit.Suspension, stale bool) (out []deskForm)
 		f.Fold = true
 		out = append(out, f)
 	}
-	if x.Asked.Done() && c.rq.mayResume() && !c.mine(x.Asked, x.Person) && !stale {
+	if x.Asked.Done() && c.rq.mayResume() && !barred {
 		f := newDeskForm("resume-"+x.ID, at+"resume", c.T("stopped.resume"), c.T("stopped.resume_now"), deskField{Name: "note", Kind: "text", Label: c.T("visit.note"), Optional: true})
 		f.Fold = true
 		out = append(out, f)

@@ -43,7 +43,7 @@ func visitRoutes() []route {
 		{pattern: "GET /stopped", roles: visitReaders, serve: (*Handler).getStopped},
 		{pattern: "POST /stopped", roles: suspendRoles, serve: (*Handler).postStop},
 		{pattern: "POST /stopped/{id}/ask", roles: suspendRoles, serve: (*Handler).postStoppedAsk},
-		{pattern: "POST /stopped/{id}/resume", roles: reactivateRoles, stepUp: stepUpFull, serve: (*Handler).postStoppedResume},
+		{pattern: "POST /stopped/{id}/resume", roles: resumeRoles, stepUp: stepUpFull, serve: (*Handler).postStoppedResume},
 		{pattern: "POST /stopped/{id}/revoke", roles: suspendRoles, serve: (*Handler).postStoppedRevoke},
 		{pattern: "GET /equipment", roles: visitReaders, serve: (*Handler).getEquipment},
 		{pattern: "POST /equipment", roles: carryRoles, serve: (*Handler).postCarry},

@@ -283,35 +283,3 @@ func (r *Rights) WithdrawProposal(_ context.Context, id string, act web.Action) 
 	p.Decided = true
 	return nil
 }
-
-// StoppedCards implements web.Rights: the sample's K-012, asked for by the security officer.
-func (r *Rights) StoppedCards(_ context.Context, me string) (out []web.StoppedCard, err error) {
-	r.m.mu.Lock()
-	defer r.m.mu.Unlock()
-	for _, c := range r.m.sampleCards() {
-		if c.ID == "K-012" && c.Status == access.CredentialSuspended {
-			out = append(out, web.StoppedCard{ID: "K-012", Card: c.ID, Person: c.Person, PersonName: "渡邉 さくら (K-12)", Why: "置き忘れ", Asked: time.Now().Add(-time.Minute), AskedBy: "葛\U000E0100城 蓮",
-				AskedWhy: "本人の机にあった", Mine: me == "CSIRT0"})
-		}
-	}
-	return out, nil
-}
-
-// ResumeCard implements web.Rights.
-func (r *Rights) ResumeCard(_ context.Context, id string, act web.Action) error {
-	r.m.mu.Lock()
-	defer r.m.mu.Unlock()
-	i := slices.IndexFunc(r.m.sampleCards(), func(c web.RegCard) bool { return c.ID == id })
-	switch {
-	case i < 0:
-		return web.ErrNotFound
-	case act.Actor == "CSIRT0":
-		return web.ErrSamePerson
-	}
-	if err := r.m.record(act); err != nil {
-		return err
-	}
-	r.m.cards = slices.Clone(r.m.cards)
-	r.m.cards[i].Status = access.CredentialActive
-	return nil
-}
