@@ -26,6 +26,7 @@ type commands struct {
 	Enrol   enrolCommand   `cmd:"" help:"Get this gateway an identity with a code from the server."`
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, identity, disk and clock, and say what to mend."`
 	Present presentCommand `cmd:"" help:"Print who is inside, as this gateway knows it, without the server: numbers, no names."`
+	Pair    pairCommand    `cmd:"" help:"Give an OSDP reader a key of its own, while the gateway is stopped. The window closes by itself."`
 	Wiring  wiringCommand  `cmd:"" help:"Draw a board profile: wiring diagram and parts list."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

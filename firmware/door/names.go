@@ -167,6 +167,7 @@ func Events() []Event {
 		EventStrikeFailed, EventLapsed, EventLateIgnored, EventPINLocked, EventCommandAccepted,
 		EventCommandDone, EventBoot, EventShutdown, EventLinkLost, EventLinkUp, EventPolicyApplied,
 		EventClockStep, EventEpoch, EventMainsLost, EventMainsBack, EventBatteryLow, EventBatteryOK,
+		EventMaintenance,
 	}
 }
 

@@ -91,6 +91,8 @@ const (
 	EventMainsBack     Event = "mains_back"
 	EventBatteryLow    Event = "battery_low"
 	EventBatteryOK     Event = "battery_ok"
+	// EventMaintenance says that somebody works at a door with the gateway's own tools; Detail says with which, and how it ended.
+	EventMaintenance Event = "maintenance"
 )
 
 // Details of EventBoot.

@@ -146,6 +146,9 @@ func saveReaderKey(dir, door, side string, known pi.ReaderKey) error {
 		return err
 	}
 	file := readerKeyFile(door, side)
+	if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(file)), 0o700); err != nil {
+		return err
+	}
 	return replaceFile(filepath.Join(dir, filepath.Dir(file)), filepath.Base(file), data)
 }
 

@@ -325,6 +325,7 @@ var eventTones = map[door.Event]struct {
 	door.EventLinkUp: {ToneGood, "linked"}, door.EventClockStep: {ToneNote, "clock"},
 	door.EventMainsLost: {ToneWarn, "fault"}, door.EventMainsBack: {ToneGood, "check"},
 	door.EventBatteryLow: {ToneAlarm, "fault"}, door.EventBatteryOK: {ToneGood, "check"},
+	door.EventMaintenance: {ToneNote, "dash"},
 }
 
 // personless events are about a door or gateway alone.
