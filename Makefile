@@ -17,9 +17,12 @@ need-go:
 need-cc: need-go
 	@command -v $${CC:-gcc} >/dev/null || { echo "missing: a C compiler (the server's SQLite needs it). Install it with: apt-get install gcc libc6-dev"; exit 1; }
 
-build: server gateway ## both programs into bin/
+build: server gateway verifier ## all three programs into bin/
 server: need-cc ## bin/monban-server
 	@mkdir -p bin && $(GOBUILD) -o bin/monban-server ./server
+verifier: need-go ## bin/monban-verify for an auditor's PC: Linux and Windows, one file, no cgo
+	@mkdir -p bin && CGO_ENABLED=0 $(GOBUILD) -o bin/monban-verify ./server/monban-verify
+	@CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GOBUILD) -o bin/monban-verify.exe ./server/monban-verify
 gateway: need-go ## bin/monban-gateway for this machine, without cgo
 	@mkdir -p bin && CGO_ENABLED=0 $(GOBUILD) -o bin/monban-gateway ./gateway
 gateway-amd64: need-go ## gateway for a 64-bit PC
@@ -140,4 +143,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -182,7 +182,8 @@ func (m *backupManifest) write(dir string) error {
 	return nil
 }
 
-// readManifest reads a backup's manifest and checks that every file is the one that was written.
+// readManifest reads a backup's manifest and checks that every file is the one that was written. site "" stands for
+// any.
 func readManifest(dir, site string) (m backupManifest, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if err != nil {
@@ -194,7 +195,7 @@ func readManifest(dir, site string) (m backupManifest, err error) {
 	switch {
 	case m.Version != 1:
 		return m, fmt.Errorf("%s: backup of version %d, this program knows 1", dir, m.Version)
-	case m.Site != site:
+	case site != "" && m.Site != site:
 		return m, fmt.Errorf("%s: is a backup of site %q, the configuration says %q", dir, m.Site, site)
 	case m.Files[databaseFile] == "":
 		return m, fmt.Errorf("%s: lists no database", filepath.Join(dir, manifestFile))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,15 +15,16 @@ import (
 
 	"monban/server/entrylog"
 	"monban/server/keystore"
-	"monban/server/signer"
+	"monban/server/logcheck"
 	"monban/server/store"
 )
 
 // VerifyOptions of Verify.
 type VerifyOptions struct {
-	Database string
+	Database string // a database, a backup's folder, or a bundle
 	Keys     string // data directory; "" = where the database lies
 	Openings bool
+	Held     []string  // files with checkpoints that others hold
 	Out      io.Writer // the result
 	Progress io.Writer // a sign of life each two seconds; nil = none
 }
@@ -33,19 +35,36 @@ const progressEvery = 2 * time.Second
 // Verify walks the log of a database and prints each finding by table and key. It needs the public log
 // key, and with Openings the year keys too. The error says that it could not check at all.
 func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
-	dir := o.Keys
-	if dir == "" {
-		dir = filepath.Dir(o.Database)
+	info, err := os.Stat(o.Database)
+	if err != nil {
+		return 0, err
 	}
-	vkey, err := os.ReadFile(filepath.Join(dir, keysDir, "log.vkey"))
+	dir, bundle := filepath.Dir(o.Database), false
+	if info.IsDir() { // a backup
+		dir = o.Database
+		if _, err := readManifest(dir, ""); err != nil {
+			return 0, err
+		}
+		o.Database = filepath.Join(dir, databaseFile)
+	} else if bundle, err = isBundle(o.Database); err != nil {
+		return 0, err
+	}
+	if o.Keys != "" {
+		dir = o.Keys
+	}
+	if bundle {
+		return verifyBundle(ctx, o, dir)
+	}
+	opt, err := logKeys(filepath.Join(dir, keysDir))
 	if err != nil {
 		return 0, fmt.Errorf("%s: the public log key is needed to check anything: %w (name the data directory with --keys)", o.Database, err)
 	}
-	opt := store.VerifyOptions{Structure: true}
-	if opt.Log, err = note.NewVerifier(firstLine(vkey)); err != nil {
-		return 0, fmt.Errorf("public log key: %w", err)
+	opt.Structure = true
+	held, err := readHeld(o.Held)
+	if err != nil {
+		return 0, err
 	}
-	if opt.Before, err = signer.OldLogKeys(filepath.Join(dir, keysDir)); err != nil {
+	if opt.Held, err = logcheck.OpenHeld(&logcheck.Keys{Log: opt.Log, Before: opt.Before}, held); err != nil {
 		return 0, err
 	}
 	if o.Openings {
@@ -60,6 +79,59 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 		return 0, err
 	}
 	return printResult(o, res)
+}
+
+func isBundle(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // only read
+	begin := make([]byte, 32)
+	n, err := io.ReadFull(f, begin)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return logcheck.IsBundle(begin[:n]), nil
+}
+
+// verifyBundle checks a bundle as monban-verify does, with this site's keys when they are at hand.
+func verifyBundle(ctx context.Context, o VerifyOptions, dir string) (int, error) {
+	var opt logcheck.Options
+	keys, err := logKeys(filepath.Join(dir, keysDir))
+	switch {
+	case err == nil:
+		opt.Keys = append([]note.Verifier{keys.Log}, keys.Before...)
+	case !errors.Is(err, fs.ErrNotExist) || o.Keys != "":
+		return 0, err
+	}
+	if opt.Held, err = readHeld(o.Held); err != nil {
+		return 0, err
+	}
+	f, err := os.Open(o.Database)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close() // only read
+	stop := tellProgress(o.Progress)
+	rep, err := logcheck.CheckBundle(ctx, f, opt)
+	stop()
+	if err != nil {
+		return 0, err
+	}
+	return len(rep.Result.Findings) + rep.Result.More, rep.Page(o.Out, logcheck.English, o.Database)
+}
+
+func readHeld(files []string) ([]logcheck.NamedNote, error) {
+	var out []logcheck.NamedNote
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("held checkpoint: %w", err)
+		}
+		out = append(out, logcheck.NamedNote{Name: filepath.Base(name), Signed: string(text)})
+	}
+	return out, nil
 }
 
 func printResult(o VerifyOptions, res entrylog.Result) (int, error) {

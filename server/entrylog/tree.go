@@ -57,6 +57,33 @@ func (t *Tree) Root() Hash {
 	return h
 }
 
+// Edge gives the roots of the complete subtrees that the tree consists of, lowest first: with the size, all of
+// it that appending needs.
+func (t *Tree) Edge() []Hash {
+	var out []Hash
+	for l := 0; t.size>>l != 0; l++ {
+		if t.size>>l&1 == 1 {
+			out = append(out, t.edge[l])
+		}
+	}
+	return out
+}
+
+// TreeOf is the inverse of Edge: the tree of that size with this edge. Nothing says yet that the edge is that of a
+// log; the next checkpoint does, because its root covers it.
+func TreeOf(size int64, edge []Hash) (Tree, error) {
+	if size < 0 || len(edge) != bits.OnesCount64(uint64(size)) {
+		return Tree{}, fmt.Errorf("tree of size %d: an edge of %d hashes", size, len(edge))
+	}
+	t := Tree{size: size}
+	for l := 0; size>>l != 0; l++ {
+		if size>>l&1 == 1 {
+			t.edge[l], edge = edge[0], edge[1:]
+		}
+	}
+	return t, nil
+}
+
 // StoredBytes is how many bytes of hashes are stored with leaf index: 32 × (1 + the number of
 // subtrees it completes).
 func StoredBytes(index int64) int {

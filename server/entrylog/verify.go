@@ -58,6 +58,8 @@ type Verifier struct {
 	split  bool  // bodies and stored differ
 	broken int64 // index of the first missing leaf, -1 = none: roots above cannot be checked
 	next   int64
+	sure   int64 // leaves below it are what a checkpoint signed
+	alone  bool  // each leaf comes with its own hash, not with those of subtrees
 	buf    []byte
 	buf2   []byte
 }
@@ -65,6 +67,40 @@ type Verifier struct {
 // NewVerifier checks against the log's public key and reports into r.
 func NewVerifier(log note.Verifier, r *Result) *Verifier {
 	return &Verifier{log: log, result: r, broken: -1}
+}
+
+// VerifierFrom checks a part of a log: what comes is added to the tree of what stands before it, which the next
+// checkpoint covers. Each leaf has its own hash with it and those of no subtrees.
+func VerifierFrom(log note.Verifier, r *Result, before Tree) *Verifier {
+	return &Verifier{log: log, result: r, broken: -1, alone: true, bodies: before, next: before.Size(), sure: before.Size()}
+}
+
+// Sure is the number of leaves, from the beginning, that the newest checkpoint that fits has confirmed.
+func (v *Verifier) Sure() int64 { return v.sure }
+
+// Tree is the tree of the leaves taken so far; ok is as for Root.
+func (v *Verifier) Tree() (t Tree, ok bool) { return v.bodies, v.broken < 0 && !v.split }
+
+// Hash takes the hash of the next leaf in place of its body.
+func (v *Verifier) Hash(idx int64, h Hash) {
+	if idx != v.next {
+		v.missing(idx)
+	}
+	v.next = idx + 1
+	if v.broken >= 0 {
+		return
+	}
+	_, v.buf = v.bodies.Append(v.buf[:0], h)
+	if v.split {
+		_, v.buf = v.stored.Append(v.buf[:0], h)
+	}
+}
+
+func (v *Verifier) missing(idx int64) {
+	v.result.Add("log_leaf", fmt.Sprint(v.next), "is missing; the next leaf is %d", idx)
+	if v.broken < 0 {
+		v.broken = v.next
+	}
 }
 
 // Follow has the checkpoints that come now checked against the key of the log that took over here.
@@ -84,10 +120,7 @@ func (v *Verifier) Missing() bool { return v.broken >= 0 }
 func (v *Verifier) Leaf(idx int64, kind Kind, body, hashes []byte) {
 	key := fmt.Sprint
 	if idx != v.next {
-		v.result.Add("log_leaf", key(v.next), "is missing; the next leaf is %d", idx)
-		if v.broken < 0 {
-			v.broken = v.next
-		}
+		v.missing(idx)
 	}
 	v.next = idx + 1
 	v.result.Leaves++
@@ -95,8 +128,12 @@ func (v *Verifier) Leaf(idx int64, kind Kind, body, hashes []byte) {
 		v.result.Add("log_leaf", key(idx), "kind column says %q, the body %q", kind, k)
 	}
 	h := LeafHash(body)
-	if len(hashes) != StoredBytes(idx) {
-		v.result.Add("log_leaf", key(idx), "has %d bytes of hashes, want %d", len(hashes), StoredBytes(idx))
+	want := StoredBytes(idx)
+	if v.alone {
+		want = len(h)
+	}
+	if len(hashes) != want {
+		v.result.Add("log_leaf", key(idx), "has %d bytes of hashes, want %d", len(hashes), want)
 		hashes = nil
 	}
 	var own Hash
@@ -110,6 +147,9 @@ func (v *Verifier) Leaf(idx int64, kind Kind, body, hashes []byte) {
 	}
 	if v.broken >= 0 {
 		return
+	}
+	if v.alone {
+		hashes = nil // none of subtrees to compare
 	}
 	if !v.split && own == h {
 		_, v.buf = v.bodies.Append(v.buf[:0], h)
@@ -150,10 +190,10 @@ func (v *Verifier) Checkpoint(size int64, signed string) {
 	case size != v.next:
 		v.result.Add("checkpoint", key, "is beyond the %d leaves of the log", v.next)
 	case c.Root == v.bodies.Root():
-		v.split = false
+		v.split, v.sure = false, size
 	case v.split && c.Root == v.stored.Root():
-		v.bodies, v.split = v.stored, false
+		v.bodies, v.split, v.sure = v.stored, false, size
 	default:
-		v.result.Add("checkpoint", key, "the tree of the leaves before it has another root")
+		v.result.Add("checkpoint", key, "the tree of the leaves before it has another root: a leaf from %d to %d is not the one that was signed", v.sure, size-1)
 	}
 }

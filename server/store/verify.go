@@ -13,6 +13,7 @@ import (
 
 	"monban/server/entrylog"
 	"monban/server/keystore"
+	"monban/server/logcheck"
 )
 
 // VerifyOptions of a verification.
@@ -29,6 +30,8 @@ type VerifyOptions struct {
 	// Structure adds SQLite's own integrity check: that every index holds what its table holds. Pages
 	// find rows through indexes, so a row can be hidden there and nowhere else.
 	Structure bool
+	// Held are checkpoints that others hold, their signatures checked: the log must be the one they name.
+	Held []logcheck.Held
 }
 
 // VerifyFile checks a database file that no server needs to run on. An error means that the check
@@ -123,23 +126,13 @@ func logZone(ctx context.Context, tx *sql.Tx, log note.Verifier, before []note.V
 	if err != nil || g.Name != entrylog.SystemGenesis {
 		return nil, "the log does not begin with a genesis leaf", nil
 	}
-	if o := g.Value("origin"); keyOf(o, log, before) == nil {
+	if o := g.Value("origin"); (&logcheck.Keys{Log: log, Before: before}).Of(o) == nil {
 		return nil, "", fmt.Errorf("the log is %q, the given key is that of %q", o, log.Name())
 	}
 	if zone, err = time.LoadLocation(g.Value("zone")); err != nil {
 		return nil, "", fmt.Errorf("genesis leaf: %w", err)
 	}
 	return zone, "", nil
-}
-
-// keyOf gives the key of the log with this origin, nil when it is not at hand.
-func keyOf(origin string, log note.Verifier, before []note.Verifier) note.Verifier {
-	for _, v := range append([]note.Verifier{log}, before...) {
-		if v != nil && v.Name() == origin {
-			return v
-		}
-	}
-	return nil
 }
 
 type schemaObject struct{ kind, name, text string }

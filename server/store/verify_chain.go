@@ -7,6 +7,7 @@ import (
 
 	"monban/firmware/wire"
 	"monban/server/entrylog"
+	"monban/server/logcheck"
 )
 
 // recordPage is how many record rows of a chain are read at a time.
@@ -18,79 +19,47 @@ type recordRow struct {
 	hash entrylog.Hash // zero when the stored one has not 32 bytes
 }
 
-// chainCheck follows the chain of one outbox through the leaves and through table record.
-type chainCheck struct {
-	watermark int64
-	hash      entrylog.Hash
-	idx       int64
-
+// chainRows follows the rows of one chain in table record.
+type chainRows struct {
 	page []recordRow // rows not yet met
 	buf  []recordRow // what page is a part of
 	done bool        // no rows after page
 	from int64       // first seq not yet read
 }
 
-func chainName(k chainKey) string { return fmt.Sprintf("%s/%x", k.gateway, k.epoch) }
-
-func recordName(k chainKey, seq int64) string { return fmt.Sprintf("%s/%d", chainName(k), seq) }
-
-func (c *check) chainOf(k chainKey) *chainCheck {
-	st := c.chains[k]
+func (c *check) rowsOfChain(k logcheck.ChainKey) *chainRows {
+	st := c.records[k]
 	if st == nil {
-		st = &chainCheck{from: math.MinInt64}
-		c.chains[k] = st
+		st = &chainRows{from: math.MinInt64}
+		c.records[k] = st
 	}
 	return st
 }
 
-// chainRecord checks the link of one record (I3) and its row (I2).
-func (c *check) chainRecord(idx int64, r *entrylog.Record, b *wire.Record) error {
-	k := chainKey{gateway: string(b.Gateway), epoch: b.Epoch}
-	st := c.chainOf(k)
+// recordLeaf compares the row of one record with its leaf (I2); its link is checked already.
+func (c *check) recordLeaf(idx int64, r *entrylog.Record, b *wire.Record) error {
+	k := logcheck.ChainKey{Gateway: string(b.Gateway), Epoch: b.Epoch}
 	seq := int64(b.Seq)
-	if seq != st.watermark+1 {
-		c.res.Add("log_leaf", key(idx), "record %d of %s follows on %d", seq, chainName(k), st.watermark)
-	}
-	if entrylog.Link(st.hash, r.Body) != r.Chain {
-		c.res.Add("log_leaf", key(idx), "record %d of %s does not have the hash of its chain", seq, chainName(k))
-	}
-	st.watermark, st.hash, st.idx = seq, r.Chain, idx
-	row, found, err := c.recordRow(k, st, seq)
+	row, found, err := c.recordRow(k, c.rowsOfChain(k), seq)
 	if err != nil {
 		return err
 	}
 	switch {
 	case !found:
-		c.res.Add("record", recordName(k, seq), "is missing")
+		c.res.Add("record", k.Record(seq), "is missing")
 	case row.idx != idx:
-		c.res.Add("record", recordName(k, seq), "idx is %d, the record is leaf %d", row.idx, idx)
+		c.res.Add("record", k.Record(seq), "idx is %d, the record is leaf %d", row.idx, idx)
 	case row.hash != r.Chain:
-		c.res.Add("record", recordName(k, seq), "hash is not the one of leaf %d", idx)
+		c.res.Add("record", k.Record(seq), "hash is not the one of leaf %d", idx)
 	}
 	return nil
 }
 
-// chainGap moves a chain over records that are missing and will not come.
-func (c *check) chainGap(idx int64, y *entrylog.System) {
-	k := chainKey{gateway: y.Value("gateway")}
-	var h entrylog.Hash
-	seq, ok := y.Uint("seq")
-	if !ok || !y.Hex("epoch", k.epoch[:]) || !y.Hex("h", h[:]) {
-		c.res.Add("log_leaf", key(idx), "the gap is malformed")
-		return
-	}
-	st := c.chainOf(k)
-	if int64(seq) <= st.watermark {
-		c.res.Add("log_leaf", key(idx), "gap up to %d of %s after %d", seq, chainName(k), st.watermark)
-	}
-	st.watermark, st.hash, st.idx = int64(seq), h, idx
-}
-
 // recordRow takes the row of seq from the chain's pages; rows before it follow from no leaf.
-func (c *check) recordRow(k chainKey, st *chainCheck, seq int64) (recordRow, bool, error) {
+func (c *check) recordRow(k logcheck.ChainKey, st *chainRows, seq int64) (recordRow, bool, error) {
 	for {
 		for len(st.page) > 0 && st.page[0].seq < seq {
-			c.res.Add("record", recordName(k, st.page[0].seq), "follows from no leaf")
+			c.res.Add("record", k.Record(st.page[0].seq), "follows from no leaf")
 			st.page = st.page[1:]
 		}
 		if len(st.page) > 0 {
@@ -110,9 +79,9 @@ func (c *check) recordRow(k chainKey, st *chainCheck, seq int64) (recordRow, boo
 	}
 }
 
-func (c *check) readPage(k chainKey, st *chainCheck) error {
+func (c *check) readPage(k logcheck.ChainKey, st *chainRows) error {
 	rows, err := c.tx.QueryContext(c.ctx, `SELECT gateway, epoch, seq, idx, hash FROM record WHERE gateway = ? AND epoch = ? AND seq >= ? ORDER BY seq LIMIT ?`,
-		k.gateway, k.epoch[:], st.from, recordPage)
+		k.Gateway, k.Epoch[:], st.from, recordPage)
 	if err != nil {
 		return err
 	}
@@ -125,8 +94,8 @@ func (c *check) readPage(k chainKey, st *chainCheck) error {
 			return err
 		}
 		// A range scan does not look at the key of every row it gives: a damaged one stays in its place.
-		if string(gateway) != k.gateway || string(epoch) != string(k.epoch[:]) {
-			c.res.Add("record", fmt.Sprintf("%s/%x/%d", gateway, epoch, r.seq), "stands among the records of %s", chainName(k))
+		if string(gateway) != k.Gateway || string(epoch) != string(k.Epoch[:]) {
+			c.res.Add("record", fmt.Sprintf("%s/%x/%d", gateway, epoch, r.seq), "stands among the records of %s", k)
 		}
 		if len(hash) == len(r.hash) {
 			copy(r.hash[:], hash)
@@ -141,7 +110,7 @@ func (c *check) readPage(k chainKey, st *chainCheck) error {
 
 // finishChains compares watermarks, and names rows of chains that no leaf speaks of.
 func (c *check) finishChains() error {
-	for k, st := range c.chains {
+	for k, st := range c.records {
 		if _, _, err := c.recordRow(k, st, math.MaxInt64); err != nil {
 			return err
 		}
@@ -151,32 +120,32 @@ func (c *check) finishChains() error {
 		return err
 	}
 	defer rows.Close()
-	seen := map[chainKey]bool{}
+	seen := map[logcheck.ChainKey]bool{}
 	for rows.Next() {
-		var k chainKey
+		var k logcheck.ChainKey
 		var epoch, hash []byte
 		var watermark, idx int64
-		if err := rows.Scan(&k.gateway, &epoch, &watermark, &hash, &idx); err != nil {
+		if err := rows.Scan(&k.Gateway, &epoch, &watermark, &hash, &idx); err != nil {
 			return err
 		}
-		copy(k.epoch[:], epoch)
-		name := fmt.Sprintf("%s/%x", k.gateway, epoch)
-		st := c.chains[k]
-		if st == nil || len(epoch) != len(k.epoch) {
+		copy(k.Epoch[:], epoch)
+		name := fmt.Sprintf("%s/%x", k.Gateway, epoch)
+		st := c.log.Chains()[k]
+		if st == nil || len(epoch) != len(k.Epoch) {
 			c.res.Add("gateway_chain", name, "follows from no leaf")
 			continue
 		}
 		seen[k] = true
-		if watermark != st.watermark || string(hash) != string(st.hash[:]) || idx != st.idx {
-			c.res.Add("gateway_chain", name, "stands at %d by leaf %d, the leaves give %d by leaf %d, or its hash differs", watermark, idx, st.watermark, st.idx)
+		if watermark != st.Watermark || string(hash) != string(st.Hash[:]) || idx != st.Idx {
+			c.res.Add("gateway_chain", name, "stands at %d by leaf %d, the leaves give %d by leaf %d, or its hash differs", watermark, idx, st.Watermark, st.Idx)
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	for k := range c.chains {
+	for k := range c.log.Chains() {
 		if !seen[k] {
-			c.res.Add("gateway_chain", chainName(k), "is missing")
+			c.res.Add("gateway_chain", k.String(), "is missing")
 		}
 	}
 	return c.strayRecords()
@@ -189,17 +158,17 @@ func (c *check) strayRecords() error {
 		return err
 	}
 	defer rows.Close()
-	var unknown []chainKey
+	var unknown []logcheck.ChainKey
 	for rows.Next() {
-		var k chainKey
+		var k logcheck.ChainKey
 		var epoch []byte
-		if err := rows.Scan(&k.gateway, &epoch); err != nil {
+		if err := rows.Scan(&k.Gateway, &epoch); err != nil {
 			return err
 		}
-		copy(k.epoch[:], epoch)
-		if len(epoch) != len(k.epoch) {
-			c.res.Add("record", fmt.Sprintf("%s/%x", k.gateway, epoch), "epoch of %d bytes", len(epoch))
-		} else if c.chains[k] == nil {
+		copy(k.Epoch[:], epoch)
+		if len(epoch) != len(k.Epoch) {
+			c.res.Add("record", fmt.Sprintf("%s/%x", k.Gateway, epoch), "epoch of %d bytes", len(epoch))
+		} else if c.log.Chains()[k] == nil {
 			unknown = append(unknown, k)
 		}
 	}
@@ -207,7 +176,7 @@ func (c *check) strayRecords() error {
 		return err
 	}
 	for _, k := range unknown {
-		if _, _, err := c.recordRow(k, &chainCheck{from: math.MinInt64}, math.MaxInt64); err != nil {
+		if _, _, err := c.recordRow(k, &chainRows{from: math.MinInt64}, math.MaxInt64); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ type matterCheck struct {
 
 // matterLeaf takes an action leaf; o is its opening, nil when it was not or could not be read.
 func (c *check) matterLeaf(idx int64, o *entrylog.Opening) {
-	if c.parsed.Kind != entrylog.KindAction || c.parsed.Action.Target != MatterTarget || c.parsed.Action.Result == "refused" {
+	if c.log.Parsed().Kind != entrylog.KindAction || c.log.Parsed().Action.Target != MatterTarget || c.log.Parsed().Action.Result == "refused" {
 		return
 	}
 	if c.matters.leaves == nil {

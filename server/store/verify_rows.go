@@ -8,13 +8,11 @@ import (
 	"math"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"monban/firmware/door"
-	"monban/firmware/wire"
 	"monban/server/attempt"
 	"monban/server/entrylog"
 	"monban/server/keystore"
+	"monban/server/logcheck"
 )
 
 // cursor walks the rows of one table in the order of an index into the log.
@@ -109,7 +107,7 @@ type check struct {
 	zone *time.Location
 	res  *entrylog.Result
 	fold attempt.Fold
-	tree *entrylog.Verifier
+	log  *logcheck.Check
 
 	leaves      *sql.Rows
 	checkpoints *cursor[string]
@@ -124,17 +122,11 @@ type check struct {
 	zoneActs    *cursor[int64]
 
 	open     map[[16]byte]*line
-	chains   map[chainKey]*chainCheck
+	records  map[logcheck.ChainKey]*chainRows
 	status   map[int64]*findingState
 	matters  matterCheck
 	openings int64
 	years    yearCache
-	log      note.Verifier
-	before   []note.Verifier
-	restored bool
-	origin   string // of the log that signs where the check stands
-	parsed   entrylog.Parsed
-	body     wire.Record
 }
 
 // yearCache spares the fiscal year of each leaf: they come in order of time.
@@ -154,12 +146,12 @@ func (y *yearCache) of(ms int64, zone *time.Location) int {
 }
 
 func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Location, res *entrylog.Result) (*check, error) {
+	keys := logcheck.Keys{Log: opt.Log, Before: opt.Before, Restored: opt.Restored}
 	c := &check{
-		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, fold: attempt.Fold{Zone: zone},
-		restored: opt.Restored,
-		tree:     entrylog.NewVerifier(opt.Log, res), log: opt.Log, before: opt.Before,
-		open: map[[16]byte]*line{}, chains: map[chainKey]*chainCheck{}, status: map[int64]*findingState{},
+		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, fold: attempt.Fold{Zone: zone}, log: logcheck.New(keys, res),
+		open: map[[16]byte]*line{}, records: map[logcheck.ChainKey]*chainRows{}, status: map[int64]*findingState{},
 	}
+	c.log.Hold(opt.Held)
 	return c, c.openCursors()
 }
 
@@ -275,13 +267,12 @@ func (c *check) run() error {
 		if err := c.takeCheckpoints(idx); err != nil {
 			return err
 		}
-		if err := c.whoSigns(idx, body); err != nil {
+		c.log.PassHeld()
+		ok, err := c.log.Leaf(idx, entrylog.Kind(kind), body, hashes)
+		if err != nil {
 			return err
 		}
-		c.tree.Leaf(idx, entrylog.Kind(kind), body, hashes)
-		var err error
-		if c.parsed, err = entrylog.Parse(body); err != nil {
-			c.res.Add("log_leaf", key(idx), "%v", err)
+		if !ok {
 			continue
 		}
 		var o attempt.Ref
@@ -306,7 +297,7 @@ func (c *check) run() error {
 // takeCheckpoints checks the checkpoints of at most idx leaves.
 func (c *check) takeCheckpoints(idx int64) error {
 	for c.checkpoints.ok && c.checkpoints.idx <= idx {
-		c.tree.Checkpoint(c.checkpoints.idx, c.checkpoints.row)
+		c.log.Checkpoint(c.checkpoints.idx, c.checkpoints.row)
 		if err := c.checkpoints.advance(); err != nil {
 			return err
 		}
@@ -316,7 +307,7 @@ func (c *check) takeCheckpoints(idx int64) error {
 
 // opening checks a leaf's opening row against the leaf, and with keys against its commitment.
 func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, ciphertext []byte) {
-	commit := c.parsed.Commit()
+	commit := c.log.Parsed().Commit()
 	switch has := commit != (entrylog.Hash{}); {
 	case has && !o.Has:
 		c.res.Add("opening", key(idx), "is missing: the leaf commits to one")
@@ -329,10 +320,10 @@ func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, cip
 	}
 	var opened *entrylog.Opening
 	defer func() { c.matterLeaf(idx, opened) }()
-	if want := c.years.of(c.parsed.AtMS(), c.zone); int64(want) != year {
+	if want := c.years.of(c.log.Parsed().AtMS(), c.zone); int64(want) != year {
 		c.res.Add("opening", key(idx), "fiscal_year is %d, the leaf gives %d", year, want)
 	}
-	if want := c.parsed.Class(); string(class) != string(want) {
+	if want := c.log.Parsed().Class(); string(class) != string(want) {
 		c.res.Add("opening", key(idx), "class is %q, the leaf gives %q", class, want)
 	}
 	if c.keys == nil || commit == (entrylog.Hash{}) {
@@ -348,13 +339,14 @@ func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, cip
 		c.res.Add("opening", key(idx), "%v", err)
 	default:
 		c.res.Openings++
+		c.log.Private(idx, &opening)
 		opened = &opening
 	}
 }
 
 // leaf folds one leaf and compares the rows that follow from it.
 func (c *check) leaf(idx int64, o attempt.Ref) error {
-	p := &c.parsed
+	p := c.log.Parsed()
 	switch p.Kind {
 	case entrylog.KindDecision:
 		l, fresh, err := c.line(idx, p.Decision.Attempt)
@@ -380,23 +372,20 @@ func (c *check) leaf(idx int64, o attempt.Ref) error {
 	return nil
 }
 
-func (c *check) record(idx int64, o attempt.Ref) (err error) {
-	r := &c.parsed.Record
-	if c.body, err = wire.ParseRecord(r.Body); err != nil {
-		c.res.Add("log_leaf", key(idx), "record body: %v", err)
-		return nil
-	}
-	if err := c.chainRecord(idx, r, &c.body); err != nil {
+func (c *check) record(idx int64, o attempt.Ref) error {
+	r := &c.log.Parsed().Record
+	body := c.log.Record()
+	if err := c.recordLeaf(idx, r, body); err != nil {
 		return err
 	}
-	if c.body.Attempt == (door.Attempt{}) {
+	if body.Attempt == (door.Attempt{}) {
 		return nil
 	}
-	l, fresh, err := c.line(idx, c.body.Attempt)
+	l, fresh, err := c.line(idx, body.Attempt)
 	if err != nil {
 		return err
 	}
-	c.fold.Record(&l.want, fresh, idx, r, &c.body, o)
+	c.fold.Record(&l.want, fresh, idx, r, body, o)
 	c.folded(l, fresh, idx)
 	return nil
 }
@@ -467,12 +456,10 @@ func (c *check) compareLine(l *line) {
 }
 
 func (c *check) system(idx int64) error {
-	y := &c.parsed.System
+	y := &c.log.Parsed().System
 	switch y.Name {
 	case entrylog.SystemFinding:
 		return c.finding(idx, y)
-	case entrylog.SystemGap:
-		c.chainGap(idx, y)
 	case entrylog.SystemCoverage:
 		want, ok := attempt.ParseCoverage(idx, y)
 		row, found, err := c.coverage.take(idx, c.strayCoverage)
@@ -561,7 +548,8 @@ func (c *check) finding(idx int64, y *entrylog.System) error {
 
 // finish compares everything that is only known at the end.
 func (c *check) finish() error {
-	c.lastSigner()
+	c.log.Finish()
+	c.log.FinishHeld(c.log.Next())
 	if err := c.takeCheckpoints(math.MaxInt64); err != nil {
 		return err
 	}

@@ -1,0 +1,68 @@
+package logcheck
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"monban/server/entrylog"
+)
+
+// Held is a checkpoint that somebody other than the log's keeper holds: printed, mailed, or cosigned by a witness. It
+// is what finds out an insider who has the log's key and wrote everything anew.
+type Held struct {
+	Name       string // where it comes from, for findings
+	Checkpoint entrylog.Checkpoint
+}
+
+type heldList struct {
+	list []Held // by size, rising
+	next int
+	met  int64 // that were compared and fit
+	past int64 // of leaves that this walk does not reach, before or behind it
+}
+
+// Hold has the leaves compared with these checkpoints as the walk passes their sizes. Their signatures are the
+// caller's to check. It is called before the first leaf.
+func (c *Check) Hold(list []Held) {
+	c.held.list = slices.Clone(list)
+	slices.SortStableFunc(c.held.list, func(a, b Held) int { return cmp.Compare(a.Checkpoint.Size, b.Checkpoint.Size) })
+}
+
+// PassHeld compares what is held of as many leaves as were taken. It is called before each leaf and at the end.
+func (c *Check) PassHeld() {
+	for c.held.next < len(c.held.list) {
+		h := &c.held.list[c.held.next]
+		size := h.Checkpoint.Size
+		if size > c.tree.Next() {
+			return
+		}
+		c.held.next++
+		root, ok := c.tree.Root()
+		switch {
+		case size < c.tree.Next():
+			c.held.past++
+		case !ok:
+			c.Result.Add("held", fmt.Sprint(size), "%s cannot be compared: a leaf before it is missing or changed", h.Name)
+		case root != h.Checkpoint.Root:
+			c.Result.Add("held", fmt.Sprint(size), "%s names another root: this is not the log that was shown to its holder; a leaf before %d was changed, taken out or put in", h.Name, size)
+		default:
+			c.held.met++
+		}
+	}
+}
+
+// FinishHeld tells of what is held of more leaves than the log has, or had when the bundle was made. Those up to log
+// that the walk did not reach are no finding.
+func (c *Check) FinishHeld(log int64) (met, past int64) {
+	c.PassHeld()
+	for _, h := range c.held.list[c.held.next:] {
+		if h.Checkpoint.Size <= log {
+			c.held.past++
+			continue
+		}
+		c.Result.Add("held", fmt.Sprint(h.Checkpoint.Size), "%s is of %d leaves, the log has %d here: unless it is newer than what was checked, leaves were cut off", h.Name, h.Checkpoint.Size, log)
+	}
+	c.held.next = len(c.held.list)
+	return c.held.met, c.held.past
+}

@@ -1,0 +1,151 @@
+package logcheck
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"monban/server/entrylog"
+)
+
+// Lang is the language of a page.
+type Lang int
+
+// The languages. Japanese is what an auditor of a Japanese office reads, so it is the zero value.
+const (
+	Japanese Lang = iota
+	English
+)
+
+// words gives one of two texts.
+func (l Lang) words(ja, en string) string {
+	if l == English {
+		return en
+	}
+	return ja
+}
+
+// pageFindings is how many findings a page lists: it is one page, and the first is what counts.
+const pageFindings = 10
+
+// Page says in one page of plain words what a check has proven and what not.
+func (r *Report) Page(w io.Writer, lang Lang, file string) error {
+	var b strings.Builder
+	say := func(ja, en string, args ...any) { fmt.Fprintf(&b, lang.words(ja, en)+"\n", args...) }
+	day := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
+	h := &r.Head
+	say("入退室記録の検証結果", "Verification of the entry log")
+	say("ファイル: %s", "File: %s", file)
+	say("SHA-256(最終行を除く): %s", "SHA-256 (but the last line): %s", r.Sum)
+	say("記録: %d〜%d番(ログ全体は%d件、作成 %s)", "Leaves: %d to %d (the log had %d; made %s)", h.From, h.To-1, h.Log, day(h.MadeMS))
+	say("期間: %s 〜 %s(サーバーの時刻)", "Time: %s to %s (the server's clock)", day(r.FirstMS), day(r.LastMS))
+	say("確認した数: 記録 %d、チェックポイント %d、門番装置の記録 %d、開示部 %d(消去済 %d、同梱なし %d)",
+		"Checked: %d leaves, %d checkpoints, %d records of gateways, %d openings (%d erased, %d not in the file)",
+		r.Result.Leaves, r.Result.Checkpoints, r.Records, r.Result.Openings, r.Result.Erased, r.Closed)
+	if r.Resumed {
+		say("中断した検証を続きから再開しました。", "A check that was broken off was taken up again.")
+	}
+	b.WriteString("\n")
+	total := len(r.Result.Findings) + r.Result.More
+	if total == 0 {
+		say("【結果】異常は見つかりませんでした。", "RESULT: nothing was found.")
+	} else {
+		say("【結果】異常が %d 件見つかりました。", "RESULT: %d findings.", total)
+		say("最初の異常: %s", "The first: %s", r.Result.Findings[0])
+		for _, f := range r.Result.Findings[1:min(total, pageFindings, len(r.Result.Findings))] {
+			fmt.Fprintf(&b, "  %s\n", f)
+		}
+		if total > pageFindings {
+			say("  ほか %d 件", "  and %d more", total-pageFindings)
+		}
+	}
+	b.WriteString("\n")
+	r.proven(say, day, total == 0)
+	b.WriteString("\n")
+	r.notProven(say, day)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+type sayFunc = func(ja, en string, args ...any)
+
+func (r *Report) proven(say sayFunc, day func(int64) string, clean bool) {
+	say("【証明されたこと】", "PROVEN")
+	if !clean {
+		say("・%d番より前の記録のうち、異常に挙げられていないものは、署名されたチェックポイントと一致します。", "- Of the leaves before %d, those that no finding names are what a signed checkpoint says.", r.Sure)
+		return
+	}
+	say("・この範囲の記録は、署名されたチェックポイント(%d件時点)以後、変更・削除・挿入されていません。", "- Since the signed checkpoint of %d leaves none of these leaves was changed, taken out or put in.", r.Signed)
+	if r.HeldMet > 0 {
+		say("・ほかの人が保管していたチェックポイント %d 件とも一致します。ログの鍵を持つ管理者による書き換えもありません。", "- They are what %d checkpoints say that others hold: nobody who has the log's key has written the log anew before those.", r.HeldMet)
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(r.Chains), func(a, b ChainKey) int { return cmp.Compare(a.String(), b.String()) }) {
+		c := r.Chains[k]
+		say("・装置 %s の記録は %d〜%d番までつながっています(欠番 %d)。", "- The records of gateway %s are a chain from %d to %d (%d known to be missing).", k.Gateway, c.First, c.Watermark, c.Gaps)
+	}
+	for _, g := range slices.Sorted(maps.Keys(r.Covered)) {
+		c := r.Covered[g]
+		say("・装置 %s は %s 〜 %s に監視されていました(応答なし %s、不明 %s)。", "- Gateway %s was watched from %s to %s (not heard for %s, nothing known for %s).",
+			g, day(c.FromMS), day(c.ToMS), seconds(c.SilentMS), seconds(c.HolesMS))
+	}
+	if r.Result.Openings > 0 {
+		say("・同梱された開示部 %d 件は、記録された時点の内容のままです。", "- The %d openings in the file are what was written then.", r.Result.Openings)
+	}
+	for _, s := range r.Result.Successions {
+		from, to := s.Lost()
+		say("・%d番でログが復元され、%s が %s を引き継ぎました(失われた記録: %d件)。", "- At leaf %d the log was restored: %s took over from %s (%d leaves known to be lost).", s.Size, s.Origin, s.Before, to-from)
+	}
+}
+
+func (r *Report) notProven(say sayFunc, day func(int64) string) {
+	say("【証明されないこと】", "NOT PROVEN")
+	if r.OwnKeys {
+		say("・公開鍵はこのファイルに入っていたものです。作成者がすべてを作り直していないことは分かりません。別の経路で受け取った鍵を --key で指定してください。",
+			"- The public key came with the file: nothing shows that its maker did not make everything anew. Give a key that you got another way (--key).")
+	}
+	if r.HeldMet == 0 {
+		say("・外部で保管されたチェックポイントと比べていません。ログの鍵を持つ人の書き換えは見つけられません。--checkpoint で印刷物やメールのものを指定してください。",
+			"- It was compared with no checkpoint that somebody else holds: somebody with the log's key could have written it anew. Give one from paper or mail (--checkpoint).")
+	}
+	if r.HeldPast > 0 {
+		say("・指定されたチェックポイントのうち %d 件は、このファイルの範囲の外です。", "- %d of the given checkpoints are of sizes outside this file.", r.HeldPast)
+	}
+	if r.Head.From > 0 {
+		say("・%d番より前の記録は、このファイルにありません。", "- The leaves before %d are not in this file.", r.Head.From)
+	}
+	if r.Head.To < r.Head.Log {
+		say("・%d番以降の記録は、このファイルにありません。", "- The leaves from %d on are not in this file.", r.Head.To)
+	}
+	if r.Closed > 0 {
+		say("・%d 件の開示部(氏名など)は同梱されていないため、確認していません。", "- %d openings (names and the like) are not in the file and were not looked at.", r.Closed)
+	}
+	if r.Result.Erased > 0 {
+		say("・%d 件の開示部は保存期間の満了などで消去されています。", "- %d openings were erased.", r.Result.Erased)
+	}
+	for _, g := range slices.Sorted(maps.Keys(r.Covered)) {
+		if c := r.Covered[g]; c.HoleMS > 0 {
+			say("・装置 %s: %s から %s は監視の記録がありません。", "- Gateway %s: for %[3]s from %[2]s on nothing says whether it was watched.", g, day(c.HoleFromMS), seconds(c.HoleMS))
+		}
+	}
+	say("・センサーが正しく働いたこと、カードを使った人が本人であること、一度に一人だけが通ったこと。", "- That a sensor told the truth, that who held a card was its owner, that only one person went through.")
+	say("・壊された装置が書けなかった出来事(欠番と監視の空白として現れます)、時計の正しさ(記録された精度まで)。", "- What a broken gateway could not write (it shows as a gap or a silence); that clocks were right (beyond the quality they state).")
+}
+
+func seconds(ms int64) string {
+	return (time.Duration(ms) * time.Millisecond).Round(time.Second).String()
+}
+
+// Clean reports whether nothing was found.
+func (r *Report) Clean() bool { return r.Result.Clean() }
+
+// First is the first finding; ok is false when there is none.
+func (r *Report) First() (f entrylog.Finding, ok bool) {
+	if r.Clean() {
+		return f, false
+	}
+	return r.Result.Findings[0], true
+}

@@ -1,0 +1,340 @@
+package logcheck
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"monban/server/entrylog"
+)
+
+// Options of a bundle's check.
+type Options struct {
+	// Keys are the public keys that the auditor got from elsewhere, in any order. Without any, those in the bundle
+	// are used: then the bundle can only contradict itself.
+	Keys []note.Verifier
+	// Held are checkpoints that others hold; OpenHeld checks their signatures with the keys that count.
+	Held []NamedNote
+
+	State    []byte                  // where an earlier check was broken off, as Save got it; nil = from the start
+	Every    int64                   // lines between two states; 0 = saveEvery
+	Save     func(state []byte)      // told now and then where the check stands; nil = never
+	Progress func(bytes, line int64) // told now and then how many bytes were read; nil = never
+}
+
+// NamedNote is a signed checkpoint with the name of where it comes from.
+type NamedNote struct {
+	Name   string
+	Signed string
+}
+
+// Report is what a bundle's check came to.
+type Report struct {
+	Head     BundleHead
+	Result   *entrylog.Result
+	Sum      string // SHA-256 of all lines but the last, in hex
+	OwnKeys  bool   // no key came from elsewhere
+	Resumed  bool
+	Sure     int64 // leaves, from the log's beginning, that a checkpoint confirms
+	Signed   int64 // size of the newest checkpoint that fits, 0 = none
+	FirstMS  int64 // server time of the first and last leaf, UTC ms
+	LastMS   int64
+	Closed   int64 // leaves that commit to an opening which is not in the bundle
+	Records  int64
+	Chains   map[ChainKey]*Chain `json:"-"`
+	Covered  map[string]*Coverage
+	HeldMet  int64 // held checkpoints that were compared and fit
+	HeldPast int64 // held checkpoints of sizes outside the bundle
+}
+
+// often is after how many lines a check looks whether it should stop, and tells how far it is.
+const often = 1 << 12
+
+// saveEvery is after how many lines the state is saved, at the next checkpoint that fits.
+const saveEvery = 1 << 16
+
+// walk is a check of one bundle under way.
+type walk struct {
+	r    *bundleReader
+	c    *Check
+	rep  *Report
+	opt  Options
+	leaf int64 // index of the newest leaf line, -1 = none
+	left bool  // the newest leaf commits to an opening that has not come yet
+	dark bool  // the newest leaf cannot be read: nothing tells whether it commits to one
+	done bool
+	save int64 // lines at which the state was saved last
+}
+
+// CheckBundle reads a bundle from its beginning and checks it. An error says that the check could not be carried out;
+// what was found is in the report.
+func CheckBundle(ctx context.Context, in io.ReadSeeker, opt Options) (*Report, error) {
+	r := &bundleReader{in: bufio.NewReaderSize(in, maxLine), sum: sha256.New()}
+	head, own, edge, err := r.head()
+	if err != nil {
+		return nil, err
+	}
+	rep := &Report{Head: head, Result: &entrylog.Result{}, OwnKeys: len(opt.Keys) == 0}
+	keys, err := chooseKeys(own, opt.Keys)
+	if err != nil {
+		return nil, err
+	}
+	before, err := entrylog.TreeOf(head.From, edge)
+	if err != nil {
+		return nil, err
+	}
+	c, err := NewPart(keys, rep.Result, before, head.Origin)
+	if err != nil {
+		return nil, err
+	}
+	held, err := OpenHeld(&keys, opt.Held)
+	if err != nil {
+		return nil, err
+	}
+	c.Hold(held)
+	w := &walk{r: r, c: c, rep: rep, opt: opt, leaf: -1}
+	if opt.State != nil {
+		if err := w.resume(in); err != nil {
+			return nil, fmt.Errorf("go on where it was broken off: %w", err)
+		}
+	}
+	return rep, w.run(ctx)
+}
+
+// chooseKeys gives the keys that count. The first in the bundle is that of its newest log.
+func chooseKeys(own []string, given []note.Verifier) (k Keys, err error) {
+	if len(own) == 0 {
+		return k, errors.New("the bundle names no public key")
+	}
+	newest, err := note.NewVerifier(own[0])
+	if err != nil {
+		return k, fmt.Errorf("public key in the bundle: %w", err)
+	}
+	if len(given) == 0 {
+		for _, text := range own {
+			v, err := note.NewVerifier(text)
+			if err != nil {
+				return k, fmt.Errorf("public key in the bundle: %w", err)
+			}
+			given = append(given, v)
+		}
+	}
+	for _, v := range given {
+		if v.Name() == newest.Name() && v.KeyHash() == newest.KeyHash() {
+			k.Log = v
+		} else {
+			k.Before = append(k.Before, v)
+		}
+	}
+	if k.Log == nil {
+		return k, fmt.Errorf("the bundle is of log %s, and no given key is that log's", newest.Name())
+	}
+	return k, nil
+}
+
+// OpenHeld checks the signatures of held checkpoints with the key of the log that each names.
+func OpenHeld(keys *Keys, list []NamedNote) ([]Held, error) {
+	var out []Held
+	for _, h := range list {
+		text, err := entrylog.SignedText([]byte(h.Signed))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Name, err)
+		}
+		c, err := entrylog.ParseCheckpointText(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Name, err)
+		}
+		v := keys.Of(c.Origin)
+		if v == nil {
+			return nil, fmt.Errorf("%s: is of log %s, whose public key is not at hand", h.Name, c.Origin)
+		}
+		if c, err = entrylog.OpenCheckpoint([]byte(h.Signed), v); err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Name, err)
+		}
+		out = append(out, Held{Name: h.Name, Checkpoint: c})
+	}
+	return out, nil
+}
+
+func (w *walk) run(ctx context.Context) error {
+	for !w.done {
+		if w.r.lines%often == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if w.opt.Progress != nil {
+				w.opt.Progress(w.r.at, w.r.lines)
+			}
+		}
+		word, rest, err := w.r.next()
+		if err == nil {
+			err = w.line(word, rest)
+		}
+		if err != nil {
+			return fmt.Errorf("after leaf %d: %w", w.c.Next()-1, err)
+		}
+	}
+	w.finish()
+	return nil
+}
+
+func (w *walk) line(word string, rest []byte) (err error) {
+	switch word {
+	case lineLeaf:
+		return w.leafLine(rest)
+	case lineHash:
+		return w.hashLine(rest)
+	case lineOpening:
+		return w.opening(rest)
+	case lineErased:
+		if !w.left && !w.dark {
+			return errors.New("an erased opening without its leaf")
+		}
+		w.left = false
+		w.rep.Result.Erased++
+	case lineCheckpoint:
+		return w.checkpoint(rest)
+	case lineEnd:
+		w.done = true
+		w.rep.Sum, err = w.r.end(rest)
+		if err != nil {
+			w.rep.Result.Add("bundle", "end", "%v", err)
+		}
+		return nil
+	default:
+		return fmt.Errorf("line %d: a line of unknown kind", w.r.lines)
+	}
+	return nil
+}
+
+func (w *walk) indexed(rest []byte, n int) (idx int64, h entrylog.Hash, parts [][]byte, err error) {
+	parts = bytes.SplitN(rest, []byte(" "), n)
+	if len(parts) != n {
+		return 0, h, nil, fmt.Errorf("line %d: is incomplete", w.r.lines)
+	}
+	if idx, err = parseIndex(parts[0]); err != nil {
+		return 0, h, nil, err
+	}
+	h, err = parseHash(parts[1])
+	return idx, h, parts, err
+}
+
+func (w *walk) leafLine(rest []byte) error {
+	idx, h, parts, err := w.indexed(rest, 3)
+	if err != nil {
+		return err
+	}
+	w.openingMissing()
+	w.c.PassHeld()
+	body := parts[2]
+	kind, _ := entrylog.KindOf(body) // what is none is told below
+	ok, err := w.c.Leaf(idx, kind, body, h[:])
+	if err != nil {
+		return err
+	}
+	w.leaf, w.left, w.dark = idx, false, !ok
+	if !ok {
+		return nil
+	}
+	p := w.c.Parsed()
+	if w.rep.FirstMS == 0 {
+		w.rep.FirstMS = p.AtMS()
+	}
+	w.rep.LastMS = max(w.rep.LastMS, p.AtMS())
+	if p.Kind == entrylog.KindRecord {
+		w.rep.Records++
+	}
+	w.left = p.Commit() != entrylog.Hash{}
+	return nil
+}
+
+func (w *walk) hashLine(rest []byte) error {
+	idx, h, _, err := w.indexed(rest, 2)
+	if err != nil {
+		return err
+	}
+	w.openingMissing()
+	w.c.PassHeld()
+	if idx < w.rep.Head.To {
+		w.rep.Result.Add("log_leaf", Key(idx), "only its hash is in the bundle")
+	}
+	w.c.Hash(idx, h)
+	w.leaf, w.dark = idx, false
+	return nil
+}
+
+func (w *walk) opening(rest []byte) error {
+	if w.dark {
+		return nil
+	}
+	salt, raw, ok := bytes.Cut(rest, []byte(" "))
+	if !ok || !w.left || len(salt) != 64 {
+		return errors.New("an opening without its leaf, or without a salt")
+	}
+	var s [32]byte
+	if _, err := hex.Decode(s[:], salt); err != nil {
+		return fmt.Errorf("salt: %w", err)
+	}
+	w.left = false
+	if w.c.Opening(w.leaf, s, raw) {
+		w.rep.Result.Openings++
+	}
+	return nil
+}
+
+// openingMissing looks whether the opening of the newest leaf should have come.
+func (w *walk) openingMissing() {
+	if !w.left {
+		return
+	}
+	w.left = false
+	if w.rep.Head.Openings && w.leaf < w.rep.Head.To {
+		w.rep.Result.Add("opening", Key(w.leaf), "is missing: the leaf commits to one")
+		return
+	}
+	w.rep.Closed++
+}
+
+func (w *walk) checkpoint(rest []byte) error {
+	size, text, ok := bytes.Cut(rest, []byte(" "))
+	n, err := parseIndex(size)
+	if !ok || err != nil {
+		return errors.New("a checkpoint without its size")
+	}
+	signed, err := base64.StdEncoding.Strict().DecodeString(string(text))
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	w.openingMissing()
+	w.c.Checkpoint(n, string(signed))
+	if w.c.Sure() == n {
+		w.rep.Signed = n
+		w.saveState()
+	}
+	return nil
+}
+
+// finish compares what is only known at the end.
+func (w *walk) finish() {
+	w.openingMissing()
+	res, head := w.rep.Result, w.rep.Head
+	if next := w.c.Next(); next != head.Size {
+		res.Add("log_leaf", Key(next), "is missing: the bundle's head says that there are %d", head.Size)
+	}
+	if w.rep.Signed < head.To {
+		res.Add("checkpoint", Key(head.Size), "no checkpoint that fits covers the leaves from %d on", w.c.Sure())
+	}
+	if head.Size == head.Log {
+		w.c.Finish()
+	}
+	w.rep.HeldMet, w.rep.HeldPast = w.c.FinishHeld(head.Log)
+	w.rep.Sure, w.rep.Chains, w.rep.Covered = w.c.Sure(), w.c.Chains(), w.c.Covered()
+}

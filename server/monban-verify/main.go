@@ -1,0 +1,190 @@
+// Command monban-verify checks an exported log on the PC of an auditor: without a server, a database or a network.
+// It holds the same check as `monban-server verify`.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"monban/server/logcheck"
+)
+
+var version = "unknown" // set by the linker
+
+const usage = `Usage: monban-verify [--key FILE] [--checkpoint FILE] [--lang ja|en] [--fresh] BUNDLE
+
+Checks a file that "monban-server export bundle" made and says on one page what is proven and what is not.
+
+  --key FILE         public keys of the log, one a line, that you got another way than with the bundle
+  --checkpoint FILE  a checkpoint that somebody else holds, e.g. from a mail or from paper; may be repeated
+  --lang ja|en       language of the page (default: that of the environment)
+  --fresh            begin anew, also when an earlier check was broken off
+  --version          print the version
+
+Exit 0: nothing found. 1: something found, the first bad record is named. 2: could not check.
+`
+
+// files is a flag that may be repeated.
+type files []string
+
+func (f *files) String() string { return strings.Join(*f, " ") }
+
+func (f *files) Set(s string) error {
+	*f = append(*f, s)
+	return nil
+}
+
+type options struct {
+	keys, held files
+	lang       logcheck.Lang
+	fresh      bool
+	bundle     string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv("LANG"), os.Stdout, os.Stderr))
+}
+
+// run is the whole program; it gives the exit code.
+func run(ctx context.Context, args []string, environment string, out, errs io.Writer) int {
+	o := options{lang: logcheck.English}
+	if strings.HasPrefix(environment, "ja") || environment == "" { // Windows sets no LANG
+		o.lang = logcheck.Japanese
+	}
+	fail := func(err error) int {
+		_, _ = fmt.Fprintln(errs, "monban-verify:", err) // nowhere else to say it
+		return 2
+	}
+	set := flag.NewFlagSet("monban-verify", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.Var(&o.keys, "key", "")
+	set.Var(&o.held, "checkpoint", "")
+	lang := set.String("lang", "", "")
+	set.BoolVar(&o.fresh, "fresh", false, "")
+	tell := set.Bool("version", false, "")
+	err := set.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, err = io.WriteString(out, usage)
+	case err != nil:
+		return fail(fmt.Errorf("%w (see monban-verify --help)", err))
+	case *tell:
+		_, err = fmt.Fprintln(out, "monban-verify", version)
+	case set.NArg() != 1:
+		return fail(errors.New("name one bundle (see monban-verify --help)"))
+	case *lang != "" && *lang != "ja" && *lang != "en":
+		return fail(fmt.Errorf("--lang %s: ja or en", *lang))
+	default:
+		if *lang == "ja" {
+			o.lang = logcheck.Japanese
+		} else if *lang == "en" {
+			o.lang = logcheck.English
+		}
+		o.bundle = set.Arg(0)
+		clean, err := check(ctx, o, out, errs)
+		if err != nil {
+			return fail(err)
+		}
+		if !clean {
+			return 1
+		}
+		return 0
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+// stateOf names the file in which a check that is broken off leaves where it stands.
+func stateOf(bundle string) string { return bundle + ".state" }
+
+func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err error) {
+	var opt logcheck.Options
+	if opt.Keys, err = readKeys(o.keys); err != nil {
+		return false, err
+	}
+	for _, name := range o.held {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return false, err
+		}
+		// A checkpoint typed from paper or pasted from a mail may have the line ends of another system.
+		text = []byte(strings.ReplaceAll(string(text), "\r\n", "\n"))
+		opt.Held = append(opt.Held, logcheck.NamedNote{Name: filepath.Base(name), Signed: string(text)})
+	}
+	f, err := os.Open(o.bundle)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // only read
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	// A file that was written to since then may be another one also where it was read already.
+	if s, err := os.Stat(stateOf(o.bundle)); err == nil && !o.fresh && s.ModTime().After(info.ModTime()) {
+		if opt.State, err = os.ReadFile(stateOf(o.bundle)); err != nil {
+			return false, err
+		}
+	}
+	opt.Save = func(state []byte) {
+		_ = os.WriteFile(stateOf(o.bundle), state, 0o600) // else a broken-off check begins anew: nothing is lost but time
+	}
+	next := time.Now().Add(2 * time.Second)
+	opt.Progress = func(bytes, _ int64) {
+		if now := time.Now(); now.After(next) && info.Size() > 0 {
+			next = now.Add(2 * time.Second)
+			_, _ = fmt.Fprintf(errs, "%3d %%\n", 100*bytes/info.Size()) // a sign of life, no result
+		}
+	}
+	rep, err := logcheck.CheckBundle(ctx, f, opt)
+	if err != nil && opt.State != nil && ctx.Err() == nil { // of another bundle, or damaged
+		opt.State = nil
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return false, err
+		}
+		rep, err = logcheck.CheckBundle(ctx, f, opt)
+	}
+	if err != nil {
+		return false, fmt.Errorf("could not check %s: %w", o.bundle, err)
+	}
+	if err := os.Remove(stateOf(o.bundle)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.bundle))
+}
+
+func readKeys(names []string) ([]note.Verifier, error) {
+	var out []note.Verifier
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "#") {
+				continue
+			}
+			v, err := note.NewVerifier(line)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}

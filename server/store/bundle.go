@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+
+	"monban/server/entrylog"
+	"monban/server/keystore"
+	"monban/server/logcheck"
+)
+
+// BundleOptions of WriteBundle.
+type BundleOptions struct {
+	From, To int64    // leaves from ≤ index < to; To 0 = all that is signed
+	Openings bool     // with what the leaves commit to: personal data in clear
+	Keys     []string // public keys, that of the newest log first
+	Software string
+	NowMS    int64 // UTC ms
+}
+
+// ErrNotSigned says that no checkpoint covers the leaves that were asked for yet.
+var ErrNotSigned = errors.New("no checkpoint covers the last of these leaves yet")
+
+// WriteBundle writes a part of the log, or all of it, for checking elsewhere (logcheck.CheckBundle): one read
+// transaction, leaf by leaf, so memory does not grow with the log. It gives the SHA-256 of the bundle in hex.
+func (s *Store) WriteBundle(ctx context.Context, w io.Writer, o BundleOptions) (head logcheck.BundleHead, sum string, err error) {
+	err = s.Read(ctx, func(r *ReadTx) error {
+		b := bundle{r: r.Reader, o: o}
+		if err := b.plan(); err != nil {
+			return err
+		}
+		head = b.head
+		sum, err = b.write(w)
+		return err
+	})
+	if err != nil {
+		return head, "", fmt.Errorf("export bundle: %w", oneLine(err))
+	}
+	return head, sum, nil
+}
+
+type bundle struct {
+	r    Reader
+	o    BundleOptions
+	head logcheck.BundleHead
+	out  *logcheck.Writer
+}
+
+// plan finds where the bundle begins and ends. It ends at a checkpoint: of the leaves between To and that one
+// only the hashes are written.
+func (b *bundle) plan() error {
+	size, err := b.r.LogSize()
+	if err != nil {
+		return err
+	}
+	to := b.o.To
+	if to == 0 {
+		if err := b.r.row(`SELECT coalesce(max(size), 0) FROM checkpoint`).Scan(&to); err != nil {
+			return err
+		}
+	}
+	if b.o.From < 0 || to > size || b.o.From >= to {
+		return fmt.Errorf("leaves %d to %d: the log has %d", b.o.From, to-1, size)
+	}
+	b.head = logcheck.BundleHead{From: b.o.From, To: to, Log: size, Openings: b.o.Openings, MadeMS: b.o.NowMS, Software: b.o.Software}
+	err = b.r.row(`SELECT size FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1`, to).Scan(&b.head.Size)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotSigned
+	}
+	if err != nil {
+		return err
+	}
+	b.head.Origin, err = b.originAt(b.o.From)
+	return err
+}
+
+// originAt is the log that signs at a leaf: that of the newest checkpoint before it, unless a succession stands in
+// between.
+func (b *bundle) originAt(idx int64) (string, error) {
+	if idx == 0 {
+		leaf, err := b.r.Leaf(0)
+		if err != nil {
+			return "", err
+		}
+		y, err := entrylog.ParseSystem(leaf.Body)
+		return y.Value("origin"), err
+	}
+	var from int64
+	var signed string
+	origin := ""
+	err := b.r.row(`SELECT size, note FROM checkpoint WHERE size <= ? ORDER BY size DESC LIMIT 1`, idx).Scan(&from, &signed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		if origin, err = b.originAt(0); err != nil {
+			return "", err
+		}
+	case err != nil:
+		return "", err
+	default:
+		text, err := entrylog.SignedText([]byte(signed))
+		if err != nil {
+			return "", err
+		}
+		c, err := entrylog.ParseCheckpointText(text)
+		if err != nil {
+			return "", err
+		}
+		origin = c.Origin
+	}
+	rows, err := b.r.query(`SELECT body FROM log_leaf WHERE idx >= ? AND idx < ? AND kind = 'system' ORDER BY idx`, from, idx)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var body []byte
+		if err := rows.Scan(&body); err != nil {
+			return "", err
+		}
+		if y, err := entrylog.ParseSystem(body); err == nil && y.Name == entrylog.SystemSuccession {
+			origin = y.Value("origin")
+		}
+	}
+	return origin, rows.Err()
+}
+
+func (b *bundle) write(w io.Writer) (sum string, err error) {
+	tree, err := entrylog.Load(b.head.From, b.r.hashes)
+	if err != nil {
+		return "", err
+	}
+	if b.out, err = logcheck.NewWriter(w, b.head, b.o.Keys, tree.Edge()); err != nil {
+		return "", err
+	}
+	points, err := b.r.query(`SELECT size, note FROM checkpoint WHERE size >= ? AND size <= ? AND size > 0 ORDER BY size`, b.head.From, b.head.Size)
+	if err != nil {
+		return "", err
+	}
+	defer points.Close()
+	var point struct {
+		size int64
+		note string
+	}
+	advance := func() error {
+		point.size = -1
+		if points.Next() {
+			return points.Scan(&point.size, &point.note)
+		}
+		return points.Err()
+	}
+	upTo := func(idx int64) error { // checkpoints of at most idx leaves
+		for point.size >= 0 && point.size <= idx {
+			if err := errors.Join(b.out.Checkpoint(point.size, point.note), advance()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := advance(); err != nil {
+		return "", err
+	}
+	rows, err := b.r.query(`SELECT l.idx, l.kind, l.body, l.hashes, o.fiscal_year, o.class, o.row_key, o.ciphertext, o.person_ref
+		FROM log_leaf l LEFT JOIN opening o ON o.idx = l.idx WHERE l.idx >= ? AND l.idx < ? ORDER BY l.idx`, b.head.From, b.head.Size)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var l bundleLeaf
+		if err := rows.Scan(&l.idx, &l.kind, &l.body, &l.hashes, &l.year, &l.class, &l.rowKey, &l.ciphertext, &l.ref); err != nil {
+			return "", err
+		}
+		if err := errors.Join(upTo(l.idx), b.leaf(&l)); err != nil {
+			return "", err
+		}
+	}
+	if err := errors.Join(rows.Err(), upTo(b.head.Size)); err != nil {
+		return "", err
+	}
+	return b.out.Close()
+}
+
+type bundleLeaf struct {
+	idx                int64
+	kind               string
+	body, hashes       sql.RawBytes
+	year               sql.NullInt64
+	class              sql.NullString
+	rowKey, ciphertext []byte
+	ref                []byte
+}
+
+func (b *bundle) leaf(l *bundleLeaf) error {
+	if len(l.hashes) < len(entrylog.Hash{}) {
+		return fmt.Errorf("leaf %d has no hash: run monban-server verify", l.idx)
+	}
+	h := entrylog.Hash(l.hashes[:len(entrylog.Hash{})])
+	if l.idx >= b.head.To {
+		y, err := entrylog.ParseSystem(l.body)
+		if err != nil || y.Name != entrylog.SystemSuccession { // who signs from here on has to be known
+			return b.out.Hash(l.idx, h)
+		}
+	}
+	if err := b.out.Leaf(l.idx, h, l.body); err != nil {
+		return err
+	}
+	if !b.o.Openings || !l.year.Valid {
+		return nil
+	}
+	commit, err := entrylog.CommitOf(l.body)
+	if err != nil {
+		return nil // shows where the bundle is checked
+	}
+	_, raw, salt, err := b.r.keys.Open(commit, keystore.Sealed{
+		Period: keystore.Period{FiscalYear: int(l.year.Int64), Class: entrylog.Class(l.class.String)},
+		RowKey: l.rowKey, Ciphertext: l.ciphertext, PersonRef: l.ref,
+	})
+	switch {
+	case errors.Is(err, keystore.ErrNoKey):
+		return b.out.Erased()
+	case err != nil:
+		return nil // as above: it is missing there
+	}
+	return b.out.Opening(salt, raw)
+}
