@@ -263,7 +263,7 @@ func TestNoHiddenStart(t *testing.T) {
 		if s.test {
 			continue
 		}
-		main := s.path == "server/main.go" || s.path == "gateway/main.go" || s.path == "server/monban-verify/main.go" || s.path == "server/monban-verify/main.go"
+		main := s.path == "server/main.go" || s.path == "gateway/main.go" || s.path == "server/monban-verify/main.go"
 		for _, d := range s.file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
 				t.Errorf("%s: func init", s.path)
