@@ -166,7 +166,7 @@ func (g *Registry) AcknowledgeConditions(ctx context.Context, actor directory.Ac
 	return g.Change(ctx, actor, reason, func(s *directory.Snapshot) error { return s.AcknowledgeConditions(id, version) })
 }
 
-// OpenRound begins a recertification of a zone (VR-5); due may be none: 30 days.
+// OpenRound begins a recertification of a zone (VR-5); due may be none: then the terms say.
 func (g *Registry) OpenRound(ctx context.Context, actor directory.Actor, reason string, zone access.ZoneID, due directory.Date) (id directory.RoundID, err error) {
 	_, err = g.Change(ctx, actor, reason, func(s *directory.Snapshot) error {
 		id, err = s.OpenRound(zone, g.Today(), due)

@@ -294,7 +294,7 @@ func (s *Site) open(now time.Time, log *slog.Logger) error {
 		return err
 	}
 	s.Store, err = store.Open(cfg.Path(databaseFile), store.Options{
-		Zone: cfg.Location(), Keys: keys, Signer: s.Signer, Log: logKey, Anchor: cfg.Path(anchorFile), Logger: log,
+		Zone: cfg.Location(), Keys: keys, Signer: s.Signer, Log: logKey, Anchor: cfg.Path(anchorFile), Logger: log, Terms: cfg.Terms(),
 	})
 	return err
 }

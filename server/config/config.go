@@ -36,6 +36,7 @@ type Config struct {
 	OIDC    OIDC    `toml:"oidc"`
 	LDAP    LDAP    `toml:"ldap"`
 	Review  Review  `toml:"review"`
+	Rights  Rights  `toml:"rights"`
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
 	Alerts  Alerts  `toml:"alerts"`
@@ -274,6 +275,9 @@ func Default() Config {
 		Muster: Muster{Every: D(time.Minute), Keep: D(4 * time.Hour)},
 		// Each is reasoned about where it is: review.DefaultSettings.
 		Review: defaultReview(),
+		// Half a year is what cities publish; five tries give a guesser of four digits one chance in 2,000; UIDs are what most cards at hand
+		// can show, so that asking for more is the site's own step.
+		Rights: Rights{RecertifyMonths: 6, RecertifyDays: 30, RecertifyLapse: LapseSuspend, PINTries: 5, AssuranceLevel1: "uid_only", AssuranceLevel2: "uid_only", AssuranceLevel3: "uid_only"},
 		// Info and JSON: for the journal of a machine nobody watches.
 		Log: Log{Level: "info", Format: "json"},
 	}

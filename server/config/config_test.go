@@ -84,6 +84,7 @@ func TestDefaults(t *testing.T) {
 			EscortWithin: D(time.Minute), FirstUse: D(180 * 24 * time.Hour), WarmUp: D(30 * 24 * time.Hour), UsualFrom: "07:00", UsualUntil: "20:00",
 			OfflineAfter: D(time.Minute),
 		},
+		Rights: Rights{RecertifyMonths: 6, RecertifyDays: 30, RecertifyLapse: "suspend", PINTries: 5, AssuranceLevel1: "uid_only", AssuranceLevel2: "uid_only", AssuranceLevel3: "uid_only"},
 	}
 	if d := cmp.Diff(got, want); d != "" {
 		t.Error(d)

@@ -45,6 +45,7 @@ func (c *Config) Validate() error {
 		f.add("muster.keep", "is shorter than muster.every")
 	}
 	c.validateReview(&f)
+	c.Rights.validate(&f)
 	f.between("session.step_up", c.Session.StepUp, time.Minute, 4*time.Hour)
 	if c.Session.StepUp.Std() > c.Session.Absolute.Std() {
 		f.add("session.step_up", "is longer than session.absolute")

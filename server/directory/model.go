@@ -334,4 +334,5 @@ type Snapshot struct {
 	Enrolments  []Enrolment // by person, reader
 	Rounds      []Round
 	Transfers   []Transfer // by person; those still to come
+	Terms       Terms      // of the configuration; not part of what is stored, compared or exported
 }

@@ -135,6 +135,7 @@ func (s *Snapshot) InForce(day Date) Snapshot {
 	out.Zones = slices.Clone(s.Zones)
 	for i := range out.Zones {
 		z := &out.Zones[i]
+		z.MinAssurance = s.Terms.Least(z)
 		for _, c := range z.Weaker() {
 			if s.Excepted(z.ID, c, day) != nil {
 				continue

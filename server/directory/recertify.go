@@ -8,17 +8,11 @@ import (
 	"monban/firmware/access"
 )
 
-// Settings of recertification (VR-5).
-const (
-	roundMonths = 6  // between two rounds of a zone
-	roundDays   = 30 // from opening to the due day, when nobody says otherwise
-)
-
 // ErrRoundOpen says that a zone's recertification is not over, or was opened today.
 var ErrRoundOpen = errors.New("is open or was opened today: finish it first")
 
 // OpenRound begins a recertification of a zone: everybody who has a right in it is asked about. Without a due
-// day it is due in 30 days. One round of a zone is open at a time.
+// day it is due after Terms.RoundDays. One round of a zone is open at a time.
 func (s *Snapshot) OpenRound(zone access.ZoneID, today, due Date) (RoundID, error) {
 	if !slices.ContainsFunc(s.Zones, func(z Zone) bool { return z.ID == zone }) {
 		return "", fmt.Errorf("zone %s: %w", zone, ErrNoSuch)
@@ -29,7 +23,7 @@ func (s *Snapshot) OpenRound(zone access.ZoneID, today, due Date) (RoundID, erro
 			return "", fmt.Errorf("zone %s: recertification %s: %w", zone, r.ID, ErrRoundOpen)
 		}
 	}
-	r := Round{ID: id, Zone: zone, Opened: today, Due: firstSet(due, today.AddDays(roundDays))}
+	r := Round{ID: id, Zone: zone, Opened: today, Due: firstSet(due, today.AddDays(s.Terms.roundDays()))}
 	for _, p := range s.Holders(zone) {
 		r.Answers = append(r.Answers, Answer{Person: p, Word: AnswerOpen})
 	}
@@ -88,8 +82,12 @@ func (s *Snapshot) AnswerRound(id RoundID, p PersonID, keep bool, today Date) er
 }
 
 // CloseRounds ends the rounds whose due day is over: whoever was not confirmed is suspended in that zone. It
-// reports how many were.
+// reports how many were. Where the site's terms say that rights are kept, it does nothing: the round stays open
+// and overdue until everybody is answered for.
 func (s *Snapshot) CloseRounds(today Date) (suspended int) {
+	if s.Terms.RoundKeeps {
+		return 0
+	}
 	for i := range s.Rounds {
 		r := &s.Rounds[i]
 		if !r.Closed.IsZero() || !r.Due.Before(today) {
@@ -138,7 +136,7 @@ type RoundDue struct {
 	Due  Date // of the open round; else the day from which a new one is due
 }
 
-// RoundsDue lists the zones with rights whose last round is half a year old, or was before the transfers of
+// RoundsDue lists the zones with rights whose last round is Terms.RoundMonths old, or was before the transfers of
 // 1 April, and the rounds that are open (VR-5).
 func (s *Snapshot) RoundsDue(today Date) (out []RoundDue) {
 	april := Date{today.FiscalYear(), 4, 1}
@@ -161,7 +159,7 @@ func (s *Snapshot) RoundsDue(today Date) (out []RoundDue) {
 			out = append(out, x)
 			continue
 		}
-		switch next := x.Last.addMonths(roundMonths); {
+		switch next := x.Last.addMonths(s.Terms.roundMonths()); {
 		case x.Last.IsZero() || x.Last.Before(april):
 			x.Due = april
 		case !today.Before(next):

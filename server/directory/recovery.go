@@ -44,7 +44,7 @@ func (v *validation) recovery(s *Snapshot) {
 			if c.PIN == (card.PINRef{}) {
 				v.say("door", string(x.ID), fmt.Sprintf("has the recovery card %s, which has no PIN; give it one (AD-18)", clip(string(id))))
 			}
-			if z := zones[x.Enter]; z != nil && !c.Assurance.Satisfies(z.MinAssurance) {
+			if z := zones[x.Enter]; z != nil && !c.Assurance.Satisfies(s.Terms.Least(z)) {
 				v.say("door", string(x.ID), fmt.Sprintf("has the recovery card %s, which proves less than the zone asks; name a better card", clip(string(id))))
 			}
 		}

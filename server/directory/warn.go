@@ -136,16 +136,16 @@ func (w *warner) zones() {
 			}
 		}
 		if cards := w.below(z); cards > 0 {
-			w.say("zone", string(z.ID), "asks for %s: %d active cards of people with rights here prove less and are refused (AD-4)", z.MinAssurance, cards)
+			w.say("zone", string(z.ID), "asks for %s: %d active cards of people with rights here prove less and are refused (AD-4)", w.s.Terms.Least(z), cards)
 		}
 	}
 }
 
 // below counts the active cards of a zone's holders that prove less than it asks for.
 func (w *warner) below(z *Zone) (n int) {
-	holders := w.s.Holders(z.ID)
+	holders, least := w.s.Holders(z.ID), w.s.Terms.Least(z)
 	for _, c := range w.s.Credentials {
-		if _, holds := slices.BinarySearch(holders, c.Person); holds && c.Status == access.CredentialActive && c.Assurance < z.MinAssurance {
+		if _, holds := slices.BinarySearch(holders, c.Person); holds && c.Status == access.CredentialActive && c.Assurance < least {
 			n++
 		}
 	}

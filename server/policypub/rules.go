@@ -52,7 +52,7 @@ func Rules(dir *directory.Snapshot, site string, zone *time.Location, version ui
 		refs[dir.Credentials[i].ID] = access.Key(dir.Credentials[i].Ref)
 	}
 	for i := range dir.Doors {
-		r.Doors = append(r.Doors, doorOf(&dir.Doors[i], refs))
+		r.Doors = append(r.Doors, doorOf(&dir.Doors[i], refs, dir.Terms.PINTries))
 	}
 	schedules := make(map[directory.ScheduleID]int32, len(dir.Schedules))
 	for i := range dir.Schedules {
@@ -78,7 +78,7 @@ func earlier(a, b int64) int64 {
 	return a
 }
 
-func doorOf(x *directory.Door, refs map[directory.CardID]access.Key) access.Door {
+func doorOf(x *directory.Door, refs map[directory.CardID]access.Key, tries uint8) access.Door {
 	sides := []access.Side{access.SideEnter}
 	if x.Sensing == door.ExitReader {
 		sides = append(sides, access.SideExit)
@@ -88,7 +88,8 @@ func doorOf(x *directory.Door, refs map[directory.CardID]access.Key) access.Door
 		recovery = append(recovery, refs[id])
 	}
 	return access.Door{
-		ID: x.ID, EnterZone: x.Enter, Recovery: recovery, GuardsServer: x.GuardsServer, ExitZone: x.Exit, Sides: sides, OfflineMode: x.Offline,
+		PINLimit: tries,
+		ID:       x.ID, EnterZone: x.Enter, Recovery: recovery, GuardsServer: x.GuardsServer, ExitZone: x.Exit, Sides: sides, OfflineMode: x.Offline,
 		MaxAgeMS: x.MaxAge.Milliseconds(), Mode: x.Mode, Interlock: x.Interlock,
 	}
 }

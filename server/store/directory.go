@@ -16,6 +16,9 @@ import (
 // refuse the wrong people.
 func (r Reader) Directory() (directory.Snapshot, error) {
 	var s directory.Snapshot
+	if r.terms != nil {
+		s.Terms = *r.terms
+	}
 	for _, load := range []func(*directory.Snapshot) error{
 		r.people, r.credentials, r.zones, r.gateways, r.doors, r.schedules, r.windows, r.datesOfSchedules, r.grants, r.closedDays,
 		r.groups, r.groupMembers, r.contracts, r.contractWorkers, r.exceptions, r.conditions, r.items, r.enrolments, r.rounds, r.answers, r.transfers,

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"monban/server/attempt"
+	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/keystore"
 )
@@ -61,6 +62,8 @@ type Signer interface {
 type Options struct {
 	Zone *time.Location     // the site's; days and fiscal years are counted in it. Fixed with the first leaf.
 	Keys *keystore.KeyStore // where openings are sealed
+
+	Terms directory.Terms // numbers of the rules that the site has set; every directory that is read carries them
 
 	// Signer and Log sign and verify checkpoints. Without a Signer nothing is signed and Checkpoint
 	// stays empty; Log alone lets the start-up comparison run.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/keystore"
 )
@@ -20,6 +21,8 @@ type querier interface {
 type Reader struct {
 	q    querier
 	keys *keystore.KeyStore
+
+	terms *directory.Terms // nil = the defaults
 }
 
 func (r Reader) query(q string, args ...any) (*sql.Rows, error) { return r.q.query(q, args...) }
@@ -74,7 +77,7 @@ func (s *Store) Read(ctx context.Context, fn func(r *ReadTx) error) error {
 		return fmt.Errorf("begin read: %w", err)
 	}
 	defer tx.Rollback() // a read has nothing to commit
-	return fn(&ReadTx{Reader{q: readConn{s: s, tx: tx, ctx: ctx}, keys: s.opt.Keys}})
+	return fn(&ReadTx{Reader{q: readConn{s: s, tx: tx, ctx: ctx}, keys: s.opt.Keys, terms: &s.opt.Terms}})
 }
 
 // readConn runs statements of one read transaction, prepared once per pool.

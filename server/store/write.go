@@ -164,7 +164,7 @@ func (s *Store) runOnce(batch []*op) error {
 	if err := s.conn.control("BEGIN IMMEDIATE"); err != nil {
 		return s.failedBegin(err)
 	}
-	tx := &Tx{Reader: Reader{q: s.conn, keys: s.opt.Keys}, s: s, tree: s.tree, chains: map[chainKey]chainState{}}
+	tx := &Tx{Reader: Reader{q: s.conn, keys: s.opt.Keys, terms: &s.opt.Terms}, s: s, tree: s.tree, chains: map[chainKey]chainState{}}
 	undo := func(err error) error {
 		err = s.rollback(err)
 		for _, f := range slices.Backward(tx.undone) {

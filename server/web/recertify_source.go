@@ -11,7 +11,7 @@ import (
 type Recertifications interface {
 	// Rounds lists all rounds, newest first, and the zones that wait for one.
 	Rounds(ctx context.Context) (RoundBook, error)
-	// OpenRound begins one; due "" is in 30 days. ErrState when one of the zone is open or was opened today. ErrNotFound.
+	// OpenRound begins one; due "" is after the time that the site has set. ErrState when one of the zone is open or was opened today. ErrNotFound.
 	OpenRound(ctx context.Context, zone access.ZoneID, due string, act Action) error
 	// AnswerRound says keep (true) or remove of people, all or nothing. ErrNotFound for a round or person that is not there.
 	AnswerRound(ctx context.Context, id string, answers map[string]bool, act Action) (RuleOutcome, error)

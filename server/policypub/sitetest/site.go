@@ -38,6 +38,12 @@ type Site struct {
 // New makes the site in t's temporary folder.
 func New(t testing.TB) *Site {
 	t.Helper()
+	return With(t, directory.Terms{})
+}
+
+// With makes it with terms of its own.
+func With(t testing.TB, terms directory.Terms) *Site {
+	t.Helper()
 	s := &Site{t: t}
 	dir := t.TempDir()
 	keyPath, master := filepath.Join(dir, "keystore.json"), filepath.Join(dir, "master.key")
@@ -46,7 +52,7 @@ func New(t testing.TB) *Site {
 	s.must(err)
 	s.Zone, err = time.LoadLocation("Asia/Tokyo")
 	s.must(err)
-	s.Store, err = store.Open(filepath.Join(dir, "monban.db"), store.Options{Zone: s.Zone, Keys: ks})
+	s.Store, err = store.Open(filepath.Join(dir, "monban.db"), store.Options{Zone: s.Zone, Keys: ks, Terms: terms})
 	s.must(err)
 	t.Cleanup(func() {
 		if err := s.Store.Close(); err != nil {
