@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -39,17 +40,20 @@ func newBell(cfg config.Alarm, fitted func(name string) hal.Output, now func() m
 	return b
 }
 
-// openBell makes the gateway's bell. On real hardware there is none yet, and a configuration that counts on one is refused: people
+// openBell makes the gateway's bell. A configuration that counts on a relay which the board profile does not have is refused: people
 // would sleep beside a lamp that never goes on.
 func (a *App) openBell() (*bell, error) {
 	cfg := a.opt.Config.Alarm
-	if a.sim == nil {
-		if len(cfg.Outputs) > 0 {
-			return nil, errors.New("alarm.outputs: this version drives no relay of real hardware; take the key out of the configuration")
-		}
-		return newBell(cfg, nil, a.anchor.now, a.opt.Log), nil
+	fitted := func(string) hal.Output { return nil }
+	if has, ok := a.hardware.(interface{ Output(name string) hal.Output }); ok {
+		fitted = has.Output
 	}
-	return newBell(cfg, a.sim.Output, a.anchor.now, a.opt.Log), nil
+	for _, name := range cfg.Outputs {
+		if fitted(name) == nil {
+			return nil, fmt.Errorf("alarm.outputs: the board profile has no [[output]] %q: add it with its pin, or take it out of the configuration", name)
+		}
+	}
+	return newBell(cfg, fitted, a.anchor.now, a.opt.Log), nil
 }
 
 // see takes an event of a door; it never blocks.

@@ -81,3 +81,24 @@ func TestBell(t *testing.T) {
 		t.Error("on after the end")
 	}
 }
+
+// AL-6: a configuration that counts on a relay which the hardware does not have is refused; one that is there is taken.
+func TestBellNeedsItsRelays(t *testing.T) {
+	a := &App{opt: Options{Log: slog.New(slog.DiscardHandler)}, anchor: new(anchor), hardware: fittings{"lamp": &relay{}}}
+	a.opt.Config.Alarm = config.Alarm{Outputs: []string{"lamp"}, Hold: config.D(time.Hour), Buzz: config.D(time.Minute)}
+	if _, err := a.openBell(); err != nil {
+		t.Error(err)
+	}
+	a.opt.Config.Alarm.Outputs = []string{"lamp", "buzzer"}
+	if _, err := a.openBell(); err == nil {
+		t.Error("a buzzer that is not there")
+	}
+}
+
+// fittings is hardware with nothing but relays.
+type fittings map[string]hal.Output
+
+func (f fittings) Output(name string) hal.Output { return f[name] }
+func (fittings) Door(string) (hal.Door, error)   { return hal.Door{}, nil }
+func (fittings) Power() hal.Power                { return hal.Power{} }
+func (fittings) Close() error                    { return nil }

@@ -20,6 +20,9 @@ func (p *Profile) Uses() (all []Use) {
 		}
 	}
 	p.eachInput(func(key string, in *Input) { take(key+".pin", in.Pin) })
+	for i, o := range p.Outputs {
+		take(fmt.Sprintf("output[%d].pin", i), o.Pin)
+	}
 	for i := range p.Doors {
 		d, key := &p.Doors[i], fmt.Sprintf("door[%d]", i)
 		if d.Lock != nil {

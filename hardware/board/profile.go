@@ -68,7 +68,21 @@ type Profile struct {
 	Expanders []Expander `toml:"expander"`
 	Loops     []Loop     `toml:"loop"`
 	Box       Box        `toml:"box"`
+	Outputs   []Output   `toml:"output"`
 	Doors     []Door     `toml:"door"`
+}
+
+// Outputs that warn people (AL-6).
+const (
+	Lamp    = "lamp"
+	Siren   = "buzzer"
+	Contact = "contact" // dry, for the guard company's panel
+)
+
+// Output is one relay that warns people. It is off at boot, at reset and with a dead gateway, as a lock's driver is.
+type Output struct {
+	Name string `toml:"name"` // lamp, buzzer or contact
+	Pin  int    `toml:"pin"`
 }
 
 // Serial is one serial line.
@@ -311,6 +325,9 @@ func (p *Profile) NeedsGPIO() bool {
 		if in.Pin != 0 {
 			return true
 		}
+	}
+	if len(p.Outputs) > 0 {
+		return true
 	}
 	for i := range p.Doors {
 		d := &p.Doors[i]

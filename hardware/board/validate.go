@@ -48,6 +48,7 @@ func (p *Profile) Validate() error {
 		seen[d.ID] = i
 		p.validateDoor(&f, key, d)
 	}
+	p.validateOutputs(&f)
 	p.eachInput(func(key string, in *Input) { p.validateInput(&f, key, in) })
 	p.validatePins(&f)
 	p.validateShared(&f)
@@ -137,6 +138,27 @@ func (p *Profile) validateDoor(f *faults, key string, d *Door) {
 	}
 	if d.Lock != nil {
 		p.validateLock(f, key+".lock", d.Lock)
+	}
+}
+
+// validateOutputs refuses a relay that boot or a floating pin would turn on: an alarm that rings at each power cut is taken off the wall.
+func (p *Profile) validateOutputs(f *faults) {
+	seen := map[string]bool{}
+	for i, o := range p.Outputs {
+		key := fmt.Sprintf("output[%d]", i)
+		f.oneOf(key+".name", o.Name, Lamp, Siren, Contact)
+		if seen[o.Name] {
+			f.add(key+".name", "%q is given twice: one relay each", o.Name)
+		}
+		seen[o.Name] = true
+		switch {
+		case p.Board != Pi:
+			f.add(key, "needs a pin of the header: set board = \"pi\"")
+		case o.Pin == 0:
+			f.add(key+".pin", "is missing: a GPIO between 9 and 27")
+		case o.Pin < 9 || o.Pin > 27:
+			f.add(key+".pin", "GPIO %d is pulled up at reset and would energise the relay: use one of 9–27", o.Pin)
+		}
 	}
 }
 

@@ -61,6 +61,15 @@ func (p *Profile) Sheet() ([]Wire, []Part) {
 	}{{"box tamper switch", p.Box.Tamper}, {"fire panel relay (sensed only)", p.Box.Fire}, {"mains-fail relay of the power supply", p.Box.Mains}, {"battery-low relay of the power supply", p.Box.Battery}} {
 		s.input("gateway box", b.what, b.in)
 	}
+	for _, o := range p.Outputs {
+		what := map[string]string{Lamp: "lamp", Siren: "sounder", Contact: "guard company's panel (dry contact)"}[o.Name]
+		s.wire("gateway box", gpioName(o.Pin), what, "active-high driver, 10 kΩ pull-down", "relay NO–COM")
+		s.part(1, "relay module, active-high, for a lamp, sounder or panel")
+		s.part(1, "10 kΩ resistor (pull-down)")
+		if o.Name != Contact {
+			s.part(1, what)
+		}
+	}
 	for i := range p.Doors {
 		s.door(&p.Doors[i])
 	}

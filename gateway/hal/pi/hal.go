@@ -55,6 +55,7 @@ type HAL struct {
 	taps     []*tap
 	doors    map[string]hal.Door
 	power    hal.Power
+	relays   map[string]*relay // that warn people, by name
 }
 
 // New drives every lock of the profile to its secure level before anything else that may fail, and then opens the rest.
@@ -77,7 +78,7 @@ func New(cfg Config) (*HAL, error) {
 		return nil, fmt.Errorf("monotonic clock: %w", err)
 	}
 	h := &HAL{cfg: cfg, clock: clock{now: cfg.Now, offset: int64(cfg.Now()) - ts.Nano()}, locks: map[string]*Lock{},
-		readers: map[string]hal.Reader{}, doors: map[string]hal.Door{}}
+		readers: map[string]hal.Reader{}, doors: map[string]hal.Door{}, relays: map[string]*relay{}}
 	if err := h.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("board profile %q: %w", cfg.Profile.Name, err), h.Close())
 	}
@@ -108,6 +109,13 @@ func (h *HAL) open() (err error) {
 	}
 	if err := h.openLines(); err != nil {
 		return err
+	}
+	for _, o := range p.Outputs {
+		out, err := h.chip.Output(o.Pin)
+		if err != nil { // doors work without a lamp; whoever turns it on hears of it
+			err = fmt.Errorf("output %s: %w", o.Name, err)
+		}
+		h.relays[o.Name] = &relay{out: out, err: err}
 	}
 	tamper, err := h.source("box.tamper", p.Box.Tamper)
 	if err != nil {
@@ -312,6 +320,9 @@ func (h *HAL) Close() error {
 		errs = append(errs, l.Close())
 	}
 	for _, r := range h.readers {
+		errs = append(errs, r.Close())
+	}
+	for _, r := range h.relays {
 		errs = append(errs, r.Close())
 	}
 	for _, l := range h.lines {
