@@ -72,7 +72,7 @@ func (p *alertPages) AlertBoard(ctx context.Context, q web.AlertQuery) (out web.
 			}
 			out.Channels = append(out.Channels, web.ChannelLine{Name: c.Name, Kind: c.Type, Duress: c.Duress, Sent: s.Sent.Last, Failed: s.Failed.Last, Error: s.Failed.Error, Waiting: s.Waiting, GivenUp: s.GivenUp})
 		}
-		if err := p.silences(r.Reader, &out, n, now, q.Names); err != nil {
+		if err := p.silences(r.Reader, &out, n, now, q); err != nil {
 			return err
 		}
 		list, err := r.AlertsIn(within(q.In), true, q.Duress, q.Skip, q.Limit+1)
@@ -111,17 +111,24 @@ func severityOf(s review.Severity) web.Severity {
 	return web.SeverityHigh
 }
 
-func (p *alertPages) silences(r store.Reader, out *web.AlertBoard, n names, now time.Time, show bool) error {
-	list, err := r.Silences(now.Add(-silencesFor), alertLimit)
+// silences lists the newest of the places that q reaches; those of others take no room.
+func (p *alertPages) silences(r store.Reader, out *web.AlertBoard, n names, now time.Time, q web.AlertQuery) error {
+	list, err := r.Silences(now.Add(-silencesFor), -1) // each is an act of a person within a day: there are few
 	if err != nil {
 		return err
 	}
 	for _, s := range list {
+		if !q.In.Place(access.DoorID(s.Door), access.GatewayID(s.Gateway)) {
+			continue
+		}
+		if len(out.Silences) == alertLimit {
+			break
+		}
 		x := web.SilenceLine{ID: strconv.FormatInt(s.ID, 10), Kind: string(s.Kind), Door: access.DoorID(s.Door), Gateway: access.GatewayID(s.Gateway), Place: s.Gateway, From: s.From, Until: s.Until, By: fullName(r, s.Account), InForce: now.Before(s.Until)}
 		if s.Door != "" {
 			x.Place = n.door(access.DoorID(s.Door))
 		}
-		if show {
+		if q.Names {
 			o, err := r.Opening(s.ID)
 			if err != nil && !errors.Is(err, store.ErrErased) && !errors.Is(err, store.ErrNotFound) {
 				return err
@@ -172,7 +179,11 @@ func (p *alertPages) AcknowledgeAlert(ctx context.Context, id string, q web.Aler
 		if !a.Acked.IsZero() {
 			return web.ErrState
 		}
-		if _, err := actAt(tx, act); err != nil {
+		seen := act
+		if a.Kind == review.Duress { // the number is that of the finding's leaf: who reads leaves must not learn which it is (AD-13)
+			seen.Target, seen.Filter = "", joined(act.Filter, "alert "+id)
+		}
+		if _, err := actAt(tx, seen); err != nil {
 			return err
 		}
 		return tx.AcknowledgeAlert(idx, act.Actor, act.At)

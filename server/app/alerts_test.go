@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"monban/firmware/calendar"
 	"monban/server/attempt"
 	"monban/server/config"
+	"monban/server/entrylog"
 	"monban/server/notify"
 	"monban/server/review"
 	"monban/server/store"
@@ -185,5 +187,45 @@ func TestWaitingAlertsAreNotCrowdedOut(t *testing.T) {
 	}
 	if err := d.src.AcknowledgeAlert(t.Context(), first, q, web.Action{At: d.now(), Kind: web.ActionAlertAcknowledged, Actor: "A", Target: first}); err != nil {
 		t.Error(err)
+	}
+}
+
+// AD-13, D10: who has seen an alert of a PIN under duress stands in the log, and not which leaf it is of.
+func TestSeenDuressNamesNoLeaf(t *testing.T) {
+	d := newAlertDesk(t)
+	ids := map[review.Kind]string{review.Duress: d.find(review.Duress, "media-store-1"), review.ForcedOpen: d.find(review.ForcedOpen, "media-store-1")}
+	q := web.AlertQuery{In: web.Reach{All: true}, Limit: 100, Duress: true}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if b, err := d.src.AlertBoard(t.Context(), q); err == nil && len(b.Alerts) == 2 {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("%+v, %v", b.Alerts, err)
+		}
+	}
+	for kind, id := range ids {
+		if err := d.src.AcknowledgeAlert(t.Context(), id, q, web.Action{At: d.now(), Kind: web.ActionAlertAcknowledged, Actor: "A", Target: id}); err != nil {
+			t.Fatal(kind, err)
+		}
+		err := d.src.store.Read(t.Context(), func(r *store.ReadTx) error {
+			var last entrylog.Action
+			var at int64
+			leaves, err := r.ActionLeaves(0, 1000)
+			for _, l := range leaves {
+				if a, err := entrylog.ParseAction(l.Body); err == nil && a.Verb == string(web.ActionAlertAcknowledged) {
+					last, at = a, l.Idx
+				}
+			}
+			if err != nil {
+				return err
+			}
+			o, err := r.Opening(at)
+			if kind == review.Duress && (last.ID != "" || !strings.Contains(o.Text, "alert "+id)) || kind != review.Duress && last.ID != id {
+				t.Errorf("%s: leaf names %q, opening %q", kind, last.ID, o.Text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -112,11 +112,25 @@ func TestDrillHidesNothing(t *testing.T) {
 	if total != 2 || !marks[store1] || marks["server-room-1"] {
 		t.Errorf("%d found, marks %v", total, marks)
 	}
+	c.pass(c.site.Ref(4567), store1, door.EventEntry)
+	c.clock(24, 11, 30) // the drill is over
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	reg, err := p.Register(ctx, web.RegisterQuery{Zone: "media-store", From: "2026-11-24", To: "2026-11-24", Names: true})
+	c.must(err)
+	drills := 0
+	for _, r := range reg.Rows {
+		if r.Drill {
+			drills++
+		}
+	}
+	if len(reg.Rows) != 2 || drills != 1 {
+		t.Errorf("%d rows, %d of them in the drill", len(reg.Rows), drills)
+	}
 	c.must(o.BeginDrill(ctx, visit.Drill{Disaster: true, Why: "地震", UntilMS: c.at.Add(2 * time.Hour).UnixMilli()}, watchman))
 	if d, err := o.Disaster(ctx); err != nil || d == nil {
 		t.Fatalf("%v %v", d, err)
 	}
-	c.clock(24, 12, 6)
+	c.clock(24, 13, 31)
 	if d, err := o.Disaster(ctx); err != nil || d != nil {
 		t.Errorf("it does not end by itself: %v %v", d, err)
 	}

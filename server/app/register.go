@@ -188,6 +188,7 @@ type book struct {
 	stated []visit.Purpose
 	carry  []visit.Carry
 	exits  []visit.ExitStated
+	drills []visit.Drill
 	wrong  []visit.Correction
 	paper  []visit.PaperEntry
 	// paperLeaf is the newest leaf of each of them.
@@ -230,6 +231,10 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 	}
 	rows, err = r.MattersBetween(visit.KindCorrection, start-fortnight, end)
 	if b.wrong, err = list[visit.Correction](r, rows, err); err != nil {
+		return nil, err
+	}
+	rows, err = r.MattersBetween(visit.KindDrill, start-2*24*3_600_000, end) // a drill lasts a day at most
+	if b.drills, err = list[visit.Drill](r, rows, err); err != nil {
 		return nil, err
 	}
 	rows, err = r.MattersBetween(visit.KindPaper, start, end)
@@ -421,7 +426,21 @@ func (b *book) row(r *register.Row, show bool) web.RegisterRow {
 		b.work(r, &out, show)
 	}
 	b.corrected(r, &out, show)
+	for _, e := range []*register.Event{r.Entry, r.Exit, r.Other} {
+		out.Drill = out.Drill || e != nil && b.drilled(access.DoorID(e.Door), e.AtMS)
+	}
 	return out
+}
+
+// drilled reports whether a door was in a drill at a moment (OP-6): the row says so and stands as any other.
+func (b *book) drilled(at access.DoorID, ms int64) bool {
+	return slices.ContainsFunc(b.drills, func(x visit.Drill) bool {
+		until := x.UntilMS
+		if x.Ended.Done() {
+			until = min(until, x.Ended.AtMS)
+		}
+		return !x.Disaster && x.FromMS <= ms && ms < until && slices.Contains(x.Doors, at)
+	})
 }
 
 func timeOf(e *register.Event) time.Time {

@@ -43,8 +43,11 @@ const (
 	KeptFor = 24 * time.Hour
 	// jobTime ends a job that hangs.
 	jobTime    = 30 * time.Minute
-	maxJobs    = 200 // kept
-	maxWaiting = 20  // not done yet
+	maxJobs    = 500 // kept
+	maxWaiting = 50  // not done yet
+	// Of one account: nobody keeps the others from their papers.
+	maxJobsEach    = 50
+	maxWaitingEach = 5
 )
 
 // Job is one report that somebody asked for. It names nobody but the account.
@@ -139,13 +142,20 @@ func (s *Spool) Start(j Job, make func(ctx context.Context, progress func(done, 
 	s.Sweep()
 	j.ID, j.State, j.Asked = rand.Text(), Waiting, s.now()
 	s.mu.Lock()
-	waiting := 0
+	waiting, own, ownWaiting := 0, 0, 0
 	for _, x := range s.jobs {
+		mine := x.Account == j.Account
+		if mine {
+			own++
+		}
 		if x.State == Waiting || x.State == Running {
 			waiting++
+			if mine {
+				ownWaiting++
+			}
 		}
 	}
-	if waiting >= maxWaiting || len(s.jobs) >= maxJobs || s.ctx.Err() != nil {
+	if waiting >= maxWaiting || len(s.jobs) >= maxJobs || own >= maxJobsEach || ownWaiting >= maxWaitingEach || s.ctx.Err() != nil {
 		s.mu.Unlock()
 		return "", ErrBusy
 	}

@@ -114,13 +114,13 @@ func TestSpoolInTurn(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	for range maxWaiting {
-		if _, err := s.Start(Job{Account: "A"}, hang); err != nil {
+	for i := range maxWaiting { // A's first
+		if _, err := s.Start(Job{Account: string(rune('A' + i/maxWaitingEach))}, hang); err != nil {
 			t.Fatal(err)
 		}
 	}
 	<-began
-	if _, err := s.Start(Job{Account: "A"}, hang); !errors.Is(err, ErrBusy) {
+	if _, err := s.Start(Job{Account: "Z"}, hang); !errors.Is(err, ErrBusy) {
 		t.Errorf("one too many: %v", err)
 	}
 	running := 0
@@ -143,5 +143,34 @@ func TestSpoolInTurn(t *testing.T) {
 	}
 	if _, err := s.Start(Job{Account: "A"}, hang); !errors.Is(err, ErrBusy) {
 		t.Errorf("after its end: %v", err)
+	}
+}
+
+// RR-1: one account's papers never keep another's waiting outside: each has its own share of the places.
+func TestShareOfEach(t *testing.T) {
+	s, err := OpenSpool(t.TempDir(), time.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	gate := make(chan struct{})
+	defer close(gate)
+	hang := func(ctx context.Context, _ func(done, of int)) (*Output, error) {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+		}
+		return nil, context.Canceled
+	}
+	for i := range maxWaitingEach {
+		if _, err := s.Start(Job{Account: "A"}, hang); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	if _, err := s.Start(Job{Account: "A"}, hang); !errors.Is(err, ErrBusy) {
+		t.Errorf("one more of the same: %v", err)
+	}
+	if _, err := s.Start(Job{Account: "B"}, hang); err != nil {
+		t.Errorf("somebody else: %v", err)
 	}
 }

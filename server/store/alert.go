@@ -198,7 +198,7 @@ func (tx *Tx) EndSilence(idx int64, at time.Time) error {
 	return changedOne("end silence", res, err)
 }
 
-// Silences lists those that end after a moment, newest first.
+// Silences lists at most limit of those that end after a moment, newest first; a negative limit = all.
 func (r Reader) Silences(after time.Time, limit int) (out []AlertSilence, err error) {
 	rows, err := r.query(`SELECT idx, kind, gateway, door, from_ms, until_ms, account FROM alert_silence WHERE until_ms > ? ORDER BY idx DESC LIMIT ?`, after.UnixMilli(), limit)
 	if err != nil {

@@ -382,6 +382,9 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	default:
 		say("outage.paper_note", "no", r.Paper, "typed", r.PaperTyped, "second", r.PaperSecond)
 	}
+	if r.Drill {
+		say("register.drill")
+	}
 	if r.Late {
 		say("register.late")
 	}

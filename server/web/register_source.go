@@ -83,6 +83,7 @@ type RegisterRow struct {
 	ConfirmedBy string
 	Corrected   []RowCorrection // oldest first; what was recorded stays in the fields above (VR-12)
 	Late        bool            // came long after it happened
+	Drill       bool            // at a door in a drill (OP-6)
 	Last        uint64          // newest leaf of what the row shows
 	// Paper is the number of the line of a paper register that the row was typed in from, "" = of the log; with who typed it and who compared it,
 	// "" = nobody yet (OP-8).

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"monban/firmware/access"
 	"monban/firmware/calendar"
 	"monban/server/report"
 )
@@ -82,9 +83,9 @@ func (h *Handler) showReports(w http.ResponseWriter, rq *request) error {
 		}
 		v.Kinds = append(v.Kinds, reportChoice{withQuery("/reports", url.Values{"report": {k.word}}), v.T("report_kind." + k.word), v.T("report_text." + k.word)})
 	}
-	jobs, err := h.src.Reports.ReportJobs(rq.Context(), rq.account.ID)
+	jobs, err := h.ownReports(rq)
 	if err != nil {
-		return fmt.Errorf("reports: %w", err)
+		return err
 	}
 	for i := range jobs {
 		v.Jobs = append(v.Jobs, v.jobLine(&jobs[i]))
@@ -412,11 +413,27 @@ type reportFileLine struct {
 	Open             bool // opens in the browser, to be printed there
 }
 
-// getReportJob shows how far a report is, and what came of it.
-func (h *Handler) getReportJob(w http.ResponseWriter, rq *request) error {
+// ownReports lists the papers that somebody asked for and may still see: one of a zone, or of the whole site, goes out of sight with the role
+// for it.
+func (h *Handler) ownReports(rq *request) ([]report.Job, error) {
 	jobs, err := h.src.Reports.ReportJobs(rq.Context(), rq.account.ID)
 	if err != nil {
-		return fmt.Errorf("reports: %w", err)
+		return nil, fmt.Errorf("reports: %w", err)
+	}
+	in, err := h.reach(rq)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(jobs), func(j report.Job) bool {
+		return !in.All && (j.Zone == "" || !in.Zone(access.ZoneID(j.Zone)))
+	}), nil
+}
+
+// getReportJob shows how far a report is, and what came of it.
+func (h *Handler) getReportJob(w http.ResponseWriter, rq *request) error {
+	jobs, err := h.ownReports(rq)
+	if err != nil {
+		return err
 	}
 	i := slices.IndexFunc(jobs, func(j report.Job) bool { return j.ID == rq.PathValue("job") })
 	if i < 0 {
@@ -450,6 +467,13 @@ func (h *Handler) getReportJob(w http.ResponseWriter, rq *request) error {
 func (h *Handler) getReportFile(w http.ResponseWriter, rq *request) error {
 	n, err := strconv.Atoi(rq.PathValue("n"))
 	if err != nil {
+		return ErrNotFound
+	}
+	jobs, err := h.ownReports(rq)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(jobs, func(j report.Job) bool { return j.ID == rq.PathValue("job") }) {
 		return ErrNotFound
 	}
 	f, err := h.src.Reports.ReportFile(rq.Context(), rq.account.ID, rq.PathValue("job"), n)

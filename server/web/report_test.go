@@ -290,3 +290,22 @@ func rowOf(file string) string {
 	row, _, _ := strings.Cut(rest, "</tr>")
 	return row
 }
+
+// RA-1: a paper goes out of sight with the role for it, also for whoever made it.
+func TestPaperEndsWithTheRole(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleZoneManager.String())
+	at := s.paper(cookie)
+	s.status("its maker", s.get(at+"/0", cookie), http.StatusOK)
+	a, err := s.mem.AccountByID(t.Context(), accountID(web.RoleZoneManager))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Roles = []web.Assignment{{Role: web.RoleZoneManager, Zone: "media-store"}}
+	s.mem.PutAccount(a)
+	s.status("the page, without the role", s.get(at, cookie), http.StatusNotFound)
+	s.status("the file, without the role", s.get(at+"/0", cookie), http.StatusNotFound)
+	if page := text(t, s.get("/reports", cookie)); strings.Contains(page, at) {
+		t.Error("it is still listed")
+	}
+}
