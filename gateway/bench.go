@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -24,4 +27,47 @@ func (c *pairCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return app.Pair(ctx, app.PairOptions{Config: cfg, Door: c.Door, Side: c.Side, Window: c.Window, Open: pi.OpenSerial, Out: os.Stdout})
+}
+
+type monitorCommand struct {
+	Config string        `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
+	Sim    bool          `help:"Doors and readers in software instead of hardware."`
+	For    time.Duration `help:"How long; without it until Ctrl-C."`
+}
+
+// Run shows what the hardware says.
+func (c *monitorCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	return app.Monitor(ctx, app.MonitorOptions{Config: cfg, Sim: c.Sim, For: c.For, Out: os.Stdout})
+}
+
+type commissionCommand struct {
+	Config  string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
+	Door    string `arg:"" help:"The door's id in the configuration."`
+	Out     string `placeholder:"DIR" default:"." type:"existingdir" help:"Folder for the acceptance sheet."`
+	Listen  string `placeholder:"HOST:PORT" help:"Show the steps on a tablet too: a TLS page for one browser, opened by the code that is printed; closed at the end."`
+	Sim     bool   `help:"Doors and readers in software instead of hardware."`
+	Control string `placeholder:"SOCKET" help:"With --sim: take script lines on this Unix socket."`
+}
+
+// Run runs the gateway with a guide beside it.
+func (c *commissionCommand) Run(ctx context.Context) error {
+	if !c.Sim && c.Control != "" {
+		return errors.New("--control needs --sim")
+	}
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	sheet, err := app.Commission(ctx, app.CommissionOptions{
+		Options: app.Options{Config: cfg, Sim: c.Sim, Control: c.Control, Version: version, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Out: os.Stdout},
+		Door:    c.Door, Dir: c.Out, Listen: c.Listen,
+	})
+	if sheet != "" {
+		fmt.Println("Acceptance sheet:", sheet)
+	}
+	return err
 }

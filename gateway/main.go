@@ -17,18 +17,21 @@ import (
 
 	"monban/gateway/app"
 	"monban/gateway/config"
+	"monban/gateway/hal/pi"
 )
 
 var version = "unknown" // set by the linker
 
 type commands struct {
-	Run     runCommand     `cmd:"" help:"Run the gateway until it is told to stop. Locks are secured at start and at the end."`
-	Enrol   enrolCommand   `cmd:"" help:"Get this gateway an identity with a code from the server."`
-	Doctor  doctorCommand  `cmd:"" help:"Check configuration, identity, disk and clock, and say what to mend."`
-	Present presentCommand `cmd:"" help:"Print who is inside, as this gateway knows it, without the server: numbers, no names."`
-	Pair    pairCommand    `cmd:"" help:"Give an OSDP reader a key of its own, while the gateway is stopped. The window closes by itself."`
-	Wiring  wiringCommand  `cmd:"" help:"Draw a board profile: wiring diagram and parts list."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Run        runCommand        `cmd:"" help:"Run the gateway until it is told to stop. Locks are secured at start and at the end."`
+	Enrol      enrolCommand      `cmd:"" help:"Get this gateway an identity with a code from the server."`
+	Doctor     doctorCommand     `cmd:"" help:"Check configuration, identity, disk, clock, certificate, link, and what the board profile wires, while the gateway is stopped; say what to mend."`
+	Present    presentCommand    `cmd:"" help:"Print who is inside, as this gateway knows it, without the server: numbers, no names."`
+	Monitor    monitorCommand    `cmd:"" help:"Show what readers and inputs say, masked, while the gateway is stopped."`
+	Commission commissionCommand `cmd:"" help:"Run the gateway and lead through the acceptance of one door; writes the sheet to be signed."`
+	Pair       pairCommand       `cmd:"" help:"Give an OSDP reader a key of its own, while the gateway is stopped. The window closes by itself."`
+	Wiring     wiringCommand     `cmd:"" help:"Draw a board profile: wiring diagram and parts list."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 type runCommand struct {
@@ -90,8 +93,8 @@ type doctorCommand struct {
 	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
 }
 
-func (c *doctorCommand) Run() error {
-	checks := app.Doctor(c.Config)
+func (c *doctorCommand) Run(ctx context.Context) error {
+	checks := append(app.Doctor(c.Config), app.DoctorMachine(ctx, c.Config, pi.Inspection{})...)
 	bad := 0
 	for _, k := range checks {
 		mark := "ok  "

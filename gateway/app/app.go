@@ -53,6 +53,8 @@ type Options struct {
 	Version string
 	Log     *slog.Logger
 	Out     io.Writer // what a person at the terminal should read
+	// Seen is called after a door's record has become durable, on the outbox's goroutine; nil = nobody looks. It must not block.
+	Seen func(id access.DoorID, event door.Event, side access.Side)
 }
 
 // App is one gateway process.
@@ -135,7 +137,7 @@ func (a *App) open() (err error) {
 	if a.bell, err = a.openBell(); err != nil {
 		return err
 	}
-	a.records = recorder{a.outbox, a.bell}
+	a.records = recorder{a.outbox, a.bell, opt.Seen}
 	cache, err := policycache.Open(policycache.Config{
 		Dir: cfg.DataDir, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway), Verifiers: verifiers,
 	})
@@ -440,11 +442,17 @@ func (a *App) close() error {
 type recorder struct {
 	o    *outbox.Outbox
 	bell *bell
+	seen func(id access.DoorID, event door.Event, side access.Side) // nil = nobody looks
 }
 
 // Append implements controller.Recorder.
 func (r recorder) Append(rec wire.Record, private []byte, pin *controller.PINFailures, done func(error)) {
-	e := outbox.Entry{Record: rec, Private: private, Done: func(res outbox.Result) { done(res.Err) }}
+	e := outbox.Entry{Record: rec, Private: private, Done: func(res outbox.Result) {
+		done(res.Err)
+		if r.seen != nil && res.Err == nil {
+			r.seen(rec.Door, rec.Event, rec.Side)
+		}
+	}}
 	if pin != nil {
 		e.PIN = outbox.PINUpdate{Set: true, Key: pin.Key, Failed: pin.Failed}
 	}

@@ -5,11 +5,33 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"monban/firmware/mono"
 	"monban/firmware/osdp"
 )
+
+// Volt is one supervised line as it was measured last.
+type Volt struct {
+	Line  string // ADC and channel of the profile
+	Volts float64
+}
+
+// Volts gives every supervised line that was measured, by ADC and channel.
+func (h *HAL) Volts() (all []Volt) {
+	if h.scanner == nil {
+		return nil
+	}
+	for _, a := range h.cfg.Profile.ADCs {
+		for _, l := range h.scanner.adcs[uint16(a.Address)] {
+			if bits := l.ratio.Load(); bits != 0 {
+				all = append(all, Volt{fmt.Sprintf("ADC %s, channel %d", a.Name, l.channel), math.Float64frombits(bits) * rail})
+			}
+		}
+	}
+	return all
+}
 
 // errLineOver ends a bench run whose time is over.
 var errLineOver = errors.New("time is over")

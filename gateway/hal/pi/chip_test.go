@@ -17,6 +17,7 @@ type fakeChip struct {
 	steps  []string // "23 low (taken)", "23 high", …
 	levels map[int]bool
 	fail   map[int]bool // lines that do not obey
+	low    map[int]bool // inputs that something holds low
 	events []*fakeEvents
 }
 
@@ -78,7 +79,7 @@ func (c *fakeChip) Events(pins []int, opt EventOptions) (Events, error) {
 	e := &fakeEvents{File: r, w: w, chip: c, pins: pins, rising: opt.Rising}
 	if opt.Pull == "up" || !opt.Rising {
 		for _, pin := range pins {
-			c.levels[pin] = true
+			c.levels[pin] = !c.low[pin]
 		}
 	}
 	c.events = append(c.events, e)

@@ -131,6 +131,26 @@ func OpenChip() (Chip, error) {
 	return nil, fmt.Errorf("no GPIO chip whose label begins with %s (found: %s): this is no Raspberry Pi, or this user may not open /dev/gpiochip*; add it to the group gpio", headerLabel, strings.Join(found, ", "))
 }
 
+// User tells who holds a line; "" = nobody. It takes nothing.
+func (c headerChip) User(pin int) (string, error) {
+	f, err := os.Open(c.chip.Path())
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := uapi.GetLineInfoV2(f.Fd(), pin)
+	if err != nil {
+		return "", fmt.Errorf("GPIO %d: %w", pin, err)
+	}
+	if info.Flags&uapi.LineFlagV2Used == 0 {
+		return "", nil
+	}
+	if name := strings.TrimRight(string(info.Consumer[:]), "\x00"); name != "" {
+		return name, nil
+	}
+	return "the kernel", nil
+}
+
 // Output implements Chip. periph requests an output low, which is the level at which our drivers are off.
 func (c headerChip) Output(pin int) (Output, error) {
 	line := c.chip.ByNumber(pin)

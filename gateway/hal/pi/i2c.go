@@ -3,7 +3,9 @@ package pi
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
@@ -79,6 +81,7 @@ type adcLine struct {
 	*polled
 	channel int // 1–4
 	line    *supervision.Line
+	ratio   atomic.Uint64 // of the newest measurement, as math.Float64bits; for the bench alone
 }
 
 // scanADC measures each line once. A line that cannot be measured is unknown. The door: a line fault.
@@ -90,6 +93,7 @@ func scanADC(bus i2c.Bus, address uint16, lines []*adcLine, now func() mono.Time
 		if err != nil {
 			s, _ = l.line.Lost()
 		} else {
+			l.ratio.Store(math.Float64bits(r))
 			s, _ = l.line.Add(at, r)
 		}
 		l.put(levelOf(s), at)
@@ -242,7 +246,7 @@ func (h *HAL) onBus(in *board.Input) (*source, error) {
 		}
 		for _, a := range h.cfg.Profile.ADCs {
 			if a.Name == in.ADC {
-				h.scanner.adcs[uint16(a.Address)] = append(h.scanner.adcs[uint16(a.Address)], &adcLine{p, in.Channel, line})
+				h.scanner.adcs[uint16(a.Address)] = append(h.scanner.adcs[uint16(a.Address)], &adcLine{polled: p, channel: in.Channel, line: line})
 			}
 		}
 		return &p.source, nil

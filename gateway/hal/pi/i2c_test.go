@@ -33,7 +33,7 @@ func TestADCLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &adcLine{newPolled(clk), 3, line}
+		l := &adcLine{polled: newPolled(clk), channel: 3, line: line}
 		if level, err := l.now(); level != hal.LevelUnknown || err == nil {
 			t.Errorf("before the first scan: %v, %v", level, err)
 		}

@@ -1,0 +1,198 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/firmware/wire"
+	"monban/gateway/commission"
+	"monban/gateway/config"
+	"monban/gateway/outbox"
+)
+
+// CommissionOptions of Commission. Options are those of the gateway that is run meanwhile.
+type CommissionOptions struct {
+	Options
+	Door   string // the configuration's id
+	Dir    string // folder of the sheet
+	Listen string // HOST:PORT of the page for a tablet; empty = none
+}
+
+// Commission runs the gateway as on every day and leads somebody through the acceptance of one door meanwhile (ADR
+// 0050). It ends when every step was seen or ctx ends, writes the sheet, and records how it ended; beginning and end
+// go to the server with the gateway's other records.
+func Commission(ctx context.Context, opt CommissionOptions) (sheet string, err error) {
+	d, ok := doorOf(opt.Config, opt.Door)
+	if !ok {
+		return "", fmt.Errorf("door %q is not in the configuration", opt.Door)
+	}
+	c := &commissioning{opt: opt, guide: commission.New(fitted(opt.Config, d)), begun: time.Now()}
+	opt.Seen = c.seen
+	a, err := New(opt.Options)
+	if err != nil {
+		return "", err
+	}
+	page, err := c.openPage()
+	if err != nil {
+		return "", errors.Join(err, a.close())
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	c.print()
+	if page != nil {
+		go func() {
+			if err := page.serve(ctx); err != nil {
+				_, _ = fmt.Fprintln(opt.Out, err)
+			}
+		}()
+	}
+	noteErr := a.noteDoor(opt.Door, "commission")
+	failed := error(nil)
+	for noteErr == nil && c.guide.Open() > 0 && ctx.Err() == nil && failed == nil {
+		select {
+		case <-ctx.Done():
+		case <-c.guide.Ticked():
+		case failed = <-ended:
+			failed = errors.Join(failed, errors.New("the gateway stopped"))
+		}
+	}
+	word := "accepted"
+	if c.guide.Open() > 0 {
+		word = "not_accepted"
+	}
+	if failed == nil {
+		noteErr = errors.Join(noteErr, a.noteDoor(opt.Door, word))
+		stop()
+		failed = <-ended
+	}
+	if errors.Is(failed, context.Canceled) {
+		failed = nil
+	}
+	sheet, err = c.write()
+	if word != "accepted" {
+		err = errors.Join(err, fmt.Errorf("%d steps of door %s were not seen; the sheet says which", c.guide.Open(), opt.Door))
+	}
+	return sheet, errors.Join(err, noteErr, failed)
+}
+
+// noteDoor records work at a door and returns when the record is durable.
+func (a *App) noteDoor(id, detail string) error {
+	done := make(chan error, 1)
+	a.outbox.Append(outbox.Entry{
+		Record: wire.Record{Door: access.DoorID(id), Event: door.EventMaintenance, Detail: detail, Stamp: a.anchor.stamp(a.anchor.moment())},
+		Done:   func(r outbox.Result) { done <- r.Err },
+	})
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Minute):
+		return fmt.Errorf("record %s: the disk did not take it within a minute", detail)
+	}
+}
+
+type commissioning struct {
+	opt   CommissionOptions
+	guide *commission.Guide
+	begun time.Time
+}
+
+func doorOf(cfg config.Config, id string) (config.Door, bool) {
+	for _, d := range cfg.Doors {
+		if d.ID == id {
+			return d, true
+		}
+	}
+	return config.Door{}, false
+}
+
+// fitted says what hangs at the door. The simulator has a tamper switch at every door.
+func fitted(cfg config.Config, d config.Door) commission.Fitted {
+	f := commission.Fitted{Controlled: d.Kind == "controlled", Request: d.Exit == "button" || d.Exit == "handle", Tamper: cfg.Profile == nil}
+	for _, r := range d.Readers {
+		if r.Side == "exit" {
+			f.ExitReader = true
+		} else {
+			f.EnterReader = true
+		}
+	}
+	if cfg.Profile != nil {
+		if w, ok := cfg.Profile.Door(d.Place); ok {
+			f.Tamper = w.Tamper != nil || cfg.Profile.Box.Tamper != nil
+		}
+	}
+	return f
+}
+
+// seen takes a record that has become durable. It runs on the outbox's goroutine.
+func (c *commissioning) seen(id access.DoorID, event door.Event, side access.Side) {
+	if string(id) != c.opt.Door {
+		return
+	}
+	for _, s := range c.guide.See(commission.Seen{Event: event, Side: side}, time.Now()) {
+		_, _ = fmt.Fprintf(c.opt.Out, "[x] %s  %s / %s\n", s.Seen.Format(time.TimeOnly), s.Do.JA, s.Do.EN)
+	}
+}
+
+// print lists what is to be done.
+func (c *commissioning) print() {
+	_, _ = fmt.Fprintf(c.opt.Out, "Acceptance of door %s, in any order. Ctrl-C ends it with what was seen.\n", c.opt.Door)
+	for _, s := range c.guide.Steps() {
+		_, _ = fmt.Fprintf(c.opt.Out, "[ ] %s / %s\n", s.Do.JA, s.Do.EN)
+	}
+}
+
+// write writes the sheet beside others, never over one.
+func (c *commissioning) write() (path string, err error) {
+	cfg := c.opt.Config
+	board := cfg.Board
+	if c.opt.Sim {
+		board = "(simulated)"
+	}
+	s := commission.Sheet{Site: cfg.Site, Gateway: cfg.Gateway, Door: c.opt.Door, Board: board, Software: c.opt.Version, Begun: c.begun, Ended: time.Now(),
+		Steps: c.guide.Steps(), ByHand: commission.ByHand(fitted(cfg, mustDoor(cfg, c.opt.Door)).Controlled)}
+	path = filepath.Join(c.opt.Dir, fmt.Sprintf("acceptance-%s-%s.html", c.opt.Door, c.begun.Format("20060102-150405")))
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return "", fmt.Errorf("acceptance sheet: %w", err)
+	}
+	return path, errors.Join(s.Write(f), f.Close())
+}
+
+func mustDoor(cfg config.Config, id string) config.Door {
+	d, _ := doorOf(cfg, id)
+	return d
+}
+
+// openedPage is the page for a tablet with the port it holds.
+type openedPage struct {
+	*commission.Page
+	listener net.Listener
+}
+
+// openPage takes the port, if one is wanted, and says how the page is opened; nil = no port listens.
+func (c *commissioning) openPage() (*openedPage, error) {
+	if c.opt.Listen == "" {
+		return nil, nil
+	}
+	p, err := commission.NewPage(c.guide, c.opt.Door)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", c.opt.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("page for a tablet: %w", err)
+	}
+	_, _ = fmt.Fprintf(c.opt.Out, "Page: https://%s/ for one browser and %v, code %s\nSHA-256 of its certificate, to be compared: %s\n", l.Addr(), commission.PageLife, p.Code(), p.Fingerprint())
+	return &openedPage{p, l}, nil
+}
+
+func (p *openedPage) serve(ctx context.Context) error { return p.Serve(ctx, p.listener) }
