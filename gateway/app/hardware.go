@@ -39,9 +39,10 @@ func (a *App) openHardware() error {
 	dir := a.opt.Config.IdentityDir
 	h, err := pi.New(pi.Config{
 		Profile: p, Chip: a.opt.Chip, Now: a.anchor.now, Log: a.opt.Log,
-		Key:     func(door, side string) (pi.ReaderKey, error) { return loadReaderKey(dir, door, side) },
-		Keep:    func(door, side string, known pi.ReaderKey) error { return saveReaderKey(dir, door, side, known) },
-		Scanned: a.watched.scanned(p),
+		Key:      func(door, side string) (pi.ReaderKey, error) { return loadReaderKey(dir, door, side) },
+		CardKeys: func() (pi.CardKeys, error) { return loadCardKeys(dir) },
+		Keep:     func(door, side string, known pi.ReaderKey) error { return saveReaderKey(dir, door, side, known) },
+		Scanned:  a.watched.scanned(p),
 	})
 	if err != nil {
 		return err
@@ -71,6 +72,9 @@ func (a *App) readerLink(place, side string) (reader.Link, card.Assurance, error
 	}
 	if r.Type == board.OSDP && !r.Plain && !r.ClearData {
 		return reader.LinkSecure, most, nil
+	}
+	if r.Type == board.PN532 && most != card.UIDOnly {
+		return reader.LinkSecure, most, nil // the profile says so: the module and its few centimetres of cable are inside the box
 	}
 	return reader.LinkClear, card.UIDOnly, nil
 }

@@ -8,7 +8,7 @@ import (
 	"monban/firmware/mono"
 )
 
-// Signal is what a reader sends (D3): one of Edges, Card, Key and Fault. Readers are told apart by
+// Signal is what a reader sends (D3): one of Edges, Card, NoCard, Key and Fault. Readers are told apart by
 // a type switch; the set is closed.
 type Signal interface {
 	// When is the monotonic time of the signal's last part.
@@ -57,6 +57,13 @@ type Card struct {
 	Proof Proof
 }
 
+// NoCard says that something was held to the reader that is no card for it. Why is a word of [a-z_] that says nothing of
+// what it was.
+type NoCard struct {
+	At  mono.Time
+	Why string
+}
+
 // Key is one key press from a keypad that sends keys apart from card bits.
 type Key struct {
 	At  mono.Time
@@ -98,10 +105,11 @@ type Fault struct {
 	On   bool
 }
 
-func (e Edges) isSignal() {}
-func (c Card) isSignal()  {}
-func (k Key) isSignal()   {}
-func (f Fault) isSignal() {}
+func (e Edges) isSignal()  {}
+func (c Card) isSignal()   {}
+func (n NoCard) isSignal() {}
+func (k Key) isSignal()    {}
+func (f Fault) isSignal()  {}
 
 // When is the time of the last edge; 0 for an empty batch.
 func (e Edges) When() mono.Time {
@@ -113,6 +121,9 @@ func (e Edges) When() mono.Time {
 
 // When is the time of the card.
 func (c Card) When() mono.Time { return c.At }
+
+// When is the time of the look.
+func (n NoCard) When() mono.Time { return n.At }
 
 // When is the time of the press.
 func (k Key) When() mono.Time { return k.At }

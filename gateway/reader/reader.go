@@ -60,7 +60,7 @@ func (l Link) String() string {
 	return "clear"
 }
 
-// Words of Read.Fault beside those of wiegand.DropReason and hal.FaultKind.
+// Words of Read.Fault beside those of wiegand.DropReason, hal.FaultKind and nfc.Refusal.
 const (
 	FaultParity   = "parity"
 	FaultChecksum = "checksum"
@@ -278,6 +278,9 @@ func (r *Reader) signal(ctx context.Context, s *session, sig hal.Signal) error {
 			return r.noCard(ctx, sig.At, faultOf(err))
 		}
 		return r.card(ctx, s, c, sig.At, min(assurance(sig.Proof), r.cfg.Cap), false)
+	case hal.NoCard:
+		s.last, s.entry = presented{}, wiegand.PINEntry{} // a PIN after it is not one of the card before
+		return r.noCard(ctx, sig.At, sig.Why)
 	case hal.Key:
 		return r.key(ctx, s, wiegand.Key(sig.Key), sig.At)
 	case hal.Fault:

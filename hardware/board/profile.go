@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,14 @@ const (
 	OSDP     = "osdp"
 	PN532    = "pn532"
 	Keyboard = "keyboard"
+)
+
+// Cards that a PN532 takes.
+const (
+	CardUID     = "uid"
+	CardIDm     = "idm"
+	CardLiteS   = "lite-s"
+	CardDESFire = "desfire"
 )
 
 // Sides of a door.
@@ -195,6 +204,9 @@ type Reader struct {
 	SPI string `toml:"spi"` // pn532: SPI0.0 or SPI0.1
 	// System is the FeliCa system code that counts, four hex digits; empty = no FeliCa.
 	System string `toml:"system"`
+	// Cards is what a pn532 takes: uid and idm are numbers that anybody can copy; lite-s and desfire are cards that prove
+	// themselves with the gateway's card keys, and are refused when they cannot. Empty = uid, and idm with a System.
+	Cards []string `toml:"cards"`
 
 	Device string `toml:"device"` // keyboard: under /dev/input/by-path
 	Vendor string `toml:"vendor"` // keyboard: VID:PID in hex
@@ -269,6 +281,12 @@ func (p *Profile) fill() {
 			if r.Assurance == "" {
 				r.Assurance = "uid_only"
 			}
+			if r.Type == PN532 && len(r.Cards) == 0 {
+				r.Cards = []string{CardUID}
+				if r.System != "" {
+					r.Cards = append(r.Cards, CardIDm)
+				}
+			}
 		}
 	}
 }
@@ -318,6 +336,9 @@ func (d *Door) Reader(side string) (*Reader, bool) {
 	}
 	return nil, false
 }
+
+// Takes reports whether a PN532 takes a kind of card.
+func (r *Reader) Takes(kind string) bool { return slices.Contains(r.Cards, kind) }
 
 // NeedsGPIO reports whether the profile uses the lines of a GPIO chip.
 func (p *Profile) NeedsGPIO() bool {

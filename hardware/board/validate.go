@@ -236,6 +236,7 @@ func (p *Profile) validateReader(f *faults, key string, r *Reader) {
 	only(r.ClearData, "clear_data", OSDP)
 	only(r.SPI != "", "spi", PN532)
 	only(r.System != "", "system", PN532)
+	only(len(r.Cards) > 0, "cards", PN532)
 	only(r.Device != "", "device", Keyboard)
 	only(r.Vendor != "", "vendor", Keyboard)
 	switch r.Type {
@@ -270,6 +271,7 @@ func (p *Profile) validateReader(f *faults, key string, r *Reader) {
 		if r.System != "" && !isHex(r.System, 4) {
 			f.add(key+".system", "%q is no FeliCa system code: four hex digits, for example 88B4", r.System)
 		}
+		p.validateCards(f, key, r)
 	case Keyboard:
 		if !strings.HasPrefix(r.Device, "/dev/input/by-path/") || strings.Contains(r.Device, "..") {
 			f.add(key+".device", "%q must be a path under /dev/input/by-path: another port is another reader", r.Device)
@@ -279,6 +281,37 @@ func (p *Profile) validateReader(f *faults, key string, r *Reader) {
 		}
 		if r.Assurance != "uid_only" {
 			f.add(key+".assurance", "must be uid_only: what a keyboard types proves nothing")
+		}
+	}
+}
+
+// validateCards checks what a PN532 takes.
+func (p *Profile) validateCards(f *faults, key string, r *Reader) {
+	seen := map[string]bool{}
+	for _, kind := range r.Cards {
+		f.oneOf(key+".cards", kind, CardUID, CardIDm, CardLiteS, CardDESFire)
+		if seen[kind] {
+			f.add(key+".cards", "names %q twice", kind)
+		}
+		seen[kind] = true
+	}
+	if (seen[CardIDm] || seen[CardLiteS]) && r.System == "" {
+		f.add(key+".system", "is missing: which FeliCa system counts, for example 88B4")
+	}
+	if r.System != "" && !seen[CardIDm] && !seen[CardLiteS] {
+		f.add(key+".cards", "names neither idm nor lite-s although system is given: take one of the two away")
+	}
+	if seen[CardIDm] && seen[CardLiteS] {
+		f.add(key+".cards", "names idm beside lite-s: a card that cannot prove itself would be taken by its number; leave one out")
+	}
+	if r.Assurance != "uid_only" && !seen[CardLiteS] && !seen[CardDESFire] {
+		f.add(key+".assurance", "must be uid_only: numbers prove nothing; add lite-s or desfire to cards")
+	}
+	if r.Serial != "" {
+		for _, s := range p.Serial {
+			if s.Name == r.Serial && s.Baud != 115200 {
+				f.add(key+".serial", "%s has %d baud: a PN532 speaks 115200", s.Name, s.Baud)
+			}
 		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/spi"
 
 	"monban/firmware/mono"
+	"monban/firmware/nfc"
 	"monban/firmware/osdp"
 	"monban/gateway/hal"
 	"monban/hardware/board"
@@ -26,6 +28,11 @@ type Config struct {
 	Key func(door, side string) (ReaderKey, error)
 	// Keep stores what an OSDP reader is known by from now on, nil = nothing is kept. See OSDPConfig.Keep.
 	Keep func(door, side string, known ReaderKey) error
+	// CardKeys gives what cards prove themselves with at a PN532; nil = there are none. It is called only when a reader of
+	// the profile takes such cards.
+	CardKeys func() (CardKeys, error)
+	// SPI opens a bus of the header for a PN532; nil = OpenSPI.
+	SPI func(name string) (spi.PortCloser, error)
 	// I2C opens the header's bus; nil = OpenI2C. It is called only when an input is on it.
 	I2C func() (i2c.BusCloser, error)
 	// Scanned is called after each round over the chips on I²C, nil = nobody watches. It must not block.
@@ -38,6 +45,12 @@ type Config struct {
 type ReaderKey struct {
 	Key, Pending *osdp.Key
 	Known        *osdp.Proof
+}
+
+// CardKeys are the site's keys of contactless cards; nil = none of that kind.
+type CardKeys struct {
+	LiteS   *nfc.LiteS
+	DESFire *nfc.DESFire
 }
 
 // HAL is the real hardware of one gateway.
@@ -66,6 +79,9 @@ func New(cfg Config) (*HAL, error) {
 	}
 	if cfg.I2C == nil {
 		cfg.I2C = OpenI2C
+	}
+	if cfg.SPI == nil {
+		cfg.SPI = OpenSPI
 	}
 	if cfg.Serial == nil {
 		cfg.Serial = OpenSerial
@@ -211,94 +227,6 @@ func (h *HAL) source(key string, in *board.Input) (*source, error) {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return s, nil
-}
-
-// openLines starts the OSDP lines.
-func (h *HAL) openLines() error {
-	p := h.cfg.Profile
-	for _, s := range p.Serial {
-		bus := osdp.Config{Baud: s.Baud}
-		var at []string
-		var sides [][2]string
-		for i := range p.Doors {
-			for j := range p.Doors[i].Readers {
-				d, r := &p.Doors[i], &p.Doors[i].Readers[j]
-				if r.Type != board.OSDP || r.Serial != s.Name {
-					continue
-				}
-				cfg := osdp.Reader{Name: place(d.ID, r.Side), Addr: byte(r.Address), Plain: r.Plain, ClearData: r.ClearData}
-				if !r.Plain {
-					k, err := h.cfg.Key(d.ID, r.Side)
-					if err != nil {
-						return fmt.Errorf("door %s: reader %s: %w", d.ID, r.Side, err)
-					}
-					cfg.Key, cfg.Pending, cfg.Known = k.Key, k.Pending, k.Known
-				}
-				bus.Readers = append(bus.Readers, cfg)
-				at = append(at, cfg.Name)
-				sides = append(sides, [2]string{d.ID, r.Side})
-			}
-		}
-		if len(bus.Readers) == 0 {
-			continue // a PN532's
-		}
-		line := OSDPConfig{Bus: bus, Open: func() (Port, error) { return h.cfg.Serial(s.Path, s.Baud) }, Now: h.cfg.Now, Log: h.cfg.Log}
-		if h.cfg.Keep != nil {
-			line.Keep = func(i int, known ReaderKey) error { return h.cfg.Keep(sides[i][0], sides[i][1], known) }
-		}
-		l, err := NewOSDPLine(line)
-		if err != nil {
-			return err
-		}
-		h.lines = append(h.lines, l)
-		for i, name := range at {
-			h.readers[name] = l.Reader(i)
-		}
-	}
-	return nil
-}
-
-func place(door, side string) string { return door + " " + side }
-
-// reader gives the device of one reader.
-func (h *HAL) reader(d *board.Door, r *board.Reader) (hal.Reader, error) {
-	switch r.Type {
-	case board.OSDP:
-		return h.readers[place(d.ID, r.Side)], nil
-	case board.Wiegand:
-		ind, err := h.indicator(r)
-		if err != nil {
-			return nil, err
-		}
-		w, err := newWiegand(h.chip, r.D0, r.D1, r.PullUp, ind, h.clock)
-		if err != nil {
-			return nil, errors.Join(err, ind.close())
-		}
-		h.readers[place(d.ID, r.Side)] = w
-		return w, nil
-	default:
-		return nil, fmt.Errorf("%s readers are not in this version", r.Type)
-	}
-}
-
-func (h *HAL) indicator(r *board.Reader) (*indicator, error) {
-	var outs [3]Output
-	for i, pin := range []int{r.Red, r.Green, r.Buzzer} {
-		if pin == 0 {
-			continue
-		}
-		out, err := h.chip.Output(pin)
-		if err != nil {
-			for _, o := range outs[:i] {
-				if o != nil {
-					err = errors.Join(err, o.Close())
-				}
-			}
-			return nil, err
-		}
-		outs[i] = out
-	}
-	return newIndicator(outs[0], outs[1], outs[2], r.Indicators == board.High), nil
 }
 
 // Door gives the devices of a door of the profile.

@@ -96,6 +96,8 @@ func TestExpanderLine(t *testing.T) {
 // deadBus is a bus on which nobody answers.
 type deadBus struct{ i2ctest.Playback }
 
+func deadI2C() (i2c.BusCloser, error) { return &deadBus{}, nil }
+
 func (*deadBus) Tx(uint16, []byte, []byte) error { return errors.New("no answer") }
 
 // I9, DS-5: a whole profile with supervised inputs on a dead bus starts, its contacts are unknown, and its locks secured;
@@ -104,7 +106,7 @@ func TestProfileOnDeadBus(t *testing.T) {
 	p, c := profile(t, "two-doors-osdp"), newFakeChip()
 	cfg := Config{Profile: p, Chip: func() (Chip, error) { return c, nil }, Now: fromAnchor(),
 		Serial: func(string, int) (Port, error) { return nil, errors.New("no port") },
-		I2C:    func() (i2c.BusCloser, error) { return &deadBus{}, nil },
+		I2C:    deadI2C,
 		Key:    func(string, string) (ReaderKey, error) { return ReaderKey{Key: &osdp.Key{7}}, nil }}
 	h, err := New(cfg)
 	if err != nil {

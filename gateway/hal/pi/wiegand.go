@@ -3,7 +3,6 @@ package pi
 import (
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"monban/firmware/mono"
@@ -20,17 +19,16 @@ const (
 // Wiegand is one reader on two lines. It implements hal.Reader.
 type Wiegand struct {
 	*indicator
-	events  Events
-	d0      uint32
-	clock   clock
-	signals chan hal.Signal
-	stop    chan struct{}
-	done    chan struct{}
-	once    sync.Once
+	events Events
+	d0     uint32
+	clock  clock
+	outlet
+	stop chan struct{}
+	done chan struct{}
+	once sync.Once
 
 	// Owned by watch.
-	overrun atomic.Bool // something was dropped; tests look at it
-	line    bool        // FaultLine is on
+	line bool // FaultLine is on
 }
 
 var _ hal.Reader = (*Wiegand)(nil)
@@ -45,14 +43,11 @@ func newWiegand(chip Chip, d0, d1 int, pullUp bool, ind *indicator, clock clock)
 	if err != nil {
 		return nil, err
 	}
-	w := &Wiegand{indicator: ind, events: ev, d0: uint32(d0), clock: clock, signals: make(chan hal.Signal, batches),
+	w := &Wiegand{indicator: ind, events: ev, d0: uint32(d0), clock: clock, outlet: newOutlet(batches),
 		stop: make(chan struct{}), done: make(chan struct{})}
 	go w.watch()
 	return w, nil
 }
-
-// Signals implements hal.Reader.
-func (w *Wiegand) Signals() <-chan hal.Signal { return w.signals }
 
 // watch moves edges and does nothing else: no log, no lock that a disk write could hold. (It allocates each batch, which the
 // receiver clears: the kernel has stamped the edges, so a pause here changes nothing.) What is wrong with a train (a hole in
@@ -85,25 +80,6 @@ func (w *Wiegand) pass(p []byte) {
 		edges = append(edges, hal.Edge{Line: line, At: w.clock.kernel(e.stamp), Seq: e.seq})
 	}
 	w.send(edges)
-}
-
-// send never waits.
-func (w *Wiegand) send(s hal.Signal) bool {
-	if w.overrun.Load() {
-		select {
-		case w.signals <- hal.Fault{At: s.When(), Kind: hal.FaultOverrun, On: true}:
-			w.overrun.Store(false)
-		default:
-			return false
-		}
-	}
-	select {
-	case w.signals <- s:
-		return true
-	default:
-		w.overrun.Store(true)
-		return false
-	}
 }
 
 // look tells of a line that stays low.

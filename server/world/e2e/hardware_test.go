@@ -31,7 +31,8 @@ type ptyReader struct {
 	slave string
 }
 
-func newPTYReader(t *testing.T) *ptyReader {
+// openPTY gives the far end of a serial line and the path of the near one.
+func openPTY(t *testing.T) (far *os.File, path string) {
 	t.Helper()
 	m, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -44,14 +45,21 @@ func newPTYReader(t *testing.T) *ptyReader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &ptyReader{slave: fmt.Sprintf("/dev/pts/%d", n), pd: &osdptest.PD{Addr: 3, HasKey: true, CUID: [8]byte{1}, Serial: 7}}
-	_, _ = rand.Read(r.pd.Key[:])
-	r.pd.Random = func() (b [8]byte) { _, _ = rand.Read(b[:]); return b }
-	hold, err := os.OpenFile(r.slave, os.O_RDWR|unix.O_NOCTTY, 0) // keeps the slave alive between two openings
+	path = fmt.Sprintf("/dev/pts/%d", n)
+	hold, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // keeps the slave alive between two openings
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { hold.Close(); m.Close() })
+	return m, path
+}
+
+func newPTYReader(t *testing.T) *ptyReader {
+	t.Helper()
+	m, slave := openPTY(t)
+	r := &ptyReader{slave: slave, pd: &osdptest.PD{Addr: 3, HasKey: true, CUID: [8]byte{1}, Serial: 7}}
+	_, _ = rand.Read(r.pd.Key[:])
+	r.pd.Random = func() (b [8]byte) { _, _ = rand.Read(b[:]); return b }
 	go func() {
 		var in []byte
 		buf := make([]byte, 512)
@@ -213,20 +221,8 @@ func TestOSDPCardMovesTheLock(t *testing.T) {
 		"\n[door.lock]\npin = 23\ntype = \"fail-secure\"\nactive = \"high\"\nrelay = \"no\"\nmax_release = \"10s\"\n\n[door.contact]\npin = 16\nrest = \"low\"\npull = \"up\"\n")
 	r.keyFile(s, "gw-1", "d1")
 	s.startServer()
-	cfg, err := config.Load(s.path("gw-1.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	header := &fakeHeader{}
-	a, err := app.New(app.Options{Config: cfg, Version: "test", Log: slog.New(slog.NewTextHandler(s.logs, nil)), Out: s.logs,
-		Chip: func() (pi.Chip, error) { return header, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(stop)
+	stop := s.runHere("gw-1", header)
 	s.until(time.Minute, "the reader proves its key", r.secured)
 	s.until(time.Minute, "the lock is released", func() bool {
 		r.show(t, 123, 4567)
@@ -240,22 +236,48 @@ func TestOSDPCardMovesTheLock(t *testing.T) {
 	})
 	s.until(time.Minute, "the lock is secured", func() bool { m := header.moves(); return len(m) > 0 && !m[len(m)-1] })
 	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 	if m := header.moves(); len(m)%2 != 0 || m[len(m)-1] {
 		t.Errorf("moves of the lock: %v", m)
 	}
 	s.server.stop(t)
-	granted := 0
-	for _, l := range s.attempts() {
-		if l.decision != nil && l.decision.Outcome == "granted" {
-			granted++
-		}
-	}
-	if granted < len(header.moves())/2 {
+	if granted := s.granted(); granted < len(header.moves())/2 {
 		t.Errorf("the lock was released %d times, the log holds %d grants", len(header.moves())/2, granted)
 	}
+}
+
+// granted counts the grants in the log.
+func (s *site) granted() (n int) {
+	for _, l := range s.attempts() {
+		if l.decision != nil && l.decision.Outcome == "granted" {
+			n++
+		}
+	}
+	return n
+}
+
+// runHere runs a gateway in this process, on a header in memory. stop ends it and waits.
+func (s *site) runHere(gateway string, header *fakeHeader) (stop func()) {
+	s.t.Helper()
+	cfg, err := config.Load(s.path(gateway + ".toml"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a, err := app.New(app.Options{Config: cfg, Version: "test", Log: slog.New(slog.NewTextHandler(s.logs, nil)), Out: s.logs,
+		Chip: func() (pi.Chip, error) { return header, nil }})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Error(err)
+		}
+	})
+	s.t.Cleanup(stop)
+	return stop
 }
 
 // A profile that needs a header names it on a machine that has none, and nothing starts.
