@@ -15,8 +15,8 @@ import (
 
 // Times of a card module.
 const (
-	moduleAck   = 50 * time.Millisecond  // it takes a command within 15 ms
-	moduleReply = 600 * time.Millisecond // longest conversation with a card in one command
+	moduleAck   = 300 * time.Millisecond // it takes a command within 15 ms; the rest is for a busy machine
+	moduleReply = time.Second            // longest conversation with a card in one command
 	moduleLook  = time.Millisecond       // between two looks at its status
 )
 
@@ -116,18 +116,19 @@ const (
 // uartLine is the module on a serial line of 115,200 baud.
 type uartLine struct{ port Port }
 
-// wake drops first what came before: a module that talked nonsense may have left much of it.
 func (l uartLine) wake() error {
+	_, err := l.port.Write(append([]byte{0x55, 0x55}, make([]byte, 14)...))
+	return err
+}
+
+// write drops first what came before: the reply to a command that was given up must not stand for the next one's, and a
+// module that talked nonsense may have left much of it.
+func (l uartLine) write(frame []byte) error {
 	for range drainMost {
 		if b, err := l.read(0, time.Millisecond); err != nil || len(b) == 0 {
 			break
 		}
 	}
-	_, err := l.port.Write(append([]byte{0x55, 0x55}, make([]byte, 14)...))
-	return err
-}
-
-func (l uartLine) write(frame []byte) error {
 	n, err := l.port.Write(frame)
 	if err == nil && n != len(frame) {
 		err = fmt.Errorf("write: %d of %d bytes", n, len(frame))
