@@ -193,6 +193,7 @@ func TestRefusals(t *testing.T) {
 		{"pn532 takes numbers beside proofs", "system = \"88B4\"\n", "system = \"88B4\"\ncards = [\"idm\", \"lite-s\"]\n", "leave one out"},
 		{"pn532 claims a proof of numbers", "system = \"88B4\"\n", "system = \"88B4\"\nassurance = \"card_auth\"\n", "numbers prove nothing"},
 		{"cards elsewhere", "type = \"keyboard\"\n", "type = \"keyboard\"\ncards = [\"uid\"]\n", "cards is for a pn532"},
+		{"keyboard of two formats", "vendor = \"1234:abcd\"\nformats = [\"H10301\"]", "vendor = \"1234:abcd\"\nformats = [\"H10301\", \"uid32\"]", "only one format"},
 		{"keyboard anywhere", "/dev/input/by-path/usb-1", "/dev/input/event3", "by-path"},
 		{"keyboard without maker", "vendor = \"1234:abcd\"\n", "", "VID:PID"},
 		{"keyboard claims proof", "vendor = \"1234:abcd\"\n", "vendor = \"1234:abcd\"\nassurance = \"card_auth\"\n", "proves nothing"},

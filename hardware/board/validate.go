@@ -276,6 +276,9 @@ func (p *Profile) validateReader(f *faults, key string, r *Reader) {
 		if !strings.HasPrefix(r.Device, "/dev/input/by-path/") || strings.Contains(r.Device, "..") {
 			f.add(key+".device", "%q must be a path under /dev/input/by-path: another port is another reader", r.Device)
 		}
+		if len(r.Formats) != 1 {
+			f.add(key+".formats", "names %d formats: a keyboard types digits, of which only one format can be meant", len(r.Formats))
+		}
 		if v, pr, ok := strings.Cut(r.Vendor, ":"); !ok || !isHex(v, 4) || !isHex(pr, 4) {
 			f.add(key+".vendor", "%q must be VID:PID, four hex digits each: a keyboard in that port is no reader", r.Vendor)
 		}

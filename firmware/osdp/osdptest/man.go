@@ -114,6 +114,7 @@ func Attacks() []Attack {
 		{"data turned", false, answers(0x50, func(b []byte) [][]byte { b[10] ^= 1; return one(Recrc(b)) }), "bad_mac", false},
 		{"code turned", false, answers(0x40, func(b []byte) [][]byte { b[7] = 0x48; return one(Recrc(b)) }), "bad_mac", false},
 		{"commands refused in the clear", false, answers(0, nak(3)), "reader_downgrade", false},
+		{"card taken off behind a refusal", false, answers(0x50, nak(3)), "reader_downgrade", false},
 		{"session refused for ever", false, answers(0, nak(6)), "", true},
 		{"KEYSET slipped to the reader", false, keySetInjected, "", false},
 		{"length turned", false, answers(0, func(b []byte) [][]byte { b[2]--; return one(b) }), "", true},

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strconv"
 
+	"monban/firmware/card"
 	"monban/firmware/nfc"
 	"monban/firmware/osdp"
+	"monban/firmware/wiegand"
 	"monban/gateway/hal"
 	"monban/hardware/board"
 )
@@ -76,9 +78,26 @@ func (h *HAL) reader(d *board.Door, r *board.Reader) (hal.Reader, error) {
 		return w, nil
 	case board.PN532:
 		return h.pn532(d, r)
-	default:
-		return nil, fmt.Errorf("%s readers are not in this version", r.Type)
+	case board.Keyboard:
+		return h.keyboard(d, r)
 	}
+	return nil, fmt.Errorf("%q is no type of a reader", r.Type)
+}
+
+// keyboard starts a reader that types.
+func (h *HAL) keyboard(d *board.Door, r *board.Reader) (hal.Reader, error) {
+	layout, ok := wiegand.Lookup(card.Format(r.Formats[0]))
+	if !ok {
+		return nil, fmt.Errorf("card format %q is not known", r.Formats[0])
+	}
+	ind, err := h.indicator(r)
+	if err != nil {
+		return nil, err
+	}
+	name := place(d.ID, r.Side)
+	dev := newKeyboard(name, layout, func() (KeyDevice, error) { return h.cfg.Keyboard(r.Device, r.Vendor) }, ind, h.clock, h.cfg.Log)
+	h.readers[name] = dev
+	return dev, nil
 }
 
 // pn532 starts a reader with a card module. One that is to check proofs and has no keys is refused: it would read nothing.

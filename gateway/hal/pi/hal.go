@@ -33,6 +33,8 @@ type Config struct {
 	CardKeys func() (CardKeys, error)
 	// SPI opens a bus of the header for a PN532; nil = OpenSPI.
 	SPI func(name string) (spi.PortCloser, error)
+	// Keyboard opens a keyboard reader; nil = OpenKeyboard.
+	Keyboard func(path, vendor string) (KeyDevice, error)
 	// I2C opens the header's bus; nil = OpenI2C. It is called only when an input is on it.
 	I2C func() (i2c.BusCloser, error)
 	// Scanned is called after each round over the chips on I²C, nil = nobody watches. It must not block.
@@ -79,6 +81,9 @@ func New(cfg Config) (*HAL, error) {
 	}
 	if cfg.I2C == nil {
 		cfg.I2C = OpenI2C
+	}
+	if cfg.Keyboard == nil {
+		cfg.Keyboard = OpenKeyboard
 	}
 	if cfg.SPI == nil {
 		cfg.SPI = OpenSPI
