@@ -118,9 +118,14 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 	for _, d := range days { // what is signed so far says what is late
 		d.sheet = signoff.Read(d.acts, d.facts, v.two, v.nowMS)
 	}
-	if err := v.lines(r, days, from, to); err != nil {
+	count := v.lines
+	if from != to {
+		count = v.sums // a list of days shows no line
+	}
+	if err := count(r, days, from, to); err != nil {
 		return nil, err
 	}
+	v.papers(days)
 	found, open, when, err := r.DayFindings(from.String(), to.String(), v.doors, v.gateways)
 	if err != nil {
 		return nil, err
@@ -149,7 +154,39 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 	return days, nil
 }
 
-// lines counts the zone's lines into their days.
+// sums counts the zone's lines into their days without reading each. Of who has one only whoever signed is looked for, and nobody's late
+// lines: enough to read a sheet and to act on quiet days, not to act on others.
+func (v *dayReview) sums(r *store.ReadTx, days map[string]*reviewDay, from, to directory.Date) error {
+	signers, refs := map[string]string{}, [][]byte(nil)
+	for _, d := range days {
+		if d.sheet.Signed == nil || d.sheet.Signed.By.Person == "" {
+			continue
+		}
+		for ref := range r.PersonRefs(d.sheet.Signed.By.Person) {
+			if signers[ref] == "" {
+				signers[ref], refs = d.sheet.Signed.By.Person, append(refs, []byte(ref))
+			}
+		}
+	}
+	sums, err := r.DaySums(from.String(), to.String(), v.doors, v.borders, refs)
+	if err != nil {
+		return err
+	}
+	for _, s := range sums {
+		d := days[s.Day]
+		if d == nil {
+			continue
+		}
+		d.facts.Rows += s.Rows
+		d.facts.Last = max(d.facts.Last, s.Last)
+		for _, ref := range s.Refs {
+			d.facts.People = append(d.facts.People, signers[string(ref)])
+		}
+	}
+	return nil
+}
+
+// lines reads the zone's lines and counts them into their days.
 func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to directory.Date) error {
 	lines, err := r.Lines(from.String(), to.String())
 	if err != nil {
@@ -173,11 +210,16 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 		}
 	}
 	v.add(lines)
+	return nil
+}
+
+// papers counts what was typed in from paper into the day that it tells of (OP-8).
+func (v *dayReview) papers(days map[string]*reviewDay) {
 	tree := zoneTree{}
 	for z, parent := range v.tree {
 		tree[access.ZoneID(z)] = access.ZoneID(parent)
 	}
-	for i := range v.paper { // what was typed in from paper is of the day that it tells of (OP-8)
+	for i := range v.paper {
 		x := &v.paper[i]
 		d := days[directory.DateOf(time.UnixMilli(x.InMS).In(v.zone)).String()]
 		if d == nil || !tree.within(x.Zone, v.area) {
@@ -186,7 +228,6 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 		d.facts.Rows++
 		d.facts.Last = max(d.facts.Last, v.paperLeaf[x.ID])
 	}
-	return nil
 }
 
 func (v *dayReview) show(day string, d *reviewDay) web.ReviewDay {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/attempt"
+	"monban/server/directory"
 	"monban/server/signoff"
 	"monban/server/store"
 	"monban/server/visit"
@@ -39,7 +41,24 @@ func (c *counter) stands(day string, want signoff.Status) web.ReviewSheet {
 	if sheet.Sheet.Status != want {
 		c.t.Fatalf("%s is %s, want %s", day, sheet.Sheet.Status, want)
 	}
+	c.listed(archive, sheet.ReviewDay)
 	return sheet
+}
+
+// listed holds a day's own page against the list of days, which adds its lines up without reading them.
+func (c *counter) listed(zone access.ZoneID, want web.ReviewDay) {
+	c.t.Helper()
+	date, err := directory.ParseDate(want.Day)
+	c.must(err)
+	list, err := c.registers().ReviewDays(c.t.Context(), zone, date.AddDays(-1).String(), date.AddDays(1).String())
+	c.must(err)
+	i := slices.IndexFunc(list, func(d web.ReviewDay) bool { return d.Day == want.Day })
+	if i < 0 {
+		c.t.Fatalf("%s is not among %d days", want.Day, len(list))
+	}
+	if got := list[i]; !reflect.DeepEqual(got, want) {
+		c.t.Errorf("the list says\n%+v\nof the day, its page\n%+v", got, want)
+	}
 }
 
 // VR-10, VR-11, VR-12, RR-2: a day of the media store is signed by its manager, whose own row another person countersigns; a record that

@@ -43,6 +43,7 @@ func TestDayOfAZoneAround(t *testing.T) {
 	if sheet, err = p.ReviewDay(t.Context(), annex, day, true); err != nil || sheet.Sheet.Status != signoff.Waiting {
 		t.Errorf("the own row alone: %v %v", sheet.Sheet.Status, err)
 	}
+	c.listed(annex, sheet.ReviewDay)
 }
 
 // VR-12: whatever is asked for or typed, a day is refused or found, and the server stands.

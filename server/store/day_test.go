@@ -1,7 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"maps"
+	"reflect"
+	"slices"
 	"testing"
+
+	"monban/firmware/door"
 )
 
 // VR-12: acts on a day come back in the order of the log, those of months apart from those of days, and a row that was
@@ -28,6 +34,70 @@ func TestDayActs(t *testing.T) {
 		months, err := r.DayActs("room", "2026-04", "2027-03")
 		if err != nil || len(months) != 1 || months[0].Kind != "month_signed" {
 			t.Errorf("%+v %v", months, err)
+		}
+		return nil
+	}))
+}
+
+// VR-10: lines added up by the database are the lines added up one by one.
+func TestDaySums(t *testing.T) {
+	s := newSite(t)
+	st := s.open(t)
+	s.fill(t, st, 300)
+	must(t, st.Read(t.Context(), func(r *ReadTx) error {
+		const from, to = "2026-01-01", "2027-12-31"
+		lines, err := r.Lines(from, to)
+		must(t, err)
+		doors, refs := map[string]int{}, map[string]bool{}
+		for _, l := range lines {
+			doors[l.Door]++
+			refs[string(l.PersonRef)] = refs[string(l.PersonRef)] || len(refs) < 3
+		}
+		names := slices.Sorted(maps.Keys(doors))
+		if len(names) < 2 || len(lines) < 100 {
+			t.Fatalf("%d lines at doors %v", len(lines), names)
+		}
+		var asked [][]byte
+		for ref, ask := range refs {
+			if ask && ref != "" {
+				asked = append(asked, []byte(ref))
+			}
+		}
+		here, border := names[:1], names[1:]
+		want := map[string]*DaySum{}
+		for _, l := range lines {
+			passed := l.Passage == string(door.EventEntry) || l.Passage == string(door.EventExit)
+			if l.Door != here[0] && !(passed && slices.Contains(border, l.Door)) {
+				continue
+			}
+			d := want[l.Day]
+			if d == nil {
+				d = &DaySum{Day: l.Day}
+				want[l.Day] = d
+			}
+			d.Rows++
+			d.Last = max(d.Last, l.Last)
+			if slices.ContainsFunc(asked, func(ref []byte) bool { return bytes.Equal(ref, l.PersonRef) }) &&
+				!slices.ContainsFunc(d.Refs, func(ref []byte) bool { return bytes.Equal(ref, l.PersonRef) }) {
+				d.Refs = append(d.Refs, l.PersonRef)
+			}
+		}
+		sums, err := r.DaySums(from, to, here, border, asked)
+		must(t, err)
+		if len(sums) != len(want) {
+			t.Fatalf("%d days, want %d", len(sums), len(want))
+		}
+		found := 0
+		for _, got := range sums {
+			slices.SortFunc(got.Refs, bytes.Compare)
+			slices.SortFunc(want[got.Day].Refs, bytes.Compare)
+			found += len(got.Refs)
+			if !reflect.DeepEqual(got, *want[got.Day]) {
+				t.Errorf("%+v, want %+v", got, *want[got.Day])
+			}
+		}
+		if found == 0 {
+			t.Error("nobody asked for was found")
 		}
 		return nil
 	}))
