@@ -11,7 +11,6 @@ import (
 	"monban/firmware/door"
 	"monban/server/directory"
 	"monban/server/entrylog"
-	"monban/server/register"
 	"monban/server/signoff"
 	"monban/server/store"
 	"monban/server/visit"
@@ -189,6 +188,9 @@ func (v *dayReview) sums(r *store.ReadTx, days map[string]*reviewDay, from, to d
 // lines reads the zone's lines and counts them into their days.
 func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to directory.Date) error {
 	lines, err := r.Lines(from.String(), to.String())
+	if err == nil {
+		err = v.meet(lines)
+	}
 	if err != nil {
 		return err
 	}
@@ -292,16 +294,15 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		if out.Register.Gaps, err = p.gapsOf(r, n, zone, date, date); err != nil {
 			return err
 		}
-		if err := v.reach(zone); err != nil {
+		rows, err := v.rows(zone)
+		if err != nil {
 			return err
 		}
-		for _, row := range register.Pair(v.events(), v.tree) {
-			if row.Zone == register.ZoneID(zone) && row.Day() == day {
-				x := v.row(&row, show)
-				out.Register.Rows = append(out.Register.Rows, x)
-				if x.Purpose == "" && x.PurposeSource == "" && row.Entry != nil && v.site.Settings.AsksPurpose(zone) {
-					out.Blank++
-				}
+		for i := range rows {
+			x := v.row(&rows[i], show)
+			out.Register.Rows = append(out.Register.Rows, x)
+			if x.Purpose == "" && x.PurposeSource == "" && rows[i].Entry != nil && v.site.Settings.AsksPurpose(zone) {
+				out.Blank++
 			}
 		}
 		out.Register.Rows = v.withPaper(out.Register.Rows, zone, date, date, show)

@@ -97,18 +97,7 @@ func (r Reader) OpeningRaw(idx int64) (o entrylog.Opening, raw []byte, salt [32]
 		return o, nil, salt, found(err)
 	}
 	s.PersonRef = ref
-	commit, err := entrylog.CommitOf(body)
-	if err != nil {
-		return o, nil, salt, fmt.Errorf("leaf %d: %w", idx, err)
-	}
-	o, raw, salt, err = r.keys.Open(commit, s)
-	if errors.Is(err, keystore.ErrNoKey) {
-		return o, nil, salt, ErrErased
-	}
-	if err != nil {
-		return o, nil, salt, fmt.Errorf("leaf %d: %w", idx, err)
-	}
-	return o, raw, salt, nil
+	return r.open(idx, body, s)
 }
 
 const attemptColumns = `first_idx, attempt, last_idx, decision_idx, opening_idx, day, gateway, door, side, outcome, reason, failed,

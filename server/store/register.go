@@ -3,6 +3,9 @@ package store
 import (
 	"cmp"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	"monban/server/attempt"
@@ -36,6 +39,42 @@ func (r Reader) passagesOf(person, where string, ms int64, limit int) (out []att
 	slices.SortFunc(out, func(a, b attempt.Row) int {
 		return cmp.Or(cmp.Compare(a.PassedMS, b.PassedMS), cmp.Compare(a.First, b.First))
 	})
+	return out, nil
+}
+
+// Reach is from when on which passages of a person are looked for, UTC ms.
+type Reach struct {
+	Person string
+	MS     int64
+}
+
+// PassedAround gives, of many people at once, what PassedBefore gives of those in before and PassedAfter of those in after.
+func (r Reader) PassedAround(before, after []Reach, limit int) (out []attempt.Row, err error) {
+	for _, x := range []struct {
+		list  []Reach
+		order string
+	}{{before, "passed_ms < j.value ->> 1 ORDER BY passed_ms DESC, first_idx DESC"}, {after, "passed_ms > j.value ->> 1 ORDER BY passed_ms, first_idx"}} {
+		pairs := [][2]any{}
+		for _, p := range x.list {
+			for ref := range r.PersonRefs(p.Person) {
+				pairs = append(pairs, [2]any{hex.EncodeToString([]byte(ref)), p.MS})
+			}
+		}
+		if len(pairs) == 0 {
+			continue
+		}
+		list, err := json.Marshal(pairs)
+		if err != nil {
+			return nil, fmt.Errorf("read passages: %w", err)
+		}
+		rows, err := r.attempts(`SELECT `+attemptColumns+` FROM json_each(?) AS j CROSS JOIN attempt ON first_idx IN (
+			SELECT first_idx FROM attempt INDEXED BY attempt_person
+			WHERE person_ref = unhex(j.value ->> 0) AND passage IN ('entry', 'exit') AND person_ref IS NOT NULL AND `+x.order+` LIMIT ?)`, string(list), limit)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+	}
 	return out, nil
 }
 
