@@ -34,6 +34,19 @@ gateway-armv7: need-go ## gateway for a Raspberry Pi 2 or 3 with a 32-bit system
 gateway-armv6: need-go ## gateway for a Raspberry Pi 1 or Zero
 	@mkdir -p bin && CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 $(GOBUILD) -o bin/monban-gateway-armv6 ./gateway
 
+# The version that packages have: ordered by time, of the commit. SOURCE_DATE_EPOCH is every time in them.
+PACKAGE_VERSION ?= $(shell TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --format=0~%cd.%h 2>/dev/null || echo 0~unknown)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+server-arm64: need-go ## server for a 64-bit ARM machine; needs a cross compiler
+	@command -v aarch64-linux-gnu-gcc >/dev/null || { echo "missing: a C compiler for arm64. Install it with: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross"; exit 1; }
+	@mkdir -p bin && CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 $(GOBUILD) -o bin/monban-server-arm64 ./server
+packages: server server-arm64 packages-only ## bin/packages: .deb and tar of server and gateway, tested
+packages-only: gateway-amd64 gateway-arm64 gateway-armv6
+	cd packaging && $(GO) test ./... && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/packaging .
+	@rm -rf bin/packages && bin/packaging --root . --version "$(PACKAGE_VERSION)" --epoch "$(SOURCE_DATE_EPOCH)" --out bin/packages \
+		gateway:amd64:bin/monban-gateway-amd64 gateway:arm64:bin/monban-gateway-arm64 gateway:armhf:bin/monban-gateway-armv6 \
+		$$(for a in amd64 arm64; do f=bin/monban-server; [ $$a = amd64 ] || f=bin/monban-server-$$a; [ ! -e $$f ] || echo server:$$a:$$f; done)
+
 run: build ## start the demo: a server and two simulated gateways with a sample city hall; Ctrl-C stops all
 	@scripts/run
 

@@ -78,6 +78,9 @@ func sources(t *testing.T) []source {
 			case ".git", "node_modules", "testdata", "bin", "demo":
 				return filepath.SkipDir
 			}
+			if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil && p != root {
+				return filepath.SkipDir // a module of its own, such as packaging: neither program can import it
+			}
 			return nil
 		}
 		if !strings.HasSuffix(p, ".go") {

@@ -1,0 +1,124 @@
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	gateway "monban/gateway/config"
+	server "monban/server/config"
+)
+
+// The files that the packages install; the packages themselves are tested in their own module, `make packages`.
+const packaged = "../packaging/files"
+
+var exposure = regexp.MustCompile(`Overall exposure level for (\S+): ([0-9.]+)`)
+
+// Each unit may do little: systemd's own judgement is at most 2.5 of 10.
+func TestUnitsAreHardened(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed (package systemd)")
+	}
+	units, err := filepath.Glob(packaged + "/*.service")
+	if err != nil || len(units) != 3 {
+		t.Fatalf("units: %v, %v", units, err)
+	}
+	for _, u := range units {
+		out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", "--threshold=25", u).CombinedOutput()
+		m := exposure.FindSubmatch(out)
+		if m == nil {
+			t.Errorf("%s: %v: %s", u, err, out)
+			continue
+		}
+		if level, _ := strconv.ParseFloat(string(m[2]), 64); err != nil || level > 2.5 {
+			t.Errorf("%s: exposure %s is over 2.5 (%v)", u, m[2], err)
+		}
+		text, err := os.ReadFile(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		program := strings.TrimSuffix(filepath.Base(u), ".service")
+		config, user := "/etc/monban/server.toml", program
+		switch program {
+		case "monban-server":
+			user = "monban"
+		case "monban-gateway":
+			config = "/etc/monban/gateway.toml"
+		}
+		// A package that was just installed starts nothing, and each program has a user of its own (D18).
+		for _, line := range []string{"ConditionPathExists=" + config, "User=" + user} {
+			if !strings.Contains(string(text), line+"\n") {
+				t.Errorf("%s: has no line %s", u, line)
+			}
+		}
+	}
+}
+
+// The example configurations are read as strictly as a real one, and name the folders that the units let their users write.
+func TestExampleConfigurations(t *testing.T) {
+	if _, err := server.Load(packaged + "/server.toml"); err != nil {
+		t.Fatal(err)
+	}
+	// And with the lines that wait for `signer split`.
+	text, err := os.ReadFile(packaged + "/server.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.Parse("server.toml", regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAll(text, []byte("$1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.Load(packaged + "/gateway.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, unit := range map[string]string{s.DataDir: "monban-server", s.Signer.KeysDir: "monban-signer", g.DataDir: "monban-gateway", g.IdentityDir: "monban-gateway"} {
+		text, err := os.ReadFile(filepath.Join(packaged, unit+".service"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, state, _ := strings.Cut(string(text), "\nStateDirectory=")
+		state, _, _ = strings.Cut(state, "\n")
+		if dir != "/var/lib/"+state && !strings.HasPrefix(dir, "/var/lib/"+state+"/") {
+			t.Errorf("%s.service may write /var/lib/%s, and the example uses %s", unit, state, dir)
+		}
+	}
+	if g.Site != s.Site {
+		t.Errorf("the examples are of two sites: %q, %q", s.Site, g.Site)
+	}
+}
+
+// What maintainer scripts must never do: start or enable anything, or delete data.
+func TestMaintainerScripts(t *testing.T) {
+	var scripts []string
+	for _, kind := range []string{"postinst", "prerm", "postrm"} {
+		s, err := filepath.Glob(packaged + "/*." + kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts = append(scripts, s...)
+	}
+	if len(scripts) != 6 {
+		t.Fatalf("scripts: %v", scripts)
+	}
+	never := regexp.MustCompile(`systemctl (start|enable|restart|reload-or)|\brm\b|userdel|deluser|rmdir|unlink`)
+	for _, s := range scripts {
+		data, err := os.ReadFile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			if !strings.HasPrefix(line, "#") && never.MatchString(line) {
+				t.Errorf("%s: %s", s, strings.TrimSpace(line))
+			}
+		}
+		if out, err := exec.Command("sh", "-n", s).CombinedOutput(); err != nil {
+			t.Errorf("%s: %s", s, out)
+		}
+	}
+}
