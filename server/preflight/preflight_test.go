@@ -25,10 +25,12 @@ var today = time.Date(2026, 11, 26, 3, 0, 0, 0, time.UTC)
 // good is a machine with which nothing is wrong.
 func good() Machine {
 	return Machine{
-		OSRelease: func() (string, error) { return "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n", nil },
-		Library:   func() (string, string, error) { return "2.36", "2.34", nil },
-		Synced:    func() (bool, error) { return true, nil },
-		Listen:    func(string) error { return nil },
+		OSRelease: func() (string, error) {
+			return "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n", nil
+		},
+		Library: func() (string, string, error) { return "2.36", "2.34", nil },
+		Synced:  func() (bool, error) { return true, nil },
+		Listen:  func(string) error { return nil },
 		Disk: func(string) (Disk, error) {
 			return Disk{FileSystem: "ext4", Options: "rw,relatime", Sync: 2 * time.Millisecond, MBps: 300, Free: 200 << 30}, nil
 		},
@@ -123,7 +125,9 @@ func TestEachFault(t *testing.T) {
 		says  string
 		spoil func(*Machine)
 	}{
-		"other system":   {Note, "Alpine", func(m *Machine) { m.OSRelease = func() (string, error) { return "ID=alpine\nPRETTY_NAME=Alpine\n", nil } }},
+		"other system": {Note, "Alpine", func(m *Machine) {
+			m.OSRelease = func() (string, error) { return "ID=alpine\nPRETTY_NAME=Alpine\n", nil }
+		}},
 		"old system":     {Note, "debian", func(m *Machine) { m.OSRelease = func() (string, error) { return "ID=debian\nVERSION_ID=11\n", nil } }},
 		"old library":    {Bad, "2.4 is older than 2.34", func(m *Machine) { m.Library = func() (string, string, error) { return "2.4", "2.34", nil } }},
 		"clock":          {Bad, "not synchronised", func(m *Machine) { m.Synced = func() (bool, error) { return false, nil } }},
