@@ -54,6 +54,7 @@ type commands struct {
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	Preflight preflightCommand `cmd:"" help:"Look at a machine before the visit: system, clock, memory, disk, ports, certificates, printing, and what to do. Needs no site. Exit 0 ready, 1 something must be mended."`
+	Bundle    bundleCommand    `cmd:"" help:"The offline bundle: packages, manual and licences in one signed folder."`
 
 	Simulate simulateCommand `cmd:"" help:"Run stories: what happens at a site and what must come of it, in virtual time (docs/stories.md). Touches nothing real. Exit 0 as expected, 1 something differed, 2 not a story."`
 }
