@@ -66,7 +66,8 @@ func describe(program, arch, binary, root string) (Package, error) {
 		// Not needed: pages are printed from the browser. With these the server makes PDFs itself.
 		p.Recommends = []string{"weasyprint", "fonts-morisawa-bizud-gothic", "fonts-noto-cjk", "fontconfig"}
 	case "gateway":
-		add(filepath.Join(root, "hardware", "installation.md"), doc+"installation.md")
+		guide := "hardware/installation.md"
+		add(filepath.Join(root, guide), doc+filepath.Base(guide))
 		p.Summary = "gateway of monban, access control for server rooms"
 		p.Text = "Reads cards, watches doors, drives locks, and keeps a record of it.\nInstalling it starts nothing: it begins with a configuration of yours."
 	}
