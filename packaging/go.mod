@@ -2,7 +2,11 @@ module monban/packaging
 
 go 1.26.0
 
-require github.com/goreleaser/nfpm/v2 v2.45.2
+require (
+	github.com/goreleaser/nfpm/v2 v2.45.2
+	github.com/yuin/goldmark v1.7.13
+	golang.org/x/mod v0.42.0
+)
 
 require (
 	dario.cat/mergo v1.0.2 // indirect

@@ -20,6 +20,9 @@ func main() {
 }
 
 func run(args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "papers" {
+		return papers(args[1:], out)
+	}
 	fs := flag.NewFlagSet("packaging", flag.ContinueOnError)
 	version := fs.String("version", "", "version of the packages, as Debian orders them")
 	epoch := fs.Int64("epoch", 0, "seconds since 1970 that all times in the packages have: SOURCE_DATE_EPOCH, of the commit")
