@@ -97,7 +97,7 @@ func page(root, dir, name string, pages map[string]bool) error {
 		return err
 	}
 	lang := "en"
-	if strings.HasSuffix(name, ".ja.md") {
+	if strings.HasSuffix(strings.TrimSuffix(name, ".md"), ".ja") {
 		lang = "ja"
 	}
 	out := fmt.Sprintf("<!doctype html>\n<html lang=%q>\n<meta charset=\"utf-8\">\n<title>%s</title>\n<style>body{max-width:60rem;margin:2rem auto;padding:0 1rem;font-family:sans-serif;line-height:1.6}"+
