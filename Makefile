@@ -47,6 +47,14 @@ packages-only: gateway-amd64 gateway-arm64 gateway-armv6
 		gateway:amd64:bin/monban-gateway-amd64 gateway:arm64:bin/monban-gateway-arm64 gateway:armhf:bin/monban-gateway-armv6 \
 		$$(for a in amd64 arm64; do f=bin/monban-server; [ $$a = amd64 ] || f=bin/monban-server-$$a; [ ! -e $$f ] || echo server:$$a:$$f; done)
 
+bundle: packages bundle-only ## bin/bundle: the offline bundle, signed with RELEASE_KEY; MONBAN_DEBIAN=1 adds what makes PDFs
+bundle-only:
+	@[ -n "$(RELEASE_KEY)" ] || { echo "missing: RELEASE_KEY=FILE, the release key. Make one with: bin/monban-server bundle key NAME --out FILE"; exit 1; }
+	@rm -rf bin/bundle && GO="$(GO)" scripts/bundle bin/bundle "$(PACKAGE_VERSION)" "$(SOURCE_DATE_EPOCH)" "$(RELEASE_KEY)"
+install-drill: ## the whole way on fresh Debian trees without a network: bundle, set-up, gateway, card, backup, restore, verify (root)
+	@[ -d bin/bundle ] || { echo "missing: bin/bundle. Make it with: make bundle RELEASE_KEY=FILE"; exit 1; }
+	@scripts/install-drill bin/bundle "$(RELEASE_KEY).pub"
+
 run: build ## start the demo: a server and two simulated gateways with a sample city hall; Ctrl-C stops all
 	@scripts/run
 

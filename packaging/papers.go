@@ -15,12 +15,13 @@ func papers(args []string, out io.Writer) error {
 	epoch := fs.Int64("epoch", 0, "seconds since 1970 in the lists")
 	root := fs.String("root", "..", "the repository")
 	cache := fs.String("modcache", "", "Go's module cache (go env GOMODCACHE), where the licences are")
+	goroot := fs.String("goroot", "", "Go's own folder (go env GOROOT), with the licence of its library")
 	dir := fs.String("out", "", "folder of the bundle")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if *version == "" || *epoch <= 0 || *dir == "" || *cache == "" || fs.NArg() == 0 {
-		return fmt.Errorf("usage: packaging papers --version V --epoch SECONDS --modcache DIR --out DIR PROGRAM…")
+	if *version == "" || *epoch <= 0 || *dir == "" || *cache == "" || *goroot == "" || fs.NArg() == 0 {
+		return fmt.Errorf("usage: packaging papers --version V --epoch SECONDS --modcache DIR --goroot DIR --out DIR PROGRAM…")
 	}
 	for _, binary := range fs.Args() {
 		b, err := contents(binary, *version, time.Unix(*epoch, 0).UTC())
@@ -33,7 +34,7 @@ func papers(args []string, out io.Writer) error {
 			err = create(filepath.Join(*dir, "sbom", name+".cdx.json"), b.write)
 		}
 		if err == nil {
-			err = licences(b, *cache, filepath.Join(*dir, "licences"))
+			err = licences(b, *cache, *goroot, filepath.Join(*dir, "licences"))
 		}
 		if err != nil {
 			return err

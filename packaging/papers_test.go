@@ -54,17 +54,18 @@ func TestSBOM(t *testing.T) {
 		t.Errorf("%d linked, %d listed", n, len(b.Components))
 	}
 	dir := t.TempDir()
-	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	env, err := exec.Command("go", "env", "GOMODCACHE", "GOROOT").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := licences(b, strings.TrimSpace(string(cache)), dir); err != nil {
+	places := strings.Fields(string(env))
+	if err := licences(b, places[0], places[1], dir); err != nil {
 		t.Fatal(err)
 	}
 	if found, err := filepath.Glob(dir + "/github.com/goreleaser/nfpm/v2@*/LICENSE*"); err != nil || len(found) == 0 {
 		t.Errorf("licence of nfpm: %v, %v", found, err)
 	}
-	if licences(bom{Components: []component{{Name: "monban.example/none", Version: "v1.0.0"}}}, t.TempDir(), dir) == nil {
+	if licences(bom{Components: []component{{Name: "monban.example/none", Version: "v1.0.0"}}}, t.TempDir(), places[1], dir) == nil {
 		t.Error("a module without a licence was passed on")
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"time"
 
@@ -65,9 +64,9 @@ func (b bom) write(w io.Writer) error {
 var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents|copyright)([._-].*)?$`)
 
 // licences copies the licence of every component into dir, one folder each. A component without one is an error: it may not be passed on.
-func licences(b bom, cache, dir string) error {
+func licences(b bom, cache, goroot, dir string) error {
 	for _, c := range b.Components {
-		from := runtime.GOROOT()
+		from := goroot
 		if c.Name != "std" {
 			path, err := module.EscapePath(c.Name)
 			if err != nil {
