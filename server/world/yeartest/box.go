@@ -25,6 +25,7 @@ type box struct {
 	keys   policypub.GatewayKeys
 	up     bool
 	whole  bool // the cable
+	quiet  silence
 	boot   wire.BootID
 	bootAt mono.Time
 	places *controller.Places
@@ -150,12 +151,14 @@ func (b *box) cable(whole bool) error {
 			l.machine.SetLease(controller.Lease{})
 		}
 		b.whole = false
+		b.hush()
 		if b.up {
 			b.note(door.EventLinkLost, "")
 		}
 		return nil
 	}
 	b.whole = true
+	b.hush()
 	if !b.up {
 		return nil
 	}
@@ -181,6 +184,7 @@ func (b *box) power(on, ordered bool) error {
 			l.released, l.life = false, l.life+1
 		}
 		b.up = false
+		b.hush()
 		b.boot = wire.BootID{}
 		b.doors[0].next = detail
 		return nil
@@ -188,6 +192,7 @@ func (b *box) power(on, ordered bool) error {
 	if err := b.start(b.doors[0].next); err != nil {
 		return err
 	}
+	b.hush()
 	if !b.whole {
 		return nil
 	}
@@ -225,6 +230,39 @@ func (p *Plant) ordered() (out []*box) {
 		}
 	}
 	return out
+}
+
+// silence is a gateway's that the server does not hear, and what was done about it.
+type silence struct {
+	began   int64 // UTC ms, 0 = it is heard
+	againMS int64 // when to ask again, 0 = it is told
+}
+
+// hush begins or ends a silence, when the gateway went or came.
+func (b *box) hush() {
+	switch now := b.p.wallMS(); {
+	case b.linked():
+		b.quiet = silence{}
+	case b.quiet.began == 0:
+		b.quiet = silence{began: now, againMS: now + b.p.silentMS}
+	}
+}
+
+// tellOffline is what the server does by its clock about gateways that have fallen silent (OP-1).
+func (p *Plant) tellOffline() error {
+	for _, b := range p.ordered() {
+		now := p.wallMS()
+		if b.quiet.againMS == 0 || now < b.quiet.againMS {
+			continue
+		}
+		if err := p.step(func(tx yearTx) (err error) {
+			b.quiet.againMS, err = p.pipe.Offline(tx, b.id, b.quiet.began, now)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // renew takes the rules in force from the server, and a lease on them.

@@ -46,6 +46,8 @@ type Plant struct {
 	settled []func() // what waits for the commit of the step that runs
 	sent    int
 	ticked  int
+
+	silentMS int64 // how long a gateway may be silent before the server says so
 }
 
 // yearTx is the transaction of one stretch of the year. The year runs many steps in one commit; what has to happen after the commit
@@ -104,6 +106,7 @@ func (p *Plant) open(ctx context.Context) (err error) {
 	p.auth, p.pipe = authority.New(p.pub), ingest.New(p.pub, p.Year.Zone)
 	p.pipe.Follow(p.auth.Places())
 	set := review.DefaultSettings()
+	p.silentMS = set.OfflineMS
 	set.AloneMS[2] = 4 * time.Hour.Milliseconds() // the city has no zone of level 3
 	set.Walks = []review.Walk{{From: "depot-2", To: "annex-1", LeastMS: 10 * time.Minute.Milliseconds()}}
 	p.pipe.Configure(set, func(gw access.GatewayID) bool { return !p.boxes[string(gw)].linked() })
@@ -232,6 +235,9 @@ func (p *Plant) watch() error {
 		if err := p.step(func(tx yearTx) error { return p.pipe.Sweep(tx, p.wallMS()) }); err != nil {
 			return err
 		}
+	}
+	if err := p.tellOffline(); err != nil {
+		return err
 	}
 	return p.step(func(tx yearTx) error {
 		if p.ticked%tickEvery == 0 {
