@@ -42,6 +42,9 @@ func pictures() map[string]template.HTML {
 			{Name: "gw-1", Silent: []Span{{10, 200}, {900, 901}}, Word: "98% 時計 +12 ms"}, {Name: "gw-2", Word: "100%"},
 		}, 1440, []string{"0:00", "12:00", "24:00"}, "通信"),
 		"times": Times([]DotRow{{Name: "着手", Target: 15, Dots: []Dot{{3, false, "3分"}, {700, true, "遅れ"}}}, {Name: "確認"}}, []string{"1分", "10分", "100分", "17時間", "7日", "69日"}, "かかった時間"),
+		"presence": Presence([]PresentDay{
+			{Name: "11/1", Quiet: true}, {Name: "11/2", Stays: []Stay{{From: 540, Until: 700, Word: "9:00–11:40"}, {From: 1400, Until: 1600}}}, {Name: "11/3", Stays: []Stay{{From: -100, Until: 160}, {From: 800, Until: 820, NoExit: true, Word: `<b>`}}},
+		}, "最近の在室。4回"),
 		"empty": Strip(nil, "だれもいません", 1440),
 	}
 }

@@ -15,6 +15,9 @@ import (
 // personLinesLimit is how many lines of the log a person's page shows.
 const personLinesLimit = 20
 
+// presenceLines bounds what the picture of the last 30 days is made of: more than anybody badges.
+const presenceLines = 3000
+
 type personView struct {
 	Base
 	Purpose   string
@@ -30,6 +33,7 @@ type personView struct {
 	MayRights bool   // rights are shown to these roles
 	Limited   bool   // only those of some zones
 	Lines     []logLine
+	Presence  figure
 	MayLog    bool
 	Groups    string
 	Contracts []string
@@ -169,11 +173,12 @@ func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personV
 		v.NewGrant = withQuery("/grants/+new", url.Values{"person": {f.ID}, "purpose": {purpose}})
 	}
 	v.MayLog = true
-	lines, err := h.src.People.PersonLines(rq.Context(), f.ID, personLinesLimit, rq.sees)
+	lines, err := h.src.People.PersonLines(rq.Context(), f.ID, presenceLines, rq.sees)
 	if err != nil {
 		return v, fmt.Errorf("lines of a person: %w", err)
 	}
-	for _, a := range lines {
+	v.Presence = v.presence(lines)
+	for _, a := range lines[:min(len(lines), personLinesLimit)] {
 		v.Lines = append(v.Lines, v.logLine(a))
 	}
 	return v, nil
