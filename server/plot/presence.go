@@ -15,7 +15,7 @@ type PresentDay struct {
 // Presence draws the days of one person, one row a day from midnight to midnight, oldest on top: a bar a stay, dashed where its beginning or
 // end is not recorded.
 func Presence(days []PresentDay, summary string) template.HTML {
-	const left, right, row, head, width = 96, 12, 14, 24, 720
+	const left, right, row, head, width = 96, 20, 14, 24, 720
 	height := head + row*max(len(days), 1) + 8
 	c := open(width, height, summary)
 	inner := width - left - right
