@@ -31,6 +31,7 @@ type commands struct {
 	Commission commissionCommand `cmd:"" help:"Run the gateway and lead through the acceptance of one door; writes the sheet to be signed."`
 	Pair       pairCommand       `cmd:"" help:"Give an OSDP reader a key of its own, while the gateway is stopped. The window closes by itself."`
 	Wiring     wiringCommand     `cmd:"" help:"Draw a board profile: wiring diagram and parts list."`
+	Witness    witnessCommand    `cmd:"" help:"Show what this gateway holds as a witness of the entry log, for whoever audits it: its public key and the checkpoints."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
@@ -155,4 +156,21 @@ func main() {
 		stop()
 		os.Exit(1)
 	}
+}
+
+type witnessCommand struct {
+	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
+}
+
+func (c *witnessCommand) Run() error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	text, err := app.WitnessText(cfg.IdentityDir, cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	fmt.Print(text)
+	return nil
 }

@@ -33,11 +33,11 @@ type GatewayConfig struct {
 }
 
 // GatewayInput is one of Connected, Disconnected, Message, Tick, Ask, OutboxState, Batch, PolicyHeld,
-// Doors, Power, KeysKept.
+// Doors, Power, KeysKept, WitnessHeld.
 type GatewayInput interface{ isGatewayInput() }
 
 // GatewayAction is one of Publish, Load, Acked, NewEpoch, Answered, AskFailed, LinkUp, LinkLost, Lease,
-// ServerTime, PolicyReady, KeysChanged, Commanded, Rejected, Wake.
+// ServerTime, PolicyReady, KeysChanged, Commanded, WitnessCheck, Rejected, Wake.
 type GatewayAction interface{ isGatewayAction() }
 
 // Inputs of the gateway's machine.
@@ -76,6 +76,9 @@ type (
 	Doors struct{ Doors []wire.DoorStatus }
 	// Power is what is sensed of the gateway's supply, for the next heartbeats.
 	Power struct{ Power wire.Power }
+	// WitnessHeld is what this gateway, as a witness of the entry log, holds and has on its disk. It comes at the start
+	// and after each WitnessCheck. Without it nothing is said as a witness.
+	WitnessHeld struct{ Key, Held, Refused string }
 	// KeysKept: keys note and certificate are on the disk up to this version; heartbeats say so (wire.Heartbeat.Keys).
 	KeysKept struct{ Version uint64 }
 )
@@ -136,6 +139,14 @@ type (
 		ServerMS int64
 		Sent, At mono.Time
 	}
+	// WitnessCheck is a checkpoint with the proof that it extends the tree of Old leaves. Nothing of it is checked but
+	// that the server's link key signed it: the shell's witness does that, and answers with WitnessHeld.
+	WitnessCheck struct {
+		Log        note.Verifier // the log's key by the keys note in use; nil = none is known
+		Checkpoint string
+		Old        uint64
+		Proof      []wire.Hash
+	}
 	// PolicyReady is a whole policy: signature, versions and every hash are checked. The shell makes
 	// it durable, puts it in force and answers with PolicyHeld. With GatewayConfig.Deltas a part may
 	// come as a delta: Assemble makes the whole of it.
@@ -179,21 +190,23 @@ func (PolicyHeld) isGatewayInput()   {}
 func (Doors) isGatewayInput()        {}
 func (KeysKept) isGatewayInput()     {}
 func (Power) isGatewayInput()        {}
+func (WitnessHeld) isGatewayInput()  {}
 
-func (Publish) isGatewayAction()     {}
-func (Load) isGatewayAction()        {}
-func (Acked) isGatewayAction()       {}
-func (NewEpoch) isGatewayAction()    {}
-func (Answered) isGatewayAction()    {}
-func (AskFailed) isGatewayAction()   {}
-func (LinkUp) isGatewayAction()      {}
-func (LinkLost) isGatewayAction()    {}
-func (Lease) isGatewayAction()       {}
-func (ServerTime) isGatewayAction()  {}
-func (PolicyReady) isGatewayAction() {}
-func (KeysChanged) isGatewayAction() {}
-func (Rejected) isGatewayAction()    {}
-func (Wake) isGatewayAction()        {}
+func (Publish) isGatewayAction()      {}
+func (Load) isGatewayAction()         {}
+func (Acked) isGatewayAction()        {}
+func (NewEpoch) isGatewayAction()     {}
+func (Answered) isGatewayAction()     {}
+func (AskFailed) isGatewayAction()    {}
+func (LinkUp) isGatewayAction()       {}
+func (LinkLost) isGatewayAction()     {}
+func (Lease) isGatewayAction()        {}
+func (ServerTime) isGatewayAction()   {}
+func (PolicyReady) isGatewayAction()  {}
+func (KeysChanged) isGatewayAction()  {}
+func (Rejected) isGatewayAction()     {}
+func (Wake) isGatewayAction()         {}
+func (WitnessCheck) isGatewayAction() {}
 
 // Gateway is the gateway's side of the protocol. One goroutine owns it.
 type Gateway struct {
@@ -210,6 +223,7 @@ type Gateway struct {
 	out   []GatewayAction
 
 	session session
+	witness witness
 	asks    asks
 	pump    pump
 	pull    pull
@@ -255,6 +269,8 @@ func (g *Gateway) Step(now mono.Time, stamp wire.Stamp, in GatewayInput) []Gatew
 		g.kept = in.Version
 	case Power:
 		g.power = in.Power
+	case WitnessHeld:
+		g.witnessHeld(in)
 	case Tick:
 	}
 	g.due()
@@ -289,6 +305,7 @@ func (g *Gateway) due() {
 	g.dueAsks()
 	g.duePump()
 	g.duePull()
+	g.dueWitness()
 }
 
 // nextWake is the earliest time at which Step has something to do without input.
@@ -325,6 +342,9 @@ func (g *Gateway) nextWake() (at mono.Time, ok bool) {
 	}
 	if g.pull.phase != pullIdle {
 		note(g.pull.retry.at)
+	}
+	if g.session.welcomed && g.witness.known {
+		note(g.witness.askAt)
 	}
 	return at, ok
 }

@@ -113,6 +113,9 @@ func (g *Gateway) ack(a *wire.Ack) {
 		return
 	}
 	g.adopt(a.Seq, a.Hash, a.Checkpoint, false)
+	if a.Proves && g.witness.known {
+		g.do(WitnessCheck{Log: g.cfg.Verifiers.For(wire.RoleLog), Checkpoint: a.Checkpoint, Old: a.Old, Proof: a.Proof})
+	}
 }
 
 // load asks the shell for the next records while the window has room.

@@ -19,11 +19,11 @@ type ServerConfig struct {
 }
 
 // ServerInput is one of Message, Tick, Watermark, Decided, Undecided, Committed, Refused, Versions,
-// Policy, KeysNote, Order.
+// Policy, KeysNote, Order, Proof.
 type ServerInput interface{ isServerInput() }
 
 // ServerAction is one of Publish, Lookup, Decide, Ingest, Heartbeat, Backlog, Finding, Ordered, NotOrdered,
-// Rejected.
+// Witnessed, Rejected.
 type ServerAction interface{ isServerAction() }
 
 // Inputs of the server's machine.
@@ -61,6 +61,16 @@ type (
 		Note   []byte
 		Chunks ChunkSource
 	}
+	// Proof answers a Witnessed whose Ask is set: a checkpoint newer than the held one, the proof that it extends the
+	// tree of Old leaves, and how far the COMMITTED rows of the epoch reach. Nothing is answered when there is none.
+	Proof struct {
+		Epoch      wire.Epoch
+		Seq        uint64
+		Hash       wire.Hash
+		Checkpoint string
+		Old        uint64
+		Proof      []wire.Hash
+	}
 	// KeysNote replaces the keys note of welcomes.
 	KeysNote struct{ Note string }
 )
@@ -83,6 +93,9 @@ type (
 	Ingest struct{ Events wire.Events }
 	// Heartbeat is a fresh heartbeat: health, doors, coverage (I10).
 	Heartbeat struct{ Heartbeat wire.Heartbeat }
+	// Witnessed is what the gateway holds as a witness of the log: its signature as a gateway is good, its cosignature
+	// is the shell's to check. Comes back with Proof when it asks and there is something newer.
+	Witnessed struct{ Witness wire.Witness }
 	// Finding is something a person has to look at.
 	Finding struct {
 		Kind   FindingKind
@@ -117,6 +130,7 @@ func (Refused) isServerInput()   {}
 func (Versions) isServerInput()  {}
 func (Policy) isServerInput()    {}
 func (KeysNote) isServerInput()  {}
+func (Proof) isServerInput()     {}
 
 func (Publish) isServerAction()   {}
 func (Lookup) isServerAction()    {}
@@ -125,6 +139,7 @@ func (Ingest) isServerAction()    {}
 func (Heartbeat) isServerAction() {}
 func (Finding) isServerAction()   {}
 func (Rejected) isServerAction()  {}
+func (Witnessed) isServerAction() {}
 
 // Server is the server's side of the protocol towards one gateway. One goroutine owns it. It keeps
 // nothing that a restart may not lose: heartbeats, asks and events are answered without a greeting.
@@ -191,6 +206,8 @@ func (s *Server) Step(now mono.Time, wallMS int64, in ServerInput) []ServerActio
 		s.cfg.Keys = in.Note
 	case Order:
 		s.order(in)
+	case Proof:
+		s.prove(in)
 	case Tick:
 	}
 	s.settleBacklog()
@@ -221,7 +238,7 @@ func (s *Server) message(m Message) {
 		return
 	}
 	switch m.Kind {
-	case wire.KindHello, wire.KindHeartbeat, wire.KindAsk, wire.KindEvents, wire.KindWant:
+	case wire.KindHello, wire.KindHeartbeat, wire.KindAsk, wire.KindEvents, wire.KindWant, wire.KindWitness:
 	default:
 		s.do(Rejected{Kind: m.Kind, Why: WhyUnknownKind})
 		return
@@ -244,6 +261,8 @@ func (s *Server) message(m Message) {
 		take(s, m.Kind, body, wire.ParseEvents, func(e *wire.Events) access.GatewayID { return e.Gateway }, s.events)
 	case wire.KindWant:
 		take(s, m.Kind, body, wire.ParseWant, func(w *wire.Want) access.GatewayID { return w.Gateway }, s.want)
+	case wire.KindWitness:
+		take(s, m.Kind, body, wire.ParseWitness, func(w *wire.Witness) access.GatewayID { return w.Gateway }, s.witnessed)
 	}
 }
 

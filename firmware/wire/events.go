@@ -128,6 +128,17 @@ func AppendAck(b []byte, m *Ack) []byte {
 	b = putUint(b, `,"seq":`, m.Seq)
 	b = putHex(b, `,"hash":`, m.Hash[:])
 	b = putString(b, `,"checkpoint":`, m.Checkpoint)
+	if m.Proves { // only to a gateway that asked as a witness: one of before knows no such fields
+		b = putUint(b, `,"old":`, m.Old)
+		b = append(b, `,"proof":[`...)
+		for i := range m.Proof {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = putHex(b, "", m.Proof[i][:])
+		}
+		b = append(b, ']')
+	}
 	return append(b, '}')
 }
 
@@ -139,6 +150,10 @@ func ParseAck(b []byte) (m Ack, err error) {
 	m.Seq = s.uint(`,"seq":`)
 	s.hex(`,"hash":`, m.Hash[:])
 	m.Checkpoint = s.text(`,"checkpoint":`, maxNote)
+	if s.peek(',') {
+		m.Proves, m.Old = true, s.uint(`,"old":`)
+		m.Proof = s.hashes(`,"proof":`, MaxProof)
+	}
 	if err := s.end(); err != nil {
 		return Ack{}, err
 	}

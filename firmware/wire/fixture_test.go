@@ -227,6 +227,15 @@ func samples(t testing.TB) []sample {
 		Gateway: testGW, Epoch: epoch, Seq: 812, Hash: Hash(seeded("head")),
 		Checkpoint: "monban/0123abcd\n812\nq6urq6s=\n\n— monban/0123abcd q6urq6urq6s=\n",
 	}
+	proves := ack
+	proves.Proves, proves.Old, proves.Proof = true, 800, []Hash{Hash(seeded("proof 1")), Hash(seeded("proof 2"))}
+	first := ack
+	first.Proves = true
+	witness := Witness{
+		Gateway: testGW, Epoch: epoch, Key: "monban/tagajo-demo/gw/gw-1/witness+0123abcd+BKurq6s=", Held: ack.Checkpoint + "— monban/tagajo-demo/gw/gw-1/witness q6urq6urq6s=\n", Ask: true,
+	}
+	refuses := witness
+	refuses.Refused, refuses.Ask, refuses.Epoch = ack.Checkpoint+"\n", false, Epoch{1}
 	events, one := testEvents(3), testEvents(1)
 	record := testRecord(812)
 	manifest, shorter := testManifest(), testManifest()
@@ -263,6 +272,10 @@ func samples(t testing.TB) []sample {
 		{KindHeartbeat, "after-a-change-of-the-root", AppendHeartbeat(nil, &changed)},
 		{KindHeartbeat, "on-battery", AppendHeartbeat(nil, &battery)},
 		{KindHeartbeat, "power-after-a-change-of-the-root", AppendHeartbeat(nil, &both)},
+		{KindAck, "with-proof", AppendAck(nil, &proves)},
+		{KindAck, "first-for-a-witness", AppendAck(nil, &first)},
+		{KindWitness, "asks", AppendWitness(nil, &witness)},
+		{KindWitness, "refuses", AppendWitness(nil, &refuses)},
 	}
 }
 
@@ -299,6 +312,9 @@ func reencode(kind string, body []byte) ([]byte, error) {
 	case KindWant:
 		m, err := ParseWant(body)
 		return AppendWant(nil, &m), err
+	case KindWitness:
+		m, err := ParseWitness(body)
+		return AppendWitness(nil, &m), err
 	case KindCommand:
 		m, err := ParseCommand(body)
 		return AppendCommand(nil, &m), err

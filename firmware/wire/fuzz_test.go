@@ -21,7 +21,7 @@ func canonical(t *testing.T, kind string, body []byte) {
 // bodyKinds are the kinds with a body; the fuzzers pick one by number.
 var bodyKinds = []string{
 	KindHello, KindWelcome, KindHeartbeat, KindLease, KindAsk, KindAnswer, KindEvents, KindAck, KindPolicy, KindWant, "record",
-	KindCommand,
+	KindCommand, KindWitness,
 }
 
 func seedBodies(f *testing.F, kinds ...string) {

@@ -195,6 +195,25 @@ type Ack struct {
 	Seq        uint64
 	Hash       Hash   // chain hash at Seq
 	Checkpoint string // newest signed checkpoint note, whole; "" when none is signed yet
+
+	// Proof, when Proves, is an RFC 6962 consistency proof from the tree of Old leaves to the checkpoint's: the answer to
+	// a Witness that asked.
+	Proves bool
+	Old    uint64
+	Proof  []Hash
+}
+
+// MaxProof is how many hashes a consistency proof has at most.
+const MaxProof = 64
+
+// Witness is what a gateway, as a witness of the entry log, holds. up/witness, role gateway.
+type Witness struct {
+	Gateway access.GatewayID
+	Epoch   Epoch
+	Key     string // the cosigning key's verifier key
+	Held    string // newest checkpoint note it took, with its own cosignature; "" = none
+	Refused string // first checkpoint note that contradicted Held; "" = none
+	Ask     bool   // send a newer checkpoint with the proof that it extends the held one
 }
 
 // Manifest names a policy snapshot: one entry per part. down/policy, role policy.

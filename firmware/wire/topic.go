@@ -13,7 +13,7 @@ const (
 	KindAsk       = "ask"
 	KindEvents    = "events"
 	KindWant      = "want"
-	KindWitness   = "witness" // reserved: frozen by the work that builds witnesses
+	KindWitness   = "witness"
 
 	KindWelcome = "welcome"
 	KindLease   = "lease"
@@ -33,10 +33,8 @@ type kindInfo struct {
 
 func infoOf(kind string) (kindInfo, bool) {
 	switch kind {
-	case KindHello, KindHeartbeat, KindAsk, KindEvents, KindWant:
+	case KindHello, KindHeartbeat, KindAsk, KindEvents, KindWant, KindWitness:
 		return kindInfo{up: true, role: RoleGateway}, true
-	case KindWitness:
-		return kindInfo{up: true, role: RoleGateway, reserved: true}, true
 	case KindWelcome, KindLease, KindAnswer, KindAck:
 		return kindInfo{role: RoleLink}, true
 	case KindPolicy:

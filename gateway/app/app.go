@@ -162,7 +162,7 @@ func (a *App) open() (err error) {
 	var ask wire.AskKey
 	copy(ask[:], a.id.Keys.AskKey)
 	a.ask = ask
-	a.uplink = uplink.New(uplink.Config{
+	up := uplink.Config{
 		Server: cfg.Server, TLS: a.id.TLS, Site: cfg.Site, Gateway: access.GatewayID(cfg.Gateway),
 		Signer: a.id.Note, Verifiers: verifiers, Root: a.id.Root, Next: a.id.belief.next, KeysVersion: keys.Version, AskKey: ask, Roots: a.trust.roots,
 		Rand: rand.Reader, Boot: a.anchor.boot, Software: opt.Version, AskTimeout: cfg.AskTimeout.Std(),
@@ -170,7 +170,14 @@ func (a *App) open() (err error) {
 			return a.anchor.stamp(controller.Moment{At: t, WallMS: a.anchor.wall(t), Clock: a.anchor.clock()})
 		},
 		Outbox: queue{a.outbox}, Policies: a.policies, Listener: listener{a}, Command: a.command, Log: opt.Log,
-	})
+	}
+	if w, err := openWitness(cfg.IdentityDir, cfg.DataDir, func() int64 { return a.anchor.wall(a.anchor.now()) }, opt.Log); err != nil {
+		// No door depends on it: they go on, and the server's self-test tells that a witness is missing.
+		opt.Log.LogAttrs(context.Background(), slog.LevelError, "this gateway is no witness of the log", slog.Any("err", err))
+	} else {
+		up.Witness = w
+	}
+	a.uplink = uplink.New(up)
 	a.trust.kept = a.uplink.KeysKept
 	a.places, a.airlocks = controller.NewPlaces(), controller.NewAirlocks()
 	for _, d := range cfg.Doors {

@@ -50,7 +50,14 @@ type Policies interface {
 	Apply(p link.PolicyReady) link.PolicyHeld
 }
 
-// Config is what New needs; all fields but Next, Roots, Log and Command are required.
+// Witness keeps the newest checkpoint of the entry log. Check makes durable what it gives back; it is called on a
+// goroutine of its own, once at a time.
+type Witness interface {
+	Held() link.WitnessHeld
+	Check(c link.WitnessCheck) link.WitnessHeld
+}
+
+// Config is what New needs; all fields but Next, Roots, Witness, Log and Command are required.
 type Config struct {
 	Server      string // tls://host:port
 	TLS         *tls.Config
@@ -73,6 +80,8 @@ type Config struct {
 	Listener    Listener
 	// Roots are the TLS roots of the next connection; nil = TLS.RootCAs.
 	Roots func() *x509.CertPool
+	// Witness is this gateway's part as a witness of the entry log; nil = none.
+	Witness Witness
 	// Command takes a verified command to its door; nil drops every command. It is called on the uplink's
 	// goroutine and must not block.
 	Command func(link.Commanded)
@@ -89,6 +98,7 @@ type Uplink struct {
 	inbox   chan link.GatewayInput
 	asks    chan askInput
 	held    chan link.PolicyHeld
+	seen    chan link.WitnessHeld
 	session session
 
 	// Run's goroutine only.
@@ -97,6 +107,7 @@ type Uplink struct {
 	waiting  map[uint64]question
 	tag      uint64
 	applying bool
+	checking bool
 	own      sync.WaitGroup
 
 	mu    sync.Mutex
@@ -133,7 +144,7 @@ func New(cfg Config) *Uplink {
 			Software: cfg.Software, AskTimeout: cfg.AskTimeout, Deltas: true,
 		}),
 		inbox: make(chan link.GatewayInput, inboxLimit), asks: make(chan askInput, link.MaxAsks),
-		held: make(chan link.PolicyHeld, 1), waiting: map[uint64]question{}, moved: make(chan struct{}, 1),
+		held: make(chan link.PolicyHeld, 1), seen: make(chan link.WitnessHeld, 1), waiting: map[uint64]question{}, moved: make(chan struct{}, 1),
 	}
 }
 
@@ -207,6 +218,9 @@ func (u *Uplink) Run(ctx context.Context) {
 	defer timer.Stop()
 	u.step(u.cfg.Policies.Held())
 	u.step(u.cfg.Outbox.State())
+	if u.cfg.Witness != nil {
+		u.step(u.cfg.Witness.Held())
+	}
 	for {
 		now := u.cfg.Now()
 		timer.Reset(max(0, u.wake.Sub(now)))
@@ -227,6 +241,9 @@ func (u *Uplink) Run(ctx context.Context) {
 			u.step(u.cfg.Outbox.State())
 		case h := <-u.held:
 			u.applying = false
+			u.step(h)
+		case h := <-u.seen:
+			u.checking = false
 			u.step(h)
 		case <-u.moved:
 			u.mu.Lock()
@@ -305,6 +322,8 @@ func (u *Uplink) do(a link.GatewayAction) {
 		u.cfg.Listener.ServerTime(a)
 	case link.PolicyReady:
 		u.apply(a)
+	case link.WitnessCheck:
+		u.check(a)
 	case link.Commanded:
 		if u.cfg.Command != nil { // without a taker the doors stay as they are
 			u.cfg.Command(a)
@@ -334,6 +353,15 @@ func (u *Uplink) apply(p link.PolicyReady) {
 	}
 	u.applying = true
 	u.own.Go(func() { u.held <- u.cfg.Policies.Apply(p) }) // held has room for the one that is applying
+}
+
+// check has the witness look at a checkpoint, off this goroutine: it writes to the disk.
+func (u *Uplink) check(c link.WitnessCheck) {
+	if u.checking || u.cfg.Witness == nil {
+		return // asked for again
+	}
+	u.checking = true
+	u.own.Go(func() { u.seen <- u.cfg.Witness.Check(c) }) // seen has room for the one that is being looked at
 }
 
 // tell hands over that the connection came or went, which nobody repeats: it waits for room.

@@ -209,12 +209,16 @@ func (a *App) newDownlink(cfg *config.Config, address string) (*downlink.Downlin
 	if err != nil {
 		return nil, err
 	}
+	seen, err := newWitnesses(a.site, a.log)
+	if err != nil {
+		return nil, err
+	}
 	return downlink.New(downlink.Config{
 		Site: cfg.Site, Broker: address, TLS: a.site.CA.ClientTLS(""), Name: ca.ServerName,
 		Signer: sign, Command: order, Keys: string(a.site.keysNote),
 		Authority: &answers{store: a.site.Store, authority: a.authority},
 		Ingest:    &batches{a.site.Store, a.ingest, a.health},
-		Health:    listening{a}, Policies: policies{a.pub, a.site.Store}, Gateways: a.verifiers,
+		Health:    listening{a}, Policies: policies{a.pub, a.site.Store}, Gateways: a.verifiers, Witnesses: seen,
 		AskTimeout: cfg.Ask.Timeout.Std(), AskWorkers: cfg.Ask.Workers, MaxGateways: cfg.MQTT.MaxGateways, Log: a.log,
 	})
 }

@@ -146,8 +146,10 @@ func (a *App) checks() selfTestChecks {
 	return selfTestChecks{
 		items: []string{itemLog, itemWitness, itemClock, itemDisk, itemBackup, itemCertificates, itemHolidays},
 		check: map[string]func(context.Context, time.Time) error{
-			itemLog:          func(ctx context.Context, _ time.Time) error { return s.verifyLog(ctx) },
-			itemWitness:      func(context.Context, time.Time) error { return errNotSetUp },
+			itemLog: func(ctx context.Context, _ time.Time) error { return s.verifyLog(ctx) },
+			itemWitness: func(ctx context.Context, now time.Time) error {
+				return witnessAge(ctx, s.Store, s.Config.Site, a.pub.Site().Directory().Gateways, now)
+			},
 			itemClock:        func(ctx context.Context, now time.Time) error { return clock(ctx, s, now).Err },
 			itemDisk:         func(context.Context, time.Time) error { return diskRoom(s.Config.DataDir) },
 			itemBackup:       func(_ context.Context, now time.Time) error { return backupAge(s.Config.Path(backupNote), now) },

@@ -73,6 +73,13 @@ type Policies interface {
 	Chunk(gw access.GatewayID, hash wire.Hash) ([]byte, bool)
 }
 
+// Witnesses keeps what gateways hold as witnesses of the log.
+type Witnesses interface {
+	// Witnessed takes what a gateway holds. When it asks and there is a newer checkpoint, that comes back with the proof
+	// that it extends the held one; ok is false when there is nothing to be told.
+	Witnessed(ctx context.Context, gw access.GatewayID, w wire.Witness, at time.Time) (p link.Proof, ok bool, err error)
+}
+
 // Gateways knows the gateways of the site.
 type Gateways interface {
 	// Verifier gives the gateway's note key; false for a gateway that is unknown or refused.
@@ -95,6 +102,7 @@ type Config struct {
 	Health    Health
 	Policies  Policies
 	Gateways  Gateways
+	Witnesses Witnesses // nil = what gateways witness is dropped
 
 	AskTimeout   time.Duration // 0 = 400 ms
 	AskWorkers   int           // asks decided at the same time; 0 = 256
@@ -228,7 +236,7 @@ func New(cfg Config) (*Downlink, error) {
 	d.smalls = newLane(2*cfg.MaxGateways, smallDepth, smallBytes, d.onSmall)
 	d.batches = newLane(2*cfg.MaxGateways, batchDepth, batchBytes, d.onEvents)
 	base := transportConfig{broker: cfg.Broker, name: cfg.Name, site: cfg.Site, tls: cfg.TLS, log: cfg.Log, arrived: d.arrived}
-	d.small.set(base, []string{wire.KindHello, wire.KindHeartbeat, wire.KindAsk, wire.KindWant})
+	d.small.set(base, []string{wire.KindHello, wire.KindHeartbeat, wire.KindAsk, wire.KindWant, wire.KindWitness})
 	d.bulk.set(base, []string{wire.KindEvents})
 	return d, nil
 }
@@ -287,7 +295,7 @@ func (d *Downlink) arrived(topic string, payload []byte, retained bool) {
 		}
 	case wire.KindEvents:
 		d.batches.push(&gw.batches, m)
-	case wire.KindHello, wire.KindHeartbeat, wire.KindWant:
+	case wire.KindHello, wire.KindHeartbeat, wire.KindWant, wire.KindWitness:
 		d.smalls.push(&gw.smalls, m)
 	default: // what goes down, and kinds not built yet
 		d.rejected.add(kind, link.WhyUnknownKind)

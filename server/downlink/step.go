@@ -50,7 +50,7 @@ func (d *Downlink) act(gw *gateway, at time.Time, actions []link.ServerAction) [
 		case link.Rejected:
 			d.rejected.add(a.Kind, a.Why)
 		case link.Ordered, link.NotOrdered: // Order tells its caller
-		case link.Lookup, link.Decide, link.Ingest:
+		case link.Lookup, link.Decide, link.Ingest, link.Witnessed:
 			later = append(later, a)
 		default:
 			panic(fmt.Sprintf("BUG: unknown action %T", a))
@@ -66,8 +66,11 @@ func (d *Downlink) onSmall(ctx context.Context, gw *gateway, m message) {
 	// published forgot PolicyChanged (I5).
 	d.act(gw, m.at, d.refresh(gw))
 	for _, a := range d.open(gw, m) {
-		if l, ok := a.(link.Lookup); ok {
-			d.lookup(ctx, gw, m.at, l)
+		switch a := a.(type) {
+		case link.Lookup:
+			d.lookup(ctx, gw, m.at, a)
+		case link.Witnessed:
+			d.witnessed(ctx, gw, m.at, a.Witness)
 		}
 	}
 }
@@ -84,6 +87,26 @@ func (d *Downlink) lookup(ctx context.Context, gw *gateway, at time.Time, l link
 		return
 	}
 	d.act(gw, at, d.step(gw, link.Watermark{Hello: l.Hello, Seq: c.Seq, Hash: c.Hash}))
+}
+
+// witnessed keeps what a gateway holds as a witness, and answers when it asks. What fails here is asked for again.
+func (d *Downlink) witnessed(ctx context.Context, gw *gateway, at time.Time, w wire.Witness) {
+	if d.cfg.Witnesses == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	p, ok, err := d.cfg.Witnesses.Witnessed(ctx, gw.id, w, at)
+	if err == nil && ok {
+		var c Committed
+		if c, err = d.cfg.Ingest.Watermark(ctx, gw.id, wire.Hello{Gateway: gw.id, Epoch: w.Epoch}); err == nil {
+			p.Epoch, p.Seq, p.Hash = w.Epoch, c.Seq, c.Hash
+			d.act(gw, at, d.step(gw, p))
+		}
+	}
+	if err != nil {
+		d.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "witness not answered", slog.String("gateway", string(gw.id)), slog.Any("error", err))
+	}
 }
 
 // refresh tells the machine of the policy in force, if it does not know it yet.

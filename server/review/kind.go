@@ -85,6 +85,7 @@ const (
 	SelfGranted           Kind = "self_granted"           // used a right that oneself proposed, agreed to or enrolled
 	ExportNoPurpose       Kind = "export_without_purpose" // an export refused for want of a purpose (PR-1)
 	CanaryMissed          Kind = "canary_missed"          // the daily test of the alerts did not arrive
+	LogFork               Kind = "log_fork"               // a witness holds a checkpoint that the log does not extend (EV-3, EV-4)
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -191,6 +192,7 @@ var catalogue = [...]Entry{
 	{SelfGranted, High, Elevation, 1, "finding.self_granted"},
 	{ExportNoPurpose, Medium, Repudiation, 1, "finding.export_without_purpose"},
 	{CanaryMissed, High, Denial, 1, "finding.canary_missed"},
+	{LogFork, High, Tampering, 1, "finding.log_fork"},
 }
 
 // Catalogue lists every kind.

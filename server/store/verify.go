@@ -75,6 +75,9 @@ func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (res entrylog.
 		res.Findings = append(res.Findings, entrylog.Finding{Table: "log_leaf", Key: "0", What: fault + "; nothing after it could be judged"})
 		return res, nil
 	}
+	if err := cosignedHeld(ctx, tx, &opt, &res); err != nil {
+		return res, err
+	}
 	c, err := newCheck(ctx, tx, opt, zone, &res)
 	if err != nil {
 		return res, err

@@ -1,0 +1,143 @@
+package app
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"monban/firmware/access"
+	"monban/firmware/wire"
+	"monban/firmware/witness"
+	"monban/server/directory"
+	"monban/server/entrylog"
+	"monban/server/store"
+)
+
+// gate is a gateway as a witness.
+type gate struct {
+	id    access.GatewayID
+	key   *witness.Cosigner
+	state witness.State
+}
+
+func newGate(site string, id access.GatewayID) *gate {
+	seed := sha256.Sum256([]byte(id))
+	return &gate{id: id, key: witness.New(witnessName(site, id), ed25519.NewKeyFromSeed(seed[:]))}
+}
+
+// ask does what the link does: says what is held, takes what comes, says so.
+func (g *gate) ask(t *testing.T, w *witnesses, at time.Time) error {
+	t.Helper()
+	m := wire.Witness{Gateway: g.id, Key: g.key.VKey(), Held: g.state.Note, Refused: g.state.Refused, Ask: true}
+	p, ok, err := w.Witnessed(t.Context(), g.id, m, at)
+	if err != nil || !ok {
+		return err
+	}
+	var proof tlog.TreeProof
+	for _, h := range p.Proof {
+		proof = append(proof, tlog.Hash(h))
+	}
+	next, takeErr := g.state.Take(g.key, w.keys.Log, p.Checkpoint, int64(p.Old), proof, uint64(at.Unix()))
+	g.state = next
+	m.Held, m.Refused, m.Ask = next.Note, next.Refused, false
+	_, _, err = w.Witnessed(t.Context(), g.id, m, at)
+	return errors.Join(takeErr, err)
+}
+
+// EV-4, EV-3, OP-2: gateways follow the log and the server keeps their cosignatures; one that is silent for a day fails the
+// self-test; a server whose database is behind what a gateway holds signs nothing any more and says so, once.
+func TestWitnesses(t *testing.T) {
+	cfg := testSite(t)
+	leaves(t, cfg, 3)
+	early := backupOf(t, cfg)
+	s, err := OpenSite(cfg, time.Now(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWitnesses(s, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	list := []directory.Gateway{{ID: "gw-1"}, {ID: "gw-2"}}
+	one, two := newGate(cfg.Site, "gw-1"), newGate(cfg.Site, "gw-2")
+	for range 3 {
+		if err := s.Store.Write(t.Context(), gapLeaf); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Store.SignNow(t.Context()), one.ask(t, w, now), two.ask(t, w, now)); err != nil {
+			t.Fatal(err)
+		}
+		if one.state.Held().Size != s.Store.Size() || two.state.Held().Size != s.Store.Size() {
+			t.Fatalf("hold %d and %d of %d leaves", one.state.Held().Size, two.state.Held().Size, s.Store.Size())
+		}
+	}
+	if err := witnessAge(t.Context(), s.Store, cfg.Site, list, now); err != nil {
+		t.Errorf("witnesses that are there: %v", err)
+	}
+	if err := witnessAge(t.Context(), s.Store, cfg.Site, list, now.Add(25*time.Hour)); err == nil {
+		t.Error("a cosignature of yesterday is enough")
+	}
+	if err := witnessAge(t.Context(), s.Store, cfg.Site, append(list, directory.Gateway{ID: "gw-3"}), now); err == nil {
+		t.Error("a gateway that never cosigned is not missed")
+	}
+	if err := witnessAge(t.Context(), s.Store, cfg.Site, nil, now); !errors.Is(err, errNotSetUp) {
+		t.Errorf("without gateways: %v", err)
+	}
+	as := newGate(cfg.Site, "gw-2") // one gateway under the name of another
+	as.state = two.state
+	m := wire.Witness{Gateway: "gw-1", Key: as.key.VKey(), Held: as.state.Note}
+	if _, _, err := w.Witnessed(t.Context(), "gw-1", m, now); !errors.Is(err, store.ErrWitness) {
+		t.Errorf("gw-1 with gw-2's cosignature: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	// The older database with the signer's state and the anchor taken back too: nothing but a witness can tell.
+	db := cfg.Path(databaseFile)
+	for _, name := range []string{db, db + "-wal", db + "-shm", cfg.Path(anchorFile), cfg.Path(keysDir, "signed.json")} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := copyFile(early+"/"+databaseFile, db); err != nil {
+		t.Fatal(err)
+	}
+	s, err = OpenSite(cfg, time.Now(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w, err = newWitnesses(s, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := one.ask(t, w, now); !errors.Is(err, store.ErrHead) {
+			t.Fatalf("behind a witness: %v", err)
+		}
+	}
+	if !errors.Is(s.Store.SignErr(), store.ErrHead) {
+		t.Errorf("signs behind a witness: %v", s.Store.SignErr())
+	}
+	told := 0
+	err = s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+		all, err := r.Leaves(0, 1000)
+		for _, l := range all {
+			if l.Kind == entrylog.KindSystem && strings.Contains(string(l.Body), `"log_fork"`) {
+				told++
+			}
+		}
+		return err
+	})
+	if err != nil || told != 1 {
+		t.Errorf("told %d times, %v", told, err)
+	}
+}
