@@ -249,6 +249,39 @@ func TestReplayedCard(t *testing.T) {
 	}
 }
 
+// AD-4: a card whose proof is wrong is not asked for its file: nothing that it says counts any more.
+func TestNoFileWithoutProof(t *testing.T) {
+	for _, ev1 := range []bool{false, true} {
+		d := desfire(master)
+		d.EV1 = ev1
+		proof := 2
+		if ev1 {
+			proof++ // the newer proof was offered first
+		}
+		d.Spoil = func(n int, a []byte) []byte {
+			if n == proof {
+				a[10] ^= 1
+			}
+			return a
+		}
+		s := nfc.NewSession(config(), target(d), dice(4))
+		var answer []byte
+		for {
+			command, done := s.Step(answer)
+			if done {
+				break
+			}
+			if command[1] == 0xAD || command[1] == 0xBD {
+				t.Errorf("EV1 %v: the file is read", ev1)
+			}
+			answer = d.Answer(command)
+		}
+		if _, why := s.Result(); why != nfc.RefusedKey {
+			t.Errorf("EV1 %v: %q", ev1, why)
+		}
+	}
+}
+
 // AD-4: a card that makes up its number is the same presentation while it lies there.
 func TestSamePresentation(t *testing.T) {
 	a, b := nfc.Target{UID: []byte{8, 1, 1, 1}}, nfc.Target{UID: []byte{8, 2, 2, 2}}

@@ -208,6 +208,8 @@ func (w *watchedReader) signal(s hal.Signal) {
 			return
 		}
 		w.say(w.name, "%d bits, card %s", s.Len, c.Masked())
+	case hal.NoCard:
+		w.say(w.name, "no card: %s", s.Why)
 	case hal.Key:
 		w.say(w.name, "a key")
 	case hal.Fault:

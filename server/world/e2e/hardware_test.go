@@ -29,6 +29,8 @@ type ptyReader struct {
 	mu    sync.Mutex
 	pd    *osdptest.PD
 	slave string
+	raw   []byte                     // what show told last, as it stands in an answer
+	man   func(answer []byte) []byte // on the line between reader and gateway; nil = nobody
 }
 
 // openPTY gives the far end of a serial line and the path of the near one.
@@ -77,6 +79,9 @@ func newPTYReader(t *testing.T) *ptyReader {
 				end := i + int(in[i+2])
 				r.mu.Lock()
 				out := slices.Clone(r.pd.Receive(in[i:end]))
+				if out != nil && r.man != nil {
+					out = r.man(out)
+				}
 				r.mu.Unlock()
 				in = in[end:]
 				if _, err := m.Write(out); err != nil {
@@ -109,6 +114,31 @@ func (r *ptyReader) show(t *testing.T, fc, number uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pd.Card(f.Len(), bits)
+	r.raw = append([]byte{0, 0, byte(f.Len()), 0}, bits...)
+}
+
+// attacked has a man answer in the reader's place until he has done so a few times. He is told whether he may.
+func (r *ptyReader) attacked(s *site, what string, man func(answer []byte) []byte) {
+	s.t.Helper()
+	done := 0
+	r.mu.Lock()
+	r.man = func(answer []byte) []byte {
+		if forged := man(answer); forged != nil {
+			done++
+			return forged
+		}
+		return answer
+	}
+	r.mu.Unlock()
+	s.until(time.Minute, what, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return done >= 3
+	})
+	time.Sleep(300 * time.Millisecond) // what a card that was believed would need to reach the lock; nothing hangs on its length
+	r.mu.Lock()
+	r.man = nil
+	r.mu.Unlock()
 }
 
 // keyFile gives the gateway the reader's key, as pairing leaves it.
@@ -213,6 +243,7 @@ func (h *fakeHeader) moves() []bool {
 	return slices.Clone(h.edges)
 }
 
+// DS-5, AD-4: a man on the line who forges or replays the reader's words moves nothing.
 // I1, DS-1: a card on an OSDP line moves the line of the lock, by itself back, and each time the server's log
 // holds the decision; a start and an end move it not at all.
 func TestOSDPCardMovesTheLock(t *testing.T) {
@@ -235,6 +266,37 @@ func TestOSDPCardMovesTheLock(t *testing.T) {
 		return false
 	})
 	s.until(time.Minute, "the lock is secured", func() bool { m := header.moves(); return len(m) > 0 && !m[len(m)-1] })
+
+	// A man on the line knows the card, and has what the reader said when it was shown.
+	r.mu.Lock()
+	var recorded []byte
+	r.man = func(answer []byte) []byte {
+		if osdptest.Code(answer) == 0x50 {
+			recorded = slices.Clone(answer)
+		}
+		return answer
+	}
+	r.mu.Unlock()
+	s.until(time.Minute, "an answer with a card is recorded, the lock moved and is secured", func() bool {
+		r.show(t, 123, 4567)
+		time.Sleep(2 * time.Second)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		m := header.moves()
+		return recorded != nil && r.pd.Waiting() == 0 && len(m) >= 4 && !m[len(m)-1]
+	})
+	before := len(header.moves())
+	r.attacked(s, "the card is said in the clear", func(a []byte) []byte { return osdptest.Forged(3, a[4], 0x50, r.raw) })
+	r.attacked(s, "the recorded answer is said again", func(a []byte) []byte {
+		if a[4]&3 != recorded[4]&3 || osdptest.Block(a) < 0x16 {
+			return nil
+		}
+		return slices.Clone(recorded)
+	})
+	if after := len(header.moves()); after != before {
+		t.Errorf("a man on the line moved the lock %d times", after-before)
+	}
+	s.until(time.Minute, "the reader proves its key again", r.secured)
 	stop()
 	if m := header.moves(); len(m)%2 != 0 || m[len(m)-1] {
 		t.Errorf("moves of the lock: %v", m)
