@@ -70,6 +70,9 @@ type App struct {
 	verifiers  *verifiers
 	directory  *ldap.Directory // nil: there is none
 
+	figures         *http.Server // nil: no /metrics
+	figuresListener net.Listener
+
 	enrol         *http.Server // nil: no gateway enrols or renews here
 	enrolListener net.Listener
 	granting      sync.Mutex // one identity at a time
@@ -95,9 +98,6 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Write
 
 // open takes everything that Run needs. What it has taken when it fails is given back by close.
 func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
-	if cfg.Metrics.Listen != "" {
-		return errors.New("metrics.listen: this version has no metrics page; take the key out of the configuration")
-	}
 	// The pages' port first: it is the one that is most likely taken, and nothing has been touched yet.
 	if a.listener, err = listen(ctx, cfg.HTTP.Listen); err != nil {
 		return err
@@ -235,6 +235,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 			return web.Versions(v)
 		},
 	}
+	if err := a.openMetrics(ctx, cfg, p); err != nil {
+		return err
+	}
 	a.registry = newRegistry(a.site.Store, a.pub, func() directory.CardMaker { return a.site.Keys }, time.Now)
 	a.orders = &commands{
 		store: a.site.Store, health: a.health, directory: p.directory, link: a.downlink, now: time.Now, log: a.log, pages: p, wait: answerWait,
@@ -351,6 +354,9 @@ func (a *App) Run(ctx context.Context) error {
 	if a.enrol != nil {
 		run("enrolment", a.serveEnrolment)
 	}
+	if a.figures != nil {
+		run("metrics", func() error { return a.figures.Serve(a.figuresListener) })
+	}
 	run("certificates", func() error { a.keepUp(ctx); return nil })
 	if every := a.site.Config.LDAP.SyncEvery.Std(); a.directory != nil && every > 0 {
 		run("directory", func() error { a.followDirectory(ctx, a.site.Config); return nil })
@@ -383,6 +389,9 @@ func (a *App) Run(ctx context.Context) error {
 	_ = a.http.Close()
 	if a.enrol != nil {
 		_ = a.enrol.Close() // a gateway asks again
+	}
+	if a.figures != nil {
+		_ = a.figures.Close() // Prometheus asks again
 	}
 	wg.Wait()
 	a.findings.Wait() // each ends within findingTime; the database is closed after them
@@ -493,6 +502,11 @@ func (a *App) close() error {
 	}
 	if a.enrolListener != nil {
 		if err := a.enrolListener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.figuresListener != nil {
+		if err := a.figuresListener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -204,7 +205,12 @@ func TestServeRefuses(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	other.Metrics.Listen = "127.0.0.1:9090"
+	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a port that is in use
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	other.Metrics.Listen = taken.Addr().String()
 	_, err = New(t.Context(), &other, quiet, io.Discard)
 	wantLine(t, err, "metrics.listen")
 	other = *cfg
