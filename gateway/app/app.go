@@ -82,6 +82,7 @@ type App struct {
 	booted   string // how the process before this one ended, in a word of door.Boot…
 	quit     context.CancelFunc
 	linked   atomic.Bool
+	slim     slimmer
 	current  atomic.Pointer[access.Policy] // what the readers ask: is this a card of the site?
 }
 
@@ -328,6 +329,7 @@ func (a *App) applyPolicy(p *access.Policy, rules uint64, since int64) {
 		d.SetPolicy(p, rules, since)
 	}
 	if p != nil {
+		a.slim.Do()
 		a.note(door.EventPolicyApplied, fmt.Sprintf("rules-%d", rules))
 	}
 }

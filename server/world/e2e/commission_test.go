@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ADR 0050: a door is accepted by its own records. Everything is done at a simulated door of a gateway that
+// `commission` runs; it ends by itself, its sheet says accepted, and the server's log frames the records by
+// `maintenance`. Broken off, the sheet and the log say what was not seen, and the program fails.
+func TestCommission(t *testing.T) {
+	doors := []doorSpec{{"d1", "gw-1", "button"}}
+	s := newSite(t, officeCSV(t, 1, 123, 4567, doors), gatewaysOf(doors))
+	text, err := os.ReadFile(s.path("gw-1.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("gw-1.toml", strings.Replace(string(text), "[[door]]\n", "[[door]]\nopen_time = \"5s\"\n", 1))
+	s.startServer()
+	begin := func() *process {
+		p := s.start("monban-gateway", "commission", "--config", s.path("gw-1.toml"), "--sim", "--control", s.path("gw-1.sock"), "--out", s.dir, "d1")
+		s.gateways["gw-1"] = p
+		s.linked("gw-1")
+		return p
+	}
+	sheets := func(word string) (n int) {
+		files, _ := filepath.Glob(s.path("acceptance-d1-*.html"))
+		for _, f := range files {
+			if b, err := os.ReadFile(f); err == nil && strings.Contains(string(b), word) {
+				n++
+			}
+		}
+		return n
+	}
+	do := func(line string) {
+		t.Helper()
+		if _, err := s.tell("gw-1", line); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		time.Sleep(4 * settle)
+	}
+	state := func(word string) {
+		t.Helper()
+		s.until(30*time.Second, "the door is "+word, func() bool {
+			reply, err := s.tell("gw-1", "state d1")
+			return err == nil && strings.Contains(reply, word)
+		})
+	}
+
+	p := begin()
+	do("badge d1 enter H10301 99 1") // nobody's card
+	do("badge d1 enter H10301 123 4567")
+	state("lock=released")
+	s.pass("gw-1", "d1")
+	do("force d1")
+	do("close d1")
+	do("rex d1")
+	do("leave d1")
+	time.Sleep(6 * time.Second) // longer than open_time
+	do("close d1")
+	do("tamper d1 on")
+	_, _ = s.tell("gw-1", "tamper d1 off") // the last step: the program may end before it answers
+	select {
+	case <-p.done:
+	case <-time.After(time.Minute):
+		t.Fatal("the acceptance does not end although everything was done")
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 || sheets("every step was recorded") != 1 {
+		t.Errorf("exit code %d, %d sheets that say accepted", code, sheets("every step was recorded"))
+	}
+
+	time.Sleep(1100 * time.Millisecond) // sheets are named by the second
+	p = begin()
+	do("badge d1 enter H10301 123 4567")
+	s.drained("gw-1")
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(time.Minute):
+		t.Fatal("the acceptance does not end when it is broken off")
+	}
+	if p.cmd.ProcessState.ExitCode() == 0 || sheets("steps are missing") != 1 {
+		t.Errorf("broken off: exit code %d, %d sheets that say so", p.cmd.ProcessState.ExitCode(), sheets("steps are missing"))
+	}
+	s.startGateway("gw-1")
+	s.drained("gw-1")
+	s.gateways["gw-1"].stop(t)
+	s.server.stop(t)
+	out := s.run("log", "--config", s.path("server.toml"), "--json")
+	var framed []string
+	for _, line := range strings.Split(out, "\n") {
+		if strings.Contains(line, `"maintenance"`) {
+			for _, word := range []string{"not_accepted", "accepted", "commission"} {
+				if strings.Contains(line, `"`+word+`"`) {
+					framed = append(framed, word)
+					break
+				}
+			}
+		}
+	}
+	if got := strings.Join(framed, " "); got != "commission accepted commission not_accepted" {
+		t.Errorf("the log frames %q", got)
+	}
+}
