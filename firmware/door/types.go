@@ -77,6 +77,7 @@ const (
 	EventLapsed           Event = "lapsed"        // a grant whose record was not durable in time
 	EventLateIgnored      Event = "late_ignored"  // an answer that came too late
 	EventPINLocked        Event = "pin_locked"    // the fifth wrong PIN
+	EventPurposeKeyed     Event = "purpose_keyed" // what somebody came for, keyed in at the reader; which is in the private part (RR-7)
 	EventCommandAccepted  Event = "command_accepted"
 	EventCommandDone      Event = "command_done"
 	// Events of the gateway itself (door "").

@@ -147,6 +147,9 @@ func (e *PINEntry) Expire(now int64) bool {
 	return true
 }
 
+// Empty reports whether nothing has been keyed in.
+func (e *PINEntry) Empty() bool { return e.pin.n == 0 && !e.long && !e.done }
+
 // Clear wipes the entry.
 func (e *PINEntry) Clear() { *e = PINEntry{} }
 

@@ -357,7 +357,7 @@ func TestPrivate(t *testing.T) { // D10
 		{Card: sealedCard, PIN: access.PINOK, Inputs: inputs},
 		{Card: sealedCard, PIN: access.PINDuress, Inputs: inputs},
 		{Card: sealedCard, PIN: access.PINBad, Inputs: inputs},
-		{Inputs: inputs}, {Card: sealedCard}, {},
+		{Inputs: inputs}, {Card: sealedCard}, {}, {Card: sealedCard, Purpose: 3}, {Card: sealedCard, PIN: access.PINOK, Inputs: inputs, Purpose: MaxPurpose},
 	} {
 		sealed := SealPrivate(testAskKey, Nonce{4}, p)
 		if size == 0 {

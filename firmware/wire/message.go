@@ -71,7 +71,12 @@ type Private struct {
 	Card   []byte          // card_ref sealed by the reader goroutine (CardSeal); empty when unreadable
 	PIN    access.PINState // same length for every state
 	Inputs []byte          // access.AppendInputs of the gateway's decision; empty when none
+	// Purpose is the code that was keyed in after the card, 1–MaxPurpose; 0 = none (RR-7).
+	Purpose uint8
 }
+
+// MaxPurpose is the largest purpose code: one key.
+const MaxPurpose = 9
 
 // Hello opens a session: where this gateway's outbox and policy stand. up/hello.
 type Hello struct {

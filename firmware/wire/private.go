@@ -79,16 +79,25 @@ func OpenCard(key AskKey, sealed []byte) (card.Ref, error) {
 // parts are equally long, whatever the PIN was (D10).
 const privateBlock = 512
 
-const privateVersion = 1
+// Versions of a private part: the second has a purpose code, the first has none. A part is written in the first that can say it, so
+// that there is one way to write each.
+const (
+	privateVersion  = 1
+	privatePurposed = 2
+)
 
-// SealPrivate seals a record's private part. The clear text is version, PIN state, the two lengths
+// SealPrivate seals a record's private part. The clear text is version, PIN state, the purpose code in version 2, the two lengths
 // as 2 bytes big-endian each after their bytes' owner (card, inputs), the bytes, zero padding.
 func SealPrivate(key AskKey, nonce Nonce, p Private) []byte {
 	return key.seal(usePrivate, nonce, appendPrivate(nil, &p))
 }
 
 func appendPrivate(b []byte, p *Private) []byte {
-	b = append(b, privateVersion, byte(p.PIN))
+	if p.Purpose == 0 {
+		b = append(b, privateVersion, byte(p.PIN))
+	} else {
+		b = append(b, privatePurposed, byte(p.PIN), p.Purpose)
+	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(p.Card)))
 	b = append(b, p.Card...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(p.Inputs)))
@@ -115,12 +124,22 @@ func OpenPrivate(key AskKey, sealed []byte) (Private, error) {
 var errPrivate = &Error{Fault: FaultBody, Kind: "private", Detail: "not canonical"}
 
 func parsePrivate(b []byte) (p Private, err error) {
-	if len(b) == 0 || len(b)%privateBlock != 0 || b[0] != privateVersion || b[1] > byte(access.PINBad) {
+	if len(b) == 0 || len(b)%privateBlock != 0 || b[1] > byte(access.PINBad) {
 		return Private{}, errPrivate
 	}
 	total := len(b)
 	p.PIN = access.PINState(b[1])
-	b = b[2:]
+	switch b[0] {
+	case privateVersion:
+		b = b[2:]
+	case privatePurposed:
+		if p.Purpose = b[2]; p.Purpose == 0 || p.Purpose > MaxPurpose {
+			return Private{}, errPrivate
+		}
+		b = b[3:]
+	default:
+		return Private{}, errPrivate
+	}
 	var ok bool
 	if p.Card, b, ok = cutSized(b, maxSealed); !ok {
 		return Private{}, errPrivate

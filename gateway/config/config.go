@@ -129,6 +129,8 @@ type Reader struct {
 	Type    string   `toml:"type"`    // wiegand; others come from a board profile
 	Formats []string `toml:"formats"` // card formats by name, each length once
 	Keypad  string   `toml:"keypad"`  // none, burst4, burst8 or buffered26
+	// Purposes: # and a digit after a card say what its holder came for (RR-7); burst4 and burst8 only.
+	Purposes bool `toml:"purposes"`
 }
 
 // Duration is a time written as "400ms", "5s" in the file. It is a struct because the TOML library

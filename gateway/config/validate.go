@@ -98,6 +98,9 @@ func (r *Reader) validate(f *faults, key string, types []string) {
 	f.oneOf(key+".side", r.Side, "enter", "exit")
 	f.oneOf(key+".type", r.Type, types...)
 	f.oneOf(key+".keypad", r.Keypad, "none", "burst4", "burst8", "buffered26")
+	if r.Purposes && r.Keypad != "burst4" && r.Keypad != "burst8" {
+		f.add(key+".purposes", "needs a keypad that sends each key: burst4 or burst8")
+	}
 	if len(r.Formats) == 0 {
 		f.add(key+".formats", "is missing: a format is never guessed")
 	}

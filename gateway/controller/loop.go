@@ -253,6 +253,8 @@ func (l *Loop) onRead(r reader.Read) {
 			Fault: r.Fault, Flagged: r.Repeated,
 		}
 		l.apply(l.m.OnRead(in, at))
+	case reader.KindPurpose:
+		l.apply(l.m.OnPurpose(Purpose{Attempt: r.Attempt, Side: r.Side, Sealed: r.Sealed, Link: r.Link.String(), Code: r.Purpose}, at))
 	case reader.KindKey:
 		l.show(Show{Side: r.Side, What: door.IndKey}) // a click for every key, the same for each
 	case reader.KindFault:

@@ -36,11 +36,12 @@ type Kind uint8
 
 // Kinds of a Read. The zero Kind is none and is ignored.
 const (
-	KindNone   Kind = iota
-	KindCard        // a card, with or without a PIN
-	KindNoCard      // something that is no card; Fault says why
-	KindKey         // a key was pressed; nothing is told of which
-	KindFault       // a fault of the reader began (On) or ended; Fault names it
+	KindNone    Kind = iota
+	KindCard         // a card, with or without a PIN
+	KindNoCard       // something that is no card; Fault says why
+	KindKey          // a key was pressed; nothing is told of which
+	KindFault        // a fault of the reader began (On) or ended; Fault names it
+	KindPurpose      // what the holder of the card before came for: Purpose, with the card's Attempt and Sealed (RR-7)
 )
 
 // Link says how the reader is wired.
@@ -87,6 +88,7 @@ type Read struct {
 	Repeated  bool   // the identical train again within 200 ms
 	Fault     string // KindNoCard, KindFault: a word of [a-z_]
 	On        bool   // KindFault
+	Purpose   uint8  // KindPurpose: 1–9
 }
 
 // Format prints no token and no sealed part.
@@ -115,6 +117,8 @@ type Config struct {
 	Cap     card.Assurance
 	Keys    Keys
 	PINWait time.Duration // 0 = DefaultPINWait
+	// Purposes: # and a digit after a card say what its holder came for (RR-7). Without it # alone does nothing.
+	Purposes bool
 	// Known reports whether the policy held names this card, granted or not; such cards are not
 	// limited. nil = none is known. It is called on the reader's goroutine and must not block.
 	Known func(access.Key) bool
@@ -205,6 +209,7 @@ type session struct {
 	asm   *wiegand.Assembler
 	entry wiegand.PINEntry
 	last  presented
+	said  purposeEntry
 }
 
 // presented is the card whose PIN is waited for.
@@ -288,7 +293,7 @@ func (r *Reader) signal(ctx context.Context, s *session, sig hal.Signal) error {
 			s.asm = wiegand.NewAssembler(int64(r.cfg.Now())) // what was being assembled has holes
 			return r.noCard(ctx, sig.At, sig.Kind.String())
 		}
-		s.last, s.entry = presented{}, wiegand.PINEntry{}
+		s.last, s.entry, s.said = presented{}, wiegand.PINEntry{}, purposeEntry{}
 		r.send(ctx, Read{Kind: KindFault, At: sig.At, Fault: sig.Kind.String(), On: sig.On})
 		return nil
 	default:
@@ -323,7 +328,7 @@ func (r *Reader) train(ctx context.Context, s *session, ev wiegand.Event) error 
 // card makes a Read of a card; the card itself goes no further.
 func (r *Reader) card(ctx context.Context, s *session, c card.Credential, at mono.Time, a card.Assurance, repeat bool) error {
 	s.entry.Clear()
-	s.last = presented{}
+	s.last, s.said = presented{}, purposeEntry{}
 	ref := c.Ref(r.cfg.Keys.Card)
 	token := access.Key(ref.Token(r.cfg.Keys.Gateway))
 	// Only cards that nobody holds count as trying: a queue of staff, or a scan beside it, never keeps
@@ -343,12 +348,24 @@ func (r *Reader) card(ctx context.Context, s *session, c card.Credential, at mon
 		return fmt.Errorf("attempt id: %w", err)
 	}
 	s.last = presented{read: read, ref: ref, until: at.Add(r.cfg.PINWait)}
+	if r.cfg.Purposes {
+		s.said = purposeEntry{read: read, until: s.last.until}
+	}
 	r.send(ctx, read)
 	return nil
 }
 
 // key takes one key. Keys count only after a card; what was keyed in before is forgotten.
 func (r *Reader) key(ctx context.Context, s *session, k wiegand.Key, at mono.Time) error {
+	if code, taken := s.said.press(k, at, s.entry.Empty()); taken {
+		read := s.said.read
+		r.send(ctx, Read{Kind: KindKey, At: at, Attempt: read.Attempt})
+		if code != 0 {
+			s.said = purposeEntry{}
+			r.send(ctx, Read{Kind: KindPurpose, At: at, Attempt: read.Attempt, Sealed: read.Sealed, Masked: read.Masked, Purpose: code})
+		}
+		return nil
+	}
 	if s.last.read.Kind == KindNone || at.After(s.last.until) {
 		s.entry.Clear()
 		s.last = presented{}

@@ -42,6 +42,12 @@ func run(t *testing.T, keypad string, story func(b *bench)) {
 // runKnown is run with a policy that names the cards of known.
 func runKnown(t *testing.T, keypad string, known func(access.Key) bool, story func(b *bench)) {
 	t.Helper()
+	runWith(t, keypad, func(c *Config) { c.Known = known }, story)
+}
+
+// runWith is run with a configuration of its own.
+func runWith(t *testing.T, keypad string, edit func(*Config), story func(b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		k, err := wiegand.ParseKeypad(keypad)
 		if err != nil {
@@ -56,10 +62,12 @@ func runKnown(t *testing.T, keypad string, known func(access.Key) bool, story fu
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := New(Config{
+		cfg := Config{
 			Door: "a", Side: access.SideEnter, Reader: d.Enter, Formats: []card.Format{"H10301", "H10306"}, Keypad: k,
-			Keys: keys, Now: b.sim.Now, Reads: b.reads, Known: known, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
-		})
+			Keys: keys, Now: b.sim.Now, Reads: b.reads, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
+		}
+		edit(&cfg)
+		r, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

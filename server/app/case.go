@@ -92,7 +92,10 @@ func (p *pages) concerned(r store.Reader, n names, c *caseFile) error {
 	if x.Person = directory.PersonID(who); x.AtMS == 0 { // nobody passed: it counts when they badged
 		x.AtMS = row.FromMS
 	}
-	c.purpose, _ = visit.PurposeOf(x, b.visits, 0, b.site, b.stated)
+	if x.Keyed, err = keyed(r, &row); err != nil {
+		return err
+	}
+	c.purpose, _ = visit.PurposeOf(x, b.visits, b.stated)
 	for i := range b.visits {
 		v := &b.visits[i]
 		if !v.Covers(x) {

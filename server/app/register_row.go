@@ -80,7 +80,11 @@ func (b *book) work(r *register.Row, out *web.RegisterRow, show bool) {
 	line := b.lines[r.First().ID]
 	x := passage(&line, b.site.Dir)
 	x.Person, x.Zone, x.AtMS = directory.PersonID(r.Person), access.ZoneID(r.Zone), r.First().AtMS
-	if text, from := visit.PurposeOf(x, b.visits, 0, b.site, b.stated); from != visit.NoPurpose {
+	var err error
+	if x.Keyed, err = keyed(b.r, &line); err != nil {
+		b.pages.log.Error("a keyed purpose cannot be read", "err", err)
+	}
+	if text, from := visit.PurposeOf(x, b.visits, b.stated); from != visit.NoPurpose {
 		out.PurposeSource = string(from)
 		if show {
 			out.Purpose = text

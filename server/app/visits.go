@@ -301,6 +301,9 @@ func passages(r store.Reader, dir *directory.Snapshot, zone *time.Location, pers
 		}
 		x := passage(&row, dir)
 		x.Person = p
+		if x.Keyed, err = keyed(r, &row); err != nil {
+			return nil, err
+		}
 		out = append(out, x)
 	}
 	return out, nil

@@ -156,6 +156,9 @@ func entriesOf(r store.Reader, s *visit.Site, d directory.Date) (out []visit.Pas
 		}
 		x := passage(&row, s.Dir)
 		x.Person, x.Badge = directory.PersonID(o.Person), o.Masked
+		if x.Keyed, err = keyed(r, &row); err != nil {
+			return nil, err
+		}
 		out = append(out, x)
 	}
 	return out, nil
@@ -171,8 +174,7 @@ func blanks(r store.Reader, s *visit.Site, d directory.Date, visits []visit.Visi
 		if !e.In || e.Zone == "" || !s.Settings.AsksPurpose(e.Zone) {
 			continue
 		}
-		// No gateway sends a keypad code yet; code 0 is "none was keyed".
-		if _, from := visit.PurposeOf(e, visits, 0, s, stated); from == visit.NoPurpose {
+		if _, from := visit.PurposeOf(e, visits, stated); from == visit.NoPurpose {
 			out = append(out, e)
 		}
 	}
@@ -196,7 +198,7 @@ func (v *Visits) PurposeOf(ctx context.Context, id string) (text string, from vi
 			return err
 		}
 		stated, err := purposesOf(r, s, d)
-		text, from = visit.PurposeOf(e, visits, 0, s, stated)
+		text, from = visit.PurposeOf(e, visits, stated)
 		return err
 	})
 	return text, from, err
@@ -223,6 +225,9 @@ func entryOf(r store.Reader, s *visit.Site, id string) (e visit.Passage, d direc
 	}
 	e = passage(&row, s.Dir)
 	e.Person = directory.PersonID(o.Person)
+	if e.Keyed, err = keyed(r, &row); err != nil {
+		return e, d, err
+	}
 	d, err = directory.ParseDate(row.Day)
 	return e, d, err
 }

@@ -46,7 +46,10 @@ func (v *Visits) OwnEntries(ctx context.Context, person directory.PersonID, days
 				if err != nil {
 					return err
 				}
-				e.Purpose, e.From = visit.PurposeOf(p, known.visits, 0, s, known.stated)
+				if p.Keyed, err = keyed(r, &row); err != nil {
+					return err
+				}
+				e.Purpose, e.From = visit.PurposeOf(p, known.visits, known.stated)
 				e.Asks = e.From == visit.NoPurpose && p.Zone != "" && s.Settings.AsksPurpose(p.Zone)
 			}
 			out = append(out, e)

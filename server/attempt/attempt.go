@@ -28,6 +28,7 @@ const (
 	FlagHeldOpen                    // the door stood open too long
 	FlagFinding                     // a finding names this attempt
 	FlagTwice                       // two server decisions carry this attempt id
+	FlagPurpose                     // what it was for was keyed in at the reader; the opening of that leaf says it (RR-7)
 )
 
 // NoIndex stands for "no such leaf".
@@ -140,6 +141,9 @@ func (f Fold) Record(r *Row, fresh bool, idx int64, l *entrylog.Record, body *wi
 		f.start(r, body.Attempt, idx, l.FromMS, l.ToMS, l.AtMS)
 		r.Gateway, r.Door, r.Side = string(body.Gateway), string(body.Door), body.Side.String()
 	}
+	if body.Event == door.EventPurposeKeyed {
+		o = Ref{} // its opening has no decision's inputs: it is never the one that says who
+	}
 	r.touch(idx, o)
 	if l.Mismatch {
 		r.Flags |= FlagMismatch
@@ -174,6 +178,8 @@ func (f Fold) Record(r *Row, fresh bool, idx int64, l *entrylog.Record, body *wi
 		r.Flags |= FlagHeldOpen
 	case door.EventLateIgnored:
 		r.Flags |= FlagLateGrant
+	case door.EventPurposeKeyed:
+		r.Flags |= FlagPurpose
 	default: // nothing else changes a line; the event is listed with the attempt's leaves
 	}
 }

@@ -54,6 +54,7 @@ type Past interface {
 	Policy(gateway, part string, version uint64) (store.PolicyVersion, error)
 	AttemptRow(id [16]byte) (attempt.Row, error)
 	Opening(idx int64) (entrylog.Opening, error)
+	Setting(key string) (string, error)
 }
 
 // Policies gives the policy in force, nil when there is none.

@@ -27,6 +27,9 @@ func (b *batch) add(r *parsed) error {
 	last := b.records[len(b.records)-1].body.Stamp
 	in.Leaf.FromMS, in.Leaf.ToMS = occurred(r.body.Stamp, last, b.nowMS)
 	in.Leaf.Late = b.nowMS-in.Leaf.ToMS > lateAfter
+	if err := b.purpose(r, &secret); err != nil {
+		return err
+	}
 	fact := b.fact(r, in.Leaf.FromMS, in.Leaf.ToMS)
 	lent, err := b.lent(&secret, fact.AtMS)
 	if err != nil {

@@ -48,16 +48,15 @@ const (
 )
 
 // PurposeOf gives the purpose of an entry and where it comes from (RR-7): the approved work in whose window and zones the
-// person entered, as guest, carrier or attendee; else the zone's label of a keypad code 1–9 (0 = none was keyed); else what
-// was stated afterwards.
-func PurposeOf(e Passage, visits []Visit, code int, s *Site, stated []Purpose) (string, PurposeSource) {
+// person entered, as guest, carrier or attendee; else what was keyed in at the reader; else what was stated afterwards.
+func PurposeOf(e Passage, visits []Visit, stated []Purpose) (string, PurposeSource) {
 	for i := range visits {
 		if v := &visits[i]; v.Covers(e) {
 			return v.Purpose, FromWork
 		}
 	}
-	if labels := s.Settings.PurposeLabels[e.Zone]; code >= 1 && code <= len(labels) && labels[code-1] != "" {
-		return labels[code-1], FromKeypad
+	if e.Keyed != "" {
+		return e.Keyed, FromKeypad
 	}
 	for i := range stated {
 		if stated[i].Attempt == e.Attempt {
@@ -120,4 +119,5 @@ type Passage struct {
 	Outside bool          // left into no zone at all: who was in an inner zone is out of it too
 	Person  directory.PersonID
 	Badge   string // masked last digits of the card, for the register
+	Keyed   string // what was keyed in at the reader, in the words that its code had then; "" = nothing
 }

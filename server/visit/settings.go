@@ -121,6 +121,14 @@ func (s Settings) Validate() error {
 	return nil
 }
 
+// KeyedPurpose is what a code of the keypad means at a zone, "" when nobody has named it.
+func (s *Settings) KeyedPurpose(z access.ZoneID, code int) string {
+	if labels := s.PurposeLabels[z]; code >= 1 && code <= len(labels) {
+		return labels[code-1]
+	}
+	return ""
+}
+
 // AsksPurpose reports whether entries of a zone need a purpose (RR-7).
 func (s *Settings) AsksPurpose(z access.ZoneID) bool {
 	return s.PurposeZones == nil || slices.Contains(s.PurposeZones, z)

@@ -94,18 +94,20 @@ func TestPurpose(t *testing.T) {
 		"stated":              {nil, 0, stated, "後から記入", FromPerson},
 		"blank":               {nil, 0, nil, "", NoPurpose},
 	} {
-		if text, from := PurposeOf(e, c.visits, c.code, s, c.stated); text != c.text || from != c.from {
+		e := e
+		e.Keyed = s.Settings.KeyedPurpose(e.Zone, c.code)
+		if text, from := PurposeOf(e, c.visits, c.stated); text != c.text || from != c.from {
 			t.Errorf("%s: %q from %q", name, text, from)
 		}
 	}
 	other := e
 	other.Person = "1003"
-	if _, from := PurposeOf(other, []Visit{v}, 0, s, nil); from != NoPurpose {
+	if _, from := PurposeOf(other, []Visit{v}, nil); from != NoPurpose {
 		t.Error("somebody who has nothing to do with the visit took its purpose")
 	}
 	late := e
 	late.AtMS = v.UntilMS
-	if _, from := PurposeOf(late, []Visit{v}, 0, s, nil); from != NoPurpose {
+	if _, from := PurposeOf(late, []Visit{v}, nil); from != NoPurpose {
 		t.Error("after the window the work is no purpose any more")
 	}
 	_, err := StatePurpose(e, "x", guard, s.at(25, 9, 0))

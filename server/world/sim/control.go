@@ -118,6 +118,15 @@ func (w *World) KeyIn(doorName, digits string) error {
 	return err
 }
 
+// KeyPurpose keys in what the holder of the card presented last at this door came for.
+func (w *World) KeyPurpose(doorName string, code uint8) error {
+	d, err := w.door(doorName)
+	if err == nil && !d.keyPurpose(code) {
+		err = fmt.Errorf("nobody has presented a card at %s", doorName)
+	}
+	return err
+}
+
 // Open opens or closes the leaf of a door, whatever the lock thinks of it.
 func (w *World) Open(doorName string, open bool) error {
 	d, err := w.door(doorName)

@@ -364,6 +364,9 @@ func (t *deskTx) passage(r *attempt.Row) (x visit.Passage, ok bool) {
 		Attempt: entrylog.HexText(r.ID[:]), AtMS: r.PassedMS, Door: access.DoorID(r.Door), In: r.Passage == "entry",
 		Person: directory.PersonID(o.Person), Badge: o.Masked,
 	}
+	if idx, err := attempt.KeyedLeaf(t.m, r); err == nil && idx != attempt.NoIndex {
+		x.Keyed = t.m.openings[idx].Purpose
+	}
 	for i := range t.dir.Doors {
 		if d := &t.dir.Doors[i]; string(d.ID) == r.Door {
 			x.Zone, x.Outside = d.Enter, d.Exit == "" && !x.In

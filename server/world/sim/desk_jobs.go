@@ -129,7 +129,7 @@ func (t *deskTx) purposeOf(e visit.Passage) (string, visit.PurposeSource) {
 	for _, p := range of[*visit.Purpose](t.m, always) {
 		stated = append(stated, *p)
 	}
-	return visit.PurposeOf(e, t.visits(), 0, t.site, stated) // no gateway sends a keypad code yet
+	return visit.PurposeOf(e, t.visits(), stated)
 }
 
 func (t *deskTx) visits() (out []visit.Visit) {

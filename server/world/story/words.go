@@ -21,11 +21,12 @@ type verb struct {
 
 func verbs() map[string]verb {
 	out := map[string]verb{
-		"at":    {"at [DATE] TIME", (*runner).at, true},
-		"wait":  {"wait DURATION", (*runner).wait, true},
-		"mark":  {"mark", (*runner).mark, true},
-		"badge": {"badge DOOR CARD [exit] [pin=DIGITS]", (*runner).badge, false},
-		"pin":   {"pin DOOR DIGITS", (*runner).pin, false},
+		"at":      {"at [DATE] TIME", (*runner).at, true},
+		"wait":    {"wait DURATION", (*runner).wait, true},
+		"mark":    {"mark", (*runner).mark, true},
+		"badge":   {"badge DOOR CARD [exit] [pin=DIGITS]", (*runner).badge, false},
+		"pin":     {"pin DOOR DIGITS", (*runner).pin, false},
+		"purpose": {"purpose DOOR CODE", (*runner).keyPurpose, false},
 		"open": {"open DOOR", func(r *runner, l Line, w []string) error {
 			return r.one(l, w, func(d string) error { return r.w.Open(d, true) })
 		}, false},
@@ -178,6 +179,13 @@ func (r *runner) pin(l Line, w []string) error {
 	r.seen.begin(w[0])
 	r.seen.attempt = attempt
 	return r.w.KeyIn(w[0], w[1])
+}
+
+func (r *runner) keyPurpose(l Line, w []string) error {
+	if len(w) != 2 || len(w[1]) != 1 || w[1] < "1" || w[1] > "9" {
+		return r.usage(l)
+	}
+	return r.w.KeyPurpose(w[0], w[1][0]-'0')
 }
 
 func (r *runner) link(l Line, w []string) error {
