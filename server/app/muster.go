@@ -35,7 +35,7 @@ type musterCopy struct {
 	secret [32]byte
 
 	mu     sync.Mutex
-	last   time.Time // mu
+	last   time.Time // mu; when the copy that lies there was sealed
 	failed bool      // mu
 	day    directory.Date
 }
@@ -52,12 +52,19 @@ func (p *pages) Muster(context.Context) web.MusterCopy {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := web.MusterCopy{Code: m.code(m.now()), Made: m.last, Failed: m.failed}
+	now := m.now()
+	out := web.MusterCopy{Code: m.code(now), Made: m.last, Failed: m.failed}
 	if !m.last.IsZero() {
-		out.End = m.last.Add(m.cfg.Keep.Std())
+		out.Code, out.End = m.code(m.last), m.last.Add(m.cfg.Keep.Std()) // what lies there was sealed then
+	}
+	if next := m.code(now.AddDate(0, 0, musterNotice)); next != out.Code {
+		out.Next = next
 	}
 	return out
 }
+
+// musterNotice is how many days ahead the page shows the code of the next month, so that reception can note it in time.
+const musterNotice = 7
 
 // musterWords are the categories in both languages, as the copy has no choice of one.
 var musterWords = map[string]string{"staff": "職員 staff", "contractor": "委託 contractor", "visitor": "来訪 visitor"}
@@ -137,10 +144,31 @@ func (m *musterCopy) write(ctx context.Context) error {
 		return err
 	}
 	path := filepath.Join(m.cfg.Dir, musterFile)
-	if err := os.WriteFile(path+".new", file, 0o640); err != nil {
+	if err := replaceCopy(path, file); err != nil {
 		return fmt.Errorf("muster copy: %w", err)
 	}
-	return os.Rename(path+".new", path) // whoever opens it sees the old one or the new one
+	m.mu.Lock()
+	m.last = at
+	m.mu.Unlock()
+	return nil
+}
+
+// replaceCopy puts a copy in the place of the old one: whoever opens it sees one of the two, also after a power cut. Reception's
+// group may read it.
+func replaceCopy(path string, file []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(file)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	_ = syncDir(filepath.Dir(path)) // a network folder may refuse it; then a power cut leaves the old copy
+	return nil
 }
 
 // run keeps the copy new until ctx ends. The last one stays where it is: that is what it is for.
@@ -151,9 +179,7 @@ func (m *musterCopy) run(ctx context.Context) {
 		err := m.write(ctx)
 		m.mu.Lock()
 		news := (err != nil) != m.failed
-		if m.failed = err != nil; err == nil {
-			m.last = m.now()
-		}
+		m.failed = err != nil
 		m.mu.Unlock()
 		if err != nil && news && !errors.Is(err, context.Canceled) {
 			m.log.LogAttrs(ctx, slog.LevelError, "muster copy not written; reception has an older one", slog.Any("err", err))
@@ -175,6 +201,9 @@ func openMuster(p *pages, site *policypub.Publisher, cfg *config.Config, secret 
 		return nil, fmt.Errorf("muster.dir: %s is no folder that is there; make it, or take the key out", cfg.Muster.Dir)
 	}
 	m := &musterCopy{pages: p, site: site, cfg: cfg.Muster, name: cfg.Site, secret: secret}
+	if info, err := os.Stat(filepath.Join(cfg.Muster.Dir, musterFile)); err == nil {
+		m.last = info.ModTime() // of the run before: its code is that of its month
+	}
 	p.muster = m
 	return m, nil
 }

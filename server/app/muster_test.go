@@ -40,7 +40,6 @@ func TestMusterCopy(t *testing.T) {
 		c.must(err)
 		return file
 	}
-	m.last = c.at
 	copyOf := p.Muster(t.Context())
 	if !copyOf.Made.Equal(c.at) || !copyOf.End.Equal(c.at.Add(4*time.Hour)) || copyOf.Failed {
 		t.Errorf("the page says %+v", copyOf)
@@ -83,6 +82,24 @@ func TestMusterCopy(t *testing.T) {
 	c.must(m.write(t.Context()))
 	if got := found(read()); !strings.HasSuffix(got, "?") {
 		t.Errorf("a stated exit: %q", got)
+	}
+	// The month turns: the code shown is that of the copy that lies there, and the next one is shown in time; a restart keeps both.
+	c.must(os.Chtimes(filepath.Join(cfg.Muster.Dir, musterFile), c.at, c.at))
+	again, err := openMuster(c.registers(), c.pub, cfg, [32]byte{7})
+	c.must(err)
+	for c.at.Day() > 1 {
+		c.at = c.at.Add(24 * time.Hour)
+	}
+	for what, m := range map[string]*musterCopy{"the same run": m, "after a restart": again} {
+		now := m.pages.Muster(t.Context())
+		if now.Code != copyOf.Code || now.Next == "" || now.Next == now.Code {
+			t.Errorf("%s, on the first of the next month: %+v, want code %s and a next one", what, now, copyOf.Code)
+		}
+		c.must(m.write(t.Context()))
+		if after := m.pages.Muster(t.Context()); after.Code != now.Next || after.Next != "" {
+			t.Errorf("%s, the first copy of a month: %+v, want code %s", what, after, now.Next)
+		}
+		m.last = now.Made
 	}
 	cfg.Muster.Dir = filepath.Join(cfg.Muster.Dir, "none")
 	if _, err := openMuster(p, c.pub, cfg, [32]byte{7}); err == nil {

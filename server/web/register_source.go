@@ -24,8 +24,9 @@ type Registers interface {
 
 // MusterCopy is how the copy for reception stands. The zero value: the site has none.
 type MusterCopy struct {
-	Code      string    // opens the copies of this month, "" = no copy is made
-	Made, End time.Time // of the newest one, zero = none was written since the start
+	Code      string    // opens the copy that lies there, "" = no copy is made
+	Next      string    // opens those of the month that comes or has just begun, "" = not yet
+	Made, End time.Time // of the newest one, zero = none was written yet
 	Failed    bool      // the last one could not be written
 }
 

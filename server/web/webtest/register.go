@@ -82,7 +82,7 @@ func (r Registers) Register(_ context.Context, q web.RegisterQuery) (web.Registe
 
 // Muster implements web.Registers.
 func (r Registers) Muster(context.Context) web.MusterCopy {
-	return web.MusterCopy{Code: "ABCD-EFGH-2345-6723", Made: time.Now().Add(-time.Minute), End: time.Now().Add(4 * time.Hour)}
+	return web.MusterCopy{Code: "ABCD-EFGH-2345-6723", Next: "WXYZ-7654-KLMN-2222", Made: time.Now().Add(-time.Minute), End: time.Now().Add(4 * time.Hour)}
 }
 
 // Present implements web.Registers.
