@@ -37,7 +37,7 @@ type commands struct {
 	Signer   signerCommand   `cmd:"" help:"The signing keys in a process and user of their own."`
 	CA       caCommand       `cmd:"" help:"The server's own certificates."`
 	Gateway  gatewayCommand  `cmd:"" help:"Gateways' identities."`
-	Backup   backupCommand   `cmd:"" help:"Copy the database of a running or stopped server, with all public keys and no secret, into a new folder and verify the copy."`
+	Backup   backupCommands  `cmd:"" help:"Copies of the database."`
 	Export   exportCommand   `cmd:"" help:"Files for somebody who checks the log elsewhere. Each export is an entry of the log."`
 	Restore  restoreCommand  `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
 	Card     cardCommand     `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. Works beside a running server, which does it at once."`

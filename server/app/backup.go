@@ -47,6 +47,17 @@ type BackupOptions struct {
 // The folder gets its name when everything in it is on the disk; what a broken-off backup leaves ends in
 // .partial and can be deleted.
 func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) (leaves int64, err error) {
+	if leaves, err = copySite(ctx, cfg, o); err != nil {
+		return 0, err
+	}
+	if err := noteBackup(cfg.Path(backupNote), o.Now); err != nil {
+		return 0, fmt.Errorf("the backup is made, but the self-test will not know of it: %w", err)
+	}
+	return leaves, nil
+}
+
+// copySite does it, but for the note that there is one.
+func copySite(ctx context.Context, cfg *config.Config, o BackupOptions) (leaves int64, err error) {
 	there, err := exists(o.Out)
 	if err != nil {
 		return 0, err
@@ -79,9 +90,6 @@ func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) (leaves in
 	}
 	if err := syncDir(filepath.Dir(filepath.Clean(o.Out))); err != nil {
 		return 0, err
-	}
-	if err := noteBackup(cfg.Path(backupNote), o.Now); err != nil {
-		return 0, fmt.Errorf("the backup is made, but the self-test will not know of it: %w", err)
 	}
 	return m.Leaves, nil
 }

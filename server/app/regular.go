@@ -43,7 +43,7 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 		return fmt.Sprintf("%d %d * * *", at/60%60, at/3600)
 	}
 	bird := &canary{orders: a.orders, alerts: a.alerts, store: a.site.Store, channels: cfg.Alerts.Canary, wait: canaryWait}
-	a.jobs, err = jobs.New([]jobs.Job{
+	list := []jobs.Job{
 		// Before people come, so that the digest can tell what it found.
 		{Name: "self_test", Spec: "0 6 * * *", Do: a.selfTest},
 		{Name: "digest", Spec: daily(cfg.Alerts.DigestAt), Days: func(t time.Time) bool {
@@ -57,6 +57,12 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 				return errors.Join(tx.ForgetDeliveries(due.Add(-keepRuns)), tx.ForgetJobRuns(due.Add(-keepRuns)))
 			})
 		}},
-	}, jobLog{a.site.Store}, zone, time.Now, a.log)
+	}
+	if cfg.Backup.Dir != "" {
+		list = append(list, jobs.Job{Name: "backup", Spec: daily(cfg.Backup.At), Do: func(ctx context.Context, due time.Time) (string, error) {
+			return nightly(ctx, cfg, due)
+		}})
+	}
+	a.jobs, err = jobs.New(list, jobLog{a.site.Store}, zone, time.Now, a.log)
 	return err
 }

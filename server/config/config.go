@@ -39,6 +39,7 @@ type Config struct {
 	Rights  Rights  `toml:"rights"`
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
+	Backup  Backup  `toml:"backup"`
 	Alerts  Alerts  `toml:"alerts"`
 	Muster  Muster  `toml:"muster"`
 }
@@ -215,6 +216,28 @@ type Metrics struct {
 	Listen string `toml:"listen"`
 }
 
+// Backup is the copy that the server makes of itself each night.
+type Backup struct {
+	// Dir is a folder on another disk, a share or a stick, made ready by `monban-server backup place`; empty means none is made.
+	Dir string `toml:"dir"`
+	// Recipients is a file of public keys (age1…), one a line, whose private halves can read the copies.
+	Recipients string `toml:"recipients"`
+	// At is when, HH:MM in the site's zone.
+	At string `toml:"at"`
+	// Keep is how many copies stay in Dir; 2–400.
+	Keep int `toml:"keep"`
+}
+
+func (b *Backup) validate(f *faults) {
+	if (b.Dir == "") != (b.Recipients == "") {
+		f.add("backup.dir", "and backup.recipients belong together: one of them is missing")
+	}
+	if at, ok := TimeOfDay(b.At); !ok || at >= 24*3600 {
+		f.add("backup.at", "%q is no HH:MM", b.At)
+	}
+	f.number("backup.keep", b.Keep, 2, 400)
+}
+
 // Duration is a time written as "400ms", "14h" in the file. It is a struct because the TOML library
 // would read a bare number, which has no unit, into any integer type.
 type Duration struct{ d time.Duration }
@@ -278,6 +301,8 @@ func Default() Config {
 		// Half a year is what cities publish; five tries give a guesser of four digits one chance in 2,000; UIDs are what most cards at hand
 		// can show, so that asking for more is the site's own step.
 		Rights: Rights{RecertifyMonths: 6, RecertifyDays: 30, RecertifyLapse: LapseSuspend, PINTries: 5, AssuranceLevel1: "uid_only", AssuranceLevel2: "uid_only", AssuranceLevel3: "uid_only"},
+		// Long before the self-test at 06:00, which asks for it. Two weeks: a fault is often found after some days.
+		Backup: Backup{At: "02:30", Keep: 14},
 		// Info and JSON: for the journal of a machine nobody watches.
 		Log: Log{Level: "info", Format: "json"},
 	}
