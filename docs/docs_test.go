@@ -75,7 +75,7 @@ func sources(t *testing.T) []source {
 		}
 		if d.IsDir() {
 			switch d.Name() {
-			case ".git", "node_modules", "testdata", "bin", "demo":
+			case ".git", ".cache", "node_modules", "testdata", "bin", "demo":
 				return filepath.SkipDir
 			}
 			if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil && p != root {
@@ -466,7 +466,7 @@ func TestLinks(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == "demo") {
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".cache" || d.Name() == "demo") {
 			return filepath.SkipDir
 		}
 		if !strings.HasSuffix(p, ".md") {

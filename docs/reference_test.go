@@ -317,7 +317,7 @@ func TestNamedDocumentsExist(t *testing.T) {
 		}
 		if d.IsDir() {
 			switch d.Name() {
-			case ".git", "node_modules", "bin", "demo", "testdata":
+			case ".git", ".cache", "node_modules", "bin", "demo", "testdata":
 				return filepath.SkipDir
 			}
 			return nil
