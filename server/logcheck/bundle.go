@@ -29,7 +29,6 @@ const (
 	lineOpening    = "opening" // salt, text: of the leaf before it
 	lineErased     = "erased"  // the opening of the leaf before it is gone
 	lineCheckpoint = "checkpoint"
-	lineCosigned   = "cosigned" // lines of cosignatures on the checkpoint before it
 	lineEnd        = "end"
 )
 
@@ -123,11 +122,6 @@ func (b *Writer) Erased() error { return b.parts(lineErased) }
 // Checkpoint writes a signed checkpoint of the leaves before it.
 func (b *Writer) Checkpoint(size int64, signed string) error {
 	return b.parts(lineCheckpoint, strconv.AppendInt(nil, size, 10), []byte(base64.StdEncoding.EncodeToString([]byte(signed))))
-}
-
-// Cosigned writes the checkpoint before it once more, with the signature lines of witnesses.
-func (b *Writer) Cosigned(signed string) error {
-	return b.line(lineCosigned, base64.StdEncoding.EncodeToString([]byte(signed)))
 }
 
 // Close writes the last line and gives the SHA-256 of the lines before it, in hex. It does not close what it writes to.

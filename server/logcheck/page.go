@@ -47,7 +47,7 @@ func (r *Report) Page(w io.Writer, lang Lang, file string) error {
 		"Checked: %d leaves, %d checkpoints, %d records of gateways, %d openings (%d erased, %d not in the file)",
 		r.Result.Leaves, r.Result.Checkpoints, r.Records, r.Result.Openings, r.Result.Erased, r.Closed)
 	if r.Resumed {
-		say("中断した検証を続きから再開しました。", "A check that was broken off was taken up again.")
+		say("中断した検証を続きから再開しました(%d番より前は、このパソコンの以前の検証によります)。", "A check that was broken off was taken up again (before leaf %d it is this PC's own earlier work).", r.ResumedAt)
 	}
 	b.WriteString("\n")
 	total := len(r.Result.Findings) + r.Result.More
@@ -103,6 +103,10 @@ func (r *Report) proven(say sayFunc, day func(int64) string, clean bool) {
 
 func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	say("【証明されないこと】", "NOT PROVEN")
+	if r.Resumed {
+		say("・%d番より前の記録は、今回は検証していません。このパソコンの以前の検証の結果を使い、その後ファイルのその部分が変わっていないことだけを確認しました。すべてを検証するには --resume なしで実行してください。",
+			"- The leaves before %d were not checked this time: this relies on what an earlier check on this PC left, and only compares that this part of the file is the same since. To check everything, run it without --resume.", r.ResumedAt)
+	}
 	if r.OwnKeys {
 		say("・公開鍵はこのファイルに入っていたものです。作成者がすべてを作り直していないことは分かりません。別の経路で受け取った鍵を --key で指定してください。",
 			"- The public key came with the file: nothing shows that its maker did not make everything anew. Give a key that you got another way (--key).")

@@ -1,13 +1,16 @@
 package logcheck
 
 import (
-	"bufio"
+	"bytes"
+	"context"
 	"crypto/sha256"
-	"encoding"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
+	"math"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -16,11 +19,15 @@ import (
 
 // state is where a bundle's check stands: all that the lines read so far have left. It is taken right after a
 // checkpoint that fits, so the tree needs nothing but its edge.
+//
+// Nothing in it is signed: who can write it can have a check skip what it likes. So it may only come from where the auditor's
+// own earlier check put it, never from where the bundle came from. What resume compares finds a bundle that is another one
+// now, not a state that somebody made up.
 type state struct {
 	Version  int             `json:"monban_verify_state"` // 1
 	Head     BundleHead      `json:"head"`                // of the bundle it belongs to
 	Given    string          `json:"given"`               // keys and held checkpoints that it was checked with
-	Sum      []byte          `json:"sum"`                 // running SHA-256 of the lines
+	Sum      []byte          `json:"sum"`                 // SHA-256 of the lines up to At
 	Lines    int64           `json:"lines"`
 	At       int64           `json:"at"` // bytes
 	Size     int64           `json:"size"`
@@ -52,6 +59,16 @@ func (w *walk) given() string {
 	return fmt.Sprintf("%v %x", w.rep.OwnKeys, h.Sum(nil))
 }
 
+// stateName names the bundle and what it is checked with, for whoever keeps states: 32 hex digits.
+func (w *walk) stateName() (string, error) {
+	head, err := json.Marshal(w.rep.Head)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(append(append(head, '\n'), w.given()...))
+	return hex.EncodeToString(sum[:16]), nil
+}
+
 // saveState tells where the check stands. What cannot be told is no harm: the check then begins anew.
 func (w *walk) saveState() {
 	every := w.opt.Every
@@ -62,16 +79,11 @@ func (w *walk) saveState() {
 		return
 	}
 	tree, ok := w.c.tree.Tree()
-	m, can := w.r.sum.(encoding.BinaryMarshaler)
-	if !ok || !can {
-		return
-	}
-	sum, err := m.MarshalBinary()
-	if err != nil {
+	if !ok {
 		return
 	}
 	s := state{
-		Version: 1, Head: w.rep.Head, Given: w.given(), Sum: sum, Lines: w.r.lines, At: w.r.at, Size: tree.Size(), Origin: w.c.origin, Result: *w.rep.Result, Report: *w.rep,
+		Version: 1, Head: w.rep.Head, Given: w.given(), Sum: w.r.sum.Sum(nil), Lines: w.r.lines, At: w.r.at, Size: tree.Size(), Origin: w.c.origin, Result: *w.rep.Result, Report: *w.rep,
 		Cover: w.c.cover, HeldNext: w.c.held.next, HeldMet: w.c.held.met, HeldPast: w.c.held.past,
 	}
 	s.Report.Result = nil
@@ -86,22 +98,58 @@ func (w *walk) saveState() {
 		return
 	}
 	w.save = w.r.lines
-	w.opt.Save(data)
+	w.opt.Save(w.rep.StateName, data)
 }
 
-// resume goes on from a saved state of this bundle.
-func (w *walk) resume(in io.ReadSeeker) error {
+var errState = errors.New("the saved state contradicts itself")
+
+// check looks whether the state's numbers can be those of a check of this bundle that stood at a checkpoint.
+func (s *state) check(held int) error {
+	n := s.Lines
+	within := func(max int64, list ...int64) bool {
+		return !slices.ContainsFunc(list, func(x int64) bool { return x < 0 || x > max })
+	}
+	leaves := s.Size - s.Head.From
+	r := &s.Report
+	switch {
+	case n < 3 || n > math.MaxInt64/maxLine || s.At < n || s.At > n*maxLine, // a head, a leaf and a checkpoint at least
+		leaves < 1 || leaves > n || s.Size > s.Head.Size,
+		r.Head != s.Head || r.Signed != s.Size || r.Sum != "" || r.Result != nil || r.Sure != 0 || r.HeldMet != 0 || r.HeldPast != 0,
+		!within(leaves, s.Result.Leaves, r.Records, r.Closed) || !within(n, s.Result.Checkpoints, s.Result.Openings, s.Result.Erased),
+		s.Result.Checkpoints < 1 || s.Result.More < 0 || s.Result.More > 0 && len(s.Result.Findings) < entrylog.MaxFindings,
+		s.HeldNext < 0 || s.HeldNext > held || !within(int64(s.HeldNext), s.HeldMet, s.HeldPast) || s.HeldMet+s.HeldPast > int64(s.HeldNext),
+		int64(len(s.Chains)) > leaves || int64(len(s.Cover)) > leaves:
+		return errState
+	}
+	for i := range s.Chains {
+		c := &s.Chains[i].Chain
+		if c.Idx < s.Head.From || c.Idx >= s.Size || !within(leaves, c.Records) || !within(math.MaxInt64, c.Watermark, c.First, c.Gaps) {
+			return errState
+		}
+	}
+	if slices.Contains(slices.Collect(maps.Values(s.Cover)), nil) {
+		return errState
+	}
+	return nil
+}
+
+// resume goes on from a saved state of this bundle. The lines that the state stands for are read and hashed again, but not
+// checked again. Its errors say that nothing was checked.
+func (w *walk) resume(ctx context.Context, data []byte) error {
 	var s state
-	if err := json.Unmarshal(w.opt.State, &s); err != nil {
+	if err := json.Unmarshal(data, &s); err != nil {
 		return err
 	}
 	if s.Version != 1 || s.Head != w.rep.Head || s.Given != w.given() {
 		return errors.New("the saved state is of another bundle, or of other keys and checkpoints")
 	}
+	if err := s.check(len(w.c.held.list)); err != nil {
+		return err
+	}
 	var edge []entrylog.Hash
 	for _, h := range s.Edge {
 		if len(h) != len(entrylog.Hash{}) {
-			return errors.New("the saved state is damaged")
+			return errState
 		}
 		edge = append(edge, entrylog.Hash(h))
 	}
@@ -110,21 +158,30 @@ func (w *walk) resume(in io.ReadSeeker) error {
 		return err
 	}
 	log := w.c.keys.Of(s.Origin)
-	sum := sha256.New()
-	u, can := sum.(encoding.BinaryUnmarshaler)
-	if log == nil || !can {
+	if log == nil {
 		return fmt.Errorf("the public key of log %s is not at hand", s.Origin)
 	}
-	if err := u.UnmarshalBinary(s.Sum); err != nil {
-		return err
+	for w.r.at < s.At {
+		if w.r.lines%often == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if w.opt.Progress != nil {
+				w.opt.Progress(w.r.at, w.r.lines)
+			}
+		}
+		if word, _, err := w.r.next(); err != nil {
+			return err
+		} else if word == lineEnd {
+			break
+		}
 	}
-	if _, err := in.Seek(s.At, io.SeekStart); err != nil {
-		return err
+	if w.r.at != s.At || w.r.lines != s.Lines || !bytes.Equal(w.r.sum.Sum(nil), s.Sum) {
+		return errors.New("the bundle is not the one that was begun with: what was checked already was changed since")
 	}
-	w.r = &bundleReader{in: bufio.NewReaderSize(in, maxLine), sum: sum, lines: s.Lines, at: s.At}
-	own := w.rep.OwnKeys
+	own, name := w.rep.OwnKeys, w.rep.StateName
 	*w.rep = s.Report
-	w.rep.Result, w.rep.OwnKeys, w.rep.Resumed = &s.Result, own, true
+	w.rep.Result, w.rep.OwnKeys, w.rep.StateName, w.rep.Resumed, w.rep.ResumedAt = &s.Result, own, name, true, s.Size
 	w.c.Result, w.c.origin, w.c.cover = &s.Result, s.Origin, s.Cover
 	w.c.tree = entrylog.VerifierFrom(log, &s.Result, tree)
 	w.c.held.next, w.c.held.met, w.c.held.past = s.HeldNext, s.HeldMet, s.HeldPast

@@ -24,10 +24,12 @@ type Options struct {
 	// Held are checkpoints that others hold; OpenHeld checks their signatures with the keys that count.
 	Held []NamedNote
 
-	State    []byte                  // where an earlier check was broken off, as Save got it; nil = from the start
-	Every    int64                   // lines between two states; 0 = saveEvery
-	Save     func(state []byte)      // told now and then where the check stands; nil = never
-	Progress func(bytes, line int64) // told now and then how many bytes were read; nil = never
+	// State gives where an earlier check of this name (Report.StateName) was broken off, as Save got it; nil = none, the
+	// check begins at the start. It is believed: it must not come from where the bundle came from. nil = from the start.
+	State    func(name string) ([]byte, error)
+	Every    int64                           // lines between two states; 0 = saveEvery
+	Save     func(name string, state []byte) // told now and then where the check stands; nil = never
+	Progress func(bytes, line int64)         // told now and then how many bytes were read; nil = never
 }
 
 // NamedNote is a signed checkpoint with the name of where it comes from.
@@ -38,11 +40,15 @@ type NamedNote struct {
 
 // Report is what a bundle's check came to.
 type Report struct {
-	Head     BundleHead
-	Result   *entrylog.Result
-	Sum      string // SHA-256 of all lines but the last, in hex
-	OwnKeys  bool   // no key came from elsewhere
-	Resumed  bool
+	Head    BundleHead
+	Result  *entrylog.Result
+	Sum     string // SHA-256 of all lines but the last, in hex
+	OwnKeys bool   // no key came from elsewhere
+
+	StateName string `json:"-"` // of the bundle with what it was checked with, as Options.State and Save got it
+	Resumed   bool   // a state was gone on from
+	ResumedAt int64  // leaves, from the log's beginning, that only the earlier check looked at
+
 	Sure     int64 // leaves, from the log's beginning, that a checkpoint confirms
 	Signed   int64 // size of the newest checkpoint that fits, 0 = none
 	FirstMS  int64 // server time of the first and last leaf, UTC ms
@@ -76,7 +82,7 @@ type walk struct {
 
 // CheckBundle reads a bundle from its beginning and checks it. An error says that the check could not be carried out;
 // what was found is in the report.
-func CheckBundle(ctx context.Context, in io.ReadSeeker, opt Options) (*Report, error) {
+func CheckBundle(ctx context.Context, in io.Reader, opt Options) (*Report, error) {
 	r := &bundleReader{in: bufio.NewReaderSize(in, maxLine), sum: sha256.New()}
 	head, own, edge, err := r.head()
 	if err != nil {
@@ -101,8 +107,15 @@ func CheckBundle(ctx context.Context, in io.ReadSeeker, opt Options) (*Report, e
 	}
 	c.Hold(held)
 	w := &walk{r: r, c: c, rep: rep, opt: opt, leaf: -1}
+	if rep.StateName, err = w.stateName(); err != nil {
+		return nil, err
+	}
 	if opt.State != nil {
-		if err := w.resume(in); err != nil {
+		data, err := opt.State(rep.StateName)
+		if err == nil && data != nil {
+			err = w.resume(ctx, data)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("go on where it was broken off: %w", err)
 		}
 	}

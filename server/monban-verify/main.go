@@ -21,14 +21,15 @@ import (
 
 var version = "unknown" // set by the linker
 
-const usage = `Usage: monban-verify [--key FILE] [--checkpoint FILE] [--lang ja|en] [--fresh] BUNDLE
+const usage = `Usage: monban-verify [--key FILE] [--checkpoint FILE] [--lang ja|en] [--resume] BUNDLE
 
 Checks a file that "monban-server export bundle" made and says on one page what is proven and what is not.
 
   --key FILE         public keys of the log, one a line, that you got another way than with the bundle
   --checkpoint FILE  a checkpoint that somebody else holds, e.g. from a mail or from paper; may be repeated
   --lang ja|en       language of the page (default: that of the environment)
-  --fresh            begin anew, also when an earlier check was broken off
+  --resume           go on where a check on this PC was broken off: what that one looked at already is only compared, not
+                     checked again
   --version          print the version
 
 Exit 0: nothing found. 1: something found, the first bad record is named. 2: could not check.
@@ -47,7 +48,7 @@ func (f *files) Set(s string) error {
 type options struct {
 	keys, held files
 	lang       logcheck.Lang
-	fresh      bool
+	resume     bool
 	bundle     string
 }
 
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, environment string, out, errs io.Wr
 	set.Var(&o.keys, "key", "")
 	set.Var(&o.held, "checkpoint", "")
 	lang := set.String("lang", "", "")
-	set.BoolVar(&o.fresh, "fresh", false, "")
+	set.BoolVar(&o.resume, "resume", false, "")
 	tell := set.Bool("version", false, "")
 	err := set.Parse(args)
 	switch {
@@ -108,9 +109,6 @@ func run(ctx context.Context, args []string, environment string, out, errs io.Wr
 	return 0
 }
 
-// stateOf names the file in which a check that is broken off leaves where it stands.
-func stateOf(bundle string) string { return bundle + ".state" }
-
 func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err error) {
 	var opt logcheck.Options
 	if opt.Keys, err = readKeys(o.keys); err != nil {
@@ -134,14 +132,15 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 	if err != nil {
 		return false, err
 	}
-	// A file that was written to since then may be another one also where it was read already.
-	if s, err := os.Stat(stateOf(o.bundle)); err == nil && !o.fresh && s.ModTime().After(info.ModTime()) {
-		if opt.State, err = os.ReadFile(stateOf(o.bundle)); err != nil {
-			return false, err
-		}
+	states, err := openStates()
+	switch {
+	case err == nil:
+		opt.Save = states.save
+	case o.resume:
+		return false, fmt.Errorf("nowhere to find where a check was broken off: %w", err)
 	}
-	opt.Save = func(state []byte) {
-		_ = os.WriteFile(stateOf(o.bundle), state, 0o600) // else a broken-off check begins anew: nothing is lost but time
+	if o.resume {
+		opt.State = states.load
 	}
 	next := time.Now().Add(2 * time.Second)
 	opt.Progress = func(bytes, _ int64) {
@@ -151,19 +150,13 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 		}
 	}
 	rep, err := logcheck.CheckBundle(ctx, f, opt)
-	if err != nil && opt.State != nil && ctx.Err() == nil { // of another bundle, or damaged
-		opt.State = nil
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return false, err
-		}
-		rep, err = logcheck.CheckBundle(ctx, f, opt)
+	if err != nil && rep == nil && o.resume {
+		return false, fmt.Errorf("could not check %s: %w (without --resume the check begins anew)", o.bundle, err)
 	}
 	if err != nil {
 		return false, fmt.Errorf("could not check %s: %w", o.bundle, err)
 	}
-	if err := os.Remove(stateOf(o.bundle)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false, err
-	}
+	states.drop(rep.StateName)
 	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.bundle))
 }
 

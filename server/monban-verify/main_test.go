@@ -2,16 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -88,6 +85,7 @@ func write(t *testing.T, name, text string) string {
 // that a script can read; it names the first bad record.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
+	kept := ownCache(t)
 	m := made(t, 500, 50)
 	good := write(t, filepath.Join(dir, "good.monban"), m.out.String())
 	bad := write(t, filepath.Join(dir, "bad.monban"), strings.Replace(m.out.String(), `"test","schema":"320"`, `"test","schema":"321"`, 1))
@@ -126,67 +124,8 @@ func TestRun(t *testing.T) {
 			}
 		})
 	}
-	if _, err := os.Stat(stateOf(good)); err == nil {
-		t.Error("a finished check left its state behind")
-	}
-}
-
-// Goal of size: a check that was broken off goes on where it was, unless the file was written to since; memory does
-// not grow with the log.
-func TestBrokenOff(t *testing.T) {
-	dir := t.TempDir()
-	n := 200_000
-	if testing.Short() {
-		n = 140_000
-	}
-	m := made(t, n, 1000)
-	file := write(t, filepath.Join(dir, "log.monban"), m.out.String())
-	text := m.out.String()
-	m.out = bytes.Buffer{}
-	old := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(file, old, old); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	saved := false
-	_, err = logcheck.CheckBundle(ctx, f, logcheck.Options{Save: func(s []byte) {
-		write(t, stateOf(file), string(s))
-		saved = true
-		stop()
-	}})
-	if err == nil || !saved {
-		t.Fatalf("was not broken off: %v, state saved %v", err, saved)
-	}
-	var out, errs bytes.Buffer
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	if code := run(t.Context(), []string{"--lang", "en", file}, "", &out, &errs); code != 0 || !strings.Contains(out.String(), "taken up again") {
-		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
-		t.Errorf("%d bytes are held after a check", grown)
-	}
-	write(t, stateOf(file), "{}") // newer than the file, but not a state: begins anew
-	out.Reset()
-	if code := run(t.Context(), []string{"--lang", "en", file}, "", &out, &errs); code != 0 || strings.Contains(out.String(), "taken up again") {
-		t.Errorf("exit %d with a state that is none\n%s%s", code, out.String(), errs.String())
-	}
-	write(t, file, strings.Replace(text, `"schema":"77"`, `"schema":"78"`, 1)) // newer than any state
-	write(t, stateOf(file), "{}")
-	if err := os.Chtimes(stateOf(file), old, old); err != nil {
-		t.Fatal(err)
-	}
-	if code := run(t.Context(), []string{"--lang", "en", file}, "", &out, &errs); code != 1 {
-		t.Errorf("exit %d for a file that was changed", code)
+	if list := kept(); len(list) != 0 {
+		t.Errorf("a finished check left its state behind: %v", list)
 	}
 }
 

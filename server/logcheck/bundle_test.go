@@ -1,0 +1,81 @@
+package logcheck_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"monban/server/entrylog"
+	"monban/server/logcheck"
+)
+
+// EV-1: what the writer of a bundle can write, the check reads. A line that no reader knows makes a bundle that nobody
+// can check.
+func TestEveryLineIsRead(t *testing.T) {
+	const origin = "monban/00000000"
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
+	ok(err)
+	signer, err := note.NewSigner(skey)
+	ok(err)
+	var out bytes.Buffer
+	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{To: 3, Size: 4, Log: 4, Origin: origin, Openings: true}, []string{vkey}, nil)
+	ok(err)
+	salt := [32]byte{1}
+	raw, err := (&entrylog.Opening{Text: "髙橋"}).Append(nil)
+	ok(err)
+	var tree entrylog.Tree
+	leaf := func(commit entrylog.Hash) (int64, entrylog.Hash, []byte) {
+		idx := tree.Size()
+		y := entrylog.System{Name: entrylog.SystemContext, Values: []string{"test", fmt.Sprint(idx)}, AtMS: 1795392000000, Commit: commit}
+		if idx == 0 {
+			y.Name, y.Values = entrylog.SystemGenesis, []string{origin, "Asia/Tokyo"}
+		}
+		body, err := y.Append(nil)
+		ok(err)
+		h := entrylog.LeafHash(body)
+		tree.Append(nil, h)
+		return idx, h, body
+	}
+	written := map[string]bool{}
+	for _, x := range []struct {
+		method string
+		write  func() error
+	}{
+		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{})) }},
+		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Commit(salt, raw))) }},
+		{"Opening", func() error { return w.Opening(salt, raw) }},
+		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{7})) }},
+		{"Erased", w.Erased},
+		{"Hash", func() error { idx, h, _ := leaf(entrylog.Hash{}); return w.Hash(idx, h) }},
+		{"Checkpoint", func() error {
+			c := entrylog.Checkpoint{Origin: origin, Size: tree.Size(), Root: tree.Root()}
+			signed, err := note.Sign(&note.Note{Text: c.Text()}, signer)
+			ok(err)
+			return w.Checkpoint(c.Size, string(signed))
+		}},
+		{"Close", func() error { _, err := w.Close(); return err }},
+	} {
+		ok(x.write())
+		written[x.method] = true
+	}
+	for i := range reflect.TypeOf(w).NumMethod() {
+		if name := reflect.TypeOf(w).Method(i).Name; !written[name] {
+			t.Errorf("Writer.%s is not in this test: nothing shows that a check reads what it writes", name)
+		}
+	}
+	rep, err := logcheck.CheckBundle(t.Context(), &out, logcheck.Options{})
+	ok(err)
+	if r := rep.Result; !r.Clean() || r.Leaves != 3 && r.Leaves != 4 || r.Checkpoints != 1 || r.Openings != 1 || r.Erased != 1 {
+		t.Errorf("%+v", r)
+	}
+}
