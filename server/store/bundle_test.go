@@ -216,14 +216,14 @@ func TestResumedBundle(t *testing.T) {
 	for name, data := range map[string][]byte{"clean": data, "with a bad line near the end": again(bad)} {
 		var states [][]byte
 		o := opt
-		o.Save = func(s []byte) { states = append(states, s) }
+		o.Save = func(_ string, s []byte) { states = append(states, s) }
 		want, wantErr := logcheck.CheckBundle(t.Context(), bytes.NewReader(data), o)
 		if len(states) < 5 {
 			t.Fatalf("%s: %d states", name, len(states))
 		}
 		for i, state := range states {
 			o := opt
-			o.State = state
+			o.State = func(string) ([]byte, error) { return state, nil }
 			got, err := logcheck.CheckBundle(t.Context(), bytes.NewReader(data), o)
 			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
 				t.Fatalf("%s: resumed at state %d: %v, want %v", name, i, err, wantErr)
@@ -240,7 +240,7 @@ func TestResumedBundle(t *testing.T) {
 			}
 		}
 		o = opt
-		o.State, o.Held = states[0], nil // another question
+		o.State, o.Held = func(string) ([]byte, error) { return states[0], nil }, nil // another question
 		if _, err := logcheck.CheckBundle(t.Context(), bytes.NewReader(data), o); err == nil {
 			t.Error("a state of a check with other checkpoints was taken")
 		}
