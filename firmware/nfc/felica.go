@@ -9,8 +9,8 @@ import (
 	"monban/firmware/card"
 )
 
-// LiteS says how FeliCa Lite and Lite-S prove themselves. A card's own key is derived from a master key, its IDm, the
-// system code and System, as DESFire's are.
+// LiteS says how FeliCa Lite and Lite-S prove themselves, both as card.CardAuth and no more (ADR 0049). A card's own key
+// is derived from a master key, its IDm, the system code and System, as DESFire's are.
 type LiteS struct {
 	System  []byte // at most 18 bytes
 	Masters []Key  // the newest first; two during a change of keys
@@ -18,12 +18,9 @@ type LiteS struct {
 
 // Blocks of the card.
 const (
-	blockRC    = 0x80 // our random number
-	blockMAC   = 0x81
-	blockID    = 0x82
-	blockCount = 0x90 // how often it was written
-	blockMACA  = 0x91
-	blockState = 0x92
+	blockRC  = 0x80 // our random number
+	blockMAC = 0x81
+	blockID  = 0x82
 )
 
 // liteKey is the key CK that a card was given.
@@ -60,13 +57,6 @@ func liteMAC(k Key, iv [8]byte, data []byte) [8]byte {
 	}
 	out := cbc3(k, iv, turned)
 	return reversed8(out[len(out)-8:])
-}
-
-// flipped exchanges the halves of a key: MACs of writes need it.
-func flipped(k Key) (out Key) {
-	copy(out[:], k[8:])
-	copy(out[8:], k[:8])
-	return out
 }
 
 // lite is one proof under way.
@@ -156,53 +146,7 @@ func (l *lite) proved(a []byte) ([]byte, step) {
 	if !bytes.Equal(data[:8], l.s.target.IDm[:]) {
 		return l.s.refuse(RefusedKey)
 	}
-	return l.readBlocks(blockCount), l.counted
-}
-
-// one ends with what is proven so far: a FeliCa Lite cannot do more.
-func (l *lite) one() ([]byte, step) { return l.s.accept(l.s.target.IDm[:], 64, card.CardAuth) }
-
-func (l *lite) counted(a []byte) ([]byte, step) {
-	data, done, ok := l.blocks(1, a)
-	switch {
-	case !ok:
-		return l.s.refuse(RefusedTorn)
-	case !done:
-		return l.one()
-	}
-	state := make([]byte, 16)
-	state[0] = 1
-	over := append([]byte{data[0], data[1], data[2], 0, blockState, 0, blockMACA, 0}, state...)
-	mac := liteMAC(flipped(l.session), l.iv(), over)
-	maca := append(append(mac[:], data[:3]...), 0, 0, 0, 0, 0)
-	return l.writeBlocks(append(state, maca...), blockState, blockMACA), l.shown
-}
-
-// shown: the card has checked our MAC; whether it believed it is read back under its own.
-func (l *lite) shown(a []byte) ([]byte, step) {
-	switch _, done, ok := l.answer(0x09, a); {
-	case !ok:
-		return l.s.refuse(RefusedTorn)
-	case !done:
-		return l.one()
-	}
-	return l.readBlocks(blockState, blockMAC), l.believed
-}
-
-func (l *lite) believed(a []byte) ([]byte, step) {
-	data, done, ok := l.blocks(2, a)
-	switch {
-	case !ok:
-		return l.s.refuse(RefusedTorn)
-	case !done:
-		return l.one()
-	}
-	mac := liteMAC(l.session, l.iv(), data[:16])
-	if subtle.ConstantTimeCompare(mac[:], data[16:24]) != 1 {
-		return l.s.refuse(RefusedKey) // another card answers than the one that proved itself
-	}
-	if data[0] != 1 {
-		return l.one()
-	}
-	return l.s.accept(l.s.target.IDm[:], 64, card.MutualAuth)
+	// A Lite-S could check us too, but that it did is told only by a block whose MAC does not say which block it is over
+	// (ADR 0049): somebody between us and a genuine card would answer with another one. So the card's own proof is all.
+	return l.s.accept(l.s.target.IDm[:], 64, card.CardAuth)
 }

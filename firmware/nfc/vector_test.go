@@ -79,12 +79,8 @@ func TestVectors(t *testing.T) {
 			if got = enc[:]; strings.Contains(v.Name, "MAC") {
 				got = mac[:]
 			}
-		case v.Name == "FeliCa generate_mac":
+		case strings.HasPrefix(v.Name, "FeliCa generate_mac"):
 			m := liteMAC(array[Key](t, v.Key), [8]byte(unhex(t, v.IV)), unhex(t, v.Data))
-			got = m[:]
-		case strings.HasPrefix(v.Name, "FeliCa generate_mac flipped"):
-			// The vector gives the halves exchanged already; ours exchanges them.
-			m := liteMAC(flipped(flipped(array[Key](t, v.Key))), [8]byte(unhex(t, v.IV)), unhex(t, v.Data))
 			got = m[:]
 		case v.CK != "":
 			data := v.IDBlock + v.StateBlock

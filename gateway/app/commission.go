@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,46 +35,59 @@ func Commission(ctx context.Context, opt CommissionOptions) (sheet string, err e
 		return "", fmt.Errorf("door %q is not in the configuration", opt.Door)
 	}
 	c := &commissioning{opt: opt, guide: commission.New(fitted(opt.Config, d)), begun: time.Now()}
-	opt.Seen = c.seen
-	a, err := New(opt.Options)
+	page, err := c.openPage() // a port that is busy must be known before New arms the watchdog, which only Run gives up
 	if err != nil {
 		return "", err
 	}
-	page, err := c.openPage()
+	opt.Seen = c.seen
+	a, err := New(opt.Options)
 	if err != nil {
-		return "", errors.Join(err, a.close())
+		return "", errors.Join(err, page.close())
 	}
-	ctx, stop := context.WithCancel(ctx)
+	// The gateway outlives ctx: how the acceptance ended is recorded before the gateway records its own end.
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	c.print()
-	if page != nil {
+	go func() { ended <- a.Run(run) }()
+	noteErr := a.noteDoor(opt.Door, "commission")
+	if noteErr == nil {
+		c.print()
+	}
+	switch {
+	case noteErr != nil:
+		noteErr = errors.Join(noteErr, page.close())
+	case page != nil:
+		page.tell(opt.Out)
 		go func() {
-			if err := page.serve(ctx); err != nil {
+			if err := page.serve(run); err != nil {
 				_, _ = fmt.Fprintln(opt.Out, err)
 			}
 		}()
 	}
-	noteErr := a.noteDoor(opt.Door, "commission")
-	failed := error(nil)
-	for noteErr == nil && c.guide.Open() > 0 && ctx.Err() == nil && failed == nil {
+	failed, stopped := error(nil), false
+	for noteErr == nil && c.guide.Open() > 0 && ctx.Err() == nil && !stopped {
 		select {
 		case <-ctx.Done():
 		case <-c.guide.Ticked():
 		case failed = <-ended:
-			failed = errors.Join(failed, errors.New("the gateway stopped"))
+			stopped = true
 		}
 	}
 	word := "accepted"
 	if c.guide.Open() > 0 {
 		word = "not_accepted"
 	}
-	if failed == nil {
-		noteErr = errors.Join(noteErr, a.noteDoor(opt.Door, word))
+	err = error(outbox.ErrClosed)
+	if !stopped {
+		err = a.noteDoor(opt.Door, word)
 		stop()
 		failed = <-ended
 	}
+	if errors.Is(err, outbox.ErrClosed) { // the gateway stopped by itself
+		failed = errors.Join(failed, errors.New("the gateway stopped"))
+		err = noteStopped(opt.Config, opt.Door, word)
+	}
+	noteErr = errors.Join(noteErr, err)
 	if errors.Is(failed, context.Canceled) {
 		failed = nil
 	}
@@ -97,6 +111,15 @@ func (a *App) noteDoor(id, detail string) error {
 	case <-time.After(time.Minute):
 		return fmt.Errorf("record %s: the disk did not take it within a minute", detail)
 	}
+}
+
+// noteStopped records work at a door of a gateway that has ended.
+func noteStopped(cfg config.Config, id, detail string) error {
+	j, err := openJournal(cfg)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", detail, err)
+	}
+	return errors.Join(j.note(id, detail), j.close())
 }
 
 type commissioning struct {
@@ -178,7 +201,7 @@ type openedPage struct {
 	listener net.Listener
 }
 
-// openPage takes the port, if one is wanted, and says how the page is opened; nil = no port listens.
+// openPage takes the port, if one is wanted; nil = no port listens.
 func (c *commissioning) openPage() (*openedPage, error) {
 	if c.opt.Listen == "" {
 		return nil, nil
@@ -191,8 +214,20 @@ func (c *commissioning) openPage() (*openedPage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("page for a tablet: %w", err)
 	}
-	_, _ = fmt.Fprintf(c.opt.Out, "Page: https://%s/ for one browser and %v, code %s\nSHA-256 of its certificate, to be compared: %s\n", l.Addr(), commission.PageLife, p.Code(), p.Fingerprint())
 	return &openedPage{p, l}, nil
+}
+
+// tell says how the page is opened.
+func (p *openedPage) tell(out io.Writer) {
+	_, _ = fmt.Fprintf(out, "Page: https://%s/ for one browser and %v, code %s\nSHA-256 of its certificate, to be compared: %s\n", p.listener.Addr(), commission.PageLife, p.Code(), p.Fingerprint())
+}
+
+// close gives back the port of a page that is not served; nil has none.
+func (p *openedPage) close() error {
+	if p == nil {
+		return nil
+	}
+	return p.listener.Close()
 }
 
 func (p *openedPage) serve(ctx context.Context) error { return p.Serve(ctx, p.listener) }

@@ -104,6 +104,17 @@ formats = ["H10301"]
 // recorded are the details of the events in a gateway's outbox, with their doors.
 func recorded(t *testing.T, cfg config.Config) (out []string) {
 	t.Helper()
+	for _, r := range records(t, cfg) {
+		if r.Door != "" {
+			out = append(out, string(r.Door)+" "+string(r.Event)+" "+r.Detail)
+		}
+	}
+	return out
+}
+
+// records are those in a gateway's outbox.
+func records(t *testing.T, cfg config.Config) (out []wire.Record) {
+	t.Helper()
 	o, err := outbox.Open(outbox.Config{Path: cfg.Path("outbox.db"), Gateway: access.GatewayID(cfg.Gateway), Stamp: func() wire.Stamp { return wire.Stamp{} }})
 	if err != nil {
 		t.Fatal(err)
@@ -119,9 +130,7 @@ func recorded(t *testing.T, cfg config.Config) (out []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Door != "" {
-			out = append(out, string(r.Door)+" "+string(r.Event)+" "+r.Detail)
-		}
+		out = append(out, r)
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,11 +21,14 @@ import (
 // hanging is everything a door hangs on; the part named by part stands still once it is set.
 type hanging struct {
 	part    atomic.Pointer[string]
+	once    sync.Once
+	hung    chan struct{} // closed when it stands still
 	release chan struct{}
 }
 
 func (h *hanging) at(part string) {
 	if p := h.part.Load(); p != nil && *p == part {
+		h.once.Do(func() { close(h.hung) })
 		<-h.release
 	}
 }
@@ -62,7 +66,7 @@ func TestHangingLoopStarvesTheWatchdog(t *testing.T) {
 	} {
 		t.Run(part, func(t *testing.T) {
 			t.Parallel()
-			h := &hanging{release: make(chan struct{})}
+			h := &hanging{hung: make(chan struct{}), release: make(chan struct{})}
 			var w watched
 			reads := make(chan reader.Read)
 			l, err := controller.New(controller.Config{
@@ -82,24 +86,42 @@ func TestHangingLoopStarvesTheWatchdog(t *testing.T) {
 			go w.locks[0].tend(ctx)
 			defer func() { close(h.release); cancel(); <-ended }()
 
-			until := func(what string, want []string) {
+			// until holds short rounds until each loop but those of want has beaten turns times; those must not beat.
+			until := func(what string, want []string, turns int) {
 				t.Helper()
 				w.Round() // what beat before does not count
-				var still []string
-				for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-					time.Sleep(1500 * time.Millisecond) // each loop has a turn a second
-					if still, _ = w.Round(); slices.Equal(still, want) {
+				beats := map[string]int{"decision a": 0, "inputs a": 0, "lock a": 0}
+				for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+					still, _ := w.Round()
+					enough := true
+					for name := range beats {
+						if !slices.Contains(still, name) {
+							beats[name]++
+						}
+						enough = enough && (slices.Contains(want, name) || beats[name] >= turns)
+					}
+					for _, name := range want {
+						if beats[name] > 0 {
+							t.Fatalf("%s: %v, and %s goes on", what, beats, name)
+						}
+					}
+					if enough {
 						return
 					}
 				}
-				t.Fatalf("%s: %v stand still, want %v", what, still, want)
+				t.Fatalf("%s: %v beats, %v should stand still", what, beats, want)
 			}
-			until("all is well", nil)
+			until("all is well", nil, 1)
 			h.part.Store(&part)
 			if part == "decision a" {
 				reads <- reader.Read{Kind: reader.KindNoCard, Side: access.SideEnter, Fault: "parity"}
 			}
-			until("one hangs", want)
+			select {
+			case <-h.hung:
+			case <-time.After(time.Minute):
+				t.Fatal("nothing hangs")
+			}
+			until("one hangs", want, 3)
 		})
 	}
 }

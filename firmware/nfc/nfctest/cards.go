@@ -225,25 +225,23 @@ func crc(b []byte) uint32 {
 	return bits.Reverse32(c)
 }
 
-// LiteS is a FeliCa Lite-S; with Lite it is a FeliCa Lite, which has no way to check the reader.
+// LiteS is a FeliCa Lite or Lite-S, with what proves the card; a Lite-S checks the reader too, which ours does not ask for.
 type LiteS struct {
 	IDm    [8]byte
 	ID     [8]byte // of its ID block; usually the IDm
 	System uint16
 	Key    [16]byte // CK, as it is written on paper
-	Lite   bool
+	User   [16]byte // block 0, which anybody may read
 	// Spoil as that of DESFire.
 	Spoil func(n int, answer []byte) []byte
 
-	n     int
-	rc    [16]byte // as written: each half turned round
-	sk    []byte
-	count uint32
-	state byte
+	n  int
+	rc [16]byte // as written: each half turned round
+	sk []byte
 }
 
 // Removed implements Card.
-func (l *LiteS) Removed() { l.sk, l.state = nil, 0 }
+func (l *LiteS) Removed() { l.sk = nil }
 
 // Answer implements Card.
 func (l *LiteS) Answer(c []byte) []byte {
@@ -302,10 +300,8 @@ func (l *LiteS) answer(c []byte) []byte {
 			switch {
 			case b == 0x82:
 				copy(block, l.ID[:])
-			case b == 0x90 && !l.Lite:
-				copy(block, []byte{byte(l.count), byte(l.count >> 8), byte(l.count >> 16)})
-			case b == 0x92 && !l.Lite:
-				block[0] = l.state
+			case b == 0x00:
+				copy(block, l.User[:])
 			case b == 0x81 && l.sk != nil:
 				copy(block, l.sign(l.sk, all))
 			case b == 0x81:
@@ -318,15 +314,6 @@ func (l *LiteS) answer(c []byte) []byte {
 	case c[0] == 0x08 && c[10] == 0x09 && n == 1 && blocks[0] == 0x80 && len(rest) == 16:
 		copy(l.rc[:], rest)
 		l.sk = triple(l.Key[:], make([]byte, 8), append(turned(rest[:8]), turned(rest[8:])...))
-		return say(0x09, 0, 0)
-	case c[0] == 0x08 && c[10] == 0x09 && n == 2 && blocks[0] == 0x92 && blocks[1] == 0x91 && len(rest) == 32 && !l.Lite && l.sk != nil:
-		count := []byte{byte(l.count), byte(l.count >> 8), byte(l.count >> 16)}
-		over := slices.Concat(count, []byte{0, 0x92, 0, 0x91, 0}, rest[:16])
-		if !bytes.Equal(rest[16:24], l.sign(append(slices.Clone(l.sk[8:]), l.sk[:8]...), over)) || !bytes.Equal(rest[24:27], count) {
-			return say(0x09, 0x02, 0xB2)
-		}
-		l.count++
-		l.state = rest[0]
 		return say(0x09, 0, 0)
 	}
 	return say(c[0]+1, 0x01, 0xA6)

@@ -142,7 +142,7 @@ func TestPN532OverASerialLine(t *testing.T) {
 	}{
 		{"DESFire EV2", desfireCard(), []byte{1, 2, 3, 0x40}, 26, hal.ProofMutual},
 		{"DESFire EV1", ev1, []byte{1, 2, 3, 0x40}, 26, hal.ProofMutual},
-		{"Lite-S", liteCard(), testIDm[:], 64, hal.ProofMutual},
+		{"Lite-S", liteCard(), testIDm[:], 64, hal.ProofCard},
 		{"number", &nfctest.Plain{Serial: uid7}, uid7, 56, hal.ProofNumber},
 	} {
 		b.lay(t, row.c)
