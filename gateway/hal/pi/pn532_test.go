@@ -205,7 +205,7 @@ func TestPN532Refusals(t *testing.T) {
 			t.Errorf("pulled away at step %d: %v", n, s)
 		}
 		b.lay(t, liteCard())
-		if c, ok := next[hal.Signal](t, p).(hal.Card); !ok || c.Proof != hal.ProofMutual {
+		if c, ok := next[hal.Signal](t, p).(hal.Card); !ok || c.Proof != hal.ProofCard {
 			t.Errorf("after it: %v", c)
 		}
 	}
@@ -334,6 +334,7 @@ func spiReader(t *testing.T, port spi.PortCloser) (*PN532, *module) {
 // AD-4: what goes over SPI, byte for byte, from the start of the module to a card that was read: the transfers of
 // testdata/spi, played back by periph's spitest, first byte and every frame with their bits turned round.
 func TestPN532OverSPI(t *testing.T) {
+	proofs := map[string]hal.Proof{"desfire-ev2": hal.ProofMutual, "desfire-ev1": hal.ProofMutual, "lite-s": hal.ProofCard, "uid": hal.ProofNumber}
 	for name, fresh := range map[string]func() nfctest.Card{
 		"desfire-ev2": func() nfctest.Card { return desfireCard() },
 		"desfire-ev1": func() nfctest.Card { d := desfireCard(); d.EV1 = true; return d },
@@ -388,7 +389,7 @@ func TestPN532OverSPI(t *testing.T) {
 			t.Errorf("%s: %d signals", name, read)
 		} else if read == 1 {
 			c, ok := (<-p.signals).(hal.Card)
-			if want := map[bool]hal.Proof{true: hal.ProofNumber, false: hal.ProofMutual}[name == "uid"]; !ok || c.Proof != want {
+			if want := proofs[name]; !ok || c.Proof != want {
 				t.Errorf("%s: %v, proof %d", name, c, c.Proof)
 			}
 		}
