@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +28,8 @@ import (
 // witnessOld is how old the newest cosignature of a witness may be: one a day at least (EV-4).
 const witnessOld = 24 * time.Hour
 
-// witnessSetting holds, behind it, what was told last of a gateway as a witness: that once is told once.
+// witnessSetting holds, behind it with gateway and kind, what was told last of a gateway as a witness and on which day: that
+// once is told once, and that a gateway in wrong hands cannot fill the log with findings.
 const witnessSetting = "witness_told/"
 
 // witnesses keeps what gateways hold of the log (downlink.Witnesses). A gateway's cosigning key is what its signed
@@ -41,6 +43,7 @@ type witnesses struct {
 
 	mu   sync.Mutex
 	last map[access.GatewayID]string // the note that was looked at last
+	said map[string]string           // gateway/subject → day on which the program's log was told of it
 }
 
 func newWitnesses(s *Site, log *slog.Logger) (*witnesses, error) {
@@ -48,7 +51,7 @@ func newWitnesses(s *Site, log *slog.Logger) (*witnesses, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &witnesses{site: s.Config.Site, store: s.Store, log: log, keys: logcheck.Keys{Log: opt.Log, Before: opt.Before}, last: map[access.GatewayID]string{}}, nil
+	return &witnesses{site: s.Config.Site, store: s.Store, log: log, keys: logcheck.Keys{Log: opt.Log, Before: opt.Before}, last: map[access.GatewayID]string{}, said: map[string]string{}}, nil
 }
 
 // Witnessed implements downlink.Witnesses.
@@ -61,7 +64,7 @@ func (w *witnesses) Witnessed(ctx context.Context, gw access.GatewayID, m wire.W
 		}
 	}
 	if m.Refused != "" {
-		if err := w.tell(ctx, gw, "refused", m.Refused, at); err != nil {
+		if err := w.refused(ctx, gw, held, m.Refused, at); err != nil {
 			return link.Proof{}, false, err
 		}
 	}
@@ -105,6 +108,7 @@ func (w *witnesses) look(ctx context.Context, gw access.GatewayID, m *wire.Witne
 			return errors.Join(err, w.tell(ctx, gw, "beyond", m.Held, at))
 		}
 	}
+	c.ReceivedMS = at.UnixMilli()
 	err = w.store.Write(ctx, func(tx *store.Tx) error {
 		old, err := tx.Cosignatures(c.Witness, 1)
 		if err != nil {
@@ -116,7 +120,13 @@ func (w *witnesses) look(ctx context.Context, gw access.GatewayID, m *wire.Witne
 		}
 		return tx.PutCosignature(c)
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrWitnessClock):
+		// It is not kept, so that the self-test misses this witness. It is answered all the same: else it would never get past
+		// this checkpoint, also with its clock set.
+		w.say(ctx, gw, "clock", "a witness's cosignature is of a time to come and is not kept: set the gateway's clock", at,
+			slog.Time("cosigned", time.UnixMilli(c.AtMS)), slog.Time("received", at))
+	case err != nil:
 		return err
 	}
 	w.mu.Lock()
@@ -132,16 +142,72 @@ func witnessName(site string, gw access.GatewayID) string {
 
 func (w *witnesses) keyOf(origin string) note.Verifier { return w.keys.Of(origin) }
 
-// tell makes a finding of a witness whose checkpoint the log does not extend. The finding is no proof, the two notes are.
+// say tells the program's log, once a day of each gateway and subject: what a gateway shows comes again each half minute.
+func (w *witnesses) say(ctx context.Context, gw access.GatewayID, subject, text string, at time.Time, attrs ...slog.Attr) {
+	key, day := string(gw)+"/"+subject, at.UTC().Format(time.DateOnly)
+	w.mu.Lock()
+	told := w.said[key] == day
+	w.said[key] = day
+	w.mu.Unlock()
+	if !told {
+		w.log.LogAttrs(ctx, slog.LevelError, text, append([]slog.Attr{slog.String("gateway", string(gw))}, attrs...)...)
+	}
+}
+
+// refused takes the checkpoint that a gateway says contradicts what it holds. Only what is signed by the log's key and does
+// contradict, by itself or against this log, is a finding; the rest is nobody's word but the gateway's.
+func (w *witnesses) refused(ctx context.Context, gw access.GatewayID, held witness.Point, signed string, at time.Time) error {
+	err := w.contradicts(ctx, gw, held, signed)
+	switch {
+	case err == nil:
+		return w.tell(ctx, gw, "refused", signed, at)
+	case errors.Is(err, errNoFork):
+		w.say(ctx, gw, "refused", "a gateway shows a checkpoint as refused that proves nothing; it is dropped", at, slog.Any("error", err))
+		return nil
+	}
+	return err
+}
+
+// errNoFork says that a checkpoint a gateway refused is no evidence of a second log.
+var errNoFork = errors.New("not a checkpoint that contradicts this log")
+
+// contradicts gives nil when the note is a checkpoint of a log of ours that cannot stand beside the held one, whose signatures
+// and place in this log were looked at before; errNoFork when it can, or nothing tells.
+func (w *witnesses) contradicts(ctx context.Context, gw access.GatewayID, held witness.Point, signed string) error {
+	list, err := logcheck.OpenHeld(&w.keys, []logcheck.NamedNote{{Name: "refused by " + string(gw), Signed: signed}})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoFork, err)
+	}
+	c := list[0].Checkpoint
+	switch {
+	case c.Origin == held.Origin && c.Size == held.Size && c.Root != held.Root:
+		return nil // two signed roots of one size
+	case c.Origin != w.keys.Log.Name():
+		return fmt.Errorf("%w: it is of the earlier log %s, and what that one lost stands in the succession", errNoFork, c.Origin)
+	}
+	// The log extends what is held: what it does not extend too is of another log under the same key.
+	err = w.store.Extends(ctx, "the note refused by "+string(gw), c.Size, c.Root)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: the log extends it (%d leaves)", errNoFork, c.Size)
+	case errors.Is(err, store.ErrHead):
+		return nil
+	}
+	return err
+}
+
+// tell makes a finding of a checkpoint that the log does not extend: each once, and of a gateway and kind at most one a day.
+// The finding is no proof, the two notes are.
 func (w *witnesses) tell(ctx context.Context, gw access.GatewayID, what, signed string, at time.Time) error {
-	sum := sha256.Sum256([]byte(what + "\n" + signed))
-	mark := hex.EncodeToString(sum[:8])
+	sum := sha256.Sum256([]byte(signed))
+	mark, day := hex.EncodeToString(sum[:8]), at.UTC().Format(time.DateOnly)
+	key := witnessSetting + string(gw) + "/" + what
 	return w.store.Write(ctx, func(tx *store.Tx) error {
-		told, err := tx.Setting(witnessSetting + string(gw))
+		told, err := tx.Setting(key)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if told == mark {
+		if toldMark, toldDay, _ := strings.Cut(told, " "); toldMark == mark || toldDay == day {
 			return nil
 		}
 		f := review.New(review.LogFork, review.NoCause)
@@ -151,11 +217,11 @@ func (w *witnesses) tell(ctx context.Context, gw access.GatewayID, what, signed 
 		if err != nil {
 			return fmt.Errorf("log finding %s: %w", f.Kind, err)
 		}
-		return tx.SetSetting(witnessSetting+string(gw), mark)
+		return tx.SetSetting(key, mark+" "+day)
 	})
 }
 
-// witnessAge asks whether each gateway of the directory has cosigned within a day (EV-4, OP-2).
+// witnessAge asks whether of each gateway of the directory a cosignature came within a day (EV-4, OP-2), by this server's clock.
 func witnessAge(ctx context.Context, s *store.Store, site string, gateways []directory.Gateway, now time.Time) error {
 	if len(gateways) == 0 {
 		return errNotSetUp
@@ -168,7 +234,7 @@ func witnessAge(ctx context.Context, s *store.Store, site string, gateways []dir
 				return err
 			}
 			if len(list) > 0 {
-				newest[string(g.ID)] = list[0].AtMS
+				newest[string(g.ID)] = list[0].ReceivedMS
 			}
 		}
 		return nil

@@ -21,15 +21,28 @@ type Cosignature struct {
 	VKey    string
 	Origin  string
 	Size    int64
-	AtMS    int64 // time in the cosignature, UTC ms
+	AtMS    int64 // time in the cosignature, the witness's own clock, UTC ms
 	Note    string
+
+	// ReceivedMS is when this server was first shown the note, by its own clock, UTC ms; 0 = before that was kept. What is
+	// newest and how old it is goes by this: a witness whose clock is wrong must not pass for one that is there.
+	ReceivedMS int64
 }
+
+// CosignatureAhead is how far the time in a cosignature may lie behind its receipt: what clocks may differ by.
+const CosignatureAhead = 5 * time.Minute
+
+// maxSeconds is the last second of the year 9999; beyond it times have no date.
+const maxSeconds = 253402300799
 
 // day is the date of the cosignature, UTC: of each one row stays.
 func (c *Cosignature) day() string { return time.UnixMilli(c.AtMS).UTC().Format(time.DateOnly) }
 
 // ErrWitness says that what a witness shows is not a cosigned checkpoint.
 var ErrWitness = errors.New("not a checkpoint of this log with the witness's cosignature")
+
+// ErrWitnessClock says that a cosignature is of a time to come.
+var ErrWitnessClock = errors.New("the cosignature is of a time to come: set the witness's clock")
 
 // OpenCosigned checks a witness's note: the log's signature by the key of its origin, and the cosignature.
 func OpenCosigned(vkey, signed string, keyOf func(origin string) note.Verifier) (c Cosignature, root tlog.Hash, err error) {
@@ -56,24 +69,33 @@ func OpenCosigned(vkey, signed string, keyOf func(origin string) note.Verifier) 
 	if _, err := entrylog.OpenCheckpoint([]byte(signed), log); err != nil {
 		return c, root, fmt.Errorf("%w: %w", ErrWitness, err)
 	}
-	return Cosignature{Witness: v.Name(), VKey: vkey, Origin: p.Origin, Size: p.Size, AtMS: int64(seconds) * 1000, Note: signed}, p.Root, nil
+	return Cosignature{Witness: v.Name(), VKey: vkey, Origin: p.Origin, Size: p.Size, AtMS: int64(min(seconds, maxSeconds)) * 1000, Note: signed}, p.Root, nil
 }
 
-// PutCosignature keeps what a witness holds, the newest of each day. Its signatures have been checked.
+// PutCosignature keeps what a witness holds, the newest of each day. Its signatures have been checked. One of a time to
+// come, compared with its receipt, is ErrWitnessClock and is not kept.
 func (tx *Tx) PutCosignature(c Cosignature) error {
-	_, err := tx.exec(`INSERT INTO cosignature (witness, day, origin, size, at_ms, vkey, note) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (witness, day, origin) DO UPDATE SET size = excluded.size, at_ms = excluded.at_ms, vkey = excluded.vkey, note = excluded.note
+	if c.ReceivedMS <= 0 {
+		return errors.New("store cosignature: without the time of its receipt")
+	}
+	if c.ahead() {
+		return ErrWitnessClock
+	}
+	_, err := tx.exec(`INSERT INTO cosignature (witness, day, origin, size, at_ms, vkey, note, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (witness, day, origin) DO UPDATE SET size = excluded.size, at_ms = excluded.at_ms, vkey = excluded.vkey, note = excluded.note, received_ms = excluded.received_ms
 		WHERE excluded.size > cosignature.size OR excluded.size = cosignature.size AND excluded.at_ms > cosignature.at_ms`,
-		c.Witness, c.day(), c.Origin, c.Size, c.AtMS, c.VKey, c.Note)
+		c.Witness, c.day(), c.Origin, c.Size, c.AtMS, c.VKey, c.Note, c.ReceivedMS)
 	if err != nil {
 		return fmt.Errorf("store cosignature: %w", err)
 	}
 	return nil
 }
 
-// Cosignatures lists what is kept of witnesses, the newest first, at most limit; of one witness when it is named.
+func (c *Cosignature) ahead() bool { return c.AtMS > c.ReceivedMS+CosignatureAhead.Milliseconds() }
+
+// Cosignatures lists what is kept of witnesses, the newest by their receipt first, at most limit; of one witness when it is named.
 func (r Reader) Cosignatures(name string, limit int) ([]Cosignature, error) {
-	rows, err := r.query(`SELECT witness, vkey, origin, size, at_ms, note FROM cosignature WHERE ? = '' OR witness = ? ORDER BY at_ms DESC, witness LIMIT ?`, name, name, limit)
+	rows, err := r.query(`SELECT witness, vkey, origin, size, at_ms, note, received_ms FROM cosignature WHERE ? = '' OR witness = ? ORDER BY received_ms DESC, size DESC, witness LIMIT ?`, name, name, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read cosignatures: %w", err)
 	}
@@ -84,7 +106,7 @@ func scanCosignatures(rows *sql.Rows) (out []Cosignature, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var c Cosignature
-		if err := rows.Scan(&c.Witness, &c.VKey, &c.Origin, &c.Size, &c.AtMS, &c.Note); err != nil {
+		if err := rows.Scan(&c.Witness, &c.VKey, &c.Origin, &c.Size, &c.AtMS, &c.Note, &c.ReceivedMS); err != nil {
 			return nil, fmt.Errorf("read cosignatures: %w", err)
 		}
 		out = append(out, c)
@@ -92,11 +114,10 @@ func scanCosignatures(rows *sql.Rows) (out []Cosignature, err error) {
 	return out, rows.Err()
 }
 
-// Beyond compares the log with a checkpoint that a witness holds and that this log's key has signed. When the log does not
-// extend it, the database was taken back or changed: nothing is signed and nothing acknowledged any more (EV-3), as after a
-// start behind the anchor file. It reports what does not fit.
-func (s *Store) Beyond(ctx context.Context, who string, size int64, root tlog.Hash) error {
-	err := s.Read(ctx, func(r *ReadTx) error {
+// Extends compares the log with a checkpoint that this log's key has signed; who says where it comes from, for the error.
+// ErrHead says what does not fit: the database has fewer leaves, or others.
+func (s *Store) Extends(ctx context.Context, who string, size int64, root tlog.Hash) error {
+	return s.Read(ctx, func(r *ReadTx) error {
 		have, err := r.LogSize()
 		if err != nil {
 			return err
@@ -113,6 +134,13 @@ func (s *Store) Beyond(ctx context.Context, who string, size int64, root tlog.Ha
 		}
 		return nil
 	})
+}
+
+// Beyond compares the log with a checkpoint that a witness holds and that this log's key has signed. When the log does not
+// extend it, the database was taken back or changed: nothing is signed and nothing acknowledged any more (EV-3), as after a
+// start behind the anchor file. It reports what does not fit.
+func (s *Store) Beyond(ctx context.Context, who string, size int64, root tlog.Hash) error {
+	err := s.Extends(ctx, who, size, root)
 	if errors.Is(err, ErrHead) {
 		s.refuseToSign(err)
 	}
@@ -154,7 +182,7 @@ func (s *Store) ProveSince(ctx context.Context, origin string, old int64) (signe
 // row whose signatures do not hold, or that says otherwise than its note, is a finding. Rows taken out are not: whoever
 // audits asks the witnesses.
 func cosignedHeld(ctx context.Context, tx *sql.Tx, opt *VerifyOptions, res *entrylog.Result) error {
-	rows, err := tx.QueryContext(ctx, `SELECT day, witness, vkey, origin, size, at_ms, note FROM cosignature ORDER BY origin, size`)
+	rows, err := tx.QueryContext(ctx, `SELECT day, witness, vkey, origin, size, at_ms, note, received_ms FROM cosignature ORDER BY origin, size`)
 	if err != nil {
 		return err
 	}
@@ -163,16 +191,19 @@ func cosignedHeld(ctx context.Context, tx *sql.Tx, opt *VerifyOptions, res *entr
 	for rows.Next() {
 		var day string
 		var c Cosignature
-		if err := rows.Scan(&day, &c.Witness, &c.VKey, &c.Origin, &c.Size, &c.AtMS, &c.Note); err != nil {
+		if err := rows.Scan(&day, &c.Witness, &c.VKey, &c.Origin, &c.Size, &c.AtMS, &c.Note, &c.ReceivedMS); err != nil {
 			return err
 		}
 		name := c.Witness + "/" + day + "/" + c.Origin
 		want, root, err := OpenCosigned(c.VKey, c.Note, keys.Of)
+		want.ReceivedMS = c.ReceivedMS // this server's own word
 		switch {
 		case err != nil:
 			res.Add("cosignature", name, "%v", err)
 		case want != c || day != c.day():
 			res.Add("cosignature", name, "is not what its note says")
+		case c.ReceivedMS != 0 && c.ahead():
+			res.Add("cosignature", name, "was received before it was made")
 		case c.Origin == opt.Log.Name(): // what an earlier log has lost stands in its succession
 			opt.Held = append(opt.Held, logcheck.Held{Name: "witness " + c.Witness, Checkpoint: entrylog.Checkpoint{Origin: c.Origin, Size: c.Size, Root: root}})
 		}

@@ -43,6 +43,7 @@ func (g *guard) keep(t *testing.T, s *site, st *Store) {
 	t.Helper()
 	c, _, err := OpenCosigned(g.key.VKey(), g.state.Note, func(string) note.Verifier { return s.log })
 	must(t, err)
+	c.ReceivedMS = c.AtMS
 	must(t, st.Write(t.Context(), func(tx *Tx) error { return tx.PutCosignature(c) }))
 }
 
@@ -79,7 +80,7 @@ func TestCosignatures(t *testing.T) {
 	data, err := os.ReadFile(s.path)
 	must(t, err)
 	for column, value := range map[string]string{
-		"witness": "'x'", "day": "'2020-01-01'", "origin": "'monban/00000000'", "size": "size + 1", "at_ms": "at_ms + 1000", "vkey": "'x'",
+		"witness": "'x'", "day": "'2020-01-01'", "origin": "'monban/00000000'", "size": "size + 1", "at_ms": "at_ms + 1000", "vkey": "'x'", "received_ms": "at_ms - 360000",
 		"note": "replace(note, '— ', '—  ')",
 	} {
 		must(t, os.WriteFile(s.path, data, 0o600))
@@ -108,4 +109,64 @@ func TestCosignatures(t *testing.T) {
 	if !errors.Is(err, ErrWitness) {
 		t.Errorf("takes a note that this witness did not cosign: %v", err)
 	}
+}
+
+// EV-4, OP-2: what is newest of a witness goes by the server's receipt. A cosignature of a time to come is not kept, however
+// far, and one that is shown again is not new.
+func TestCosignatureReceipt(t *testing.T) {
+	s := newSite(t)
+	st := s.open(t)
+	w := newGuard("monban/hall/gw/g1/witness")
+	name := strings.SplitN(w.key.VKey(), "+", 2)[0]
+	tr := newTraffic()
+	put := func(at, received int64) error {
+		t.Helper()
+		must(t, st.Write(t.Context(), tr.step))
+		must(t, st.SignNow(t.Context()))
+		must(t, w.visit(t, st, s.log, at))
+		c, _, err := OpenCosigned(w.key.VKey(), w.state.Note, func(string) note.Verifier { return s.log })
+		must(t, err)
+		c.ReceivedMS = received
+		return st.Write(t.Context(), func(tx *Tx) error { return tx.PutCosignature(c) })
+	}
+	newest := func() (c Cosignature) {
+		t.Helper()
+		must(t, st.Read(t.Context(), func(r *ReadTx) error {
+			list, err := r.Cosignatures(name, 1)
+			if len(list) > 0 {
+				c = list[0]
+			}
+			return err
+		}))
+		return c
+	}
+	const day, minute = 86_400_000, 60_000
+	for at, want := range map[int64]error{
+		monday + 6*minute:        ErrWitnessClock,
+		4_070_908_800_000:        ErrWitnessClock, // 2099
+		-1000:                    ErrWitnessClock, // 2⁶⁴−1 s
+		monday + 4*minute:        nil,
+		monday - 40*day:          nil, // behind is no harm: the receipt counts
+		monday + 5*minute - 1000: nil,
+	} {
+		if err := put(at, monday); !errors.Is(err, want) {
+			t.Errorf("cosigned %d s after its receipt: %v, want %v", (at-monday)/1000, err, want)
+		}
+	}
+	if put(monday, 0) == nil {
+		t.Error("takes one without a receipt")
+	}
+	// A clock that is set back: the later receipt is the newer one.
+	must(t, put(monday-3*day, monday+2*day))
+	if c := newest(); c.ReceivedMS != monday+2*day || c.AtMS != monday-3*day {
+		t.Errorf("newest is the one of %d, received %d", c.AtMS, c.ReceivedMS)
+	}
+	again := newest()
+	again.ReceivedMS += 5 * day
+	must(t, st.Write(t.Context(), func(tx *Tx) error { return tx.PutCosignature(again) }))
+	if c := newest(); c.ReceivedMS != monday+2*day {
+		t.Errorf("shown again it counts as received at %d", c.ReceivedMS)
+	}
+	must(t, st.Close())
+	wantClean(t, s.verify(t, false))
 }
