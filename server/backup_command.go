@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"monban/server/app"
+	"monban/server/config"
 	"monban/server/sealed"
 )
 
@@ -56,5 +59,23 @@ func (c *backupOpenCommand) Run() error {
 		return err
 	}
 	fmt.Printf("%s holds the backup, in clear: destroy it after use.\n", c.Out)
+	return nil
+}
+
+type backupCommand struct {
+	onSite
+	Out string `required:"" placeholder:"DIR" help:"New folder of the backup."`
+}
+
+func (c *backupCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	leaves, err := app.Backup(ctx, cfg, app.BackupOptions{Out: c.Out, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d leaves are backed up in %s and verified. It holds personal data in clear (the directory) and no keys: keep those apart (docs/operations.md, Backup).\n", leaves, c.Out)
 	return nil
 }
