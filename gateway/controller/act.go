@@ -14,6 +14,7 @@ import (
 // apply carries out effects in their order. A lock that does not obey is itself an input.
 func (l *Loop) apply(effects []Effect) {
 	var failed error
+	late := false
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Record:
@@ -32,9 +33,7 @@ func (l *Loop) apply(effects []Effect) {
 				continue // an observed door has no lock to release (DS-11)
 			}
 			if e.Side != access.SideExit && !l.cfg.Airlocks.Claim(l.cfg.Door.Door) {
-				// The other door of the airlock was granted in the same moment. This one stays locked: the
-				// machine is told, and takes the grant back.
-				l.box.post(interlocked{true})
+				late = true
 				continue
 			}
 			if err := l.cfg.HAL.Lock.Release(e.For); err != nil {
@@ -56,6 +55,13 @@ func (l *Loop) apply(effects []Effect) {
 		case PINFailures:
 			l.pin = &e
 		}
+	}
+	if late {
+		// The other door of the airlock was granted in the same moment. This one stays locked: the machine is told at once
+		// and takes the grant back, before Run says that this door holds the other one shut, which would take back that one's
+		// grant too.
+		at := l.cfg.Now()
+		l.apply(l.m.On(door.Input{Kind: door.InInterlock, At: at.At, On: true}, at))
 	}
 	if failed != nil { // after the rest, so that what the person is shown last is that the door is out of order
 		l.strikeFailed(failed)
