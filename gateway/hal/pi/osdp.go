@@ -1,5 +1,6 @@
-// Package pi drives real readers. So far: OSDP readers on a serial line, which needs no Raspberry Pi but any Linux
-// with an RS-485 adapter.
+// Package pi drives the real doors that a board profile describes: locks, lamps, inputs and Wiegand readers on a
+// Raspberry Pi's header, supervised inputs and more pins on I²C, PN532 modules on SPI or a serial line, OSDP readers on serial lines and
+// readers that type as USB keyboards. Serial and USB readers need no Raspberry Pi but any Linux.
 package pi
 
 import (
