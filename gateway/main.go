@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,6 +30,7 @@ type commands struct {
 	Enrol      enrolCommand      `cmd:"" help:"Get this gateway an identity with a code from the server."`
 	Doctor     doctorCommand     `cmd:"" help:"Check configuration, identity, disk, clock, certificate, link, and what the board profile wires, while the gateway is stopped; say what to mend."`
 	Present    presentCommand    `cmd:"" help:"Print who is inside, as this gateway knows it, without the server: numbers, no names."`
+	Status     statusCommand     `cmd:"" help:"Show how the gateway stands: link, clock, policy, records, certificate, doors; works while it runs, and says so when it does not."`
 	Monitor    monitorCommand    `cmd:"" help:"Show what readers and inputs say, masked, while the gateway is stopped."`
 	Commission commissionCommand `cmd:"" help:"Run the gateway and lead through the acceptance of one door; writes the sheet to be signed."`
 	Pair       pairCommand       `cmd:"" help:"Give an OSDP reader a key of its own, while the gateway is stopped. The window closes by itself."`
@@ -123,6 +126,24 @@ func (c *presentCommand) Run() error {
 		return err
 	}
 	return app.PrintPresent(os.Stdout, cfg, time.Now())
+}
+
+type statusCommand struct {
+	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
+	Lang   string `enum:"auto,ja,en" default:"auto" help:"ja, en, or auto for the terminal's."`
+}
+
+// Run prints the report; what needs a person is an error.
+func (c *statusCommand) Run() error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	lang := c.Lang
+	if lang == "auto" && strings.HasPrefix(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "ja") {
+		lang = "ja"
+	}
+	return app.PrintStatus(os.Stdout, cfg, lang)
 }
 
 type versionCommand struct{}

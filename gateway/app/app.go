@@ -82,6 +82,7 @@ type App struct {
 	booted   string // how the process before this one ended, in a word of door.Boot…
 	quit     context.CancelFunc
 	linked   atomic.Bool
+	linkedAt atomic.Int64 // mono.Time at which linked last changed; 0 = start
 	slim     slimmer
 	current  atomic.Pointer[access.Policy] // what the readers ask: is this a card of the site?
 }
@@ -404,6 +405,7 @@ func (a *App) Run(ctx context.Context) error {
 	front.Go(func() { a.bell.run(ctx) })
 	front.Go(func() { a.watched.run(ctx, a.opt.Log) })
 	front.Go(func() { a.keepPresent(ctx) })
+	front.Go(func() { a.keepStatus(ctx) })
 	front.Go(func() { watchPower(ctx, a.hardware.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })

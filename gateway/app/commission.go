@@ -57,6 +57,7 @@ func Commission(ctx context.Context, opt CommissionOptions) (sheet string, err e
 	case noteErr != nil:
 		noteErr = errors.Join(noteErr, page.close())
 	case page != nil:
+		page.Status = a.statusText
 		page.tell(opt.Out)
 		go func() {
 			if err := page.serve(run); err != nil {

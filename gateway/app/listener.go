@@ -28,12 +28,14 @@ func (l listener) Leased(lease link.Lease) {
 
 // LinkUp implements uplink.Listener.
 func (l listener) LinkUp() {
+	l.a.linkedAt.Store(int64(l.a.anchor.now()))
 	l.a.linked.Store(true)
 	l.a.note(door.EventLinkUp, "")
 }
 
 // LinkLost implements uplink.Listener. No door moves (I6).
 func (l listener) LinkLost() {
+	l.a.linkedAt.Store(int64(l.a.anchor.now()))
 	l.a.linked.Store(false)
 	for _, d := range l.a.doors {
 		d.SetLease(controller.Lease{})

@@ -85,7 +85,7 @@ func checkCertificate(c *tls.Config, enrol string, now time.Time) Check {
 	left := leaf.NotAfter.Sub(now)
 	days := int(left / (24 * time.Hour))
 	k.Note = fmt.Sprintf(": %d days left, until %s", days, leaf.NotAfter.Format(time.DateOnly))
-	late := min(warnDays*24*time.Hour, leaf.NotAfter.Sub(leaf.NotBefore)/4)
+	late := certificateLate(leaf.NotAfter.Sub(leaf.NotBefore))
 	what := "it is renewed by itself when the gateway runs and reaches " + enrol + ": see that it does"
 	if enrol == "" {
 		what = "set enrol_server, or repeat `monban-server gateway add` into a new folder"
@@ -100,6 +100,9 @@ func checkCertificate(c *tls.Config, enrol string, now time.Time) Check {
 	}
 	return k
 }
+
+// certificateLate is how much of a certificate's life may be left before somebody has to see to it.
+func certificateLate(life time.Duration) time.Duration { return min(warnDays*24*time.Hour, life/4) }
 
 // checkLink shakes hands with the broker as the gateway would.
 func checkLink(ctx context.Context, c *tls.Config, server string) Check {

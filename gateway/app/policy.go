@@ -176,6 +176,14 @@ func (p *policies) confirmed() {
 	}
 }
 
+// stands gives what is held, since when it is known to be in force, UTC ms, and how old it is, ms.
+func (p *policies) stands() (held link.PolicyHeld, since, ageMS int64) {
+	now := p.wall()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held, p.since, max(p.least(), now-p.since)
+}
+
 // least is how old the policy is at the least, ms. mu is held.
 func (p *policies) least() int64 {
 	return p.young + int64(p.now().Sub(p.youngAt)/time.Millisecond)

@@ -117,6 +117,7 @@ func serve(t *testing.T) (p *Page, at string, ended chan error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Status = func() Text { return Text{JA: "錠は施錠中 <b>", EN: "lock secured <b>"} }
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +150,7 @@ func body(t *testing.T) func(*http.Response, error) (int, string) {
 func TestPageOpensOnce(t *testing.T) {
 	p, at, _ := serve(t)
 	first, second := tablet(t, p), tablet(t, p)
-	if _, text := body(t)(first.Get(at)); strings.Contains(text, "server-room") || !strings.Contains(text, "form") {
+	if _, text := body(t)(first.Get(at)); strings.Contains(text, "server-room") || strings.Contains(text, "secured") || !strings.Contains(text, "form") {
 		t.Error("shown without the code")
 	}
 	if status, _ := body(t)(first.PostForm(at, url.Values{"code": {"no"}})); status != http.StatusForbidden {
@@ -157,6 +158,9 @@ func TestPageOpensOnce(t *testing.T) {
 	}
 	if status, text := body(t)(first.PostForm(at, url.Values{"code": {p.Code()}})); status != http.StatusOK || !strings.Contains(text, "server-room") || strings.Count(text, "☑") != 1 {
 		t.Errorf("the right code: %d %s", status, text)
+	}
+	if _, text := body(t)(first.Get(at)); !strings.Contains(text, "錠は施錠中 &lt;b&gt;") || !strings.Contains(text, "lock secured &lt;b&gt;") {
+		t.Errorf("how the gateway stands is not shown: %s", text)
 	}
 	if status, text := body(t)(second.PostForm(at, url.Values{"code": {p.Code()}})); status != http.StatusForbidden || strings.Contains(text, "server-room") {
 		t.Errorf("the code a second time: %d", status)

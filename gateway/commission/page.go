@@ -31,8 +31,11 @@ const (
 )
 
 // Page is the guide on a tablet beside the door (D30): TLS with a certificate of its own, opened by a code that counts
-// once. It shows the steps and does nothing else. No port listens unless a Page is served.
+// once. It shows the steps and how the gateway stands, and does nothing else. No port listens unless a Page is served.
 type Page struct {
+	// Status gives how the gateway stands, as lines; set it before Serve, nil = not shown.
+	Status func() Text
+
 	guide *Guide
 	door  string
 	cert  tls.Certificate
@@ -103,10 +106,11 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="ja"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">{{if .Steps}}<meta http-equiv="refresh" content="2">{{end}}
 <title>扉の受入検査 / Door acceptance</title>
 <style>body{font:1.2rem/1.6 sans-serif;max-width:40rem;margin:1rem auto;padding:0 1rem}li{list-style:none;margin:.6rem 0}span[lang=en]{display:block;color:#444;font-size:1rem}
-input,button{font:inherit;padding:.6rem}.seen{color:#060}</style></head><body>
+input,button{font:inherit;padding:.6rem}.seen{color:#060}pre{font:1rem/1.5 monospace;white-space:pre-wrap}</style></head><body>
 <h1>扉の受入検査 <span lang="en">Door acceptance</span></h1>
 {{if .Steps}}<p>{{.Door}}</p><ul>{{range .Steps}}<li{{if not .Seen.IsZero}} class="seen"{{end}}>{{if .Seen.IsZero}}☐{{else}}☑{{end}} {{.Do.JA}} <span lang="en">{{.Do.EN}}</span></li>{{end}}</ul>
 {{if .Done}}<p>全項目を確認しました。 <span lang="en">Every step was recorded.</span></p>{{end}}
+{{with .Status}}<h2>ゲートウェイの状態 <span lang="en">Gateway</span></h2><pre>{{.JA}}</pre><pre lang="en">{{.EN}}</pre>{{end}}
 {{else}}<form method="post"><label>装置の画面に表示されたコード <span lang="en">Code on the gateway's terminal</span>
 <input name="code" inputmode="numeric" autocomplete="off" maxlength="8" required></label> <button>開く <span lang="en">Open</span></button></form>
 {{if .Wrong}}<p role="alert">コードが違うか、すでに使われました。 <span lang="en">The code is wrong or was used already.</span></p>{{end}}{{end}}
@@ -169,9 +173,15 @@ func (p *Page) show(w http.ResponseWriter, status int, in, wrong bool) {
 		Steps []Step
 		Done  bool
 		Wrong bool
+
+		Status *Text
 	}{Wrong: wrong}
 	if in {
 		data.Door, data.Steps, data.Done = p.door, p.guide.Steps(), p.guide.Open() == 0
+		if p.Status != nil {
+			t := p.Status()
+			data.Status = &t
+		}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

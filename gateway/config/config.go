@@ -39,7 +39,6 @@ type Config struct {
 	// AskTimeout is how long the server's answer is waited for; 50 ms – 2 s.
 	AskTimeout Duration `toml:"ask_timeout"`
 	Outbox     Outbox   `toml:"outbox"`
-	Status     Status   `toml:"status"`
 	Sim        Sim      `toml:"sim"`
 	Alarm      Alarm    `toml:"alarm"`
 	Log        Log      `toml:"log"`
@@ -57,12 +56,6 @@ type Outbox struct {
 	MaxMiB int `toml:"max_mib"`
 	// ReserveMiB of disk are taken when the file is made, 0–MaxMiB.
 	ReserveMiB int `toml:"reserve_mib"`
-}
-
-// Status is the gateway's own page and metrics.
-type Status struct {
-	// Listen is host:port on loopback; empty means that there is none.
-	Listen string `toml:"listen"`
 }
 
 // Sim is used with -sim only.

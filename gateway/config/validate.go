@@ -29,7 +29,6 @@ func (c *Config) Validate() error {
 	f.between("ask_timeout", c.AskTimeout, 50*time.Millisecond, 2*time.Second)
 	f.number("outbox.max_mib", c.Outbox.MaxMiB, 16, 1024)
 	f.number("outbox.reserve_mib", c.Outbox.ReserveMiB, 0, max(c.Outbox.MaxMiB, 0))
-	f.loopback("status.listen", c.Status.Listen)
 	f.loopback("sim.panel", c.Sim.Panel)
 	for _, o := range c.Alarm.Outputs {
 		f.oneOf("alarm.outputs", o, "lamp", "buzzer", "contact")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"monban/firmware/access"
@@ -76,6 +77,17 @@ type Loop struct {
 	status  wire.DoorStatus
 	reset   int64 // PIN reset of which the counts in a question are
 	away    bool  // outsiders behind this door are without an escort
+	facts   atomic.Pointer[Facts]
+}
+
+// Facts is how a door stands, for whoever looks at the gateway itself.
+type Facts struct {
+	wire.DoorStatus
+	Sensed    bool // a contact is fitted; without one Contact is always "unknown"
+	Tampered  bool // since the last re-arm
+	Faulty    bool // an input's line, or a reader's, is in trouble
+	LostEnter bool // the reader does not answer
+	LostExit  bool
 }
 
 // New checks the configuration and makes the Loop of one door.
@@ -411,11 +423,16 @@ func (l *Loop) onTimers() {
 	}
 }
 
+// Facts gives how the door stands; ok is false until Run has looked at it. It may be called from any goroutine.
+func (l *Loop) Facts() (f Facts, ok bool) {
+	if p := l.facts.Load(); p != nil {
+		return *p, true
+	}
+	return Facts{}, false
+}
+
 // tell reports the door's status when it has changed.
 func (l *Loop) tell() {
-	if l.cfg.OnStatus == nil {
-		return
-	}
 	s := wire.DoorStatus{Door: l.cfg.Door.Door, State: l.m.StateName(), Contact: "unknown", Reader: "ok", Mode: l.m.mode()}
 	switch l.contact {
 	case hal.LevelRest:
@@ -426,7 +443,12 @@ func (l *Loop) tell() {
 	if l.lost[access.SideEnter] || l.lost[access.SideExit] {
 		s.Reader = "lost"
 	}
-	if s != l.status {
+	f := Facts{DoorStatus: s, Sensed: l.cfg.HAL.Contact != nil, Tampered: l.m.State().Tampered(), Faulty: len(l.faulty) > 0,
+		LostEnter: l.lost[access.SideEnter], LostExit: l.lost[access.SideExit]}
+	if p := l.facts.Load(); p == nil || *p != f {
+		l.facts.Store(&f)
+	}
+	if s != l.status && l.cfg.OnStatus != nil {
 		l.status = s
 		l.cfg.OnStatus(s)
 	}

@@ -42,6 +42,15 @@ func (p *Pulse) Beat() {
 type Group struct {
 	mu     sync.Mutex
 	pulses []*Pulse
+	still  atomic.Pointer[string]
+}
+
+// Still names the loops that stood still in the last round of Run, "" = none or no round yet.
+func (g *Group) Still() string {
+	if p := g.still.Load(); p != nil {
+		return *p
+	}
+	return ""
 }
 
 // Pulse adds a loop, which may miss patience rounds in a row (≥ 0). Call it before Run.
@@ -92,6 +101,7 @@ func Run(ctx context.Context, g *Group, tick <-chan time.Time, log *slog.Logger,
 		}
 		if now := strings.Join(still, ", "); now != starved {
 			starved = now
+			g.still.Store(&now)
 			if now != "" {
 				log.LogAttrs(ctx, slog.LevelError, "the watchdog is not fed: a loop stands still; the machine is reset if it goes on", slog.String("loops", now))
 			}
