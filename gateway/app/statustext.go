@@ -34,7 +34,7 @@ func PrintStatus(w io.Writer, cfg config.Config, lang string) error {
 		return err
 	}
 	if calls > 0 {
-		return fmt.Errorf("%d things need a person: the lines that begin with !", calls)
+		return fmt.Errorf("%d things need a person, the lines marked ! say which", calls)
 	}
 	return nil
 }
