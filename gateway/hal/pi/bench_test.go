@@ -26,7 +26,7 @@ func (b *bench) commands() (n int) {
 // byte and as proven at the end; the gateway's line then works with what was stored, and with nothing else.
 func TestPairOverALine(t *testing.T) {
 	b, _ := newBench(t, 115200, 1)
-	b.pds[0].HasKey, b.pds[0].Install = false, true
+	b.with(func() { b.pds[0].HasKey, b.pds[0].Install = false, true })
 	var kept []ReaderKey
 	proof, err := b.onBench().Pair(t.Context(), 0, ReaderKey{}, time.Minute, func(k ReaderKey) error {
 		if len(kept) == 0 && b.commands() != 0 {
@@ -41,10 +41,11 @@ func TestPairOverALine(t *testing.T) {
 	if len(kept) != 2 || kept[0].Key != nil || kept[0].Pending == nil || kept[1].Pending != nil || *kept[1].Key != *kept[0].Pending || *kept[1].Known != proof {
 		t.Fatalf("stored %d times, or not pending first and proven then", len(kept))
 	}
-	if proof.Serial != 100 || b.pds[0].Key != [16]byte(*kept[1].Key) {
+	var took [16]byte
+	b.with(func() { took = b.pds[0].Key; b.pds[0].Install = false })
+	if proof.Serial != 100 || took != [16]byte(*kept[1].Key) {
 		t.Errorf("proof %+v", proof)
 	}
-	b.pds[0].Install = false
 	l := b.open(osdp.Config{Baud: b.baud, Readers: []osdp.Reader{{Name: "r", Key: kept[1].Key, Known: kept[1].Known}}})
 	h := listen(l.Reader(0))
 	b.with(func() { b.pds[0].Card(26, bits26(77)) })
@@ -84,7 +85,7 @@ func TestPairingThatFailsKeepsTheOldKey(t *testing.T) {
 // Find says of each reader whether it works: one that is mute and one with another key do not.
 func TestFindReaders(t *testing.T) {
 	b, cfg := newBench(t, 115200, 3)
-	b.pds[1].Mute = true
+	b.with(func() { b.pds[1].Mute = true })
 	other := osdp.Key{9}
 	cfg.Readers[2].Key = &other
 	works, bad, err := b.onBench().Find(t.Context(), cfg, 3*time.Second)
