@@ -141,6 +141,9 @@ var pagePaths = []string{"/login", "/live", "/log", "/log/" + webtest.AttemptID(
 // Every page × both languages × each role: well-formed, all words there, in the right language; for
 // the system administrator no name and no section on any page but the own one.
 func TestPages(t *testing.T) {
+	if underRace {
+		t.Skip("one request at a time")
+	}
 	s := newSite(t, nil)
 	n := 0
 	for _, r := range append([]web.Role{web.RoleNone}, web.Roles()...) {

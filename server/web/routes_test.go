@@ -151,6 +151,9 @@ func TestRouteMatrix(t *testing.T) {
 }
 
 func checkMatrix(t *testing.T, list []probe, golden string) {
+	if underRace {
+		t.Skip("one request at a time")
+	}
 	t.Helper()
 	s := newSite(t, func(c *web.Config) {
 		c.Throttle = web.Throttle{AccountBurst: 1e6, AccountEvery: time.Second, AddressBurst: 1e6, AddressEvery: time.Second}
@@ -311,6 +314,9 @@ func TestBodyLimit(t *testing.T) {
 
 // GET changes nothing but adding leaves about views.
 func TestGetChangesNothing(t *testing.T) {
+	if underRace {
+		t.Skip("one request at a time")
+	}
 	s := newSite(t, nil)
 	cookies := map[string]string{}
 	for _, r := range web.Roles() {
