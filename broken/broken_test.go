@@ -132,9 +132,24 @@ func TestBrokenBuilds(t *testing.T) {
 	if os.Getenv("MONBAN_BROKEN") == "" {
 		t.Skip("set MONBAN_BROKEN=1, or run make broken")
 	}
+	// Packages go side by side, the faults of one package after each other: what rapid saves of one must not fail another.
+	byPackage := map[string][]fault{}
+	for _, f := range load(t) {
+		byPackage[f.pkg] = append(byPackage[f.pkg], f)
+	}
+	for pkg, faults := range byPackage {
+		t.Run(pkg, func(t *testing.T) {
+			t.Parallel()
+			plantAll(t, faults)
+		})
+	}
+}
+
+// plantAll plants the faults of one package, one after the other.
+func plantAll(t *testing.T, faults []fault) {
 	failing := regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	sound := map[string]bool{}
-	for _, f := range load(t) {
+	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			if key := f.pkg + " " + f.run; !sound[key] {
 				ok, out := goTest(t, f)
