@@ -17,6 +17,7 @@ type pairCommand struct {
 	Config string        `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
 	Door   string        `arg:"" help:"The door's id in the configuration."`
 	Side   string        `arg:"" optional:"" default:"enter" enum:"enter,exit" help:"enter or exit."`
+	Rotate bool          `help:"Another key for a reader that has one, through the channel of that one: no installation mode, nothing for listeners."`
 	Window time.Duration `default:"2m" help:"How long the pairing may take, at most 5m; it closes by itself."`
 }
 
@@ -26,7 +27,7 @@ func (c *pairCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return app.Pair(ctx, app.PairOptions{Config: cfg, Door: c.Door, Side: c.Side, Window: c.Window, Open: pi.OpenSerial, Out: os.Stdout})
+	return app.Pair(ctx, app.PairOptions{Config: cfg, Door: c.Door, Side: c.Side, Rotate: c.Rotate, Window: c.Window, Open: pi.OpenSerial, Out: os.Stdout})
 }
 
 type monitorCommand struct {

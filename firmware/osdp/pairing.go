@@ -8,11 +8,13 @@ import (
 )
 
 // pairing gives one reader a key of its own. Its first channel uses the key that everybody knows, so whoever listens
-// on the line learns the new one: pair on the bench, or over a line that is watched.
+// on the line learns the new one: pair on the bench, or over a line that is watched. A rotation goes through the
+// channel of the reader's present key: a listener who does not know that one learns nothing.
 type pairing struct {
-	key   Key
-	until mono.Time
-	set   bool // KEYSET was answered, in whatever way: only a handshake with the new key proves it
+	key    Key
+	until  mono.Time
+	rotate bool // inside the channel of the present key
+	set    bool // KEYSET was answered, in whatever way: only a handshake with the new key proves it
 }
 
 // pairingOnlyKey is SCBK-D of the standard. It is known to all and exists in this function alone: no other path can
@@ -28,6 +30,27 @@ func pairingOnlyKey() (k Key) {
 // by the caller before this call: after a power cut nobody knows which of the two keys the reader holds. The window
 // closes by itself with EventPaired or EventPairingEnd. While it is open the reader delivers no card.
 func (b *Bus) Pair(now mono.Time, reader int, key Key, window time.Duration) error {
+	return b.window(now, reader, &pairing{key: key}, window)
+}
+
+// Rotate gives a paired reader another key, inside the channel of the one it has: the key that everybody knows plays no
+// part, and the reader needs no installation mode. Otherwise like Pair, with the same events. If the reader's present key is not
+// known any more, only Pair helps.
+func (b *Bus) Rotate(now mono.Time, reader int, key Key, window time.Duration) error {
+	if reader >= 0 && reader < len(b.readers) {
+		switch c := b.readers[reader].cfg; {
+		case c.Key == nil:
+			return fmt.Errorf("osdp: reader %q has no key of its own yet: pair it", c.Name)
+		case key == *c.Key, c.Pending != nil && key == *c.Pending:
+			return fmt.Errorf("osdp: reader %q: the new key is the one it has", c.Name)
+		}
+	}
+	return b.window(now, reader, &pairing{key: key, rotate: true}, window)
+}
+
+// window opens the window of one reader.
+func (b *Bus) window(now mono.Time, reader int, x *pairing, window time.Duration) error {
+	key := x.key
 	if reader < 0 || reader >= len(b.readers) {
 		return fmt.Errorf("osdp: reader %d is not on this bus", reader)
 	}
@@ -43,7 +66,8 @@ func (b *Bus) Pair(now mono.Time, reader int, key Key, window time.Duration) err
 		}
 	}
 	p := b.readers[reader]
-	p.pair = &pairing{key: key, until: now.Add(window)}
+	x.until = now.Add(window)
+	p.pair = x
 	b.event(p, Event{Kind: EventPairing})
 	if b.current == p {
 		b.current = nil

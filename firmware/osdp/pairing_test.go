@@ -42,6 +42,49 @@ func TestPairing(t *testing.T) {
 	}
 }
 
+// A reader that has a key gets another one through the channel of the first: it need not be in its installation mode, nobody
+// who listens with the key that everybody knows learns anything, and the old key is worth nothing afterwards.
+func TestRotation(t *testing.T) {
+	l := newLine(t, 38400, 2, 1, nil)
+	l.run(time.Second)
+	old := osdp.Key(l.pds[0].Key)
+	for name, err := range map[string]error{"the key it has": l.bus.Rotate(l.now, 0, old, time.Minute), "default key": l.bus.Rotate(l.now, 0, osdp.Key(osdptest.DefaultKey), time.Minute),
+		"no such one": l.bus.Rotate(l.now, 9, newKey, time.Minute)} {
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if err := l.bus.Rotate(l.now, 0, newKey, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	l.run(5 * time.Second)
+	if got := l.kinds(0); !slices.Equal(got, []string{"online", "pairing", "lost", "paired", "online"}) || !l.events[slices.IndexFunc(l.events, func(e osdp.Event) bool { return e.Kind == osdp.EventPaired })].Secure {
+		t.Fatalf("%v", got)
+	}
+	if l.pds[0].Key != [16]byte(newKey) {
+		t.Error("the reader holds another key")
+	}
+	l.badge(0, 3)
+	l.badge(1, 4)
+	l.run(time.Second)
+	if len(l.cards(0)) != 1 || len(l.cards(1)) != 1 {
+		t.Error("no card after the rotation, or none of the other reader")
+	}
+
+	// A reader that was exchanged proves nothing: no key is sent to it, and the record stays.
+	l = newLine(t, 38400, 1, 1, nil)
+	l.run(time.Second)
+	l.pds[0].Key[5] ^= 1
+	was := l.pds[0].Key
+	if err := l.bus.Rotate(l.now, 0, newKey, 3*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	l.run(5 * time.Second)
+	if l.saw(0, osdp.EventPaired) || !l.saw(0, osdp.EventPairingEnd) || l.pds[0].Key != was {
+		t.Errorf("a reader with another key: %v", l.kinds(0))
+	}
+}
+
 // What a pairing refuses, and how it ends when the reader does not take part: the window closes by itself, no reader is
 // spoken to with the default key afterwards, and one that may hold the new key is asked for it.
 func TestPairingEnds(t *testing.T) {

@@ -110,9 +110,9 @@ func (p *peer) wish() (code byte, data []byte) {
 // key is the key of the handshake under way.
 func (p *peer) key() Key {
 	switch {
-	case p.pair != nil && !p.pair.set:
+	case p.pair != nil && !p.pair.set && !p.pair.rotate:
 		return pairingOnlyKey()
-	case p.pair != nil:
+	case p.pair != nil && p.pair.set:
 		return p.pair.key
 	case p.pending:
 		return *p.cfg.Pending
@@ -122,7 +122,7 @@ func (p *peer) key() Key {
 
 // keyKind says in the secure block which kind of key is meant: 1 the reader's own, 0 the one that everybody knows.
 func (p *peer) keyKind() byte {
-	if p.pair != nil && !p.pair.set {
+	if p.pair != nil && !p.pair.set && !p.pair.rotate {
 		return 0
 	}
 	return 1
@@ -176,7 +176,7 @@ func (p *peer) accept(now mono.Time, f *Frame) {
 	}
 	data, encrypted := f.Data, false
 	switch {
-	case p.secured && f.SCB == 0 && p.state == pairingKey && f.Code == repACK:
+	case p.secured && f.SCB == 0 && p.state == pairingKey && f.Code == repACK && !p.pair.rotate:
 		// Some readers answer KEYSET in the clear. It proves nothing either way.
 	case p.secured && f.SCB == 0:
 		p.plainInChannel(now, f)

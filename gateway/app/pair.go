@@ -21,6 +21,7 @@ type PairOptions struct {
 	Config config.Config
 	Door   string
 	Side   string
+	Rotate bool          // through the channel of the key that it has
 	Window time.Duration // at most osdp.PairingWindow
 	Open   func(path string, baud int) (pi.Port, error)
 	Out    io.Writer
@@ -43,7 +44,9 @@ func Pair(ctx context.Context, opt PairOptions) (err error) {
 	dir := opt.Config.IdentityDir
 	old, err := loadReaderKey(dir, place, opt.Side)
 	if _, statErr := os.Stat(filepath.Join(dir, readerKeyFile(place, opt.Side))); errors.Is(statErr, fs.ErrNotExist) {
-		err = nil // the first pairing
+		if err = nil; opt.Rotate { // the first pairing
+			return fmt.Errorf("door %s, reader %s: it has no key yet: pair it without --rotate", opt.Door, opt.Side)
+		}
 	}
 	if err != nil {
 		return err
@@ -58,7 +61,11 @@ func Pair(ctx context.Context, opt PairOptions) (err error) {
 	}
 	_, _ = fmt.Fprintf(opt.Out, "Pairing the %s reader of door %s (line %s, address %d) for at most %v. Ctrl-C breaks it off.\n", opt.Side, opt.Door, line.Name, r.Address, opt.Window)
 	bench := pi.OSDPBench{Open: func() (pi.Port, error) { return opt.Open(line.Path, line.Baud) }, Baud: line.Baud, Now: j.anchor.now}
-	proof, err := bench.Pair(ctx, byte(r.Address), old, opt.Window, func(k pi.ReaderKey) error {
+	give := bench.Pair
+	if opt.Rotate {
+		give = bench.Rotate
+	}
+	proof, err := give(ctx, byte(r.Address), old, opt.Window, func(k pi.ReaderKey) error {
 		if k.Key == nil && k.Pending == nil {
 			return os.Remove(filepath.Join(dir, readerKeyFile(place, opt.Side)))
 		}

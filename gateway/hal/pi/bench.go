@@ -106,6 +106,17 @@ func (b OSDPBench) run(ctx context.Context, cfg osdp.Config, until mono.Time, be
 // proven key at the end. When the reader cannot have taken the new key, keep gets the old record again. The window
 // closes by itself; the door has no reader meanwhile and stays locked. Whoever listens on the line learns the key.
 func (b OSDPBench) Pair(ctx context.Context, addr byte, old ReaderKey, window time.Duration, keep func(ReaderKey) error) (osdp.Proof, error) {
+	return b.give(ctx, addr, old, window, keep, (*osdp.Bus).Pair, "put the reader into its installation mode, as its maker says, check address and wires, and pair again")
+}
+
+// Rotate gives a paired reader another random key inside the channel of the one it has, and is otherwise like Pair. Whoever
+// listens on the line learns nothing.
+func (b OSDPBench) Rotate(ctx context.Context, addr byte, old ReaderKey, window time.Duration, keep func(ReaderKey) error) (osdp.Proof, error) {
+	return b.give(ctx, addr, old, window, keep, (*osdp.Bus).Rotate, "the reader does not prove the key it is known by: check address and wires; if it was reset or exchanged, pair it anew")
+}
+
+func (b OSDPBench) give(ctx context.Context, addr byte, old ReaderKey, window time.Duration, keep func(ReaderKey) error,
+	open func(*osdp.Bus, mono.Time, int, osdp.Key, time.Duration) error, hint string) (osdp.Proof, error) {
 	var key osdp.Key
 	if _, err := rand.Read(key[:]); err != nil {
 		return osdp.Proof{}, err
@@ -120,14 +131,14 @@ func (b OSDPBench) Pair(ctx context.Context, addr byte, old ReaderKey, window ti
 	}
 	var proof osdp.Proof
 	err := b.run(ctx, cfg, b.Now().Add(window+replyWait), func(bus *osdp.Bus) error {
-		return bus.Pair(b.Now(), 0, key, window)
+		return open(bus, b.Now(), 0, key, window)
 	}, func(e *osdp.Event) (bool, error) {
 		switch e.Kind {
 		case osdp.EventPaired:
 			proof = e.Proof
 			return true, nil
 		case osdp.EventPairingEnd:
-			return false, fmt.Errorf("the window closed without a proof (%s): put the reader into its installation mode, as its maker says, check address and wires, and pair again", e.Detail)
+			return false, fmt.Errorf("the window closed without a proof (%s): %s", e.Detail, hint)
 		}
 		return false, nil
 	})

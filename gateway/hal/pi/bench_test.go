@@ -54,6 +54,28 @@ func TestPairOverALine(t *testing.T) {
 	}
 }
 
+// DS-5, AD-4: a paired reader gets another key through the channel of the one it has, over a serial line, pending first and
+// proven then; with a record that is not the reader's, nothing is changed.
+func TestRotateOverALine(t *testing.T) {
+	b, cfg := newBench(t, 115200, 1)
+	old := ReaderKey{Key: cfg.Readers[0].Key}
+	var kept []ReaderKey
+	keep := func(k ReaderKey) error { kept = append(kept, k); return nil }
+	wrong := osdp.Key{9}
+	if _, err := b.onBench().Rotate(t.Context(), 0, ReaderKey{Key: &wrong}, time.Second, keep); err == nil || *kept[len(kept)-1].Key != wrong || kept[len(kept)-1].Pending != nil {
+		t.Errorf("with a key that the reader has not: %v; kept %d records", err, len(kept))
+	}
+	kept = nil
+	if _, err := b.onBench().Rotate(t.Context(), 0, old, time.Minute, keep); err != nil {
+		t.Fatal(err)
+	}
+	var took [16]byte
+	b.with(func() { took = b.pds[0].Key })
+	if len(kept) != 2 || *kept[0].Key != *old.Key || kept[0].Pending == nil || kept[1].Pending != nil || *kept[1].Key != *kept[0].Pending || took != [16]byte(*kept[1].Key) {
+		t.Errorf("stored %d times, or not pending first and proven then", len(kept))
+	}
+}
+
 // A reader that is not in its installation mode gets no key: the window closes by itself and the old record is stored
 // again, so that the reader that works goes on working. Likewise when storing fails nothing is sent at all.
 func TestPairingThatFailsKeepsTheOldKey(t *testing.T) {
