@@ -41,7 +41,9 @@ func (b *Bus) Rotate(now mono.Time, reader int, key Key, window time.Duration) e
 		switch c := b.readers[reader].cfg; {
 		case c.Key == nil:
 			return fmt.Errorf("osdp: reader %q has no key of its own yet: pair it", c.Name)
-		case key == *c.Key, c.Pending != nil && key == *c.Pending:
+		case c.Pending != nil: // the record of the new key would take the place of one that the reader may hold
+			return fmt.Errorf("osdp: reader %q: which of two keys it has is not settled: let it prove one first", c.Name)
+		case key == *c.Key:
 			return fmt.Errorf("osdp: reader %q: the new key is the one it has", c.Name)
 		}
 	}

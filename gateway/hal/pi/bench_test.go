@@ -74,6 +74,16 @@ func TestRotateOverALine(t *testing.T) {
 	if len(kept) != 2 || *kept[0].Key != *old.Key || kept[0].Pending == nil || kept[1].Pending != nil || *kept[1].Key != *kept[0].Pending || took != [16]byte(*kept[1].Key) {
 		t.Errorf("stored %d times, or not pending first and proven then", len(kept))
 	}
+
+	// Broken off with the reader holding the new key already: no record is ever without the key that it holds.
+	holds, gone := osdp.Key(took), osdp.Key{7}
+	kept = nil
+	if _, err := b.onBench().Rotate(t.Context(), 0, ReaderKey{Key: &gone, Pending: &holds}, time.Minute, keep); err != nil {
+		t.Fatal(err)
+	}
+	if len(kept) != 2 || *kept[0].Key != holds {
+		t.Error("the key that the reader held was not in the record while another was given")
+	}
 }
 
 // A reader that is not in its installation mode gets no key: the window closes by itself and the old record is stored
