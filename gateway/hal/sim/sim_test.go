@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -249,18 +250,21 @@ func TestNumbersAreNeverEchoed(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(&out, "%v %+v %#v %d", c, c, c, c)
-	trace, err := os.ReadFile(cfg.Trace)
+	raw, err := os.ReadFile(cfg.Trace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"output": out.String(), "log": log.String(), "trace": string(trace)} {
+	// The two times before each line hold any four digits now and then.
+	trace := regexp.MustCompile(`(?m)^\d+ \d+ `).ReplaceAllString(string(raw), " ")
+	logged := regexp.MustCompile(`time=\S+ `).ReplaceAllString(log.String(), "")
+	for name, text := range map[string]string{"output": out.String(), "log": logged, "trace": trace} {
 		for _, secret := range []string{"54321", "77777", "5432", "d431"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s holds %s: %s", name, secret, text)
 			}
 		}
 	}
-	if !strings.Contains(string(trace), " lock a secured start\n") || !strings.Contains(string(trace), " badge a enter 1\n") {
+	if !strings.Contains(trace, " lock a secured start\n") || !strings.Contains(trace, " badge a enter 1\n") {
 		t.Errorf("trace: %q", trace)
 	}
 }
