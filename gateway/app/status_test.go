@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -240,8 +241,10 @@ keypad = "burst4"
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Times and the id of the machine's start hold any four digits now and then.
+	kept := regexp.MustCompile(`\d{9,}|"machine":\s*"[^"]*"`).ReplaceAllString(string(data), "")
 	for _, no := range []string{"45678", "4826"} {
-		if strings.Contains(string(data), no) || strings.Contains(text, no) {
+		if strings.Contains(kept, no) || strings.Contains(text, no) {
 			t.Errorf("the file holds %s: %s", no, data)
 		}
 	}
