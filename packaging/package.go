@@ -66,6 +66,7 @@ func describe(program, arch, binary, root string) (Package, error) {
 		// Not needed: pages are printed from the browser. With these the server makes PDFs itself.
 		p.Recommends = []string{"weasyprint", "fonts-morisawa-bizud-gothic", "fonts-noto-cjk", "fontconfig"}
 	case "gateway":
+		add(filepath.Join(own, "gateway.udev"), "/usr/lib/udev/rules.d/60-monban-gateway.rules")
 		guide := "hardware/installation.md"
 		add(filepath.Join(root, guide), doc+filepath.Base(guide))
 		p.Summary = "gateway of monban, access control for server rooms"

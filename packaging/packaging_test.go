@@ -113,7 +113,7 @@ func TestTar(t *testing.T) {
 	if !strings.Contains(found[top+"/README"], "glibc") && !strings.Contains(found[top+"/README"], "no C library") {
 		t.Errorf("README: %s", found[top+"/README"])
 	}
-	for _, f := range []string{"/usr/bin/monban-gateway", "/usr/lib/systemd/system/monban-gateway.service", "/usr/share/doc/monban-gateway/copyright"} {
+	for _, f := range []string{"/usr/bin/monban-gateway", "/usr/lib/systemd/system/monban-gateway.service", "/usr/lib/udev/rules.d/60-monban-gateway.rules", "/usr/share/doc/monban-gateway/copyright"} {
 		if found[top+f] == "" {
 			t.Errorf("no %s", f)
 		}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -56,11 +55,9 @@ func (w *watched) arm(opt Options) {
 	fail := func(err error) {
 		opt.Log.LogAttrs(context.Background(), slog.LevelError, "watchdog", slog.Any("err", err))
 	}
-	var err error
-	if w.systemd, err = watchdog.FromEnvironment(); err != nil {
-		fail(err)
-	}
+	w.systemd = watchdog.FromEnvironment()
 	if c := opt.Config.Watchdog; c.Device != "" && !opt.Sim { // a demo resets no machine
+		var err error
 		if w.device, err = watchdog.Open(c.Device, c.Timeout.Std()); err != nil {
 			w.failed = true
 			fail(err)
@@ -108,13 +105,12 @@ func (w *watched) stopping() { _ = w.systemd.Stopping() } // who does not hear i
 // end gives the watchdog up. Only a clean end with every lock secured disarms it; after any other the machine is reset
 // unless the next process takes over in time.
 func (w *watched) end(clean bool) error {
-	err := w.systemd.Close()
 	switch {
 	case w.device == nil:
+		return nil
 	case clean:
-		err = errors.Join(err, w.device.Disarm())
+		return w.device.Disarm()
 	default:
-		err = errors.Join(err, w.device.Leave())
+		return w.device.Leave()
 	}
-	return err
 }

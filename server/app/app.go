@@ -370,6 +370,7 @@ func (a *App) Run(ctx context.Context) error {
 		run("muster copy", func() error { a.muster.run(ctx); return nil })
 	}
 	run("sweep", func() error { a.sweep(ctx); return nil })
+	run("service manager", func() error { a.supervise(ctx); return nil })
 	run("people inside", func() error { a.watchPlaces(ctx); return nil })
 	run("database", func() error {
 		select {
