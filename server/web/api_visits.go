@@ -3,6 +3,9 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
+
+	"monban/firmware/access"
 )
 
 type apiProposal struct {
@@ -98,6 +101,13 @@ func (h *Handler) apiVisits(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return fmt.Errorf("visits of %s: %w", day, err)
 	}
+	in, err := h.reach(rq)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(v RegVisit) bool {
+		return !in.All && !slices.ContainsFunc(v.Zones, func(z string) bool { return in.Zone(access.ZoneID(z)) })
+	})
 	page, next, err := apiFlow(limit, after, func(v RegVisit) string { return v.ID }, func(skip, n int) ([]RegVisit, error) {
 		rest := all[min(skip, len(all)):]
 		return rest[:min(n, len(rest))], nil

@@ -92,7 +92,7 @@ func (h *Handler) showApplications(w http.ResponseWriter, rq *request, t *tried,
 	decide, oral, rest := visitList{Heading: c.T("applications.decide")}, visitList{Heading: c.T("applications.oral")}, visitList{Heading: c.T("applications.others")}
 	for i := range list {
 		x := &list[i]
-		if v.OwnOnly && !c.mine(x.Asked, x.Attendee) {
+		if !c.seesVisit(x) {
 			continue
 		}
 		row := c.visitRow(x)
@@ -116,7 +116,7 @@ func (h *Handler) showApplications(w http.ResponseWriter, rq *request, t *tried,
 	}
 	for i := range permits {
 		p := &permits[i]
-		if v.OwnOnly && !c.mine(p.Asked, p.Attendee) {
+		if !c.seesPermit(p) {
 			continue
 		}
 		row := c.permitRow(p)
@@ -167,7 +167,7 @@ func (h *Handler) permitAct(w http.ResponseWriter, rq *request, act, done string
 		return fmt.Errorf("permits: %w", err)
 	}
 	i := slices.IndexFunc(permits, func(p visit.Permit) bool { return p.ID == id })
-	if i < 0 || rq.roles&visitReaders == 0 && !c.mine(permits[i].Asked, permits[i].Attendee) {
+	if i < 0 || !c.seesPermit(&permits[i]) {
 		return ErrNotFound
 	}
 	switch formID := act + "-" + id; {

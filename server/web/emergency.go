@@ -55,6 +55,9 @@ func (h *Handler) showEmergency(w http.ResponseWriter, rq *request, t *tried, co
 		return fmt.Errorf("emergencies: %w", err)
 	}
 	for i := range list {
+		if !c.seesEmergency(&list[i]) {
+			continue
+		}
 		r := c.emergencyRow(&list[i])
 		for _, f := range c.emergencyForms(&list[i], v.StepUp != "") {
 			r.Forms = append(r.Forms, f.again(t))
@@ -185,13 +188,16 @@ func (h *Handler) emergencyAct(w http.ResponseWriter, rq *request, act, done str
 		return err
 	}
 	id := rq.PathValue("id")
-	err := do(id)
+	c, err := h.counter(rq, "emergency.title", "")
+	if err != nil {
+		return err
+	}
+	if err := h.emergencyOf(&c, id); err != nil {
+		return err
+	}
+	err = do(id)
 	if err == nil {
 		return redirect(w, rq, "/emergency?done="+done)
-	}
-	c, cerr := h.counter(rq, "emergency.title", "")
-	if cerr != nil {
-		return cerr
 	}
 	t, code, err := h.refusal(rq, &c, act+"-"+id, id, err)
 	if err != nil {

@@ -56,6 +56,9 @@ func (h *Handler) showEquipment(w http.ResponseWriter, rq *request, t *tried, co
 	}
 	slices.SortStableFunc(list, func(a, b visit.Carry) int { return int(b.Opened.AtMS - a.Opened.AtMS) })
 	for i := range list {
+		if !c.seesCarry(&list[i]) {
+			continue
+		}
 		r := c.carryRow(&list[i], list)
 		if v.MayOpen && c.mayCarry(list[i].Zone, list[i].To) {
 			for _, f := range c.carryForms(&list[i]) {
@@ -157,19 +160,21 @@ func (c *counter) itemWords(x *visit.Item) string {
 func (c *counter) carryForm(visits []visit.View) deskForm {
 	of := []choice{{Label: c.T("equipment.no_visit")}}
 	for i := range visits {
-		if x := &visits[i]; x.State == visit.Running {
+		if x := &visits[i]; x.State == visit.Running && c.seesVisit(x) {
 			of = append(of, choice{Value: x.ID, Label: x.Purpose + " · " + x.Company})
 		}
 	}
 	doors := deskField{Name: "doors", Kind: "checks", Label: c.T("equipment.doors")}
 	for i := range c.site.Dir.Doors {
-		doors.Options = append(doors.Options, choice{Value: string(c.site.Dir.Doors[i].ID), Label: c.doorName(c.site.Dir.Doors[i].ID)})
+		if d := c.site.Dir.Doors[i].ID; c.in.Door(d) {
+			doors.Options = append(doors.Options, choice{Value: string(d), Label: c.doorName(d)})
+		}
 	}
 	attendee := ""
 	if p := c.people[directory.PersonID(c.rq.account.Person)]; p != nil && staffOnly(p) {
 		attendee = c.numbered(p.ID)
 	}
-	zones := c.zoneChoices()
+	zones := slices.DeleteFunc(c.zoneChoices(), func(z choice) bool { return !c.in.Zone(access.ZoneID(z.Value)) })
 	to := append([]choice{{Label: c.T("equipment.nowhere")}}, zones...)
 	fields := []deskField{
 		{Name: "direction", Kind: "select", Label: c.T("equipment.direction"), Options: c.choices("carry_direction", "", "in", "out", "move")},

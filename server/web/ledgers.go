@@ -104,6 +104,9 @@ func (h *Handler) holders(rq *request, c *counter) (map[string]string, error) {
 		return nil, fmt.Errorf("open visits: %w", err)
 	}
 	for i := range visits {
+		if !c.seesVisit(&visits[i]) {
+			continue
+		}
 		for j := range visits[i].Guests {
 			if g := &visits[i].Guests[j]; g.Here() {
 				out[g.Badge] = c.guestRow(&visits[i], j).Name + " · " + cmp.Or(g.Company, visits[i].Company) + " · " + c.Brief(c.ms(g.Lent.AtMS))
@@ -115,6 +118,9 @@ func (h *Handler) holders(rq *request, c *counter) (map[string]string, error) {
 		return nil, fmt.Errorf("temporary cards: %w", err)
 	}
 	for _, x := range cards {
+		if !c.seesPerson(x.Person) {
+			continue
+		}
 		out[x.Badge] = c.name(x.Person) + " · " + c.Brief(c.ms(x.FromMS))
 	}
 	return out, nil
@@ -125,6 +131,9 @@ func (c *counter) keyRows(loans []visit.KeyLoan, t *tried) (out []keyRow) {
 	for i := range c.site.Dir.Items {
 		k := &c.site.Dir.Items[i]
 		if k.Kind != directory.ItemKey || k.State == directory.ItemDisposed {
+			continue
+		}
+		if !c.seesKey(k) {
 			continue
 		}
 		r := keyRow{Key: string(k.ID), Label: k.Name, Place: k.Place, State: Tag{c.T("key_state.here"), ToneQuiet, "check"}}
@@ -340,8 +349,12 @@ func (h *Handler) getDues(w http.ResponseWriter, rq *request) error {
 	}
 	v := duesView{counter: c}
 	for _, d := range list {
+		w, ok := who[d.Matter]
+		if !ok && !c.in.Zone(access.ZoneID(d.Zone)) { // of another zone, or a matter that is not shown
+			continue
+		}
 		l := c.dueLine(d, nil)
-		if w, ok := who[d.Matter]; ok {
+		if ok {
 			l.Who, l.Owner = w.what, cmp.Or(w.owner[d.Kind], l.Owner)
 			if part := w.parts[d.Part]; part != "" {
 				l.Who = part + " · " + l.Who
@@ -354,6 +367,9 @@ func (h *Handler) getDues(w http.ResponseWriter, rq *request) error {
 		return fmt.Errorf("stated exits: %w", err)
 	}
 	for _, x := range stated {
+		if !c.in.Zone(x.Zone) && !c.mine(x.Stated, x.Person) {
+			continue
+		}
 		r := exitRow{Name: c.name(x.Person), Door: c.doorName(x.Door), Entered: c.ms(x.EntryMS), Left: c.ms(x.LeftMS)}
 		if c.mayDecide(confirmRoles, []access.ZoneID{x.Zone}) && !c.mine(x.Stated, x.Person) {
 			r.Confirm = "/dues/exits/" + x.ID + "/confirm"
@@ -378,6 +394,9 @@ func (h *Handler) owners(rq *request, c *counter) (map[string]owed, error) {
 	}
 	for i := range visits {
 		x := &visits[i]
+		if !c.seesVisit(x) {
+			continue
+		}
 		o := owed{what: x.Purpose, parts: map[string]string{}, owner: map[visit.DueKind]string{}}
 		for j := range x.Guests {
 			o.parts[fmt.Sprint(j+1)] = x.Guests[j].Name
@@ -392,6 +411,9 @@ func (h *Handler) owners(rq *request, c *counter) (map[string]owed, error) {
 		return nil, fmt.Errorf("temporary cards: %w", err)
 	}
 	for _, x := range cards {
+		if !c.seesPerson(x.Person) {
+			continue
+		}
 		out[x.ID] = owed{what: c.T("visit.badge_no", "label", x.Label), owner: map[visit.DueKind]string{visit.DueTemporary: c.name(x.Person)}}
 	}
 	stopped, err := h.src.Visits.Suspensions(ctx)
@@ -399,6 +421,9 @@ func (h *Handler) owners(rq *request, c *counter) (map[string]owed, error) {
 		return nil, fmt.Errorf("suspensions: %w", err)
 	}
 	for _, x := range stopped {
+		if !c.seesStopped(&x) {
+			continue
+		}
 		out[x.ID] = owed{what: string(x.Card), owner: map[visit.DueKind]string{visit.DueHolder: c.name(x.Person)}}
 	}
 	keys, err := h.src.Visits.KeyLoans(ctx)
@@ -406,6 +431,9 @@ func (h *Handler) owners(rq *request, c *counter) (map[string]owed, error) {
 		return nil, fmt.Errorf("key loans: %w", err)
 	}
 	for _, x := range keys {
+		if !c.seesKeyOf(x.Key) {
+			continue
+		}
 		out[x.ID] = owed{what: x.Label, owner: map[visit.DueKind]string{visit.DueKey: c.name(x.Person)}}
 	}
 	carries, err := h.src.Visits.Carries(ctx)
@@ -413,6 +441,9 @@ func (h *Handler) owners(rq *request, c *counter) (map[string]owed, error) {
 		return nil, fmt.Errorf("carry sessions: %w", err)
 	}
 	for _, x := range carries {
+		if !c.seesCarry(&x) {
+			continue
+		}
 		out[x.ID] = owed{what: x.Purpose, owner: map[visit.DueKind]string{visit.DueCarryOut: c.name(x.Attendee)}}
 	}
 	emergencies, err := h.src.Visits.Emergencies(ctx)
@@ -420,6 +451,9 @@ func (h *Handler) owners(rq *request, c *counter) (map[string]owed, error) {
 		return nil, fmt.Errorf("emergencies: %w", err)
 	}
 	for _, x := range emergencies {
+		if !c.seesEmergency(&x) {
+			continue
+		}
 		out[x.ID] = owed{what: x.Reason, owner: map[visit.DueKind]string{visit.DueReport: c.stepWho(x.Declared)}}
 	}
 	return out, nil

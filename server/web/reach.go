@@ -64,12 +64,24 @@ func (h *Handler) reach(rq *request) (Reach, error) {
 	if rq.seen != nil {
 		return *rq.seen, nil
 	}
-	var out Reach
+	set := rq.entry
+	if rq.names { // a role that sees no names widens none of one that does
+		set &^= roleSet(RoleSystemAdmin)
+	}
+	out, err := h.reachBy(rq, set)
+	if err != nil {
+		return out, err
+	}
+	rq.seen = &out
+	return out, nil
+}
+
+// reachBy works out what the account sees by those of its roles that are in set.
+func (h *Handler) reachBy(rq *request, set RoleSet) (out Reach, err error) {
 	var zones []access.ZoneID
 	for _, as := range rq.account.Roles {
 		switch {
-		case !as.holds(rq.now) || !rq.entry.Has(as.Role):
-		case rq.names && as.Role == RoleSystemAdmin: // a role that sees no names widens none of one that does
+		case !as.holds(rq.now) || !set.Has(as.Role):
 		case as.Zone == "":
 			out.All = true
 		default:
@@ -77,12 +89,10 @@ func (h *Handler) reach(rq *request) (Reach, error) {
 		}
 	}
 	if !out.All && len(zones) > 0 {
-		var err error
 		if out, err = h.src.Registers.ReachOf(rq.Context(), zones); err != nil {
 			return out, fmt.Errorf("zones of an account: %w", err)
 		}
 	}
-	rq.seen = &out
 	return out, nil
 }
 

@@ -82,6 +82,9 @@ func TestZoneRoleByAPI(t *testing.T) {
 	if found := text(t, s.call("GET", "/api/1/findings", token, "")); !strings.Contains(found, `"f-2"`) || strings.Contains(found, `"f-3"`) {
 		t.Errorf("findings: %s", found)
 	}
+	if visits := text(t, s.call("GET", "/api/1/visits", token, "")); strings.Contains(visits, "server-room") {
+		t.Errorf("visits: %s", visits)
+	}
 	s.status("door", s.call("GET", "/api/1/log?door=server-room-1", token, ""), http.StatusBadRequest)
 	s.status("attempt", s.call("GET", "/api/1/log/"+webtest.AttemptID(9), token, ""), http.StatusForbidden)
 	s.status("own attempt", s.call("GET", "/api/1/log/"+webtest.AttemptID(7), token, ""), http.StatusOK)

@@ -121,6 +121,9 @@ func (h *Handler) getFind(w http.ResponseWriter, rq *request) error {
 	byID := map[string]*visit.View{}
 	for i := range list {
 		x := &list[i]
+		if !c.seesVisit(x) {
+			continue
+		}
 		byID[x.ID] = x
 		if x.State != visit.Approved && x.State != visit.Running && x.State != visit.Applied {
 			continue
@@ -136,7 +139,7 @@ func (h *Handler) getFind(w http.ResponseWriter, rq *request) error {
 		return fmt.Errorf("permits: %w", err)
 	}
 	for i := range permits {
-		if p := &permits[i]; p.Granted && c.permitFits(p, v.Text) {
+		if p := &permits[i]; p.Granted && c.seesPermit(p) && c.permitFits(p, v.Text) {
 			v.Stand = append(v.Stand, c.permitRow(p))
 		}
 	}
@@ -265,7 +268,7 @@ func (h *Handler) receiving(rq *request) (*receiving, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := h.src.Visits.VisitByID(rq.Context(), rq.PathValue("id"))
+	x, err := h.visitOf(&c)
 	if err != nil {
 		return nil, err
 	}

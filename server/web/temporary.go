@@ -85,6 +85,9 @@ func (h *Handler) showTemporary(w http.ResponseWriter, rq *request, t *tried, co
 	}
 	for i := range list {
 		x := &list[i]
+		if !c.seesPerson(x.Person) && !c.mine(x.Issued) {
+			continue
+		}
 		r := temporaryRow{ID: x.ID, Name: c.name(x.Person), Badge: x.Badge, Label: x.Label, Identity: c.T("identity." + string(x.Identity)), Since: c.ms(x.FromMS), Until: c.ms(x.UntilMS),
 			State: Tag{c.T("temporary.out"), ToneNote, "clock"}}
 		if p := c.people[x.Person]; p != nil {
@@ -224,6 +227,9 @@ func (h *Handler) showStopped(w http.ResponseWriter, rq *request, t *tried, code
 		return fmt.Errorf("suspensions: %w", err)
 	}
 	for i := range list {
+		if !c.seesStopped(&list[i]) {
+			continue
+		}
 		v.Rows = append(v.Rows, c.stoppedRow(&list[i], v.StepUp != "", t))
 	}
 	if v.MayStop && v.Asked {
@@ -363,13 +369,16 @@ func (h *Handler) stoppedAct(w http.ResponseWriter, rq *request, act, done strin
 		return err
 	}
 	id := rq.PathValue("id")
-	err := do(id, strings.TrimSpace(rq.post("note")))
+	c, err := h.counter(rq, "stopped.title", "")
+	if err != nil {
+		return err
+	}
+	if err := h.stoppedOf(&c, id); err != nil {
+		return err
+	}
+	err = do(id, strings.TrimSpace(rq.post("note")))
 	if err == nil {
 		return redirect(w, rq, "/stopped?done="+done)
-	}
-	c, cerr := h.counter(rq, "stopped.title", "")
-	if cerr != nil {
-		return cerr
 	}
 	t, code, err := h.refusal(rq, &c, act+"-"+id, id, err)
 	if err != nil {

@@ -99,12 +99,9 @@ func (h *Handler) visitAct(w http.ResponseWriter, rq *request, formID, done stri
 	if err != nil {
 		return err
 	}
-	x, err := h.src.Visits.VisitByID(rq.Context(), rq.PathValue("id"))
+	x, err := h.visitOf(&c)
 	if err != nil {
 		return err
-	}
-	if rq.roles&visitReaders == 0 && !c.mine(x.Asked, x.Attendee) {
-		return ErrNotFound
 	}
 	if err = h.mayAct(&c, &x, formID); err == nil {
 		err = do(rq.Context(), &c, &x)
@@ -287,7 +284,7 @@ func (h *Handler) getSlip(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	x, err := h.src.Visits.VisitByID(rq.Context(), rq.PathValue("id"))
+	x, err := h.visitOf(&c)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type counter struct {
 	site   *visit.Site
 	people map[directory.PersonID]*directory.Person
 	rq     *request
+	in     Reach                       // what the account sees of the desk's lists (RA-1)
+	known  map[directory.PersonID]bool // who may enter what it sees; nil = not looked up yet
 }
 
 // counter makes the common part of a page about matters. form is its form's name in the settings, "" = none.
@@ -31,6 +33,9 @@ func (h *Handler) counter(rq *request, titleKey, form string) (counter, error) {
 	var err error
 	if c.site, err = h.src.Visits.VisitSite(rq.Context()); err != nil {
 		return c, fmt.Errorf("site: %w", err)
+	}
+	if c.in, err = h.reachBy(rq, rq.roles&visitReaders); err != nil {
+		return c, err
 	}
 	c.people = make(map[directory.PersonID]*directory.Person, len(c.site.Dir.People))
 	for i := range c.site.Dir.People {

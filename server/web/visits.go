@@ -237,6 +237,7 @@ func (h *Handler) getVisits(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return fmt.Errorf("visits of %s: %w", day, err)
 	}
+	list = slices.DeleteFunc(list, func(x visit.View) bool { return !c.seesVisit(&x) })
 	for i := range list {
 		v.Rows = append(v.Rows, c.visitRow(&list[i]))
 		for _, d := range list[i].Owed {
@@ -251,6 +252,9 @@ func (h *Handler) getVisits(w http.ResponseWriter, rq *request) error {
 	if rq.roles&rolesOf("GET /doors/{door}/last-denial") != 0 {
 		for i := range c.site.Dir.Doors {
 			d := &c.site.Dir.Doors[i]
+			if !rq.may(denialRoles, d.Enter) {
+				continue
+			}
 			v.Doors = append(v.Doors, choice{Value: "/doors/" + string(d.ID) + "/last-denial", Label: c.doorName(d.ID)})
 		}
 	}
@@ -333,12 +337,9 @@ func (h *Handler) showVisit(w http.ResponseWriter, rq *request, t *tried, code i
 	if err != nil {
 		return err
 	}
-	x, err := h.src.Visits.VisitByID(rq.Context(), rq.PathValue("id"))
+	x, err := h.visitOf(&c)
 	if err != nil {
 		return err
-	}
-	if rq.roles&visitReaders == 0 && !c.mine(x.Asked, x.Attendee) {
-		return ErrNotFound // of somebody else: as if it were not there
 	}
 	if err := h.viewed(rq, ActionViewVisit, x.ID); err != nil {
 		return err

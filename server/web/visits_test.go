@@ -179,7 +179,7 @@ func TestApproveByZone(t *testing.T) {
 	s := newHall(t)
 	s.people(map[string]web.Account{"media": {Person: "1004", Roles: []web.Assignment{{Role: web.RoleZoneManager, Zone: "media-store"}}}})
 	at := s.goes("apply", "/applications/new", s.login("asker"), audit())
-	s.status("another zone's manager", s.post(at+"/approve", s.login("media"), nil), http.StatusForbidden)
+	s.status("another zone's manager", s.post(at+"/approve", s.login("media"), nil), http.StatusNotFound)
 	at = s.goes("apply", "/applications/new", s.login("asker"), with(audit(), "zones", "media-store"))
 	s.goes("the zone's manager", at+"/approve", s.login("media"), nil)
 }
