@@ -1,7 +1,7 @@
 // Package alarm is a gateway's own bell for the night (AL-6): lamp, buzzer and a dry contact for the guard company's panel. They
 // go on by what the doors of this gateway record, with or without the server.
 //
-// Only forced doors, tampering and a fire release ring. A PIN under duress never does, as whoever forces somebody stands beside
+// Only forced doors, tampering, a fire release and a log of the server that contradicts what this gateway holds of it ring. A PIN under duress never does, as whoever forces somebody stands beside
 // the lamp (D10); and a door's own event of it reads as an ordinary grant, so the rule could not even tell.
 package alarm
 
@@ -46,6 +46,9 @@ func (s State) See(e door.Event, now mono.Time) State {
 	}
 	return s
 }
+
+// Fork takes that a checkpoint which the log's key signed contradicts the one that this gateway holds: somebody wrote the log anew.
+func (s State) Fork(now mono.Time) State { return State{on: true, last: now} }
 
 // At is what is on at now.
 func (s State) At(r Rule, now mono.Time) Outputs {

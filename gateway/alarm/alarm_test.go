@@ -31,6 +31,17 @@ func TestWhatRings(t *testing.T) {
 	}
 }
 
+// AL-6: a forked log rings as a forced door does; a re-arm ends it.
+func TestForkRings(t *testing.T) {
+	r := Rule{Hold: 30 * time.Minute, Buzz: 3 * time.Minute}
+	if got := (State{}).Fork(5).At(r, 6); got != (Outputs{true, true, true}) {
+		t.Errorf("a fork: %+v", got)
+	}
+	if got := (State{}).Fork(5).See(door.EventRearmed, 6).At(r, 7); got != (Outputs{}) {
+		t.Errorf("after a re-arm: %+v", got)
+	}
+}
+
 // The buzzer ends before the lamp, both by themselves; another event begins the times anew.
 func TestTimes(t *testing.T) {
 	r := Rule{Hold: 30 * time.Minute, Buzz: 3 * time.Minute}

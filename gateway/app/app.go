@@ -177,6 +177,7 @@ func (a *App) open() (err error) {
 		// No door depends on it: they go on, and the server's self-test tells that a witness is missing.
 		opt.Log.LogAttrs(context.Background(), slog.LevelError, "this gateway is no witness of the log", slog.Any("err", err))
 	} else {
+		w.onFork = a.bell.fork
 		up.Witness = w
 	}
 	a.uplink = uplink.New(up)

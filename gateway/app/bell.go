@@ -58,8 +58,17 @@ func (a *App) openBell() (*bell, error) {
 
 // see takes an event of a door; it never blocks.
 func (b *bell) see(e door.Event) {
+	b.move(func(s alarm.State) alarm.State { return s.See(e, b.now()) })
+}
+
+// fork takes that the server's log contradicts what this gateway holds of it; it never blocks. No door moves for it.
+func (b *bell) fork() {
+	b.move(func(s alarm.State) alarm.State { return s.Fork(b.now()) })
+}
+
+func (b *bell) move(step func(alarm.State) alarm.State) {
 	b.mu.Lock()
-	b.state = b.state.See(e, b.now())
+	b.state = step(b.state)
 	b.mu.Unlock()
 	select {
 	case b.wake <- struct{}{}:

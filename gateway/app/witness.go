@@ -36,8 +36,10 @@ type logWitness struct {
 	now func() int64 // UTC ms, the best there is
 	log *slog.Logger
 
-	mu    sync.Mutex
-	state witness.State
+	onFork func() // rings the bell (AL-6), once for each note refused; nil = nobody. It does not block.
+	mu     sync.Mutex
+	state  witness.State
+	told   string // the refused note that rang last
 }
 
 func openWitness(identity, dir string, now func() int64, log *slog.Logger) (*logWitness, error) {
@@ -101,6 +103,10 @@ func (w *logWitness) check(c link.WitnessCheck) error {
 	next, err := w.state.Take(w.key, c.Log, c.Checkpoint, int64(c.Old), proof, uint64(max(0, w.now()/int64(time.Second/time.Millisecond))))
 	if errors.Is(err, witness.ErrOld) {
 		return nil // on its way since before; asked for again
+	}
+	if errors.Is(err, witness.ErrFork) && next.Refused != w.state.Refused && next.Refused != w.told && w.onFork != nil {
+		w.told = next.Refused // the server sends it again every 30 s; written or not, people have heard it
+		w.onFork()
 	}
 	if next == w.state {
 		return err

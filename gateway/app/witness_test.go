@@ -63,9 +63,15 @@ func TestLogWitness(t *testing.T) {
 	if err != nil || again.Held() != got {
 		t.Errorf("after a restart: %v, %+v", err, again.Held())
 	}
+	rung := 0
+	w.onFork = func() { rung++ }
 	two := point("2", tlog.NodeHash(a, b))
 	if h := w.Check(link.WitnessCheck{Log: log, Checkpoint: two, Old: 1, Proof: []wire.Hash{wire.Hash(a)}}); h.Refused == "" || h.Held != got.Held {
 		t.Errorf("a wrong proof: %+v", h)
+	}
+	w.Check(link.WitnessCheck{Log: log, Checkpoint: two, Old: 1, Proof: []wire.Hash{wire.Hash(a)}}) // it comes again every 30 s
+	if rung != 1 {
+		t.Errorf("the bell rang %d times for one fork (AL-6)", rung)
 	}
 	if text, err := WitnessText(identity, dir); err != nil || !strings.Contains(text, "REFUSED") || !strings.Contains(text, got.Held) {
 		t.Errorf("shows %q, %v", text, err)
@@ -84,6 +90,9 @@ func TestLogWitness(t *testing.T) {
 	}
 	if h := w.Check(link.WitnessCheck{Log: log, Checkpoint: two, Old: 1, Proof: []wire.Hash{wire.Hash(b)}}); h.Held == got.Held {
 		t.Error("does not take what has but grown")
+	}
+	if rung != 1 {
+		t.Errorf("the bell rang %d times in all, once for a fork", rung)
 	}
 	if h := w.Check(link.WitnessCheck{Checkpoint: two}); h.Held == got.Held {
 		t.Error("without the log's key")

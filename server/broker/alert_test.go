@@ -54,7 +54,7 @@ func TestAlertReaders(t *testing.T) {
 func TestMosquittoSubReadsAlerts(t *testing.T) {
 	program, err := exec.LookPath("mosquitto_sub")
 	if err != nil {
-		t.Skip("SKIPPED, NOT PASSED: mosquitto_sub is not installed (apt-get install mosquitto-clients); no subscriber has read our alerts")
+		skip(t, "mosquitto_sub is not installed (apt-get install mosquitto-clients); no subscriber has read our alerts")
 	}
 	dir := t.TempDir()
 	authority, err := ca.Create(filepath.Join(dir, "authority"), ca.Options{Site: site, Now: time.Now()})

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +63,7 @@ func (c *Mail) Send(ctx context.Context, id string, m *Message) error {
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return fmt.Errorf("mail: dial failed: %w", err)
+		return &unreached{err}
 	}
 	defer func() { _ = client.CloseWithSMTPClient(conn) }() // what was taken stays taken, however the server says goodbye
 	post := func(to ...string) error {
@@ -142,6 +144,26 @@ func (r *refusal) Error() string {
 	}
 	return text
 }
+
+// unreached is an error before any mail: no connection, no TLS, no sign-in. What the server says in words is left out: it may repeat
+// an address or the account. What this machine says stays, since somebody has to mend it by that.
+type unreached struct{ err error }
+
+func (u *unreached) Error() string {
+	var answer *textproto.Error
+	if errors.As(u.err, &answer) {
+		return fmt.Sprintf("mail: no session: the server answers %d", answer.Code)
+	}
+	words := strings.Fields(u.err.Error())
+	for i, w := range words {
+		if strings.Contains(w, "@") {
+			words[i] = "…"
+		}
+	}
+	return "mail: no session: " + strings.Join(words, " ")
+}
+
+func (u *unreached) Unwrap() error { return u.err }
 
 // refused reports whether the server does not take a recipient; it may take others.
 func refused(err error) bool {

@@ -84,6 +84,45 @@ func TestRefusedRecipients(t *testing.T) {
 	}
 }
 
+// AL-4: what the server says in words before a mail is in no error: neither to a greeting nor to a sign-in. Its number is.
+func TestServersWordsAreLeftOut(t *testing.T) {
+	const said = "b@city.example is locked out, ask Takahashi"
+	for name, answers := range map[string]map[string]string{
+		"greeting": {"": "554 " + said},
+		"sign-in":  {"": "220 mail.test", "EHLO": "250-mail.test\r\n250 AUTH CRAM-MD5", "AUTH": "535 5.7.8 " + said},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			fmt.Fprint(conn, answers[""]+"\r\n")
+			for r := bufio.NewScanner(conn); r.Scan(); {
+				word, _, _ := strings.Cut(strings.ToUpper(r.Text()), " ")
+				answer, ok := answers[word]
+				if !ok {
+					answer = "221 bye"
+				}
+				fmt.Fprint(conn, answer+"\r\n")
+			}
+		}()
+		cfg := MailConfig{Server: l.Addr().String(), Security: "none", From: "m@city.example", To: []string{"b@city.example"}, User: "monban", Password: "x"}
+		err = NewMail(cfg, testWords(t)).Send(t.Context(), "x", forced())
+		if err == nil || strings.Contains(err.Error(), "@") || strings.Contains(err.Error(), "Takahashi") || !strings.Contains(err.Error(), " 5") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := (&unreached{errors.New("dial a@b.example: no route")}); err.Error() != "mail: no session: dial … no route" {
+		t.Errorf("of this machine: %v", err)
+	}
+}
+
 // A message that arrived at some is sent, not tried for three days; the page says why not at all.
 func TestPartlyIsSent(t *testing.T) {
 	b := newBench(t)
