@@ -15,7 +15,7 @@ import (
 
 // peoplePages are the pages about people and rights, by the name of their picture.
 var peoplePages = map[string]string{
-	"people-ask": "/people", "people": "/people?purpose=x", "person": "/people/1001?purpose=x", "person-contractor": "/people/K-12?purpose=x", "person-new": "/people/+new?purpose=x",
+	"people-ask": "/people", "people": "/people?purpose=x", "person": "/people/1001?purpose=x", "person-contractor": "/people/K-12?purpose=x", "person-new": "/people/+new?purpose=x", "person-edit": "/people/1001/edit?purpose=x",
 	"card-new": "/people/1001/cards/+new?purpose=x", "pin": "/people/1001/cards/C-001/pin?purpose=x", "people-export": "/people/+export?purpose=x",
 	"grants": "/grants", "grant-new": "/grants/+new?person=1001&purpose=x", "grant-new-any": "/grants/+new", "grant-change": "/grants/+change?id=1001/server-room/office",
 	"proposals": "/proposals", "proposal": "/proposals/" + webtest.AttemptID(0x51),
