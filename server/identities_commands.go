@@ -138,7 +138,7 @@ func (c *gatewayInviteCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	code, err := authority.Invite(c.ID, operator(), c.Reason, c.For, c.Replace, time.Now())
+	code, err := authority.Invite(c.ID, ca.By{User: operator()}, c.Reason, c.For, c.Replace, time.Now())
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (c *gatewayConfirmCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	if err := authority.Confirm(c.ID, c.Fingerprint, operator(), time.Now()); err != nil {
+	if err := authority.Confirm(c.ID, c.Fingerprint, ca.By{User: operator()}, time.Now()); err != nil {
 		return err
 	}
 	fmt.Printf("%s is confirmed; it fetches its identity within seconds.\n", c.ID)

@@ -25,7 +25,7 @@ var version = "unknown" // set by the linker
 
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run the server until it is told to stop."`
-	Setup    setupCommand    `cmd:"" help:"Prepare a new site: keys, certificate authority, database."`
+	Setup    setupCommand    `cmd:"" help:"Prepare a new site, and see what is still missing on the way to a guarded door."`
 	Import   importCommand   `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
 	Signer   signerCommand   `cmd:"" help:"The signing keys in a process and user of their own."`
 	CA       caCommand       `cmd:"" help:"The server's own certificates."`

@@ -42,29 +42,6 @@ func (c *signerSplitCommand) Run() error {
 	return nil
 }
 
-type setupCommand struct{ onSite }
-
-func (c *setupCommand) Run(ctx context.Context) error {
-	cfg, err := config.Load(c.Config)
-	if err != nil {
-		return err
-	}
-	if err := app.CreateSite(cfg, time.Now(), logger(cfg)); err != nil {
-		return err
-	}
-	s, err := c.open()
-	if err != nil {
-		return err
-	}
-	days, err := s.ImportHolidays(ctx, time.Now())
-	if err := errors.Join(err, s.Close()); err != nil {
-		return fmt.Errorf("the site is prepared, but without national holidays; import closed_days.csv: %w", err)
-	}
-	fmt.Printf("Site %s is prepared in %s, with %d closed days.\nKeep safe, apart from the server and twice: %s and %s. Then: monban-server import, gateway add, serve.\n",
-		cfg.Site, cfg.DataDir, days, cfg.Path("master.key"), cfg.Path("keys", "root.key"))
-	return nil
-}
-
 type importCommand struct {
 	onSite
 	Dir    string `arg:"" type:"existingdir" help:"Folder with people.csv, cards.csv, doors.csv …"`

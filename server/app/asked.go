@@ -19,9 +19,10 @@ import (
 	"monban/firmware/access"
 	"monban/server/config"
 	"monban/server/directory"
+	"monban/server/setup"
 )
 
-// A command that changes a card beside a running server puts a file into the data directory's folder of requests; the
+// A command that changes a card, or wants to know how the site stands, beside a running server puts a file into the data directory's folder of requests; the
 // server, which alone writes the database, does it and puts an answer there. Whoever may write into that folder may read
 // the keys too, so nothing more is asked of him (as with the files of ADR 0015).
 const (
@@ -34,15 +35,18 @@ const (
 	maxRequest   = 16 << 10
 )
 
-type cardRequest struct {
-	Card   string `json:"card"`
-	Status string `json:"status"`
-	Reason string `json:"reason"`
+// request asks for a card's new status, or with Steps how far the site is on its way; then nothing is changed.
+type request struct {
+	Card   string `json:"card,omitempty"`
+	Status string `json:"status,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Steps  bool   `json:"steps,omitempty"`
 }
 
-type cardAnswer struct {
-	Proposal string `json:"proposal,omitempty"`
-	Error    string `json:"error,omitempty"`
+type answer struct {
+	Proposal string       `json:"proposal,omitempty"`
+	Steps    []setup.Step `json:"steps,omitempty"`
+	Error    string       `json:"error,omitempty"`
 }
 
 // ErrNotKnown says that a command does not know what became of what it asked for.
@@ -55,7 +59,8 @@ func SetCard(ctx context.Context, cfg *config.Config, card, status, reason strin
 	l, err := lock(cfg.Path(lockFile))
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		return askCard(ctx, cfg.Path(requestDir), cardRequest{card, status, reason})
+		a, err := askServer(ctx, cfg.Path(requestDir), request{Card: card, Status: status, Reason: reason})
+		return a.Proposal, err
 	case err != nil:
 		return "", err
 	}
@@ -70,39 +75,38 @@ func SetCard(ctx context.Context, cfg *config.Config, card, status, reason strin
 	return proposal, errors.Join(err, s.Close())
 }
 
-// askCard asks the running server and waits for its answer.
-func askCard(ctx context.Context, dir string, q cardRequest) (string, error) {
+// askServer asks the running server and waits for its answer.
+func askServer(ctx context.Context, dir string, q request) (a answer, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return "", fmt.Errorf("the server that is running takes no requests (%w): stop it first", err)
+		return a, fmt.Errorf("the server that is running takes no requests (%w): stop it first", err)
 	}
 	data, err := json.Marshal(q)
 	if err != nil {
-		return "", err
+		return a, err
 	}
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	base := filepath.Join(dir, hex.EncodeToString(id[:]))
 	owner, _ := info.Sys().(*syscall.Stat_t)
 	if err := place(base+requestTail, data, owner); err != nil {
-		return "", fmt.Errorf("ask the server: %w", err)
+		return a, fmt.Errorf("ask the server: %w", err)
 	}
 	wait := time.NewTimer(requestWait)
 	defer wait.Stop()
 	look := time.NewTicker(requestEvery / 4)
 	defer look.Stop()
 	for late := false; ; {
-		answer, err := os.ReadFile(base + answerTail)
+		data, err := os.ReadFile(base + answerTail)
 		if err == nil {
-			var a cardAnswer
-			err = errors.Join(json.Unmarshal(answer, &a), os.Remove(base+answerTail))
+			err = errors.Join(json.Unmarshal(data, &a), os.Remove(base+answerTail))
 			if a.Error != "" {
 				err = errors.Join(errors.New(a.Error), err)
 			}
-			return a.Proposal, err
+			return a, err
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
+			return a, err
 		}
 		select {
 		case <-look.C:
@@ -113,9 +117,9 @@ func askCard(ctx context.Context, dir string, q cardRequest) (string, error) {
 		// Taken back before the server took it, nothing has happened; else its answer is waited for once more.
 		switch err := os.Remove(base + requestTail); {
 		case err == nil:
-			return "", errors.New("the server that uses this data directory does not answer; nothing was changed: stop it and try again")
+			return a, errors.New("the server that uses this data directory does not answer; nothing was changed: stop it and try again")
 		case late || ctx.Err() != nil:
-			return "", ErrNotKnown
+			return a, ErrNotKnown
 		}
 		late = true
 		wait.Reset(requestWait)
@@ -184,9 +188,9 @@ func (a *App) doRequests(ctx context.Context, dir string) error {
 		} else if err != nil {
 			return err
 		}
-		answer, err := json.Marshal(a.doRequest(ctx, base+takenTail))
+		done, err := json.Marshal(a.doRequest(ctx, base+takenTail))
 		if err == nil {
-			err = errors.Join(place(base+answerTail, answer, nil), os.Remove(base+takenTail))
+			err = errors.Join(place(base+answerTail, done, nil), os.Remove(base+takenTail))
 		}
 		if err != nil {
 			return err
@@ -195,8 +199,14 @@ func (a *App) doRequests(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (a *App) doRequest(ctx context.Context, path string) (out cardAnswer) {
+func (a *App) doRequest(ctx context.Context, path string) (out answer) {
 	q, err := readRequest(path)
+	if err == nil && q.Steps {
+		if out.Steps, err = a.Steps(ctx); err != nil {
+			out.Error = err.Error()
+		}
+		return out
+	}
 	var status access.CredentialStatus
 	if err == nil {
 		status, err = access.ParseCredentialStatus(q.Status)
@@ -216,7 +226,7 @@ func (a *App) doRequest(ctx context.Context, path string) (out cardAnswer) {
 }
 
 // readRequest reads a request; what is not one is refused.
-func readRequest(path string) (q cardRequest, err error) {
+func readRequest(path string) (q request, err error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return q, err

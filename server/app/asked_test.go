@@ -50,13 +50,13 @@ func TestCardBesideTheServer(t *testing.T) {
 	if err := os.WriteFile(odd, []byte(`{"card":"x","to":"active"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var answer cardAnswer
+	var got answer
 	until(t, "an answer", func() bool {
 		b, err := os.ReadFile(strings.TrimSuffix(odd, requestTail) + answerTail)
-		return err == nil && json.Unmarshal(b, &answer) == nil
+		return err == nil && json.Unmarshal(b, &got) == nil
 	})
-	if answer.Error != "not a request" {
-		t.Errorf("answer %+v", answer)
+	if got.Error != "not a request" {
+		t.Errorf("answer %+v", got)
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)

@@ -35,10 +35,15 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 		return checks
 	}
 	defer func() { _ = s.Close() }() // everything was only read
-	checks = append(checks, clock(ctx, s, now))
+	checks = append(checks, clock(ctx, s, now), Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)})
+	return append(checks, siteChecks(ctx, s, now)...)
+}
+
+// siteChecks are those that a running server can answer too.
+func siteChecks(ctx context.Context, s *Site, now time.Time) (checks []Check) {
+	cfg := s.Config
 	checks = append(checks, certificates(s.CA, now))
 	checks = append(checks, rollCheck(cfg)...)
-	checks = append(checks, Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)})
 	checks = append(checks, Check{Name: "signing of checkpoints", Err: s.Store.SignErr()})
 	dir, err := s.Directory(ctx)
 	checks = append(checks, Check{Name: "directory", Err: err, Note: fmt.Sprintf(": %d people, %d cards, %d doors, %d gateways",

@@ -95,10 +95,13 @@ func (a *App) logIdentities(ctx context.Context, events []ca.Event) error {
 			if e.Target != "" {
 				leaf.Target, leaf.ID = e.Target, a.site.Config.Site
 			}
-			if e.User == "" {
+			switch {
+			case e.Account != "":
+				leaf.Account, leaf.From = e.Account, "lan"
+			case e.User == "":
 				leaf.From = "remote" // the gateway itself
 			}
-			if _, err := tx.AppendAction(leaf, &entrylog.Opening{Text: strings.Trim(e.User+"\n"+e.Reason, "\n")}); err != nil {
+			if _, err := tx.AppendAction(leaf, &entrylog.Opening{Address: e.Address, Text: strings.Trim(e.User+"\n"+e.Reason, "\n")}); err != nil {
 				return err
 			}
 		}

@@ -267,7 +267,7 @@ func noteRoll(cfg *config.Config, verb string, o RollOptions) error {
 	if err != nil {
 		return err
 	}
-	return lists.Note(ca.Event{Verb: verb, Target: "root", User: o.User, Reason: o.Reason, At: o.Now})
+	return lists.Note(ca.Event{Verb: verb, Target: "root", By: ca.By{User: o.User}, Reason: o.Reason, At: o.Now})
 }
 
 // RollStatus is how a change of the root stands.

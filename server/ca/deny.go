@@ -122,7 +122,7 @@ func (c *CA) Refuse(id, user, reason string, now time.Time) (int, error) {
 	if !validName(id) {
 		return 0, fmt.Errorf("deny: %q is no gateway's name", id)
 	}
-	return c.refuse(Event{Verb: "gateway_denied", Gateway: id, User: user, Reason: reason, At: now}, true)
+	return c.refuse(Event{Verb: "gateway_denied", Gateway: id, By: By{User: user}, Reason: reason, At: now}, true)
 }
 
 // refuse denies, and spools the event. What is to be done is written down first, so that the server finishes it, with its leaf,

@@ -36,11 +36,11 @@ func TestDenialIsFinished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.ca.Invite("gw-1", "admin", "x", time.Minute, false, h.now); err != nil {
+		if _, err := h.ca.Invite("gw-1", By{User: "admin"}, "x", time.Minute, false, h.now); err != nil {
 			t.Fatal(err)
 		}
 		_ = h.events()
-		line, err := json.Marshal(denying{Event{Verb: "gateway_denied", Gateway: "gw-1", User: "髙橋", Reason: "stolen", At: h.now}, true})
+		line, err := json.Marshal(denying{Event{Verb: "gateway_denied", Gateway: "gw-1", By: By{User: "髙橋"}, Reason: "stolen", At: h.now}, true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestRefuseWithoutCertificate(t *testing.T) {
 	if _, err := h.ca.Refuse("gw-7", "admin", "x", h.now); !errors.Is(err, ErrNoCertificate) {
 		t.Errorf("unknown: %v", err)
 	}
-	if _, err := h.ca.Invite("gw-7", "admin", "x", time.Minute, false, h.now); err != nil {
+	if _, err := h.ca.Invite("gw-7", By{User: "admin"}, "x", time.Minute, false, h.now); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := h.ca.Refuse("gw-7", "admin", "x", h.now); n != 0 || err != nil {
@@ -102,7 +102,7 @@ func TestReplaceEnrols(t *testing.T) {
 			}
 			serial = is.Serial
 		}
-		code, err := h.ca.Invite("gw-1", "admin", "x", time.Minute, true, h.now)
+		code, err := h.ca.Invite("gw-1", By{User: "admin"}, "x", time.Minute, true, h.now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestReplaceEnrols(t *testing.T) {
 		if status != 202 {
 			t.Fatalf("had %v: %d %+v", had, status, a)
 		}
-		if err := h.ca.Confirm("gw-1", a.Fingerprint, "admin", h.now); err != nil {
+		if err := h.ca.Confirm("gw-1", a.Fingerprint, By{User: "admin"}, h.now); err != nil {
 			t.Fatal(err)
 		}
 		if status, a = h.post("/1/enrol", nil, ask); status != 200 || a.Cert == "" {

@@ -133,7 +133,7 @@ func secretOf(t *testing.T, code string) string {
 func (h *hall) enrolled(id string) *device {
 	h.Helper()
 	d := h.device(id)
-	code, err := h.ca.Invite(id, "op", "new", InviteLife, false, h.now)
+	code, err := h.ca.Invite(id, By{User: "op"}, "new", InviteLife, false, h.now)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func (h *hall) enrolled(id string) *device {
 	if status, a := h.post("/1/enrol", nil, q); status != http.StatusAccepted || a.Fingerprint != Fingerprint(d.csr, d.vkey) || a.Granted != nil {
 		h.Fatalf("before the confirmation: %d %+v", status, a)
 	}
-	if err := h.ca.Confirm(id, Fingerprint(d.csr, d.vkey), "op", h.now); err != nil {
+	if err := h.ca.Confirm(id, Fingerprint(d.csr, d.vkey), By{User: "op"}, h.now); err != nil {
 		h.Fatal(err)
 	}
 	status, a := h.post("/1/enrol", nil, q)
@@ -162,7 +162,7 @@ func (h *hall) renew(d *device) (int, enrolAnswer) {
 // OP-3: every way to be refused, each with its word; nothing is given and nobody is believed.
 func TestEnrolTable(t *testing.T) {
 	h := newHall(t)
-	code, err := h.ca.Invite("gw-1", "op", "new", InviteLife, false, h.now)
+	code, err := h.ca.Invite("gw-1", By{User: "op"}, "new", InviteLife, false, h.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestEnrolTable(t *testing.T) {
 	if status, a := h.post("/1/enrol", nil, good); status != 403 || a.Error != "expired_code" {
 		t.Errorf("late: %d %+v", status, a)
 	}
-	if err := h.ca.Confirm("gw-1", Fingerprint(d.csr, d.vkey), "op", h.now); err == nil {
+	if err := h.ca.Confirm("gw-1", Fingerprint(d.csr, d.vkey), By{User: "op"}, h.now); err == nil {
 		t.Error("an expired code was confirmed")
 	}
 	for range mostWrong + 1 {
@@ -265,13 +265,13 @@ func TestRenewTable(t *testing.T) {
 func TestDeniedCannotEnrolAgain(t *testing.T) {
 	h := newHall(t)
 	d := h.device("gw-1")
-	code, err := h.ca.Invite("gw-1", "op", "new", MostInviteLife, false, h.now)
+	code, err := h.ca.Invite("gw-1", By{User: "op"}, "new", MostInviteLife, false, h.now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	q := enrolRequest{Gateway: "gw-1", Code: secretOf(t, code), CSR: d.csr, NoteKey: d.vkey}
 	h.post("/1/enrol", nil, q)
-	if err := h.ca.Confirm("gw-1", Fingerprint(d.csr, d.vkey), "op", h.now); err != nil {
+	if err := h.ca.Confirm("gw-1", Fingerprint(d.csr, d.vkey), By{User: "op"}, h.now); err != nil {
 		t.Fatal(err)
 	}
 	if status, _ := h.post("/1/enrol", nil, q); status != http.StatusOK {
@@ -307,7 +307,7 @@ func TestInvitesTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := h.ca.Invite("gw-1", "op", "x", InviteLife, false, h.now)
+	code, err := h.ca.Invite("gw-1", By{User: "op"}, "x", InviteLife, false, h.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func TestInvitesTogether(t *testing.T) {
 func TestNoteMakesReasonsPlain(t *testing.T) {
 	h := newHall(t)
 	for _, reason := range []string{strings.Repeat("長い", 5000), "a\x00b\nc\x7f", "\xff\xfe", "盗難：髙橋"} {
-		if err := h.ca.Note(Event{Verb: "gateway_denied", Gateway: "gw-1", User: "op", Reason: reason, At: h.now}); err != nil {
+		if err := h.ca.Note(Event{Verb: "gateway_denied", Gateway: "gw-1", By: By{User: "op"}, Reason: reason, At: h.now}); err != nil {
 			t.Fatal(err)
 		}
 	}

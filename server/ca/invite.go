@@ -55,12 +55,20 @@ type Request struct {
 
 // Event is something an operator or a gateway did to identities, to become a leaf of the log (RA-4).
 type Event struct {
-	Verb    string    `json:"verb"`             // gateway_invited, gateway_confirmed, gateway_denied, gateway_enrolled, gateway_renewed, root_change_begun, root_change_ended
-	Target  string    `json:"target,omitempty"` // "" = gateway
-	Gateway string    `json:"gateway"`
-	User    string    `json:"user"` // of the operating system; "" for the gateway itself
-	Reason  string    `json:"reason"`
-	At      time.Time `json:"at"`
+	Verb    string `json:"verb"`             // gateway_invited, gateway_confirmed, gateway_denied, gateway_enrolled, gateway_renewed, root_change_begun, root_change_ended
+	Target  string `json:"target,omitempty"` // "" = gateway
+	Gateway string `json:"gateway"`
+	By
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// By is who did it: a user of the operating system, or an account on a page with the address it came from; neither is the gateway
+// itself.
+type By struct {
+	User    string `json:"user"`
+	Account string `json:"account,omitempty"`
+	Address string `json:"address,omitempty"`
 }
 
 // Refusals of an enrolment; each is one word on the wire.
@@ -73,6 +81,17 @@ var (
 	ErrUnknown     = errors.New("unknown_gateway")
 	ErrRefused     = errors.New("refused")
 )
+
+// Refusals of a confirmation; they add no words of their own.
+var (
+	ErrNotCome = silent("no gateway to confirm")
+	ErrOther   = silent("another gateway")
+)
+
+// silent is an error that can be asked for and adds no words where it is wrapped.
+type silent string
+
+func (silent) Error() string { return "" }
 
 func codeText(b []byte) string {
 	s := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)
@@ -161,7 +180,7 @@ func lockFile(path string) (unlock func(), err error) {
 
 // Invite makes a code for the gateway id, valid for life. It replaces an invite that is there. The
 // code is shown once; only its hash is kept.
-func (c *CA) Invite(id, user, reason string, life time.Duration, replace bool, now time.Time) (code string, err error) {
+func (c *CA) Invite(id string, by By, reason string, life time.Duration, replace bool, now time.Time) (code string, err error) {
 	if !validName(id) || id == ServerName {
 		return "", fmt.Errorf("invite: gateway %q is not 1 to 32 characters of a-z, 0-9 and - (and not %s)", id, ServerName)
 	}
@@ -180,7 +199,7 @@ func (c *CA) Invite(id, user, reason string, life time.Duration, replace bool, n
 		return "", fmt.Errorf("invite %s: %w", id, err)
 	}
 	pin := sha256.Sum256(c.held().root.Raw)
-	return codeText(append(secret, pin[:pinSize]...)), c.Note(Event{Verb: "gateway_invited", Gateway: id, User: user, Reason: reason, At: now})
+	return codeText(append(secret, pin[:pinSize]...)), c.Note(Event{Verb: "gateway_invited", Gateway: id, By: by, Reason: reason, At: now})
 }
 
 // Invites lists what is open.
@@ -206,20 +225,20 @@ func (c *CA) Invites() ([]Invite, error) {
 
 // Confirm says that a person has compared the fingerprint that the gateway shows with the one that
 // arrived here. Another fingerprint ends the invite: somebody else has the code.
-func (c *CA) Confirm(id, fingerprint, user string, now time.Time) error {
+func (c *CA) Confirm(id, fingerprint string, by By, now time.Time) error {
 	if !validName(id) {
 		return fmt.Errorf("confirm: %q is no gateway's name", id)
 	}
 	err := c.invites(id, func(in *Invite) (*Invite, error) {
 		switch {
 		case in == nil:
-			return nil, errors.New("there is no invite for it")
+			return nil, fmt.Errorf("%wthere is no invite for it", ErrNotCome)
 		case in.Request == nil:
-			return in, errors.New("no gateway has come with its code yet")
+			return in, fmt.Errorf("%wno gateway has come with its code yet", ErrNotCome)
 		case now.After(in.Until):
-			return in, errors.New("its code has expired: invite it again")
+			return in, fmt.Errorf("%wits code has expired: invite it again", ErrNotCome)
 		case !strings.EqualFold(strings.TrimSpace(fingerprint), in.Request.Fingerprint):
-			return nil, errors.New("another gateway came with this code; the invite has been withdrawn: invite it again and keep the code to yourself")
+			return nil, fmt.Errorf("%wanother gateway came with this code; the invite has been withdrawn: invite it again and keep the code to yourself", ErrOther)
 		}
 		in.Confirmed = true
 		return in, nil
@@ -227,7 +246,7 @@ func (c *CA) Confirm(id, fingerprint, user string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("confirm %s: %w", id, err)
 	}
-	return c.Note(Event{Verb: "gateway_confirmed", Gateway: id, User: user, At: now})
+	return c.Note(Event{Verb: "gateway_confirmed", Gateway: id, By: by, At: now})
 }
 
 // claim takes a gateway's request under its code. It gives the invite as it stands afterwards.

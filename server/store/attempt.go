@@ -66,6 +66,18 @@ func (r Reader) OfPerson(person, from, to string) (out []attempt.Row, err error)
 	return out, err
 }
 
+// NewestPersonAttempt gives the last line that is somebody's. It returns ErrNotFound when there is none.
+func (r Reader) NewestPersonAttempt() (attempt.Row, error) {
+	list, err := r.attempts(`SELECT ` + attemptColumns + ` FROM attempt WHERE person_ref IS NOT NULL ORDER BY first_idx DESC LIMIT 1`)
+	if err != nil {
+		return attempt.Row{}, err
+	}
+	if len(list) == 0 {
+		return attempt.Row{}, ErrNotFound
+	}
+	return list[0], nil
+}
+
 // PersonRefs gives every reference under which the lines of a person stand, one for each fiscal year with a key.
 func (r Reader) PersonRefs(person string) map[string]bool {
 	out := map[string]bool{}

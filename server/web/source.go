@@ -57,6 +57,7 @@ type Sources struct {
 	Rights           Rights
 	Visits           Visits
 	Alerts           Alerts
+	Startup          Startup
 }
 
 func (s Sources) validate() error {
@@ -67,11 +68,12 @@ func (s Sources) validate() error {
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
 		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reports": s.Reports == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil, "outages": s.Outages == nil,
-		"people": s.People == nil,
-		"rights": s.Rights == nil,
-		"visits": s.Visits == nil,
-		"alerts": s.Alerts == nil,
-		"rules":  s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
+		"people":  s.People == nil,
+		"rights":  s.Rights == nil,
+		"visits":  s.Visits == nil,
+		"alerts":  s.Alerts == nil,
+		"startup": s.Startup == nil,
+		"rules":   s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))

@@ -30,6 +30,7 @@ type Memory struct {
 	Desk      Desk
 	Alerts    Alerts
 	Tested    web.SelfTest
+	Startup   *Startup
 	FailAudit error // returned instead of writing a leaf
 
 	mu       sync.Mutex
@@ -54,6 +55,9 @@ func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
 	m.Papers.m = m
 	m.Alerts.m = m
+	if m.Startup == nil {
+		m.Startup = newStartup(m)
+	}
 	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:           &People{m: m},
 		Rights:           &Rights{&People{m: m}},
@@ -64,6 +68,7 @@ func (m *Memory) Sources() web.Sources {
 		Visits:           &m.Desk,
 		Alerts:           &m.Alerts,
 		Reports:          &m.Papers,
+		Startup:          m.Startup,
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
 }
 
