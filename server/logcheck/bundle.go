@@ -12,7 +12,6 @@ import (
 	"hash"
 	"io"
 	"strconv"
-	"strings"
 
 	"monban/server/entrylog"
 )
@@ -23,18 +22,20 @@ import (
 const (
 	lineHead       = "monban-bundle"
 	lineKey        = "key"     // public key of a log
+	lineWitness    = "witness" // public key of a witness
 	lineEdge       = "edge"    // root of a complete subtree of the leaves before the part
 	lineLeaf       = "leaf"    // index, hash, body
 	lineHash       = "hash"    // index, hash: a leaf without its body
 	lineOpening    = "opening" // salt, text: of the leaf before it
 	lineErased     = "erased"  // the opening of the leaf before it is gone
 	lineCheckpoint = "checkpoint"
+	lineCosigned   = "cosigned" // size, checkpoint with cosignatures
 	lineEnd        = "end"
 )
 
 // BundleHead is the first line of a bundle.
 type BundleHead struct {
-	Version  int    `json:"version"` // 1
+	Version  int    `json:"version"` // 2; 1 had no cosignatures
 	From     int64  `json:"from"`    // first leaf
 	To       int64  `json:"to"`      // one past the last leaf whose body is here
 	Size     int64  `json:"size"`    // one past the last leaf of which anything is here
@@ -46,8 +47,8 @@ type BundleHead struct {
 }
 
 func (h *BundleHead) check() error {
-	if h.Version != 1 {
-		return fmt.Errorf("bundle of version %d, this program knows 1", h.Version)
+	if h.Version != 1 && h.Version != 2 {
+		return fmt.Errorf("bundle of version %d, this program knows 1 and 2", h.Version)
 	}
 	if h.From < 0 || h.To <= h.From || h.Size < h.To || h.Log < h.Size || h.Origin == "" {
 		return errors.New("the bundle's head contradicts itself")
@@ -63,9 +64,9 @@ type Writer struct {
 	buf   []byte
 }
 
-// NewWriter begins a bundle.
-func NewWriter(w io.Writer, head BundleHead, keys []string, edge []entrylog.Hash) (*Writer, error) {
-	head.Version = 1
+// NewWriter begins a bundle. keys are those of the logs, the newest log's first; witnesses those of who cosigned.
+func NewWriter(w io.Writer, head BundleHead, keys, witnesses []string, edge []entrylog.Hash) (*Writer, error) {
+	head.Version = 2
 	if err := head.check(); err != nil {
 		return nil, err
 	}
@@ -77,6 +78,9 @@ func NewWriter(w io.Writer, head BundleHead, keys []string, edge []entrylog.Hash
 	err = b.line(lineHead, string(text))
 	for _, k := range keys {
 		err = errors.Join(err, b.line(lineKey, k))
+	}
+	for _, k := range witnesses {
+		err = errors.Join(err, b.line(lineWitness, k))
 	}
 	for _, h := range edge {
 		err = errors.Join(err, b.line(lineEdge, hex.EncodeToString(h[:])))
@@ -122,6 +126,11 @@ func (b *Writer) Erased() error { return b.parts(lineErased) }
 // Checkpoint writes a signed checkpoint of the leaves before it.
 func (b *Writer) Checkpoint(size int64, signed string) error {
 	return b.parts(lineCheckpoint, strconv.AppendInt(nil, size, 10), []byte(base64.StdEncoding.EncodeToString([]byte(signed))))
+}
+
+// Cosigned writes a checkpoint of the leaves before it with the cosignatures of witnesses, whose keys were given.
+func (b *Writer) Cosigned(size int64, signed string) error {
+	return b.parts(lineCosigned, strconv.AppendInt(nil, size, 10), []byte(base64.StdEncoding.EncodeToString([]byte(signed))))
 }
 
 // Close writes the last line and gives the SHA-256 of the lines before it, in hex. It does not close what it writes to.
@@ -179,46 +188,58 @@ func (r *bundleReader) end(rest []byte) (sum string, err error) {
 // ReadHead reads the first lines of a bundle: the head, and the public keys it came with.
 func ReadHead(in io.Reader) (head BundleHead, keys []string, err error) {
 	r := &bundleReader{in: bufio.NewReaderSize(in, maxLine), sum: sha256.New()}
-	head, keys, _, err = r.head()
-	return head, keys, err
+	b, err := r.begin()
+	return b.head, b.keys, err
 }
 
-// head reads up to the first line that is not of the beginning, which is not taken.
-func (r *bundleReader) head() (head BundleHead, keys []string, edge []entrylog.Hash, err error) {
+// bundleBegin are the lines before the first leaf.
+type bundleBegin struct {
+	head            BundleHead
+	keys, witnesses []string
+	edge            []entrylog.Hash
+}
+
+// maxKeys bounds the keys of each kind that a bundle or proof brings.
+const maxKeys = 1000
+
+// begin reads up to the first line that is not of the beginning, which is not taken.
+func (r *bundleReader) begin() (b bundleBegin, err error) {
 	word, rest, err := r.next()
 	if err != nil {
-		return head, nil, nil, err
+		return b, err
 	}
 	if word != lineHead {
-		return head, nil, nil, errors.New("not a bundle of monban")
+		return b, errors.New("not a bundle of monban")
 	}
 	dec := json.NewDecoder(bytes.NewReader(rest))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&head); err != nil {
-		return head, nil, nil, fmt.Errorf("the bundle's head: %w", err)
+	if err := dec.Decode(&b.head); err != nil {
+		return b, fmt.Errorf("the bundle's head: %w", err)
 	}
-	if err := head.check(); err != nil {
-		return head, nil, nil, err
+	if err := b.head.check(); err != nil {
+		return b, err
 	}
 	for {
-		begin, err := r.in.Peek(len(lineEdge))
-		if err != nil || string(begin) != lineEdge && !strings.HasPrefix(string(begin), lineKey) {
-			return head, keys, edge, nil // what is wrong shows at the next line
+		first, err := r.in.Peek(len(lineEdge))
+		if err != nil || string(first) != lineEdge && string(first) != lineKey+" " && string(first) != lineWitness[:len(lineEdge)] {
+			return b, nil // what is wrong shows at the next line
 		}
 		word, rest, err := r.next()
-		if err != nil {
-			return head, nil, nil, err
-		}
-		if word == lineKey {
-			keys = append(keys, string(rest))
-			continue
-		}
-		h, err := parseHash(rest)
-		if err != nil {
-			return head, nil, nil, err
-		}
-		if edge = append(edge, h); len(edge) > 63 {
-			return head, nil, nil, errors.New("the bundle's edge is too long")
+		switch {
+		case err != nil:
+			return b, err
+		case word == lineKey && len(b.keys) < maxKeys:
+			b.keys = append(b.keys, string(rest))
+		case word == lineWitness && len(b.witnesses) < maxKeys:
+			b.witnesses = append(b.witnesses, string(rest))
+		case word == lineEdge && len(b.edge) < 63:
+			h, err := parseHash(rest)
+			if err != nil {
+				return b, err
+			}
+			b.edge = append(b.edge, h)
+		default:
+			return b, fmt.Errorf("line %d: does not belong at the beginning of a bundle", r.lines)
 		}
 	}
 }

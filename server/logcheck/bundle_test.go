@@ -2,6 +2,7 @@ package logcheck_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"monban/firmware/witness"
 	"monban/server/entrylog"
 	"monban/server/logcheck"
 )
@@ -27,8 +29,9 @@ func TestEveryLineIsRead(t *testing.T) {
 	ok(err)
 	signer, err := note.NewSigner(skey)
 	ok(err)
+	cosigner := witness.New("witness.example", ed25519.NewKeyFromSeed(make([]byte, 32)))
 	var out bytes.Buffer
-	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{To: 3, Size: 4, Log: 4, Origin: origin, Openings: true}, []string{vkey}, nil)
+	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{To: 3, Size: 4, Log: 4, Origin: origin, Openings: true}, []string{vkey}, []string{cosigner.VKey()}, nil)
 	ok(err)
 	salt := [32]byte{1}
 	raw, err := (&entrylog.Opening{Text: "髙橋"}).Append(nil)
@@ -57,6 +60,12 @@ func TestEveryLineIsRead(t *testing.T) {
 		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{7})) }},
 		{"Erased", w.Erased},
 		{"Hash", func() error { idx, h, _ := leaf(entrylog.Hash{}); return w.Hash(idx, h) }},
+		{"Cosigned", func() error { // before the checkpoint, as after it
+			c := entrylog.Checkpoint{Origin: origin, Size: tree.Size(), Root: tree.Root()}
+			signed, err := note.Sign(&note.Note{Text: c.Text()}, signer)
+			ok(err)
+			return w.Cosigned(tree.Size(), string(signed)+cosigner.Line(c.Text(), 1795392000))
+		}},
 		{"Checkpoint", func() error {
 			c := entrylog.Checkpoint{Origin: origin, Size: tree.Size(), Root: tree.Root()}
 			signed, err := note.Sign(&note.Note{Text: c.Text()}, signer)

@@ -56,6 +56,12 @@ func (w *walk) given() string {
 	for _, x := range w.c.held.list {
 		fmt.Fprintf(h, "%s\n%s", x.Name, x.Checkpoint.Text())
 	}
+	if p := w.opt.Policy; p != nil {
+		for _, x := range p.Witnesses {
+			fmt.Fprintf(h, "%s %s\n", x.Name, keyName(x.Key))
+		}
+		fmt.Fprintf(h, "%v %s\n", p.groups, p.quorum)
+	}
 	return fmt.Sprintf("%v %x", w.rep.OwnKeys, h.Sum(nil))
 }
 
@@ -114,7 +120,7 @@ func (s *state) check(held int) error {
 	switch {
 	case n < 3 || n > math.MaxInt64/maxLine || s.At < n || s.At > n*maxLine, // a head, a leaf and a checkpoint at least
 		leaves < 1 || leaves > n || s.Size > s.Head.Size,
-		r.Head != s.Head || r.Signed != s.Size || r.Sum != "" || r.Result != nil || r.Sure != 0 || r.HeldMet != 0 || r.HeldPast != 0,
+		r.Head != s.Head || r.Signed != s.Size || r.Sum != "" || r.Result != nil || r.Sure != 0 || r.HeldMet != 0 || r.HeldPast != 0 || r.Asked || r.Quorum != 0,
 		!within(leaves, s.Result.Leaves, r.Records, r.Closed) || !within(n, s.Result.Checkpoints, s.Result.Openings, s.Result.Erased),
 		s.Result.Checkpoints < 1 || s.Result.More < 0 || s.Result.More > 0 && len(s.Result.Findings) < entrylog.MaxFindings,
 		s.HeldNext < 0 || s.HeldNext > held || !within(int64(s.HeldNext), s.HeldMet, s.HeldPast) || s.HeldMet+s.HeldPast > int64(s.HeldNext),

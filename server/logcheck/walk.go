@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -23,6 +24,8 @@ type Options struct {
 	Keys []note.Verifier
 	// Held are checkpoints that others hold; OpenHeld checks their signatures with the keys that count.
 	Held []NamedNote
+	// Policy says who must have cosigned; nil = nobody has to. Its logs count as Keys.
+	Policy *Policy
 
 	// State gives where an earlier check of this name (Report.StateName) was broken off, as Save got it; nil = none, the
 	// check begins at the start. It is believed: it must not come from where the bundle came from. nil = from the start.
@@ -59,6 +62,10 @@ type Report struct {
 	Covered  map[string]*Coverage
 	HeldMet  int64 // held checkpoints that were compared and fit
 	HeldPast int64 // held checkpoints of sizes outside the bundle
+
+	Cosigners map[string]Cosigner // by key name and id
+	Asked     bool                // a policy asks for cosignatures
+	Quorum    int64               // leaves, from the log's beginning, that those whom it asks for have cosigned
 }
 
 // often is after how many lines a check looks whether it should stop, and tells how far it is.
@@ -78,26 +85,31 @@ type walk struct {
 	dark bool  // the newest leaf cannot be read: nothing tells whether it commits to one
 	done bool
 	save int64 // lines at which the state was saved last
+
+	signers signers
 }
 
 // CheckBundle reads a bundle from its beginning and checks it. An error says that the check could not be carried out;
 // what was found is in the report.
 func CheckBundle(ctx context.Context, in io.Reader, opt Options) (*Report, error) {
 	r := &bundleReader{in: bufio.NewReaderSize(in, maxLine), sum: sha256.New()}
-	head, own, edge, err := r.head()
+	b, err := r.begin()
 	if err != nil {
 		return nil, err
 	}
-	rep := &Report{Head: head, Result: &entrylog.Result{}, OwnKeys: len(opt.Keys) == 0}
-	keys, err := chooseKeys(own, opt.Keys)
+	if opt.Policy != nil {
+		opt.Keys = append(slices.Clone(opt.Keys), opt.Policy.Logs...)
+	}
+	rep := &Report{Head: b.head, Result: &entrylog.Result{}, OwnKeys: len(opt.Keys) == 0}
+	keys, err := chooseKeys(b.keys, opt.Keys)
 	if err != nil {
 		return nil, err
 	}
-	before, err := entrylog.TreeOf(head.From, edge)
+	before, err := entrylog.TreeOf(b.head.From, b.edge)
 	if err != nil {
 		return nil, err
 	}
-	c, err := NewPart(keys, rep.Result, before, head.Origin)
+	c, err := NewPart(keys, rep.Result, before, b.head.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +119,9 @@ func CheckBundle(ctx context.Context, in io.Reader, opt Options) (*Report, error
 	}
 	c.Hold(held)
 	w := &walk{r: r, c: c, rep: rep, opt: opt, leaf: -1}
+	if w.signers, err = newSigners(b.witnesses, opt.Policy); err != nil {
+		return nil, err
+	}
 	if rep.StateName, err = w.stateName(); err != nil {
 		return nil, err
 	}
@@ -215,6 +230,8 @@ func (w *walk) line(word string, rest []byte) (err error) {
 		w.rep.Result.Erased++
 	case lineCheckpoint:
 		return w.checkpoint(rest)
+	case lineCosigned:
+		return w.cosignedLine(rest)
 	case lineEnd:
 		w.done = true
 		w.rep.Sum, err = w.r.end(rest)
@@ -349,5 +366,6 @@ func (w *walk) finish() {
 		w.c.Finish()
 	}
 	w.rep.HeldMet, w.rep.HeldPast = w.c.FinishHeld(head.Log)
+	w.rep.judge(w.opt.Policy)
 	w.rep.Sure, w.rep.Chains, w.rep.Covered = w.c.Sure(), w.c.Chains(), w.c.Covered()
 }

@@ -21,11 +21,13 @@ import (
 
 var version = "unknown" // set by the linker
 
-const usage = `Usage: monban-verify [--key FILE] [--checkpoint FILE] [--lang ja|en] [--resume] BUNDLE
+const usage = `Usage: monban-verify [--key FILE] [--policy FILE] [--checkpoint FILE] [--lang ja|en] [--resume] FILE
 
-Checks a file that "monban-server export bundle" made and says on one page what is proven and what is not.
+Checks a file that "monban-server export" made: a bundle, or the proof of one record (NAME.tlog-proof). Says on one page
+what is proven and what is not.
 
   --key FILE         public keys of the log, one a line, that you got another way than with the bundle
+  --policy FILE      who must have cosigned, as you see it: a C2SP tlog-policy (lines log, witness, group, quorum)
   --checkpoint FILE  a checkpoint that somebody else holds, e.g. from a mail or from paper; may be repeated
   --lang ja|en       language of the page (default: that of the environment)
   --resume           go on where a check on this PC was broken off: what that one looked at already is only compared, not
@@ -47,9 +49,10 @@ func (f *files) Set(s string) error {
 
 type options struct {
 	keys, held files
+	policy     string
 	lang       logcheck.Lang
 	resume     bool
-	bundle     string
+	file       string
 }
 
 func main() {
@@ -72,6 +75,7 @@ func run(ctx context.Context, args []string, environment string, out, errs io.Wr
 	set.SetOutput(io.Discard)
 	set.Var(&o.keys, "key", "")
 	set.Var(&o.held, "checkpoint", "")
+	set.StringVar(&o.policy, "policy", "", "")
 	lang := set.String("lang", "", "")
 	set.BoolVar(&o.resume, "resume", false, "")
 	tell := set.Bool("version", false, "")
@@ -84,7 +88,7 @@ func run(ctx context.Context, args []string, environment string, out, errs io.Wr
 	case *tell:
 		_, err = fmt.Fprintln(out, "monban-verify", version)
 	case set.NArg() != 1:
-		return fail(errors.New("name one bundle (see monban-verify --help)"))
+		return fail(errors.New("name one file (see monban-verify --help)"))
 	case *lang != "" && *lang != "ja" && *lang != "en":
 		return fail(fmt.Errorf("--lang %s: ja or en", *lang))
 	default:
@@ -93,7 +97,7 @@ func run(ctx context.Context, args []string, environment string, out, errs io.Wr
 		} else if *lang == "en" {
 			o.lang = logcheck.English
 		}
-		o.bundle = set.Arg(0)
+		o.file = set.Arg(0)
 		clean, err := check(ctx, o, out, errs)
 		if err != nil {
 			return fail(err)
@@ -123,11 +127,47 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 		text = []byte(strings.ReplaceAll(string(text), "\r\n", "\n"))
 		opt.Held = append(opt.Held, logcheck.NamedNote{Name: filepath.Base(name), Signed: string(text)})
 	}
-	f, err := os.Open(o.bundle)
+	if o.policy != "" {
+		text, err := os.ReadFile(o.policy)
+		if err != nil {
+			return false, err
+		}
+		if opt.Policy, err = logcheck.ParsePolicy([]byte(strings.ReplaceAll(string(text), "\r\n", "\n"))); err != nil {
+			return false, fmt.Errorf("%s: %w", o.policy, err)
+		}
+	}
+	f, err := os.Open(o.file)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close() // only read
+	begin := make([]byte, 64)
+	n, err := io.ReadFull(f, begin)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
+	if logcheck.IsProof(begin[:n]) {
+		return checkProof(f, o, opt, out)
+	}
+	return checkBundle(ctx, f, o, opt, out, errs)
+}
+
+func checkProof(f *os.File, o options, opt logcheck.Options, out io.Writer) (clean bool, err error) {
+	data, err := io.ReadAll(io.LimitReader(f, logcheck.MaxProof+1))
+	if err != nil {
+		return false, err
+	}
+	rep, err := logcheck.CheckProof(data, opt)
+	if err != nil {
+		return false, fmt.Errorf("could not check %s: %w", o.file, err)
+	}
+	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.file))
+}
+
+func checkBundle(ctx context.Context, f *os.File, o options, opt logcheck.Options, out, errs io.Writer) (clean bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
@@ -151,13 +191,13 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 	}
 	rep, err := logcheck.CheckBundle(ctx, f, opt)
 	if err != nil && rep == nil && o.resume {
-		return false, fmt.Errorf("could not check %s: %w (without --resume the check begins anew)", o.bundle, err)
+		return false, fmt.Errorf("could not check %s: %w (without --resume the check begins anew)", o.file, err)
 	}
 	if err != nil {
-		return false, fmt.Errorf("could not check %s: %w", o.bundle, err)
+		return false, fmt.Errorf("could not check %s: %w", o.file, err)
 	}
 	states.drop(rep.StateName)
-	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.bundle))
+	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.file))
 }
 
 func readKeys(names []string) ([]note.Verifier, error) {

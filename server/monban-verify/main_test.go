@@ -35,7 +35,7 @@ func made(t testing.TB, n, every int) *madeLog {
 		t.Fatal(err)
 	}
 	head := logcheck.BundleHead{To: int64(n), Size: int64(n), Log: int64(n), Origin: "monban/00000000", MadeMS: 1795392000000}
-	w, err := logcheck.NewWriter(&m.out, head, []string{vkey}, nil)
+	w, err := logcheck.NewWriter(&m.out, head, []string{vkey}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

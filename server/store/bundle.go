@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"monban/server/entrylog"
 	"monban/server/keystore"
@@ -132,7 +133,11 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if b.out, err = logcheck.NewWriter(w, b.head, b.o.Keys, tree.Edge()); err != nil {
+	cosigned, err := b.r.cosignedPoints(b.head.From, b.head.Size)
+	if err != nil {
+		return "", err
+	}
+	if b.out, err = logcheck.NewWriter(w, b.head, b.o.Keys, witnessKeys(cosigned), tree.Edge()); err != nil {
 		return "", err
 	}
 	points, err := b.r.query(`SELECT size, note FROM checkpoint WHERE size >= ? AND size <= ? AND size > 0 ORDER BY size`, b.head.From, b.head.Size)
@@ -154,6 +159,11 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 	upTo := func(idx int64) error { // checkpoints of at most idx leaves
 		for point.size >= 0 && point.size <= idx {
 			if err := errors.Join(b.out.Checkpoint(point.size, point.note), advance()); err != nil {
+				return err
+			}
+		}
+		for ; len(cosigned) > 0 && cosigned[0].size <= idx; cosigned = cosigned[1:] {
+			if err := b.out.Cosigned(cosigned[0].size, cosigned[0].signed); err != nil {
 				return err
 			}
 		}
@@ -181,6 +191,15 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 		return "", err
 	}
 	return b.out.Close()
+}
+
+// witnessKeys lists each key once.
+func witnessKeys(points []cosignedPoint) (out []string) {
+	for _, p := range points {
+		out = append(out, p.vkeys...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 type bundleLeaf struct {

@@ -143,3 +143,54 @@ func (l *Log) Extends(size, old int64, proof tlog.TreeProof) error {
 	}
 	return tlog.CheckTree(proof, size, root, old, before)
 }
+
+// CheckProof checks a proof of one record, of one key, and gives the record.
+func CheckProof(text, vkey string) (leaf []byte, err error) {
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		return nil, err
+	}
+	begin, signed, _ := strings.Cut(text, "\n\n")
+	line := strings.Split(begin, "\n")
+	if len(line) < 3 || line[0] != "c2sp.org/tlog-proof@v1" {
+		return nil, errors.New("not a proof")
+	}
+	extra, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(line[1], "extra "))
+	if err != nil {
+		return nil, err
+	}
+	for l := range strings.Lines(string(extra)) {
+		if body, ok := strings.CutPrefix(l, "leaf "); ok {
+			leaf = []byte(strings.TrimSuffix(body, "\n"))
+		}
+	}
+	idx, err := strconv.ParseInt(strings.TrimPrefix(line[2], "index "), 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	var proof tlog.RecordProof
+	for _, l := range line[3:] {
+		h, err := tlog.ParseHash(l)
+		if err != nil {
+			return nil, err
+		}
+		proof = append(proof, h)
+	}
+	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	if err != nil {
+		return nil, err
+	}
+	point := strings.Split(n.Text, "\n")
+	if len(point) != 4 || point[0] != v.Name() {
+		return nil, errors.New("a checkpoint of another log")
+	}
+	size, err := strconv.ParseInt(point[1], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	root, err := tlog.ParseHash(point[2])
+	if err != nil {
+		return nil, err
+	}
+	return leaf, tlog.CheckRecord(proof, size, root, idx, tlog.RecordHash(leaf))
+}
