@@ -33,6 +33,8 @@ type Options struct {
 	Every    int64                           // lines between two states; 0 = saveEvery
 	Save     func(name string, state []byte) // told now and then where the check stands; nil = never
 	Progress func(bytes, line int64)         // told now and then how many bytes were read; nil = never
+
+	leaf func(p *entrylog.Parsed) // told of each leaf that can be read; nil = not
 }
 
 // NamedNote is a signed checkpoint with the name of where it comes from.
@@ -275,6 +277,9 @@ func (w *walk) leafLine(rest []byte) error {
 		return nil
 	}
 	p := w.c.Parsed()
+	if w.opt.leaf != nil {
+		w.opt.leaf(p)
+	}
 	if w.rep.FirstMS == 0 {
 		w.rep.FirstMS = p.AtMS()
 	}

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,8 +25,8 @@ var version = "unknown" // set by the linker
 
 const usage = `Usage: monban-verify [--key FILE] [--policy FILE] [--checkpoint FILE] [--lang ja|en] [--resume] FILE
 
-Checks a file that "monban-server export" made: a bundle, or the proof of one record (NAME.tlog-proof). Says on one page
-what is proven and what is not.
+Checks a file that "monban-server export" made: a bundle, a pack (.zip) or the proof of one record
+(NAME.tlog-proof). Says on one page what is proven and what is not.
 
   --key FILE         public keys of the log, one a line, that you got another way than with the bundle
   --policy FILE      who must have cosigned, as you see it: a C2SP tlog-policy (lines log, witness, group, quorum)
@@ -152,7 +154,40 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 	if logcheck.IsProof(begin[:n]) {
 		return checkProof(f, o, opt, out)
 	}
+	if logcheck.IsPack(begin[:n]) {
+		return checkPack(ctx, f, o, opt, out)
+	}
 	return checkBundle(ctx, f, o, opt, out, errs)
+}
+
+func checkPack(ctx context.Context, f *os.File, o options, opt logcheck.Options, out io.Writer) (clean bool, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	rep, err := logcheck.CheckPack(ctx, f, info.Size(), opt)
+	if err != nil {
+		return false, fmt.Errorf("could not check %s: %w", o.file, err)
+	}
+	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.file), ownSum())
+}
+
+// ownSum is the SHA-256 of this program's file, "" when it cannot be read.
+func ownSum() string {
+	name, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close() // only read
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func checkProof(f *os.File, o options, opt logcheck.Options, out io.Writer) (clean bool, err error) {
