@@ -40,11 +40,12 @@ func (s *Site) PrintLog(ctx context.Context, w io.Writer, asJSON, openings bool)
 	enc.SetEscapeHTML(false)
 	err := s.Store.Read(ctx, func(r *store.ReadTx) error {
 		const page = 500
-		for from := int64(0); ; from += page {
+		for from := int64(0); ; {
 			leaves, err := r.Leaves(from, page)
 			if err != nil || len(leaves) == 0 {
 				return err
 			}
+			from = leaves[len(leaves)-1].Idx + 1 // some between may have been disposed of
 			for _, l := range leaves {
 				line := printedLeaf{Index: l.Idx, Kind: string(l.Kind), Body: l.Body}
 				if openings {

@@ -213,7 +213,7 @@ func (r *restore) openKeys() error {
 		return fmt.Errorf("%w (restoring needs the site's secrets, which no backup holds: put the copy that is kept apart into the data directory first)", err)
 	}
 	var err error
-	if r.keys, err = keystore.Open(r.cfg.Path(keyStoreFile), r.cfg.Path(masterFile), rand.Reader); err != nil {
+	if r.keys, err = keystore.Open(r.cfg.Path(keyStoreFile), r.cfg.Path(masterFile), rand.Reader, r.cfg.KeyCopies...); err != nil {
 		return missing(err)
 	}
 	if _, err = policypub.LoadKeys(r.cfg.Path(siteKeysFile)); err != nil {

@@ -285,7 +285,7 @@ func (s *Site) open(now time.Time, log *slog.Logger) error {
 	if s.Keys, err = policypub.LoadKeys(cfg.Path(siteKeysFile)); err != nil {
 		return err
 	}
-	keys, err := keystore.Open(cfg.Path(keyStoreFile), cfg.Path(masterFile), rand.Reader)
+	keys, err := keystore.Open(cfg.Path(keyStoreFile), cfg.Path(masterFile), rand.Reader, cfg.KeyCopies...)
 	if err != nil {
 		return err
 	}

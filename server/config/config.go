@@ -42,6 +42,8 @@ type Config struct {
 	Backup  Backup  `toml:"backup"`
 	Alerts  Alerts  `toml:"alerts"`
 	Muster  Muster  `toml:"muster"`
+	// KeyCopies are further files that hold the same year keys as the data directory's keystore.json, each on another disk or share; at most 4.
+	KeyCopies []string `toml:"key_copies"`
 }
 
 // Muster is the sealed copy of who is inside that reception keeps for the case that this server is gone (OP-7).

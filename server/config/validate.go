@@ -21,6 +21,14 @@ func (c *Config) Validate() error {
 	if c.DataDir == "" {
 		f.add("data_dir", "is missing")
 	}
+	for _, path := range c.KeyCopies {
+		if path == "" || filepath.Clean(path) == c.Path("keystore.json") {
+			f.add("key_copies", "%q is no file beside the key store: name one on another disk", path)
+		}
+	}
+	if len(c.KeyCopies) > 4 {
+		f.add("key_copies", "holds %d files, at most 4 are allowed", len(c.KeyCopies))
+	}
 	c.MQTT.validate(&f)
 	c.HTTP.validate(&f)
 	c.CA.validate(&f)

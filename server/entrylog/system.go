@@ -16,7 +16,16 @@ const (
 	SystemFinding    = "finding"            // something a person has to look at
 	SystemGap        = "gap"                // a gateway's records are missing; the chain goes on after them
 	SystemQuarantine = "quarantine"         // a record whose key exists with other bytes (D20)
-	SystemDisposal   = "disposal"           // a step of a disposal run
+	SystemDisposal   = "disposal"           // reserved: written by none, the five below say more
+)
+
+// Names of the leaves of retention: what was destroyed, when and on whose word. They are kept for ever.
+const (
+	SystemDisposalStarted = "disposal_started" // before anything is destroyed
+	SystemDisposalRange   = "disposal_range"   // which leaves lose their bodies and openings
+	SystemDisposalChain   = "disposal_chain"   // where a gateway's chain goes on after its dropped records
+	SystemDisposalDone    = "disposal_done"    // nothing of it is left
+	SystemErased          = "erased"           // one leaf's opening was erased on a decision
 )
 
 // SystemFields lists the fields of a system leaf in their order; nil for a name that does not exist.
@@ -42,12 +51,30 @@ func SystemFields(name string) []string {
 		return []string{"gateway", "epoch", "seq", "sum"}
 	case SystemDisposal:
 		return []string{"step", "class", "fiscal_year", "count", "method"}
+	case SystemDisposalStarted:
+		return []string{"run", "class", "fiscal_year", "leaves", "openings", "key", "method", "asked", "approved"}
+	case SystemDisposalRange:
+		return []string{"started", "ranges"} // leaf of disposal_started; Spans
+	case SystemDisposalChain:
+		return []string{"started", "gateway", "epoch", "from", "to", "h", "idx"} // h: chain hash at to, the record of leaf idx
+	case SystemDisposalDone:
+		return []string{"started", "class", "fiscal_year", "rows", "copies"}
+	case SystemErased:
+		return []string{"index", "decision"}
 	}
 	return nil
 }
 
+// wordLimit bounds the values of a system leaf, in characters.
+func wordLimit(name string) int {
+	if name == SystemDisposalRange {
+		return MaxSpanText
+	}
+	return 256
+}
+
 // System is a `system` leaf. Values stand in the order of SystemFields(Name); each is a machine word
-// of at most 256 characters.
+// of at most 256 characters, those of a disposal_range of at most MaxSpanText.
 type System struct {
 	Name   string
 	Values []string
@@ -101,7 +128,7 @@ func (y *System) check() error {
 		return fmt.Errorf("system leaf %s: %d values for %d fields", y.Name, len(y.Values), len(keys))
 	}
 	for i, v := range y.Values {
-		if err := checkWord(keys[i], v, 256); err != nil {
+		if err := checkWord(keys[i], v, wordLimit(y.Name)); err != nil {
 			return fmt.Errorf("system leaf %s: %w", y.Name, err)
 		}
 	}
@@ -140,7 +167,7 @@ func ParseSystem(b []byte) (y System, err error) {
 	}
 	for _, k := range SystemFields(y.Name) {
 		s.lit(`,"` + k + `":`)
-		y.Values = append(y.Values, s.word(256))
+		y.Values = append(y.Values, s.word(wordLimit(y.Name)))
 	}
 	s.lit(`,"commit":`)
 	y.Commit = s.hash()

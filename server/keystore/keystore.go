@@ -54,8 +54,11 @@ type KeyStore struct {
 	rand   io.Reader
 	master cipher.AEAD
 
-	mu   sync.Mutex
-	keys map[Period]*periodKey // mu
+	mu        sync.Mutex
+	keys      map[Period]*periodKey // mu
+	copies    []*copyFile           // mu
+	disposals []Disposal            // mu; in the order in which they were carried out
+	erased    []Erasure             // mu; in the order in which they were decided
 }
 
 type periodKey struct {
@@ -65,8 +68,10 @@ type periodKey struct {
 }
 
 type fileForm struct {
-	Version int       `json:"monban_keystore"`
-	Keys    []keyForm `json:"keys"`
+	Version   int        `json:"monban_keystore"`
+	Keys      []keyForm  `json:"keys"`
+	Disposals []Disposal `json:"disposals,omitempty"`
+	Erased    []Erasure  `json:"erased,omitempty"`
 }
 
 type keyForm struct {
@@ -113,8 +118,11 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Open reads the key store. It refuses files that anybody but the owner can read.
-func Open(path, masterPath string, rand io.Reader) (*KeyStore, error) {
+// Open reads the key store. It refuses files that anybody but the owner can read. copies name further files that hold the same,
+// each best on another medium: what one of them has and the key store lacks is taken from it, but for what was destroyed; then all
+// are written alike. A copy that is not there is made; one that cannot be used is told by Copies and no error here: doors
+// must not stand still for it.
+func Open(path, masterPath string, rand io.Reader, copies ...string) (*KeyStore, error) {
 	text, err := readPrivate(masterPath)
 	if err != nil {
 		return nil, err
@@ -127,19 +135,39 @@ func Open(path, masterPath string, rand io.Reader) (*KeyStore, error) {
 	if ks.master, err = newAEAD(master); err != nil {
 		return nil, err
 	}
-	data, err := readPrivate(path)
+	form, err := readForm(path)
 	if err != nil {
 		return nil, err
 	}
-	var form fileForm
+	if ks.keys, err = ks.read(path, form); err != nil {
+		return nil, err
+	}
+	ks.disposals, ks.erased = form.Disposals, form.Erased
+	for _, d := range ks.disposals {
+		delete(ks.keys, d.Period())
+	}
+	return ks, ks.joinCopies(copies)
+}
+
+func readForm(path string) (form fileForm, err error) {
+	data, err := readPrivate(path)
+	if err != nil {
+		return form, err
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&form); err != nil {
-		return nil, fmt.Errorf("key store %s: %w", path, err)
+		return form, fmt.Errorf("key store %s: %w", path, err)
 	}
 	if form.Version != 1 {
-		return nil, fmt.Errorf("key store %s: version %d, this program knows 1", path, form.Version)
+		return form, fmt.Errorf("key store %s: version %d, this program knows 1", path, form.Version)
 	}
+	return form, nil
+}
+
+// read unwraps the keys of a file.
+func (ks *KeyStore) read(path string, form fileForm) (map[Period]*periodKey, error) {
+	keys := map[Period]*periodKey{}
 	for _, k := range form.Keys {
 		p := Period{FiscalYear: k.FiscalYear, Class: entrylog.Class(k.Class)}
 		wrapped, err := base64.StdEncoding.DecodeString(k.Key)
@@ -150,12 +178,12 @@ func Open(path, masterPath string, rand io.Reader) (*KeyStore, error) {
 		if err != nil {
 			return nil, fmt.Errorf("key store %s: %w", path, err)
 		}
-		if ks.keys[p] != nil {
+		if keys[p] != nil {
 			return nil, fmt.Errorf("key store %s: two keys for %d %s", path, p.FiscalYear, p.Class)
 		}
-		ks.keys[p] = pk
+		keys[p] = pk
 	}
-	return ks, nil
+	return keys, nil
 }
 
 func readPrivate(path string) ([]byte, error) {
@@ -218,6 +246,9 @@ func (ks *KeyStore) key(p Period, create bool) (*periodKey, error) {
 	if !create {
 		return nil, fmt.Errorf("%d %s: %w", p.FiscalYear, p.Class, ErrNoKey)
 	}
+	if ks.destroyed(p) {
+		return nil, fmt.Errorf("%d %s: %w: is the clock right?", p.FiscalYear, p.Class, ErrDestroyed)
+	}
 	var fresh [12 + 32]byte
 	if _, err := io.ReadFull(ks.rand, fresh[:]); err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
@@ -233,30 +264,6 @@ func (ks *KeyStore) key(p Period, create bool) (*periodKey, error) {
 		return nil, err
 	}
 	return pk, nil
-}
-
-// save writes the file anew beside the old one, then swaps: a crash leaves one of the two whole.
-func (ks *KeyStore) save() error {
-	form := fileForm{Version: 1, Keys: []keyForm{}}
-	for _, p := range ks.sorted() {
-		form.Keys = append(form.Keys, keyForm{FiscalYear: p.FiscalYear, Class: string(p.Class),
-			Key: base64.StdEncoding.EncodeToString(ks.keys[p].wrapped)})
-	}
-	data, err := json.MarshalIndent(form, "", " ")
-	if err != nil {
-		return fmt.Errorf("save key store: %w", err)
-	}
-	tmp := ks.path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("save key store: %w", err)
-	}
-	if err := createFile(tmp, append(data, '\n')); err != nil {
-		return fmt.Errorf("save key store: %w", err)
-	}
-	if err := os.Rename(tmp, ks.path); err != nil {
-		return fmt.Errorf("save key store: %w", err)
-	}
-	return syncDir(filepath.Dir(ks.path))
 }
 
 // rowAAD binds an opening to its leaf and to every clear column of its row, so that none of them

@@ -45,11 +45,13 @@ func (c *Check) chainRecord(idx int64) {
 	}
 	// Of a part of a log, the first record of a chain tells where the chain stands: what it follows is not here.
 	if !fresh || !c.part {
-		if seq != st.Watermark+1 {
-			c.Result.Add("log_leaf", Key(idx), "record %d of %s follows on %d", seq, k, st.Watermark)
-		}
-		if entrylog.Link(st.Hash, r.Body) != r.Chain {
-			c.Result.Add("log_leaf", Key(idx), "record %d of %s does not have the hash of its chain", seq, k)
+		if seq <= st.Watermark+1 || !c.jump(idx, k, st.Watermark+1, seq-1, r.Body, r.Chain) {
+			if seq != st.Watermark+1 {
+				c.Result.Add("log_leaf", Key(idx), "record %d of %s follows on %d", seq, k, st.Watermark)
+			}
+			if entrylog.Link(st.Hash, r.Body) != r.Chain {
+				c.Result.Add("log_leaf", Key(idx), "record %d of %s does not have the hash of its chain", seq, k)
+			}
 		}
 	}
 	st.Watermark, st.Hash, st.Idx = seq, r.Chain, idx
@@ -78,6 +80,9 @@ func (c *Check) chainGap(idx int64) {
 		c.Result.Add("log_leaf", Key(idx), "gap up to %d of %s after %d", seq, k, st.Watermark)
 	}
 	st.Gaps += max(0, int64(seq)-st.Watermark)
+	if len(c.gone.Missing) > 0 {
+		c.gone.Gaps = append(c.gone.Gaps, gapSpan{k, st.Watermark + 1, int64(seq)})
+	}
 	st.Watermark, st.Hash, st.Idx = int64(seq), h, idx
 }
 

@@ -48,6 +48,7 @@ type Check struct {
 	chains map[ChainKey]*Chain
 	cover  map[string]*Coverage
 	held   heldList
+	gone   disposed
 
 	parsed entrylog.Parsed
 	body   wire.Record
@@ -64,6 +65,7 @@ func New(keys Keys, r *entrylog.Result) *Check {
 func NewPart(keys Keys, r *entrylog.Result, before entrylog.Tree, origin string) (*Check, error) {
 	c := New(keys, r)
 	c.tree = entrylog.VerifierFrom(keys.Log, r, before)
+	c.gone.From = before.Size()
 	if c.part = before.Size() > 0; c.part {
 		v := keys.Of(origin)
 		if v == nil {
@@ -104,6 +106,8 @@ func (c *Check) Leaf(idx int64, kind entrylog.Kind, body, hashes []byte) (ok boo
 			c.chainGap(idx)
 		case entrylog.SystemCoverage:
 			c.coverage(idx)
+		default:
+			c.disposalLeaf(idx, &c.parsed.System)
 		}
 	}
 	return true, nil
@@ -156,8 +160,14 @@ func (c *Check) Private(idx int64, o *entrylog.Opening) bool {
 	return true
 }
 
-// Finish ends the walk: a log that ends before its newest key's succession was cut off.
+// Finish ends the walk: a log that ends before its newest key's succession was cut off, and what is gone has to be what disposals took.
 func (c *Check) Finish() {
+	c.finishDisposals(c.tree.Next())
+	c.whole()
+}
+
+// whole looks whether the walk ended where the newest log does.
+func (c *Check) whole() {
 	if !c.keys.Restored && c.origin != "" && c.origin != c.keys.Log.Name() {
 		c.Result.Add("log_leaf", Key(c.tree.Next()), "is missing: the log ends as %s, and %s follows it", c.origin, c.keys.Log.Name())
 	}

@@ -96,6 +96,12 @@ func (r *Report) proven(say sayFunc, day func(int64) string, clean bool) {
 	if r.Result.Openings > 0 {
 		say("・同梱された開示部 %d 件は、記録された時点の内容のままです。", "- The %d openings in the file are what was written then.", r.Result.Openings)
 	}
+	for i := range r.Disposals {
+		d := &r.Disposals[i]
+		say("・%d番の廃棄記録: %s、%d年度、%d件(%s、%s)。本文のない記録はすべて廃棄記録の範囲内です。",
+			"- The disposal of leaf %d: %s, fiscal year %d, %d leaves (%s, %s). Every leaf without a body is one that a disposal names.",
+			d.Started, d.Class, d.Year, d.Leaves, day(d.AtMS), d.Run)
+	}
 	for _, s := range r.Result.Successions {
 		from, to := s.Lost()
 		say("・%d番でログが復元され、%s が %s を引き継ぎました(失われた記録: %d件)。", "- At leaf %d the log was restored: %s took over from %s (%d leaves known to be lost).", s.Size, s.Origin, s.Before, to-from)
@@ -128,6 +134,9 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	}
 	if r.Closed > 0 {
 		say("・%d 件の開示部(氏名など)は同梱されていないため、確認していません。", "- %d openings (names and the like) are not in the file and were not looked at.", r.Closed)
+	}
+	if r.Result.Dropped > 0 {
+		say("・廃棄された %d 件の記録の内容(ハッシュ値だけが残り、木の中の位置は証明されています)。", "- What the %d leaves said that were disposed of (their hashes stay, and so their places in the tree).", r.Result.Dropped)
 	}
 	if r.Result.Erased > 0 {
 		say("・%d 件の開示部は保存期間の満了などで消去されています。", "- %d openings were erased.", r.Result.Erased)

@@ -37,6 +37,7 @@ type state struct {
 	Report   Report          `json:"report"`
 	Chains   []savedChain    `json:"chains"`
 	Cover    map[string]*Coverage
+	Gone     disposed
 	HeldNext int   `json:"held_next"`
 	HeldMet  int64 `json:"held_met"`
 	HeldPast int64 `json:"held_past"`
@@ -90,7 +91,7 @@ func (w *walk) saveState() {
 	}
 	s := state{
 		Version: 1, Head: w.rep.Head, Given: w.given(), Sum: w.r.sum.Sum(nil), Lines: w.r.lines, At: w.r.at, Size: tree.Size(), Origin: w.c.origin, Result: *w.rep.Result, Report: *w.rep,
-		Cover: w.c.cover, HeldNext: w.c.held.next, HeldMet: w.c.held.met, HeldPast: w.c.held.past,
+		Cover: w.c.cover, Gone: w.c.gone, HeldNext: w.c.held.next, HeldMet: w.c.held.met, HeldPast: w.c.held.past,
 	}
 	s.Report.Result = nil
 	for _, h := range tree.Edge() {
@@ -133,7 +134,7 @@ func (s *state) check(held int) error {
 			return errState
 		}
 	}
-	if slices.Contains(slices.Collect(maps.Values(s.Cover)), nil) {
+	if slices.Contains(slices.Collect(maps.Values(s.Cover)), nil) || slices.Contains(slices.Collect(maps.Values(s.Gone.Runs)), nil) {
 		return errState
 	}
 	return nil
@@ -188,7 +189,7 @@ func (w *walk) resume(ctx context.Context, data []byte) error {
 	own, name := w.rep.OwnKeys, w.rep.StateName
 	*w.rep = s.Report
 	w.rep.Result, w.rep.OwnKeys, w.rep.StateName, w.rep.Resumed, w.rep.ResumedAt = &s.Result, own, name, true, s.Size
-	w.c.Result, w.c.origin, w.c.cover = &s.Result, s.Origin, s.Cover
+	w.c.Result, w.c.origin, w.c.cover, w.c.gone = &s.Result, s.Origin, s.Cover, s.Gone
 	w.c.tree = entrylog.VerifierFrom(log, &s.Result, tree)
 	w.c.held.next, w.c.held.met, w.c.held.past = s.HeldNext, s.HeldMet, s.HeldPast
 	if w.c.cover == nil {

@@ -54,14 +54,17 @@ type Report struct {
 	Resumed   bool   // a state was gone on from
 	ResumedAt int64  // leaves, from the log's beginning, that only the earlier check looked at
 
-	Sure     int64 // leaves, from the log's beginning, that a checkpoint confirms
-	Signed   int64 // size of the newest checkpoint that fits, 0 = none
-	FirstMS  int64 // server time of the first and last leaf, UTC ms
-	LastMS   int64
-	Closed   int64 // leaves that commit to an opening which is not in the bundle
-	Records  int64
-	Chains   map[ChainKey]*Chain `json:"-"`
-	Covered  map[string]*Coverage
+	Sure    int64 // leaves, from the log's beginning, that a checkpoint confirms
+	Signed  int64 // size of the newest checkpoint that fits, 0 = none
+	FirstMS int64 // server time of the first and last leaf, UTC ms
+	LastMS  int64
+	Closed  int64 // leaves that commit to an opening which is not in the bundle
+	Records int64
+	Chains  map[ChainKey]*Chain `json:"-"`
+	Covered map[string]*Coverage
+
+	Disposals []Disposal // runs that the leaves state
+
 	HeldMet  int64 // held checkpoints that were compared and fit
 	HeldPast int64 // held checkpoints of sizes outside the bundle
 
@@ -298,10 +301,11 @@ func (w *walk) hashLine(rest []byte) error {
 	}
 	w.openingMissing()
 	w.c.PassHeld()
-	if idx < w.rep.Head.To {
-		w.rep.Result.Add("log_leaf", Key(idx), "only its hash is in the bundle")
-	}
 	w.c.Hash(idx, h)
+	if idx < w.rep.Head.To {
+		w.rep.Result.Leaves++
+		w.c.drop(idx, anyRun)
+	}
 	w.leaf, w.dark = idx, false
 	return nil
 }
@@ -367,9 +371,11 @@ func (w *walk) finish() {
 	if w.rep.Signed < head.To {
 		res.Add("checkpoint", Key(head.Size), "no checkpoint that fits covers the leaves from %d on", w.c.Sure())
 	}
+	w.c.finishDisposals(head.To)
 	if head.Size == head.Log {
-		w.c.Finish()
+		w.c.whole()
 	}
+	w.rep.Disposals = w.c.Disposals()
 	w.rep.HeldMet, w.rep.HeldPast = w.c.FinishHeld(head.Log)
 	w.rep.judge(w.opt.Policy)
 	w.rep.Sure, w.rep.Chains, w.rep.Covered = w.c.Sure(), w.c.Chains(), w.c.Covered()

@@ -67,7 +67,11 @@ func (b *bundle) plan() error {
 		return fmt.Errorf("leaves %d to %d: the log has %d", b.o.From, to-1, size)
 	}
 	b.head = logcheck.BundleHead{From: b.o.From, To: to, Log: size, Openings: b.o.Openings, MadeMS: b.o.NowMS, Software: b.o.Software}
-	err = b.r.row(`SELECT size FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1`, to).Scan(&b.head.Size)
+	covered, err := b.r.disposalsBehind(b.o.From, to)
+	if err != nil {
+		return err
+	}
+	err = b.r.row(`SELECT size FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1`, max(to, covered)).Scan(&b.head.Size)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotSigned
 	}
@@ -212,26 +216,39 @@ type bundleLeaf struct {
 	ref                []byte
 }
 
+// keptBehind reports whether a leaf after the part is written whole: who signs from here on has to be known, and what was disposed of.
+func keptBehind(body []byte) bool {
+	y, err := entrylog.ParseSystem(body)
+	if err != nil {
+		return false
+	}
+	switch y.Name {
+	case entrylog.SystemSuccession, entrylog.SystemDisposalStarted, entrylog.SystemDisposalRange, entrylog.SystemDisposalChain, entrylog.SystemDisposalDone, entrylog.SystemErased:
+		return true
+	}
+	return false
+}
+
 func (b *bundle) leaf(l *bundleLeaf) error {
 	if len(l.hashes) < len(entrylog.Hash{}) {
 		return fmt.Errorf("leaf %d has no hash: run monban-server verify", l.idx)
 	}
 	h := entrylog.Hash(l.hashes[:len(entrylog.Hash{})])
-	if l.idx >= b.head.To {
-		y, err := entrylog.ParseSystem(l.body)
-		if err != nil || y.Name != entrylog.SystemSuccession { // who signs from here on has to be known
-			return b.out.Hash(l.idx, h)
-		}
+	if _, gone := entrylog.DroppedBy(l.body); gone || l.idx >= b.head.To && !keptBehind(l.body) {
+		return b.out.Hash(l.idx, h)
 	}
 	if err := b.out.Leaf(l.idx, h, l.body); err != nil {
 		return err
 	}
-	if !b.o.Openings || !l.year.Valid {
+	commit, err := entrylog.CommitOf(l.body)
+	if !b.o.Openings || err != nil || commit == (entrylog.Hash{}) { // what is wrong shows where the bundle is checked
 		return nil
 	}
-	commit, err := entrylog.CommitOf(l.body)
-	if err != nil {
-		return nil // shows where the bundle is checked
+	if !l.year.Valid {
+		if _, err := b.r.ErasedBy(l.idx); err == nil {
+			return b.out.Erased()
+		}
+		return nil
 	}
 	_, raw, salt, err := b.r.keys.Open(commit, keystore.Sealed{
 		Period: keystore.Period{FiscalYear: int(l.year.Int64), Class: entrylog.Class(l.class.String)},

@@ -33,9 +33,9 @@ func (r Reader) Leaf(idx int64) (entrylog.Leaf, error) {
 	return l, found(err)
 }
 
-// Leaves reads at most limit leaves from index from on, in order.
+// Leaves reads at most limit leaves from index from on, in order, without those whose bodies were disposed of.
 func (r Reader) Leaves(from int64, limit int) ([]StoredLeaf, error) {
-	rows, err := r.query(`SELECT idx, kind, body FROM log_leaf WHERE idx >= ? ORDER BY idx LIMIT ?`, from, limit)
+	rows, err := r.query(`SELECT idx, kind, body FROM log_leaf WHERE idx >= ? AND substr(body, 1, 11) <> x'7b2264726f70706564223a' ORDER BY idx LIMIT ?`, from, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read leaves: %w", err)
 	}
@@ -93,6 +93,9 @@ func (r Reader) OpeningRaw(idx int64) (o entrylog.Opening, raw []byte, salt [32]
 	err = r.row(`SELECT l.body, o.fiscal_year, o.class, o.row_key, o.ciphertext, o.person_ref
 		FROM opening o JOIN log_leaf l ON l.idx = o.idx WHERE o.idx = ?`, idx).
 		Scan(&body, &s.Period.FiscalYear, &s.Period.Class, &s.RowKey, &s.Ciphertext, &ref)
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, nil, salt, r.whyNone(idx)
+	}
 	if err != nil {
 		return o, nil, salt, found(err)
 	}

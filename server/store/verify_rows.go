@@ -268,6 +268,10 @@ func (c *check) run() error {
 			return err
 		}
 		c.log.PassHeld()
+		if started, gone := entrylog.DroppedBy(body); gone {
+			c.droppedLeaf(idx, string(kind), hashes, started, openIdx.Valid)
+			continue
+		}
 		ok, err := c.log.Leaf(idx, entrylog.Kind(kind), body, hashes)
 		if err != nil {
 			return err
@@ -310,7 +314,7 @@ func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, cip
 	commit := c.log.Parsed().Commit()
 	switch has := commit != (entrylog.Hash{}); {
 	case has && !o.Has:
-		c.res.Add("opening", key(idx), "is missing: the leaf commits to one")
+		c.log.Unopened(idx) // told at the end, unless a leaf says that it was erased
 	case !has && o.Has:
 		c.res.Add("opening", key(idx), "the leaf commits to none")
 	}
@@ -361,7 +365,7 @@ func (c *check) leaf(idx int64, o attempt.Ref) error {
 		if f, status, ok := attempt.FindingStatus(&p.Action); ok {
 			if st := c.status[f]; st != nil {
 				st.status, st.idx = status, idx
-			} else {
+			} else if !c.log.Gone(f) {
 				c.res.Add("log_leaf", key(idx), "moves finding %d, which does not exist", f)
 			}
 		}
@@ -564,6 +568,9 @@ func (c *check) finish() error {
 		delete(c.open, id)
 	}
 	for idx, st := range c.status {
+		if st.rowSeen && st.rowIdx > st.idx && c.log.Gone(st.rowIdx) {
+			continue // the action that moved it last was disposed of before the finding
+		}
 		if st.rowSeen && (st.status != st.rowStatus || st.idx != st.rowIdx) {
 			c.res.Add("finding", key(idx), "status is %q by leaf %d, the leaves give %q by %d", st.rowStatus, st.rowIdx, st.status, st.idx)
 		}
@@ -578,6 +585,9 @@ func (c *check) finish() error {
 		return err
 	}
 	if err := c.finishChains(); err != nil {
+		return err
+	}
+	if err := c.finishRetention(); err != nil {
 		return err
 	}
 	return c.strayOpenings()

@@ -20,6 +20,7 @@ const maxBatch = 1000
 type op struct {
 	ctx  context.Context
 	fn   func(*Tx) error
+	solo func() error // in place of fn: has the connection to itself, outside a transaction
 	told chan verdict // capacity 1: each message is taken before the next can come
 }
 
@@ -54,6 +55,11 @@ func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 // submit is Write for the store's own use: it also works while Close waits for it.
 func (s *Store) submit(ctx context.Context, fn func(*Tx) error) error {
 	return s.enter(&op{ctx: ctx, fn: fn, told: make(chan verdict, 1)}, true)
+}
+
+// alone runs fn in a turn of its own, with nothing else being written.
+func (s *Store) alone(ctx context.Context, fn func() error) error {
+	return s.enter(&op{ctx: ctx, solo: fn, told: make(chan verdict, 1)}, false)
 }
 
 // enter lines o up and returns its outcome.
@@ -141,6 +147,21 @@ func (s *Store) runBatch(batch []*op) {
 	if s.latched != nil {
 		for _, o := range batch {
 			o.told <- verdict{err: ErrLatched}
+		}
+		return
+	}
+	if len(batch) == 1 && batch[0].solo != nil {
+		err := batch[0].solo()
+		if ioError(err) {
+			s.latch(err)
+			err = errors.Join(ErrLatched, err)
+		}
+		batch[0].told <- verdict{err: err}
+		return
+	}
+	if slices.ContainsFunc(batch, func(o *op) bool { return o.solo != nil }) {
+		for _, o := range batch {
+			s.runBatch([]*op{o})
 		}
 		return
 	}

@@ -1,0 +1,331 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"monban/server/entrylog"
+)
+
+// RetentionYears gives the periods that the site has set, full fiscal years by class; the others have their defaults.
+func (r Reader) RetentionYears() (map[entrylog.Class]int, error) {
+	rows, err := r.query(`SELECT class, years FROM retention_rule`)
+	if err != nil {
+		return nil, fmt.Errorf("read retention: %w", err)
+	}
+	defer rows.Close()
+	out := map[entrylog.Class]int{}
+	for rows.Next() {
+		var c entrylog.Class
+		var n int
+		if err := rows.Scan(&c, &n); err != nil {
+			return nil, fmt.Errorf("read retention: %w", err)
+		}
+		out[c] = n
+	}
+	return out, rows.Err()
+}
+
+// SetRetentionYears sets a class's period; the caller writes the leaf.
+func (tx *Tx) SetRetentionYears(c entrylog.Class, years int) error {
+	_, err := tx.exec(`INSERT INTO retention_rule (class, years) VALUES (?, ?) ON CONFLICT (class) DO UPDATE SET years = excluded.years`, string(c), years)
+	if err != nil {
+		return fmt.Errorf("set retention of %s: %w", c, err)
+	}
+	return nil
+}
+
+// States of a hold.
+const (
+	HoldInForce      = "held"
+	HoldReleaseAsked = "release_asked" // in force until another person agrees
+	HoldReleased     = "released"
+)
+
+// Hold is a legal hold.
+type Hold struct {
+	ID           string
+	Class        entrylog.Class // "" = every class
+	FromFY, ToFY int            // fiscal years, both included
+	Until        string         // YYYY-MM-DD
+	State        string
+	PlacedBy     string // account
+	PlacedMS     int64  // UTC ms
+	PlacedIdx    int64  // leaf; its opening says why
+	AskedBy      string
+	AskedMS      int64
+	ReleasedBy   string
+	ReleasedMS   int64
+}
+
+const holdColumns = `id, class, from_fy, to_fy, until_day, state, placed_by, placed_ms, placed_idx, asked_by, asked_ms, released_by, released_ms`
+
+func scanHold(scan func(...any) error) (h Hold, err error) {
+	err = scan(&h.ID, &h.Class, &h.FromFY, &h.ToFY, &h.Until, &h.State, &h.PlacedBy, &h.PlacedMS, &h.PlacedIdx, &h.AskedBy, &h.AskedMS, &h.ReleasedBy, &h.ReleasedMS)
+	return h, found(err)
+}
+
+// Hold reads one; ErrNotFound.
+func (r Reader) Hold(id string) (Hold, error) {
+	return scanHold(r.row(`SELECT `+holdColumns+` FROM legal_hold WHERE id = ?`, id).Scan)
+}
+
+// Holds lists all, those in force first.
+func (r Reader) Holds() ([]Hold, error) {
+	rows, err := r.query(`SELECT ` + holdColumns + ` FROM legal_hold ORDER BY state = 'released', placed_ms, id`)
+	if err != nil {
+		return nil, fmt.Errorf("read holds: %w", err)
+	}
+	defer rows.Close()
+	var out []Hold
+	for rows.Next() {
+		h, err := scanHold(rows.Scan)
+		if err != nil {
+			return nil, fmt.Errorf("read holds: %w", err)
+		}
+		out = append(out, h)
+	}
+	return out, rows.Err()
+}
+
+// PutHold writes a hold; the caller writes the leaf.
+func (tx *Tx) PutHold(h Hold) error {
+	_, err := tx.exec(`INSERT INTO legal_hold (`+holdColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, asked_by = excluded.asked_by, asked_ms = excluded.asked_ms,
+		released_by = excluded.released_by, released_ms = excluded.released_ms`,
+		h.ID, string(h.Class), h.FromFY, h.ToFY, h.Until, h.State, h.PlacedBy, h.PlacedMS, h.PlacedIdx, h.AskedBy, h.AskedMS, h.ReleasedBy, h.ReleasedMS)
+	if err != nil {
+		return fmt.Errorf("write hold: %w", err)
+	}
+	return nil
+}
+
+// held reports whether a hold in force names a class and year: the store's own look, right before anything is destroyed.
+func (r Reader) held(c entrylog.Class, year int) (id string, err error) {
+	err = r.row(`SELECT coalesce(min(id), '') FROM legal_hold WHERE state <> 'released' AND class IN ('', ?) AND from_fy <= ? AND to_fy >= ?`, string(c), year, year).Scan(&id)
+	return id, err
+}
+
+// PeriodCount is how many openings there are of a class and fiscal year.
+type PeriodCount struct {
+	Class entrylog.Class
+	Year  int
+	Count int64
+}
+
+// Periods counts openings by class and fiscal year. It reads the whole table's keys.
+func (r Reader) Periods() ([]PeriodCount, error) {
+	rows, err := r.query(`SELECT class, fiscal_year, count(*) FROM opening GROUP BY fiscal_year, class ORDER BY fiscal_year, class`)
+	if err != nil {
+		return nil, fmt.Errorf("count openings: %w", err)
+	}
+	defer rows.Close()
+	var out []PeriodCount
+	for rows.Next() {
+		var p PeriodCount
+		if err := rows.Scan(&p.Class, &p.Year, &p.Count); err != nil {
+			return nil, fmt.Errorf("count openings: %w", err)
+		}
+		out = append(out, p)
+	}
+	return out, rows.Err()
+}
+
+// States of a run.
+const (
+	RunAsked     = "asked"
+	RunApproved  = "approved"
+	RunStarted   = "started"
+	RunDone      = "done"
+	RunWithdrawn = "withdrawn"
+)
+
+// DisposalRun is one run: a class and fiscal year that is destroyed.
+type DisposalRun struct {
+	ID         string
+	Class      entrylog.Class
+	Year       int
+	State      string
+	Count      int64 // leaves, or people, when it was asked for
+	AskedBy    string
+	AskedMS    int64 // UTC ms
+	AskedIdx   int64 // leaf; the reason stands in its opening
+	ApprovedBy string
+	ApprovedMS int64
+	Started    int64 // leaf, -1 = not yet
+	At         int64 // leaves below it are done
+	Rows       int64 // rows that went
+	Done       int64 // leaf, -1 = not yet
+	DoneMS     int64
+}
+
+const runColumns = `id, class, fiscal_year, state, count, asked_by, asked_ms, asked_idx, approved_by, approved_ms, started_idx, at_idx, rows, done_idx, done_ms`
+
+func scanRun(scan func(...any) error) (d DisposalRun, err error) {
+	err = scan(&d.ID, &d.Class, &d.Year, &d.State, &d.Count, &d.AskedBy, &d.AskedMS, &d.AskedIdx, &d.ApprovedBy, &d.ApprovedMS, &d.Started, &d.At, &d.Rows, &d.Done, &d.DoneMS)
+	return d, found(err)
+}
+
+// DisposalRun reads one; ErrNotFound.
+func (r Reader) DisposalRun(id string) (DisposalRun, error) {
+	return scanRun(r.row(`SELECT `+runColumns+` FROM disposal_run WHERE id = ?`, id).Scan)
+}
+
+// DisposalRuns lists all, the newest first.
+func (r Reader) DisposalRuns() ([]DisposalRun, error) {
+	rows, err := r.query(`SELECT ` + runColumns + ` FROM disposal_run ORDER BY asked_ms DESC, id DESC`)
+	if err != nil {
+		return nil, fmt.Errorf("read disposal runs: %w", err)
+	}
+	defer rows.Close()
+	var out []DisposalRun
+	for rows.Next() {
+		d, err := scanRun(rows.Scan)
+		if err != nil {
+			return nil, fmt.Errorf("read disposal runs: %w", err)
+		}
+		out = append(out, d)
+	}
+	return out, rows.Err()
+}
+
+// PutDisposalRun writes a run; the caller writes the leaf. Only the steps before a run begins are written so.
+func (tx *Tx) PutDisposalRun(d DisposalRun) error {
+	_, err := tx.exec(`INSERT INTO disposal_run (`+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, approved_by = excluded.approved_by, approved_ms = excluded.approved_ms,
+		started_idx = excluded.started_idx, at_idx = excluded.at_idx, rows = excluded.rows, done_idx = excluded.done_idx, done_ms = excluded.done_ms`,
+		d.ID, string(d.Class), d.Year, d.State, d.Count, d.AskedBy, d.AskedMS, d.AskedIdx, d.ApprovedBy, d.ApprovedMS, d.Started, d.At, d.Rows, d.Done, d.DoneMS)
+	if err != nil {
+		return fmt.Errorf("write disposal run: %w", unique(err))
+	}
+	return nil
+}
+
+// whyNone says why a leaf has no opening: ErrErased when it had one that was erased or disposed of, else ErrNotFound.
+func (r Reader) whyNone(idx int64) error {
+	_, err := r.ErasedBy(idx)
+	if err == nil {
+		return ErrErased
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	var body []byte
+	if err := r.row(`SELECT body FROM log_leaf WHERE idx = ?`, idx).Scan(&body); err != nil {
+		return found(err)
+	}
+	if _, gone := entrylog.DroppedBy(body); gone {
+		return ErrErased
+	}
+	return ErrNotFound
+}
+
+// ErasedBy gives the decision by which a leaf's opening was erased; ErrNotFound when it was not.
+func (r Reader) ErasedBy(idx int64) (decision string, err error) {
+	err = r.row(`SELECT decision FROM erased WHERE idx = ?`, idx).Scan(&decision)
+	return decision, found(err)
+}
+
+// disposalsBehind gives how many leaves a bundle of a part of the log has to cover so that the disposals are in it which took bodies
+// from that part; 0 when none did.
+func (r Reader) disposalsBehind(from, to int64) (size int64, err error) {
+	var some bool
+	err = r.row(`SELECT EXISTS (SELECT 1 FROM log_leaf WHERE idx >= ? AND idx < ? AND kind = 'system' AND substr(body, 1, 11) = x'7b2264726f70706564223a')`, from, to).Scan(&some)
+	if err != nil || !some {
+		return 0, err
+	}
+	err = r.row(`SELECT max(CASE state WHEN 'started' THEN (SELECT max(idx) FROM log_leaf) ELSE done_idx END) + 1 FROM disposal_run WHERE started_idx >= ?`, from).Scan(&size)
+	return size, err
+}
+
+// finishRetention compares the rows of runs and erasures with the leaves that they name.
+func (c *check) finishRetention() error {
+	runs := map[int64]string{}
+	for _, d := range c.log.Disposals() {
+		state := RunStarted
+		if d.Done >= 0 {
+			state = RunDone
+		}
+		runs[d.Started] = fmt.Sprintf("%s %s %d %s %s %s %d", d.Run, d.Class, d.Year, d.Asked, d.Approved, state, d.Done)
+	}
+	err := c.eachRow(`SELECT started_idx, id || ' ' || class || ' ' || fiscal_year || ' ' || asked_by || ' ' || approved_by || ' ' || state || ' ' || done_idx
+		FROM disposal_run WHERE state IN ('started', 'done')`, func(started int64, have string) {
+		if runs[started] != have {
+			c.res.Add("disposal_run", key(started), "is not what the leaves say")
+		}
+		delete(runs, started)
+	})
+	if err != nil {
+		return err
+	}
+	for started := range runs {
+		c.res.Add("disposal_run", key(started), "the row is missing")
+	}
+	return c.eachRow(`SELECT idx, decision FROM erased`, func(idx int64, decision string) {
+		if got, ok := c.log.ErasedBy(idx); !ok || got != decision {
+			c.res.Add("erased", key(idx), "is not what a leaf says")
+		}
+	})
+}
+
+func (c *check) eachRow(query string, fn func(int64, string)) error {
+	rows, err := c.tx.QueryContext(c.ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		var text string
+		if err := rows.Scan(&n, &text); err != nil {
+			return err
+		}
+		fn(n, text)
+	}
+	return rows.Err()
+}
+
+// droppedLeaf takes a leaf without a body. Nothing may stand beside it.
+func (c *check) droppedLeaf(idx int64, kind string, hashes []byte, started int64, opening bool) {
+	c.log.Dropped(idx, hashes, started)
+	if kind != string(entrylog.KindSystem) {
+		c.res.Add("log_leaf", key(idx), "kind column says %q of a leaf without a body", kind)
+	}
+	if opening {
+		c.openings++
+		c.res.Add("opening", key(idx), "is there, though its leaf was disposed of")
+	}
+}
+
+// Compact writes the database file anew without what was deleted, and empties the write-ahead log: deleted rows are nowhere in the files then.
+// It holds the writer for as long as copying the file takes; doors decide alone meanwhile.
+func (s *Store) Compact(ctx context.Context) error {
+	err := s.alone(ctx, func() error {
+		if _, err := s.conn.conn.ExecContext(ctx, "VACUUM"); err != nil { // not prepared: one that is kept would be in its own way
+			return err
+		}
+		return s.truncateWAL(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("database %s: compact: %w", s.path, oneLine(err))
+	}
+	return nil
+}
+
+// truncateWAL empties the write-ahead log; readers that look at the old state have to end first.
+func (s *Store) truncateWAL(ctx context.Context) error {
+	for {
+		var busy, log, moved sql.NullInt64
+		if err := s.conn.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved); err != nil {
+			return err
+		}
+		if busy.Int64 == 0 {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
