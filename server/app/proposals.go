@@ -126,16 +126,36 @@ func (p *rightsPages) effects(dir *directory.Snapshot, changes []directory.Chang
 	for _, r := range rehearse.Rights(dir, &draft) {
 		right(r.Person, r.Zone, string(r.Effect))
 	}
+	// One walk over all grants for all changes: a proposal of the April transfers has hundreds of each.
+	zones := map[directory.PersonID][]access.ZoneID{}
 	for i := range changes {
-		c := &changes[i]
-		if c.Op == directory.OpRemove || c.Credential == nil && c.Person == nil {
-			continue
+		if c := &changes[i]; c.Op != directory.OpRemove && (c.Credential != nil || c.Person != nil) {
+			zones[c.Subject()] = nil
 		}
-		seen := map[access.ZoneID]bool{}
-		for _, r := range draft.RightsOf(c.Subject(), p.registry.Today()) {
-			if z := r.Grant.Zone; !seen[z] && !slices.ContainsFunc(out, func(e web.RightEffect) bool { return e.Person == string(c.Subject()) && e.Zone == z }) {
-				seen[z] = true
-				right(c.Subject(), z, "keeps")
+	}
+	if len(zones) == 0 {
+		return out
+	}
+	draft.EachRight(func(holder directory.PersonID, g *directory.Grant, _ *directory.Group) {
+		if list, asked := zones[holder]; asked {
+			zones[holder] = append(list, g.Zone)
+		}
+	})
+	type held struct {
+		person directory.PersonID
+		zone   access.ZoneID
+	}
+	said := make(map[held]bool, len(out))
+	for _, e := range out {
+		said[held{directory.PersonID(e.Person), e.Zone}] = true
+	}
+	for i := range changes {
+		who := changes[i].Subject()
+		slices.Sort(zones[who])
+		for _, z := range zones[who] {
+			if k := (held{who, z}); !said[k] {
+				said[k] = true
+				right(who, z, "keeps")
 			}
 		}
 	}

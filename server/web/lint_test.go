@@ -219,7 +219,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"heads_counted", "exit_stated", "visit_closed", "received", "badge_returned", "badge_returned_closed", "badge_lost", "visit_applied", "visit_applied_warned", "visit_urgent",
 		"permit_applied", "permit_applied_warned", "permit_granted", "permit_refused", "permit_ended",
 		"temporary_lent", "temporary_lent_again", "temporary_returned", "temporary_lost", "stop_done", "resume_asked", "stop_resumed", "stop_revoked", "carry_opened", "carry_opened_warned",
-		"carry_shut", "carry_items", "carry_items_warned", "carry_settled", "key_lent", "key_returned", "key_lost", "forms_saved", "badge_added", "badge_changed", "emergency_asked", "emergency_begun", "emergency_ended",
+		"carry_shut", "carry_items", "carry_items_warned", "carry_settled", "key_lent", "key_returned", "key_lost", "forms_saved", "purposes_saved", "badge_added", "badge_changed", "emergency_asked", "emergency_begun", "emergency_ended",
 		"emergency_reported", "purpose_stated", "own_exit_stated", "entry_answered", "exit_confirmed")
 	for _, k := range visit.Identities() {
 		f["identity"] = append(f["identity"], string(k))

@@ -49,7 +49,7 @@ var without = map[string]string{
 	"POST /visits/{id}/heads": notes, "POST /visits/{id}/left": notes,
 
 	"POST /equipment": notes, "POST /equipment/{id}/shut": notes, "POST /equipment/{id}/items": notes, "POST /equipment/{id}/settle": notes,
-	"POST /ledgers/keys": notes, "POST /ledgers/keys/{id}/return": notes, "POST /ledgers/forms": "the names of forms",
+	"POST /ledgers/keys": notes, "POST /ledgers/keys/{id}/return": notes, "POST /ledgers/forms": "the names of forms", "POST /ledgers/purposes/{zone}": "what keys stand for",
 	"POST /ledgers/badges":             "a badge opens nothing before it is lent",
 	"POST /ledgers/badges/{id}/status": "a badge opens nothing before it is lent",
 

@@ -55,6 +55,8 @@ func visitRoutes() []route {
 		{pattern: "POST /ledgers/keys/{id}/return", roles: carryRoles, serve: (*Handler).postKeyReturn},
 		{pattern: "POST /ledgers/badges", roles: approveRoles, serve: (*Handler).postBadge},
 		{pattern: "POST /ledgers/badges/{id}/status", roles: approveRoles, serve: (*Handler).postBadgeStatus},
+		{pattern: "GET /ledgers/purposes", roles: visitReaders, serve: (*Handler).getPurposeLabels},
+		{pattern: "POST /ledgers/purposes/{zone}", roles: approveRoles, serve: (*Handler).postPurposeLabels},
 		{pattern: "GET /ledgers/forms", roles: approveRoles, serve: (*Handler).getForms},
 		{pattern: "POST /ledgers/forms", roles: approveRoles, serve: (*Handler).postForms},
 		{pattern: "GET /emergency", roles: visitReaders, serve: (*Handler).getEmergency},

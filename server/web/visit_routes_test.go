@@ -56,6 +56,8 @@ var visitProbes = []probe{
 	{"POST /ledgers/keys/{id}/return", "/ledgers/keys/NONE/return", url.Values{}},
 	{"POST /ledgers/badges", "/ledgers/badges", url.Values{}},
 	{"POST /ledgers/badges/{id}/status", "/ledgers/badges/NONE/status", url.Values{}},
+	{"GET /ledgers/purposes", "/ledgers/purposes", nil},
+	{"POST /ledgers/purposes/{zone}", "/ledgers/purposes/server-room", url.Values{}},
 	{"GET /ledgers/forms", "/ledgers/forms", nil},
 	{"POST /ledgers/forms", "/ledgers/forms", url.Values{}},
 	{"GET /emergency", "/emergency", nil},
