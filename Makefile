@@ -133,6 +133,10 @@ drills: need-cc ## 100 restores from a backup, 1,000 cards put back, 5 × 1,000 
 insider: need-cc ## somebody with the database and the log's key: 7 classes × 1,000 on a log of 5,000 leaves, found by what gateways hold (half an hour)
 	MONBAN_INSIDER=$${MONBAN_INSIDER:-1000} MONBAN_INSIDER_ATTEMPTS=$${MONBAN_INSIDER_ATTEMPTS:-700} $(GO) test -count=1 -v -timeout 120m -run 'TestInsiderWithKeys' ./server/store
 
+litewitness: need-cc ## a witness of another project (filippo.io/torchwood, from the module proxy; needs ssh-agent, sqlite3) takes our checkpoints
+	@mkdir -p bin && GOBIN=$$PWD/bin $(GO) install filippo.io/torchwood/cmd/litewitness@v0.6.1
+	MONBAN_LITEWITNESS=$$PWD/bin/litewitness $(GO) test -count=1 -v -run 'TestLitewitness' ./server/witness
+
 backlog: need-cc ## 1 M records and what each takes in the outbox; 432,000 made without a link arrive; a server of 1 M rows starts after kill -9
 	MONBAN_OUTBOX_RECORDS=$${MONBAN_OUTBOX_RECORDS:-1000000} $(GO) test -count=1 -v -timeout 20m -run 'TestBytesPerRecord' ./gateway/outbox
 	MONBAN_BACKLOG=$${MONBAN_BACKLOG:-432000} $(GO) test -count=1 -v -timeout 40m -run 'TestBacklog' ./server/world
@@ -178,4 +182,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: test-arm footprint osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

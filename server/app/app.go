@@ -64,6 +64,7 @@ type App struct {
 	alerts     *notify.Notifier
 	reports    *reportPages
 	muster     *musterCopy // nil = none is made
+	outside    *outside
 	jobs       *jobs.Runner
 	http       *http.Server
 	listener   net.Listener
@@ -253,6 +254,10 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if err := a.openAlerts(cfg, public); err != nil {
 		return err
 	}
+	var err error
+	if a.outside, err = newOutside(a.site, a.log, time.Now); err != nil {
+		return err
+	}
 	if err := a.openJobs(cfg); err != nil {
 		return err
 	}
@@ -366,6 +371,7 @@ func (a *App) Run(ctx context.Context) error {
 	run("requests", func() error { a.followRequests(ctx); return nil })
 	run("alerts", func() error { a.alerts.Run(ctx); return nil })
 	run("regular work", func() error { a.jobs.Run(ctx); return nil })
+	run("witnesses outside", func() error { a.outside.run(ctx); return nil })
 	run("live pages", func() error { a.followLog(ctx); return nil })
 	if a.muster != nil {
 		run("muster copy", func() error { a.muster.run(ctx); return nil })

@@ -148,7 +148,7 @@ func (a *App) checks() selfTestChecks {
 		check: map[string]func(context.Context, time.Time) error{
 			itemLog: func(ctx context.Context, _ time.Time) error { return s.verifyLog(ctx) },
 			itemWitness: func(ctx context.Context, now time.Time) error {
-				return witnessAge(ctx, s.Store, s.Config.Site, a.pub.Site().Directory().Gateways, now)
+				return bothAges(witnessAge(ctx, s.Store, s.Config.Site, a.pub.Site().Directory().Gateways, now), a.outside.age(ctx))
 			},
 			itemClock:        func(ctx context.Context, now time.Time) error { return clock(ctx, s, now).Err },
 			itemDisk:         func(context.Context, time.Time) error { return diskRoom(s.Config.DataDir) },

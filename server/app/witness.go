@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"monban/firmware/access"
 	"monban/firmware/link"
@@ -42,7 +43,7 @@ type witnesses struct {
 	keys  logcheck.Keys // of this log and of those before it
 
 	mu   sync.Mutex
-	last map[access.GatewayID]string // the note that was looked at last
+	last map[access.GatewayID]looked // what was looked at last
 	said map[string]string           // gateway/subject → day on which the program's log was told of it
 }
 
@@ -51,7 +52,7 @@ func newWitnesses(s *Site, log *slog.Logger) (*witnesses, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &witnesses{site: s.Config.Site, store: s.Store, log: log, keys: logcheck.Keys{Log: opt.Log, Before: opt.Before}, last: map[access.GatewayID]string{}, said: map[string]string{}}, nil
+	return &witnesses{site: s.Config.Site, store: s.Store, log: log, keys: logcheck.Keys{Log: opt.Log, Before: opt.Before}, last: map[access.GatewayID]looked{}, said: map[string]string{}}, nil
 }
 
 // Witnessed implements downlink.Witnesses.
@@ -88,10 +89,10 @@ func (w *witnesses) Witnessed(ctx context.Context, gw access.GatewayID, m wire.W
 // look takes a held checkpoint: the log must extend it, and then it is kept.
 func (w *witnesses) look(ctx context.Context, gw access.GatewayID, m *wire.Witness, at time.Time) error {
 	w.mu.Lock()
-	seen := w.last[gw] == m.Held
+	before := w.last[gw]
 	w.mu.Unlock()
-	if seen {
-		return nil
+	if before.note == m.Held { // its signatures are known; the log may have changed under it since
+		return w.compare(ctx, gw, before, at)
 	}
 	c, root, err := store.OpenCosigned(m.Key, m.Held, w.keyOf)
 	if err != nil {
@@ -100,13 +101,9 @@ func (w *witnesses) look(ctx context.Context, gw access.GatewayID, m *wire.Witne
 	if want := witnessName(w.site, gw); c.Witness != want {
 		return fmt.Errorf("%w: key of %s, want one of %s", store.ErrWitness, c.Witness, want)
 	}
-	if c.Origin == w.keys.Log.Name() { // what a log before this one has lost stands in its succession
-		if err := w.store.Beyond(ctx, "gateway "+string(gw), c.Size, root); err != nil {
-			if !errors.Is(err, store.ErrHead) {
-				return err
-			}
-			return errors.Join(err, w.tell(ctx, gw, "beyond", m.Held, at))
-		}
+	held := looked{note: m.Held, origin: c.Origin, size: c.Size, root: root}
+	if err := w.compare(ctx, gw, held, at); err != nil {
+		return err
 	}
 	c.ReceivedMS = at.UnixMilli()
 	err = w.store.Write(ctx, func(tx *store.Tx) error {
@@ -130,9 +127,28 @@ func (w *witnesses) look(ctx context.Context, gw access.GatewayID, m *wire.Witne
 		return err
 	}
 	w.mu.Lock()
-	w.last[gw] = m.Held
+	w.last[gw] = held
 	w.mu.Unlock()
 	return nil
+}
+
+// looked is a note of a gateway whose signatures were checked.
+type looked struct {
+	note, origin string
+	size         int64
+	root         tlog.Hash
+}
+
+// compare holds the log against what a gateway holds of it, each time it says so.
+func (w *witnesses) compare(ctx context.Context, gw access.GatewayID, x looked, at time.Time) error {
+	if x.origin != w.keys.Log.Name() { // what a log before this one has lost stands in its succession
+		return nil
+	}
+	err := w.store.Beyond(ctx, "gateway "+string(gw), x.size, x.root)
+	if !errors.Is(err, store.ErrHead) {
+		return err
+	}
+	return errors.Join(err, w.tell(ctx, gw, "beyond", x.note, at))
 }
 
 // witnessName is the name of a gateway's cosigning key (witness.FromNoteKey).

@@ -13,6 +13,7 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/wire"
 	"monban/firmware/witness"
+	"monban/server/config"
 	"monban/server/directory"
 	"monban/server/store"
 )
@@ -54,12 +55,50 @@ func (g *gate) askOf(t *testing.T, w *witnesses, at, clock time.Time) error {
 	return errors.Join(takeErr, err)
 }
 
+// past is a whole earlier state of a site: database, anchor file, signer's state.
+type past struct {
+	backup string
+	files  map[string][]byte
+}
+
+func pastOf(t *testing.T, cfg *config.Config) past {
+	t.Helper()
+	p := past{backupOf(t, cfg), map[string][]byte{}}
+	for _, name := range []string{cfg.Path(anchorFile), cfg.Path(keysDir, "signed.json")} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.files[name] = data
+	}
+	return p
+}
+
+// takeBack puts an earlier state in the place of the present one: nothing but a witness can tell.
+func takeBack(t *testing.T, cfg *config.Config, early past) {
+	t.Helper()
+	db := cfg.Path(databaseFile)
+	for _, name := range []string{db, db + "-wal", db + "-shm"} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := copyFile(early.backup+"/"+databaseFile, db); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range early.files {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // EV-4, EV-3, OP-2: gateways follow the log and the server keeps their cosignatures; one that is silent for a day fails the
 // self-test; a server whose database is behind what a gateway holds signs nothing any more and says so, once.
 func TestWitnesses(t *testing.T) {
 	cfg := testSite(t)
 	leaves(t, cfg, 3)
-	early := backupOf(t, cfg)
+	early := pastOf(t, cfg)
 	s, err := OpenSite(cfg, time.Now(), quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -105,15 +144,7 @@ func TestWitnesses(t *testing.T) {
 	}
 
 	// The older database with the signer's state and the anchor taken back too: nothing but a witness can tell.
-	db := cfg.Path(databaseFile)
-	for _, name := range []string{db, db + "-wal", db + "-shm", cfg.Path(anchorFile), cfg.Path(keysDir, "signed.json")} {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
-	if _, err := copyFile(early+"/"+databaseFile, db); err != nil {
-		t.Fatal(err)
-	}
+	takeBack(t, cfg, early)
 	s, err = OpenSite(cfg, time.Now(), quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -134,4 +165,28 @@ func TestWitnesses(t *testing.T) {
 	if told := forks(t, s.Store); told != 1 {
 		t.Errorf("told %d times", told)
 	}
+}
+
+// EV-3: a log that changes under a running server is told when a gateway says again what it holds, not only at the first time.
+func TestHeldIsComparedEachTime(t *testing.T) {
+	cfg := testSite(t)
+	leaves(t, cfg, 3)
+	withSite(t, cfg, func(s *Site) {
+		w, err := newWitnesses(s, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, one := time.Now(), newGate(cfg.Site, "gw-1")
+		for range 2 {
+			if err := one.ask(t, w, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x := w.last["gw-1"]
+		x.root[0] ^= 1 // the log's tree is another one than it was when the signatures were looked at
+		w.last["gw-1"] = x
+		if err := one.ask(t, w, now); !errors.Is(err, store.ErrHead) || s.Store.SignErr() == nil {
+			t.Errorf("not compared again: %v", err)
+		}
+	})
 }

@@ -86,6 +86,7 @@ const (
 	ExportNoPurpose       Kind = "export_without_purpose" // an export refused for want of a purpose (PR-1)
 	CanaryMissed          Kind = "canary_missed"          // the daily test of the alerts did not arrive
 	LogFork               Kind = "log_fork"               // a witness holds a checkpoint that the log does not extend (EV-3, EV-4)
+	WitnessMissing        Kind = "witness_missing"        // no witness of another house has cosigned for a day (EV-4)
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -193,6 +194,7 @@ var catalogue = [...]Entry{
 	{ExportNoPurpose, Medium, Repudiation, 1, "finding.export_without_purpose"},
 	{CanaryMissed, High, Denial, 1, "finding.canary_missed"},
 	{LogFork, High, Tampering, 1, "finding.log_fork"},
+	{WitnessMissing, High, Repudiation, 1, "finding.witness_missing"},
 }
 
 // Catalogue lists every kind.

@@ -178,6 +178,55 @@ func (s *Store) ProveSince(ctx context.Context, origin string, old int64) (signe
 	return signed, proof, true, nil
 }
 
+// ErrBehind says that somebody has seen more leaves of this log than it has.
+var ErrBehind = errors.New("has fewer leaves than were shown")
+
+// ProveFrom gives the newest published checkpoint with its size, and the proof that it extends the tree of old leaves: nil when old
+// is 0 or its own size. ErrBehind when it has fewer than those; the reason when nothing is signed.
+func (s *Store) ProveFrom(ctx context.Context, old int64) (signed string, size int64, proof tlog.TreeProof, err error) {
+	if err := s.SignErr(); err != nil {
+		return "", 0, nil, err
+	}
+	if signed = s.Checkpoint(); signed == "" {
+		return "", 0, nil, errors.New("nothing is signed yet")
+	}
+	text, err := entrylog.SignedText([]byte(signed))
+	if err != nil {
+		return "", 0, nil, err
+	}
+	c, err := entrylog.ParseCheckpointText(text)
+	if err != nil {
+		return "", 0, nil, err
+	}
+	if old > c.Size {
+		return "", 0, nil, fmt.Errorf("%w: %d of %d", ErrBehind, c.Size, old)
+	}
+	if old == c.Size {
+		return signed, c.Size, nil, nil
+	}
+	err = s.Read(ctx, func(r *ReadTx) error {
+		proof, err = entrylog.ProveTree(c.Size, old, r.hashes)
+		return err
+	})
+	return signed, c.Size, proof, err
+}
+
+// Contradicted stops signing and acknowledging (EV-3): a witness that is believed, though its word is not signed, says that it has
+// seen another log than this one, or more of it.
+func (s *Store) Contradicted(cause error) { s.refuseToSign(fmt.Errorf("%w: %w", ErrHead, cause)) }
+
+// CheckpointAt gives the stored checkpoint of exactly this many leaves; ErrNotFound.
+func (r Reader) CheckpointAt(size int64) (note string, err error) {
+	err = r.row(`SELECT note FROM checkpoint WHERE size = ?`, size).Scan(&note)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("read checkpoint: %w", err)
+	}
+	return note, nil
+}
+
 // cosignedHeld has the log compared with what witnesses hold of it: the rows say what it was when they were written. A
 // row whose signatures do not hold, or that says otherwise than its note, is a finding. Rows taken out are not: whoever
 // audits asks the witnesses.
