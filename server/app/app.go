@@ -295,7 +295,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
 		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Outages: &outages{a.visits, p.health}, Cases: p,
-		Startup: &startupPages{a},
+		Startup: &startupPages{a, p},
 		People:  files, Rights: &rightsPages{files},
 		Alerts: &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
 	})

@@ -61,7 +61,10 @@ func (a *App) Steps(ctx context.Context) ([]setup.Step, error) {
 }
 
 // startupPages implements web.Startup.
-type startupPages struct{ a *App }
+type startupPages struct {
+	a     *App
+	pages *pages
+}
 
 // SetupSteps implements web.Startup.
 func (p *startupPages) SetupSteps(ctx context.Context) ([]setup.Step, error) { return p.a.Steps(ctx) }
@@ -123,6 +126,24 @@ func (p *startupPages) ConfirmGateway(_ context.Context, gateway, fingerprint st
 		return web.ErrOtherGateway
 	}
 	return err
+}
+
+// DoorPaper implements web.Startup.
+func (p *startupPages) DoorPaper(ctx context.Context, id access.DoorID) (web.DoorPaper, error) {
+	dir := p.a.pub.Site().Directory()
+	n := p.pages.names(ctx)
+	for i := range dir.Doors {
+		d := &dir.Doors[i]
+		if d.ID != id {
+			continue
+		}
+		out := web.DoorPaper{Door: id, Enter: d.Enter, Name: n.door(id), ZoneName: string(d.Enter), Gateway: string(d.Gateway), Observe: d.Kind == door.KindObserve, Guards: d.GuardsServer, Recovery: len(d.Recovery.List())}
+		if z, ok := n.zones[d.Enter]; ok && z.Name != "" {
+			out.ZoneName = z.Name
+		}
+		return out, nil
+	}
+	return web.DoorPaper{}, web.ErrNotFound
 }
 
 // startupFacts looks at a site. linked is nil where links cannot be known.

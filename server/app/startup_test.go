@@ -70,7 +70,7 @@ func TestSetupSteps(t *testing.T) {
 func TestGatewayInvitedByPage(t *testing.T) {
 	cfg := testSite(t)
 	a, _, stop := running(t, cfg)
-	p := &startupPages{a}
+	p := &startupPages{a: a}
 	act := web.Action{At: time.Now(), Kind: web.ActionGatewayInvited, Actor: "acc-1", Target: "gw-1", Address: "192.0.2.7", Reason: "新しい機器"}
 	if _, err := p.InviteGateway(t.Context(), "gw-77", time.Hour, false, act); err != web.ErrNotFound {
 		t.Errorf("an unknown gateway: %v", err)

@@ -66,6 +66,7 @@ type doorCard struct {
 	Since    time.Time
 	Gateway  string
 	LinkLost bool
+	Papers   string // link to what is printed for it
 	Denial   string // link to the last denial here, "" = not for these roles
 }
 
@@ -253,7 +254,7 @@ func (b Base) stateTag(s door.StateName) Tag {
 }
 
 func (b Base) doorCard(d DoorState) doorCard {
-	c := doorCard{Name: d.Name, ZoneName: d.ZoneName, Since: d.Since, Gateway: string(d.Gateway), Observe: d.Kind == door.KindObserve}
+	c := doorCard{Name: d.Name, ZoneName: d.ZoneName, Since: d.Since, Gateway: string(d.Gateway), Observe: d.Kind == door.KindObserve, Papers: "/doors/" + string(d.Door) + "/papers"}
 	c.Tag = b.stateTag(d.State)
 	if c.Observe { // there is no lock: saying "locked" would be a promise that nobody keeps
 		switch d.State {

@@ -71,6 +71,7 @@ var probes = []probe{
 	{"GET /doors", "/doors", nil},
 	{"GET /doors/{door}/last-denial", "/doors/server-room-1/last-denial", nil},
 	{"GET /startup", "/startup", nil},
+	{"GET /doors/{door}/papers", "/doors/server-room-1/papers?extension=1234", nil},
 	{"POST /startup/door", "/startup/door", url.Values{"zone": {"x"}}},
 	{"POST /startup/gateways/{gateway}/invite", "/startup/gateways/gw-9/invite", url.Values{"life": {"15"}, "reason": {"x"}}},
 	{"POST /startup/gateways/{gateway}/confirm", "/startup/gateways/gw-9/confirm", url.Values{"fingerprint": {"x"}}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"monban/firmware/access"
 	"monban/server/setup"
 )
 
@@ -18,6 +19,8 @@ type Startup interface {
 	InviteGateway(ctx context.Context, gateway string, life time.Duration, replace bool, act Action) (code string, err error)
 	// ConfirmGateway takes the fingerprint that somebody read at the gateway. ErrOtherGateway ends the invite: somebody else has the code.
 	ConfirmGateway(ctx context.Context, gateway, fingerprint string, act Action) error
+	// DoorPaper is what is printed for a door. ErrNotFound for an unknown one.
+	DoorPaper(ctx context.Context, id access.DoorID) (DoorPaper, error)
 }
 
 // Refusals of ConfirmGateway.

@@ -111,3 +111,44 @@ func TestFirstDoor(t *testing.T) {
 		t.Errorf("to %q", res.Header.Get("Location"))
 	}
 }
+
+// users.md: a sticker in both languages for everybody who stands at the door, and an emergency sheet with nobody's name on it.
+func TestDoorPapers(t *testing.T) {
+	s := newSite(t, nil)
+	guard := s.login("reception")
+	doc := text(t, s.get("/doors/server-room-1/papers?extension=4321", guard))
+	for _, want := range []string{"内線 4321", "Ring 4321", "短音 3 回", "three short tones", "緊急時の手順", "復旧カード（2 枚）", "退室はいつでもできます"} {
+		if !strings.Contains(doc, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, p := range webtest.AllPersons {
+		if main := doc[strings.Index(doc, "<main"):]; strings.Contains(main, p.Name) {
+			t.Errorf("the sheet on the wall names %s", p.Name)
+		}
+	}
+	if doc := text(t, s.get("/doors/server-room-1/papers", guard)); !strings.Contains(doc, "__________") {
+		t.Error("no line to write the extension on")
+	}
+	for _, bad := range []string{"%3Cb%3E", "%00", strings.Repeat("1", 21), "%E2%80%AE1"} {
+		res := s.get("/doors/server-room-1/papers?extension="+bad, guard)
+		if s.status(bad, res, http.StatusBadRequest); strings.Contains(text(t, res), "<b>") {
+			t.Errorf("%s is on the page", bad)
+		}
+	}
+	s.status("unknown door", s.get("/doors/nowhere/papers", guard), http.StatusNotFound)
+	media := s.as("media", web.Assignment{Role: web.RoleZoneManager, Zone: "media-store"})
+	s.status("another zone's manager", s.get("/doors/server-room-1/papers", media), http.StatusForbidden)
+	observed := ""
+	for _, d := range s.mem.Orders.At {
+		if d.Observe {
+			observed = string(d.Door)
+		}
+	}
+	if observed == "" {
+		t.Skip("no door is only watched")
+	}
+	if doc := text(t, s.get("/doors/"+observed+"/papers", guard)); strings.Contains(doc, "three short tones") || !strings.Contains(doc, "電気錠がありません") {
+		t.Error("a door without a lock promises lights that it never shows")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"monban/firmware/access"
 	"monban/server/setup"
 	"monban/server/web"
 )
@@ -85,4 +86,18 @@ func (s *Startup) ConfirmGateway(_ context.Context, id, fingerprint string, act 
 	}
 	s.state[id] = "confirmed"
 	return nil
+}
+
+// DoorPaper implements web.Startup.
+func (s *Startup) DoorPaper(_ context.Context, id access.DoorID) (web.DoorPaper, error) {
+	for _, d := range s.m.Orders.At {
+		if d.Door == id {
+			p := web.DoorPaper{Door: id, Enter: d.Enter, Name: d.Name, ZoneName: string(d.Enter), Gateway: "gw-1", Observe: d.Observe, Guards: !d.Observe}
+			if p.Guards {
+				p.Recovery = 2
+			}
+			return p, nil
+		}
+	}
+	return web.DoorPaper{}, web.ErrNotFound
 }
