@@ -50,6 +50,8 @@ const (
 	ReasonInterlock                         // the other door of the airlock is not closed (DS-9)
 	ReasonStaffNeeded                       // two persons, and no staff among them (AD-8)
 	ReasonEscortRatio                       // too many outsiders for the escorts there are (VE-2)
+	ReasonDeskNobody                        // at a desk reader: no sign-in waits for this number (RA-3); nothing opens
+	ReasonDeskSigned                        // at a desk reader: card and PIN are right; a page may go on, nothing opens (RA-3)
 	reasonCount
 )
 
@@ -63,6 +65,7 @@ var reasonNames = [reasonCount]string{
 	"exit_unattributed", "anti_passback", "occupancy_full", "second_person", "escort_missing",
 	"knowledge_missing", "recovery_card",
 	"emergency_entry", "interlock", "staff_needed", "escort_ratio",
+	"desk_nobody", "desk_signed",
 }
 
 // Reasons lists every reason in order of precedence.

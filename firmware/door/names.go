@@ -164,7 +164,7 @@ func Events() []Event {
 		EventInsideOpen, EventRequestExit, EventExitUnattributed, EventHeldOpen, EventHeldEnd,
 		EventTamper, EventTamperEnd, EventLineFault, EventLineOK, EventReaderLost, EventReaderBack,
 		EventReadError, EventFireRelease, EventFireClear, EventRearmed, EventModeChanged,
-		EventStrikeFailed, EventLapsed, EventLateIgnored, EventPINLocked, EventPurposeKeyed, EventCommandAccepted,
+		EventStrikeFailed, EventLapsed, EventLateIgnored, EventPINLocked, EventPurposeKeyed, EventDeskRead, EventDeskJudged, EventCommandAccepted,
 		EventCommandDone, EventBoot, EventShutdown, EventLinkLost, EventLinkUp, EventPolicyApplied,
 		EventClockStep, EventEpoch, EventMainsLost, EventMainsBack, EventBatteryLow, EventBatteryOK,
 		EventMaintenance,

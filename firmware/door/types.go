@@ -78,6 +78,8 @@ const (
 	EventLateIgnored      Event = "late_ignored"  // an answer that came too late
 	EventPINLocked        Event = "pin_locked"    // the fifth wrong PIN
 	EventPurposeKeyed     Event = "purpose_keyed" // what somebody came for, keyed in at the reader; which is in the private part (RR-7)
+	EventDeskRead         Event = "desk_read"     // a card at a desk reader, where there is no door (RA-3)
+	EventDeskJudged       Event = "desk_judged"   // what the server said to the card and PIN there
 	EventCommandAccepted  Event = "command_accepted"
 	EventCommandDone      Event = "command_done"
 	// Events of the gateway itself (door "").

@@ -29,6 +29,7 @@ import (
 	"monban/firmware/wire"
 	"monban/gateway/config"
 	"monban/gateway/controller"
+	"monban/gateway/desk"
 	"monban/gateway/hal/pi"
 	"monban/gateway/hal/sim"
 	"monban/gateway/outbox"
@@ -71,6 +72,7 @@ type App struct {
 	ask      wire.AskKey
 	time     *timekeeper
 	doors    []*controller.Loop
+	desks    []*desk.Loop
 	readers  []*reader.Reader
 	uplink   *uplink.Uplink
 	hardware hardware
@@ -188,6 +190,11 @@ func (a *App) open() (err error) {
 			return err
 		}
 	}
+	for _, d := range cfg.Desks {
+		if err := a.addDesk(d, ask); err != nil {
+			return err
+		}
+	}
 	a.policies.load()
 	a.watched.arm(opt)
 	return nil
@@ -232,6 +239,13 @@ func (a *App) openSim() error {
 			}
 		}
 		s.Doors = append(s.Doors, sd)
+	}
+	for _, d := range cfg.Desks {
+		keypad, err := wiegand.ParseKeypad(d.Keypad)
+		if err != nil {
+			return fmt.Errorf("desk %s: %w", d.ID, err)
+		}
+		s.Doors = append(s.Doors, sim.DoorConfig{ID: d.ID, Enter: &sim.ReaderConfig{Keypad: keypad}}) // a reader, and no lock
 	}
 	var err error
 	if a.sim, err = sim.New(s); err != nil {
@@ -397,6 +411,9 @@ func (a *App) Run(ctx context.Context) error {
 	errs := make(chan error, len(a.doors)+2)
 	for _, d := range a.doors {
 		front.Go(func() { errs <- d.Run(ctx) })
+	}
+	for _, d := range a.desks {
+		front.Go(func() { d.Run(ctx) })
 	}
 	for _, r := range a.readers {
 		front.Go(func() { r.Run(ctx) })

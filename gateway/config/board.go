@@ -70,6 +70,37 @@ func (c *Config) fit() error {
 			d.Readers = append(d.Readers, Reader{Side: r.Side, Type: r.Type, Formats: r.Formats, Keypad: r.Keypad})
 		}
 	}
+	for i := range c.Desks {
+		d, key := &c.Desks[i], fmt.Sprintf("desk[%d]", i)
+		if d.Place == "" {
+			d.Place = d.ID
+		}
+		w, ok := p.Door(d.Place)
+		switch {
+		case !ok:
+			f.add(key+".place", "%q is no door of board profile %s", d.Place, c.Board)
+			continue
+		case w.Lock != nil || w.Kind != "observe":
+			f.add(key+".place", "%q is wired with a lock: a desk reader is a door of kind \"observe\" in the board profile", d.Place)
+			continue
+		}
+		if _, twice := used[d.Place]; twice {
+			f.add(key+".place", "%q is taken already: one place, one door or desk", d.Place)
+		}
+		used[d.Place] = -1
+		if d.Type != "" || len(d.Formats) > 0 || d.Keypad != "" {
+			f.add(key+".type", "is given although the board profile describes the reader: take type, formats and keypad away")
+		}
+		r, ok := w.Reader("enter")
+		if !ok || len(w.Readers) != 1 {
+			f.add(key+".place", "%q needs one reader, on side \"enter\"", d.Place)
+			continue
+		}
+		d.Type, d.Formats, d.Keypad = r.Type, r.Formats, r.Keypad
+		if d.Keypad == "" {
+			d.Keypad = "none"
+		}
+	}
 	for _, w := range p.Doors {
 		if _, ok := used[w.ID]; !ok {
 			f.add("door", "for place %q of the board profile is missing: what is wired must be served", w.ID)

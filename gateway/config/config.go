@@ -48,6 +48,7 @@ type Config struct {
 	Board   string         `toml:"board"`
 	Profile *board.Profile `toml:"-"` // what Board names
 	Doors   []Door         `toml:"door"`
+	Desks   []Desk         `toml:"desk"`
 }
 
 // Outbox bounds the queue of records (D20).
@@ -114,6 +115,18 @@ type Door struct {
 	// PINWait is how long a person has to key in a PIN; 3–60 s.
 	PINWait Duration `toml:"pin_wait"`
 	Readers []Reader `toml:"reader"`
+}
+
+// Desk is a reader on a desk for signing in to the pages with staff card and PIN (RA-3): no door, no lock.
+type Desk struct {
+	ID string `toml:"id"` // [a-z0-9-], 1–32 characters, no door's; as on the page Desk readers
+	// Place is which door of the board profile the reader is wired as: one of kind observe; empty means the one of the same id.
+	Place string `toml:"place"`
+	// EntryWait is how long the number, and then the PIN, may take; 5–60 s.
+	EntryWait Duration `toml:"entry_wait"`
+	Type      string   `toml:"type"`    // as of a door's reader
+	Formats   []string `toml:"formats"` // as of a door's reader
+	Keypad    string   `toml:"keypad"`  // burst4, burst8 or buffered26
 }
 
 // Reader is one reader of a door.
@@ -196,6 +209,9 @@ func (c *Config) fill() {
 	}
 	if c.Log.Format == "" {
 		c.Log.Format = "json" // for the journal of a machine nobody watches
+	}
+	for i := range c.Desks {
+		orDuration(&c.Desks[i].EntryWait, 20*time.Second) // look from the page to the keypad and back
 	}
 	for i := range c.Doors {
 		d := &c.Doors[i]

@@ -41,8 +41,8 @@ func (c *Config) Validate() error {
 	}
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")
-	if len(c.Doors) == 0 {
-		f.add("door", "is missing: a gateway serves at least one door")
+	if len(c.Doors)+len(c.Desks) == 0 {
+		f.add("door", "is missing: a gateway serves at least one door or desk")
 	}
 	if len(c.Doors) > 64 {
 		f.add("door", "is given %d times, at most 64 doors fit one gateway", len(c.Doors))
@@ -61,7 +61,33 @@ func (c *Config) Validate() error {
 			seen[d.ID] = i
 		}
 	}
+	if len(c.Desks) > 16 {
+		f.add("desk", "is given %d times, at most 16 desks fit one gateway", len(c.Desks))
+	}
+	desks := map[string]int{}
+	for i := range c.Desks {
+		d, key := &c.Desks[i], fmt.Sprintf("desk[%d]", i)
+		d.validate(&f, key, types)
+		if first, ok := seen[d.ID]; ok && d.ID != "" {
+			f.add(key+".id", "%q is also door[%d]", d.ID, first)
+		}
+		if first, ok := desks[d.ID]; ok && d.ID != "" {
+			f.add(key+".id", "%q is also desk[%d]", d.ID, first)
+		}
+		desks[d.ID] = i
+	}
 	return errors.Join(f...)
+}
+
+// validate: a desk without a keypad could take neither number nor PIN.
+func (d *Desk) validate(f *faults, key string, types []string) {
+	f.name(key+".id", d.ID)
+	f.between(key+".entry_wait", d.EntryWait, 5*time.Second, time.Minute)
+	r := Reader{Side: "enter", Type: d.Type, Formats: d.Formats, Keypad: d.Keypad}
+	r.validate(f, key, types)
+	if d.Keypad == "none" {
+		f.add(key+".keypad", "must be one of burst4, burst8, buffered26: number and PIN are keyed in")
+	}
 }
 
 func (d *Door) validate(f *faults, key string, types []string) {

@@ -119,6 +119,9 @@ type Config struct {
 	PINWait time.Duration // 0 = DefaultPINWait
 	// Purposes: # and a digit after a card say what its holder came for (RR-7). Without it # alone does nothing.
 	Purposes bool
+	// Entries is how many entries ended by # one card is good for: 1 at a door, its PIN; 2 at a desk, the number that the
+	// page shows and then the PIN. Each leaves as the same kind of token: no digit of either does (D10). 0 = 1.
+	Entries uint8
 	// Known reports whether the policy held names this card, granted or not; such cards are not
 	// limited. nil = none is known. It is called on the reader's goroutine and must not block.
 	Known func(access.Key) bool
@@ -160,6 +163,9 @@ func New(cfg Config) (*Reader, error) {
 	}
 	if cfg.Link != LinkSecure {
 		cfg.Cap = card.UIDOnly
+	}
+	if cfg.Entries == 0 {
+		cfg.Entries = 1
 	}
 	if cfg.PINWait == 0 {
 		cfg.PINWait = DefaultPINWait
@@ -217,6 +223,7 @@ type presented struct {
 	read  Read
 	ref   card.Ref
 	until mono.Time
+	left  uint8 // entries that may still come
 }
 
 // run is the loop. A timer ends the last train of a burst; when it fires, whatever has arrived
@@ -347,7 +354,7 @@ func (r *Reader) card(ctx context.Context, s *session, c card.Credential, at mon
 	if _, err := io.ReadFull(r.cfg.Rand, read.Attempt[:]); err != nil {
 		return fmt.Errorf("attempt id: %w", err)
 	}
-	s.last = presented{read: read, ref: ref, until: at.Add(r.cfg.PINWait)}
+	s.last = presented{read: read, ref: ref, until: at.Add(r.cfg.PINWait), left: r.cfg.Entries}
 	if r.cfg.Purposes {
 		s.said = purposeEntry{read: read, until: s.last.until}
 	}
@@ -383,7 +390,7 @@ func (r *Reader) key(ctx context.Context, s *session, k wiegand.Key, at mono.Tim
 	return err
 }
 
-// pin sends the card's read again, now with its PIN, and forgets both.
+// pin sends the card's read again, now with its PIN, and forgets both after the last entry.
 func (r *Reader) pin(ctx context.Context, s *session, digits []byte, at mono.Time) error {
 	last := s.last
 	s.last = presented{}
@@ -393,6 +400,11 @@ func (r *Reader) pin(ctx context.Context, s *session, digits []byte, at mono.Tim
 	read := last.read
 	read.At, read.HasPIN, read.Repeated = at, true, false
 	read.PINToken = card.PINRefOf(r.cfg.Keys.PIN, last.ref, digits).Token(r.cfg.Keys.Gateway)
+	if last.left > 1 {
+		last.left--
+		last.until = at.Add(r.cfg.PINWait)
+		s.last = last
+	}
 	r.send(ctx, read)
 	return nil
 }

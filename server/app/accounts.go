@@ -93,6 +93,8 @@ func targetOf(k web.ActionKind) string {
 		return "silence"
 	case web.ActionAlertTested:
 		return "channel"
+	case web.ActionDeskAdded, web.ActionDeskRemoved, web.ActionDeskBound, web.ActionDeskUnbound:
+		return "desk"
 	case web.ActionTokenMade, web.ActionTokenRevoked, web.ActionTokenUsed, web.ActionTokenRefused:
 		return "token"
 	default:
@@ -211,6 +213,9 @@ func (a accounts) ChangeAccount(ctx context.Context, id string, c web.AccountCha
 		}
 		if c.LastLogin != nil {
 			x.LastLoginMS = milli(*c.LastLogin)
+		}
+		if c.Person != nil {
+			x.Person = *c.Person
 		}
 		if c.Source != nil {
 			x.Source = *c.Source

@@ -72,7 +72,7 @@ func TestAccountsConform(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := emptyStore(t)
 			check(t, webtest.Fresh{
-				Stores: stores{accounts{s}, &pages{store: s}, factors{s, [32]byte{1}}},
+				Stores: stores{accounts{s}, &pages{store: s}, factors{store: s, key: [32]byte{1}}},
 				Code: func(hash [32]byte, made time.Time) {
 					err := s.Write(context.Background(), func(tx *store.Tx) error {
 						return tx.InsertSetupCode(hash, made.Add(web.SetupCodeLife))

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,7 @@ type App struct {
 	rehearsals *rehearsePages
 	alerts     *notify.Notifier
 	reports    *reportPages
+	desks      *desks
 	muster     *musterCopy // nil = none is made
 	outside    *outside
 	jobs       *jobs.Runner
@@ -246,7 +248,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if cfg.Signer.Socket != "" {
 		a.orders.approve = approver{a.site.Store, a.site.Signer}.show
 	}
-	second := factors{a.site.Store, a.site.Keys.Derive("monban one-time codes")}
+	second := factors{store: a.site.Store, key: a.site.Keys.Derive("monban one-time codes"), person: func(id string) bool {
+		return slices.ContainsFunc(a.pub.Site().Directory().People, func(p directory.Person) bool { return string(p.ID) == id })
+	}}
 	public := a.publicURL(cfg)
 	if err := a.warnPasskeys(ctx, public); err != nil {
 		return err
@@ -297,6 +301,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Outages: &outages{a.visits, p.health}, Cases: p,
 		Startup: &startupPages{a, p},
 		People:  files, Rights: &rightsPages{files},
+		Desks:  a.desks,
 		Alerts: &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
 	})
 	if err != nil {

@@ -61,6 +61,7 @@ listen = %q
 [login] # a real site leaves both out: privileged roles then need a passkey or one-time codes
 second_factor_roles = []
 password_step_up = true
+desk_assurance = "uid_only" # the demo's cards prove no more than their number
 
 [ca]
 device_validity = "8760h" # a demo may lie for months; real gateways renew every two weeks

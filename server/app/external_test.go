@@ -138,7 +138,7 @@ func TestSyncSuspendsAndLists(t *testing.T) {
 // EV-3, RA-3: the database alone holds no secret of one-time codes, and one account's does not open as another's.
 func TestSealedSecrets(t *testing.T) {
 	s := emptyStore(t)
-	f := factors{s, [32]byte{1}}
+	f := factors{store: s, key: [32]byte{1}}
 	secret := []byte("a secret of 20 bytes")
 	if err := f.SetTOTP(t.Context(), "A", web.TOTP{Secret: secret, Created: time.Now()}, web.Action{At: time.Now(), Kind: web.ActionTOTPSet, Actor: "A", Target: "A"}); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestSealedSecrets(t *testing.T) {
 	if _, err := f.TOTP(t.Context(), "B"); err == nil {
 		t.Error("one account's secret opens as another's")
 	}
-	if _, err := (factors{s, [32]byte{2}}).TOTP(t.Context(), "A"); err == nil {
+	if _, err := (factors{store: s, key: [32]byte{2}}).TOTP(t.Context(), "A"); err == nil {
 		t.Error("it opens with another key")
 	}
 }

@@ -19,6 +19,8 @@ import (
 type factors struct {
 	store *store.Store
 	key   [32]byte
+	// person reports whether the directory has somebody; nil = it is not asked (tests of the store).
+	person func(id string) bool
 }
 
 // seal encrypts a secret for one account; moved to another account's row it does not open.
@@ -185,7 +187,7 @@ func (f factors) LinkExternal(ctx context.Context, issuer, subject, account stri
 }
 
 func requestToWeb(q store.AccountRequest) web.AccountRequest {
-	out := web.AccountRequest{ID: q.ID, Kind: web.RequestKind(q.Kind), Account: q.Account, Why: q.Why, AskedBy: q.AskedBy, Asked: moment(q.AskedMS)}
+	out := web.AccountRequest{ID: q.ID, Kind: web.RequestKind(q.Kind), Account: q.Account, Person: q.Person, Why: q.Why, AskedBy: q.AskedBy, Asked: moment(q.AskedMS)}
 	if role, ok := web.ParseRole(q.Role); ok {
 		out.Role = web.Assignment{Role: role, Zone: access.ZoneID(q.Zone), Until: moment(q.UntilMS)}
 	}
@@ -208,6 +210,11 @@ func (f factors) OpenRequests(ctx context.Context) (out []web.AccountRequest, er
 func (f factors) AskRequest(ctx context.Context, q web.AccountRequest, action, alone web.Action) (done bool, err error) {
 	row := store.AccountRequest{ID: q.ID, Kind: string(q.Kind), Account: q.Account, Zone: string(q.Role.Zone), UntilMS: milli(q.Role.Until),
 		Why: q.Why, AskedBy: q.AskedBy, AskedMS: milli(q.Asked), State: "asked"}
+	if q.Kind == web.RequestPerson {
+		if row.Person = q.Person; f.person != nil && !f.person(q.Person) {
+			return false, web.ErrNoPerson
+		}
+	}
 	if q.Kind == web.RequestRole {
 		row.Role = q.Role.Role.String()
 	}
@@ -248,6 +255,13 @@ func fulfil(tx *store.Tx, q store.AccountRequest, nowMS int64) error {
 	case web.RequestFactors:
 		// What the account had before is no longer trusted, tokens of the API too.
 		return errors.Join(tx.DeleteFactors(q.Account), tx.RevokeAccountTokens(q.Account, nowMS))
+	case web.RequestPerson:
+		a, err := tx.AccountByID(q.Account)
+		if err != nil {
+			return err
+		}
+		a.Person = q.Person
+		return tx.UpdateAccount(a)
 	}
 	return fmt.Errorf("request %s is of the kind %q, which does not exist", q.ID, q.Kind)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/firmware/card"
 	"monban/server/authority"
 	"monban/server/directory"
 	"monban/server/entrylog"
@@ -24,6 +25,16 @@ const watchEvery = time.Second
 func (a *App) openPlaces(ctx context.Context) error {
 	a.authority = authority.New(a.pub)
 	places := a.authority.Places()
+	var err error
+	if a.desks, err = openDesks(ctx, a.site.Store, func(id access.DoorID) bool { return a.pub.Site().Door(id) != nil }); err != nil {
+		return err
+	}
+	least, err := card.ParseAssurance(a.site.Config.Login.DeskAssurance)
+	if err != nil {
+		return fmt.Errorf("login.desk_assurance: %w", err)
+	}
+	a.authority.SetDesks(a.desks, a.desks.Board, least)
+	a.ingest.SetDesks(a.desks)
 	a.ingest.Follow(places)
 	a.ingest.Configure(a.site.Config.Thresholds(), a.awayNow)
 	return a.site.Store.Read(ctx, func(r *store.ReadTx) error {

@@ -16,6 +16,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/attempt"
+	"monban/server/desk"
 	"monban/server/entrylog"
 	"monban/server/policypub"
 	"monban/server/review"
@@ -43,6 +44,10 @@ type Policies interface{ Site() *policypub.Current }
 type Authority struct {
 	policies Policies
 	places   *Places
+
+	desks Desks // nil = none
+	waits *desk.Board
+	least card.Assurance
 }
 
 // New makes an authority. policies is asked anew for every answer.
@@ -61,6 +66,9 @@ var ErrForeignAttempt = errors.New("the attempt belongs to another gateway")
 // server's clock, UTC ms. With an error there is no answer: the caller rolls back, the gateway's time
 // runs out and its own decision counts (D8). Answer may be run again from the start (group commit).
 func (a *Authority) Answer(tx Tx, ask *wire.Ask, nowMS int64) (wire.Answer, error) {
+	if a.atDesk(ask) {
+		return a.answerDesk(tx, ask, nowMS)
+	}
 	q := question{ask: ask, policy: a.policies.Site(), nowMS: nowMS}
 	q.prepare(a.places)
 	if err := q.count(tx); err != nil {

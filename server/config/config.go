@@ -141,6 +141,9 @@ type Login struct {
 	// PasswordStepUp lets the password alone be the fresh check that doors, accounts and rights need, for accounts
 	// without a second factor (D28 does not). For demos.
 	PasswordStepUp bool `toml:"password_step_up"`
+	// DeskAssurance is what a staff card has to prove at a desk reader: uid_only, card_auth or mutual_auth. A card that only
+	// tells its serial number can be copied.
+	DeskAssurance string `toml:"desk_assurance"`
 }
 
 // roles are the names of RA-1's roles, as in the pages and the log.
@@ -286,7 +289,8 @@ func Default() Config {
 		// 5 tries in 15 minutes, then 15 minutes of rest: a guesser gets 480 a day, a person who
 		// mistypes loses a coffee break.
 		Login: Login{
-			Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute),
+			DeskAssurance: "card_auth",
+			Tries:         5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute),
 			// Who can open doors, give rights, run the machines or read every name.
 			SecondFactorRoles: []string{"ciso", "chief_security_officer", "zone_manager", "auditor", "system_administrator", "csirt"},
 		},

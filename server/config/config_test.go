@@ -71,7 +71,7 @@ func TestDefaults(t *testing.T) {
 		CA:   CA{Dir: "d/ca", DeviceValidity: D(336 * time.Hour)},
 		Ask:  Ask{Timeout: D(400 * time.Millisecond)},
 		Login: Login{Tries: 5, Window: D(15 * time.Minute), Lockout: D(15 * time.Minute),
-			SecondFactorRoles: []string{"ciso", "chief_security_officer", "zone_manager", "auditor", "system_administrator", "csirt"}},
+			DeskAssurance: "card_auth", SecondFactorRoles: []string{"ciso", "chief_security_officer", "zone_manager", "auditor", "system_administrator", "csirt"}},
 		Session: Session{Idle: D(15 * time.Minute), Absolute: D(12 * time.Hour), StepUp: D(15 * time.Minute)},
 		OIDC:    OIDC{Claim: "preferred_username"},
 		LDAP:    LDAP{Filter: "(&(objectClass=user)(sAMAccountName={name}))", SyncEvery: D(time.Hour)},

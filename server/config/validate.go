@@ -41,6 +41,7 @@ func (c *Config) Validate() error {
 	f.number("login.tries", c.Login.Tries, 3, 20)
 	f.between("login.window", c.Login.Window, time.Minute, 24*time.Hour)
 	f.between("login.lockout", c.Login.Lockout, time.Minute, 24*time.Hour)
+	f.oneOf("login.desk_assurance", c.Login.DeskAssurance, "uid_only", "card_auth", "mutual_auth")
 	for _, r := range c.Login.SecondFactorRoles {
 		f.oneOf("login.second_factor_roles", r, roles...)
 	}

@@ -72,6 +72,7 @@ type Pipeline struct {
 	old   *access.Policy   // mu; rules of an earlier version, the last that were asked for
 
 	follower Follower // nil = nobody
+	desks    Desks    // nil = none
 
 	set    review.Settings
 	seed   maphash.Seed
@@ -95,6 +96,23 @@ type Follower interface {
 
 // Follow sets who is told of records. Call it before the first Handle.
 func (p *Pipeline) Follow(f Follower) { p.follower = f }
+
+// Desks are the site's desk readers: records of theirs are of no door, and no stranger's.
+type Desks interface {
+	Desk(id access.DoorID) (gateway access.GatewayID, ok bool)
+}
+
+// SetDesks tells which desk readers there are. Call it before the first Handle.
+func (p *Pipeline) SetDesks(d Desks) { p.desks = d }
+
+// ownDesk reports whether a name is that of a desk of this gateway.
+func (b *batch) ownDesk(id access.DoorID) bool {
+	if b.p.desks == nil {
+		return false
+	}
+	gateway, ok := b.p.desks.Desk(id)
+	return ok && gateway == b.key.gateway
+}
 
 type chain struct {
 	gateway access.GatewayID

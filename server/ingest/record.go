@@ -313,7 +313,7 @@ func (b *batch) judgeFact(f review.Fact) (err error) {
 // oddities finds what a record shows beside its event: a door that is not the gateway's, a private
 // part that does not open, the first record of a new outbox.
 func (b *batch) oddities(r *parsed, s *secret, idx int64) error {
-	if r.body.Door != "" && b.ownDoor(r.body.Door) == "" {
+	if r.body.Door != "" && b.ownDoor(r.body.Door) == "" && !b.ownDesk(r.body.Door) {
 		if err := b.odd(review.UnknownDoor, r.body.Door, idx); err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 // AccountRequest is something that adds rights to an account and waits for a second person (RA-2).
 type AccountRequest struct {
 	ID        string
-	Kind      string // "role", "factors" (all second factors go, so that new ones can be set up)
+	Kind      string // "role", "factors" (all second factors go, so that new ones can be set up), "person" (whose staff card signs in)
 	Account   string // whom it is for
 	Role      string // of kind role
 	Zone      string
@@ -19,13 +19,14 @@ type AccountRequest struct {
 	State     string // "asked", "agreed", "withdrawn"
 	DecidedBy string
 	DecidedMS int64
+	Person    string // of kind person: id in the directory
 }
 
-const requestColumns = `id, kind, account, role, zone, until_ms, why, asked_by, asked_ms, state, decided_by, decided_ms`
+const requestColumns = `id, kind, account, role, zone, until_ms, why, asked_by, asked_ms, state, decided_by, decided_ms, person`
 
 func scanRequest(scan func(...any) error) (q AccountRequest, err error) {
 	var until, decided sql.NullInt64
-	err = scan(&q.ID, &q.Kind, &q.Account, &q.Role, &q.Zone, &until, &q.Why, &q.AskedBy, &q.AskedMS, &q.State, &q.DecidedBy, &decided)
+	err = scan(&q.ID, &q.Kind, &q.Account, &q.Role, &q.Zone, &until, &q.Why, &q.AskedBy, &q.AskedMS, &q.State, &q.DecidedBy, &decided, &q.Person)
 	q.UntilMS, q.DecidedMS = until.Int64, decided.Int64
 	return q, found(err)
 }
@@ -55,8 +56,8 @@ func (r Reader) OpenAccountRequests() ([]AccountRequest, error) {
 
 // InsertAccountRequest stores a new one, already decided or not.
 func (tx *Tx) InsertAccountRequest(q AccountRequest) error {
-	_, err := tx.exec(`INSERT INTO account_request (`+requestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		q.ID, q.Kind, q.Account, q.Role, q.Zone, null(q.UntilMS), q.Why, q.AskedBy, q.AskedMS, q.State, q.DecidedBy, null(q.DecidedMS))
+	_, err := tx.exec(`INSERT INTO account_request (`+requestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		q.ID, q.Kind, q.Account, q.Role, q.Zone, null(q.UntilMS), q.Why, q.AskedBy, q.AskedMS, q.State, q.DecidedBy, null(q.DecidedMS), q.Person)
 	if err != nil {
 		return fmt.Errorf("insert request: %w", unique(err))
 	}

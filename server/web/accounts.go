@@ -38,6 +38,7 @@ type accountLine struct {
 	Suspended          bool
 	Factor             bool // has a second factor
 	Source             string
+	Person             string   // directory person id whose staff card signs in; "" = none
 	Held               []choice // roles, for taking one away
 }
 
@@ -51,7 +52,7 @@ func (h *Handler) accountsView(rq *request) (accountsView, error) {
 	for _, a := range list {
 		l := accountLine{ID: a.ID, Name: a.Name, FullName: a.FullName, LastLogin: a.LastLogin, Mine: a.ID == rq.account.ID,
 			Suspended: a.Suspended, Why: a.SuspendedWhy}
-		l.Factor = a.SecondFactor
+		l.Factor, l.Person = a.SecondFactor, a.Person
 		switch a.Source {
 		case SourceDirectory:
 			l.Source = v.T("account.source_ldap")

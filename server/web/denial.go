@@ -42,8 +42,8 @@ func mendWords(r access.Reason) string {
 		return "training"
 	case access.ReasonNoGrant, access.ReasonGrantExpired, access.ReasonGrantNotYet, access.ReasonOutsideSchedule:
 		return "grant"
-	case access.ReasonPINRequired, access.ReasonPINBad, access.ReasonPINLocked:
-		return "pin"
+	case access.ReasonPINRequired, access.ReasonPINBad, access.ReasonPINLocked, access.ReasonDeskNobody, access.ReasonDeskSigned:
+		return "pin" // the desk's two: whoever signs in there keys number and PIN again
 	case access.ReasonAntiPassback:
 		return "passback"
 	case access.ReasonOccupancyFull, access.ReasonSecondPerson, access.ReasonEscortMissing, access.ReasonStaffNeeded, access.ReasonEscortRatio, access.ReasonInterlock:

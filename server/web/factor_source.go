@@ -106,6 +106,7 @@ type RequestKind string
 const (
 	RequestRole    RequestKind = "role"    // one more role
 	RequestFactors RequestKind = "factors" // all second factors go, as the phone is lost
+	RequestPerson  RequestKind = "person"  // whose staff card signs in to it
 )
 
 // AccountRequest is something that adds rights to an account, or lets somebody into it, and takes two persons (RA-2).
@@ -114,6 +115,7 @@ type AccountRequest struct {
 	Kind    RequestKind
 	Account string // whom it is for
 	Role    Assignment
+	Person  string // directory person id, of RequestPerson
 	Why     string
 	AskedBy string // account, "" = the directory's synchronisation
 	Asked   time.Time
@@ -158,8 +160,12 @@ func SecondExists(accounts []Account, asker, target string) bool {
 func Agreed(q AccountRequest, act Action) Action {
 	act.Kind, act.Target, act.Reason = ActionRoleGranted, q.Account, q.Why
 	act.Filter = "role=" + q.Role.Role.String() + "&zone=" + string(q.Role.Zone)
-	if q.Kind == RequestFactors {
+	switch q.Kind {
+	case RequestFactors:
 		act.Kind, act.Filter = ActionFactorsReset, ""
+	case RequestPerson:
+		act.Kind, act.Filter = ActionPersonLinked, "person="+q.Person
+	default:
 	}
 	return act
 }

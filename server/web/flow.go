@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"monban/firmware/access"
+
 	"github.com/go-webauthn/webauthn/webauthn"
 )
 
@@ -26,6 +28,7 @@ const (
 	flowPasskey           // a challenge of a passkey
 	flowProvider          // on the way to a provider and back
 	flowTOTP              // a secret that was shown and not yet confirmed
+	flowDesk              // a page that waits for card and PIN at a desk reader
 )
 
 // flow is one half-way state. It lives in memory only: a restart means beginning again.
@@ -40,6 +43,9 @@ type flow struct {
 	session  *webauthn.SessionData
 	provider ProviderAttempt
 	secret   []byte
+	desk     access.DoorID // of a sign-in at a desk reader
+	ticket   string
+	person   string // proved there; the account is still to be chosen
 }
 
 // flows are half-way states by their random names, which stand in a cookie.

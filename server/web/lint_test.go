@@ -170,7 +170,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"stopped_state":  {"suspended", "asked", "given_up", "resumed"}, "emergency_state": {"asked", "in_force", "ended", "reported", "given_up"},
 		"carry_direction": {"in", "out", "move"}, "impact": {"none", "accepted"}, "key_state": {"here", "lent", "missing"},
 		"badge_kind": {"visitor", "temporary"}, "badge_state": {"here", "lent", "lost", "retired"}, "forms": append(visit.Forms(), "title", "intro", "save"),
-		"method": {"password", "directory", "provider", "passkey", "totp", "recovery", "strong", "fresh"},
+		"method": {"password", "directory", "provider", "passkey", "card", "totp", "recovery", "strong", "fresh"},
 		"file_item": {
 			"name", "body", "section", "purpose", "recorded", "scope", "collected", "sensitive", "provided", "desk", "correction", "kind", "kept", "count",
 		},
@@ -221,6 +221,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"temporary_lent", "temporary_lent_again", "temporary_returned", "temporary_lost", "stop_done", "resume_asked", "stop_resumed", "stop_revoked", "carry_opened", "carry_opened_warned",
 		"carry_shut", "carry_items", "carry_items_warned", "carry_settled", "key_lent", "key_returned", "key_lost", "forms_saved", "purposes_saved", "badge_added", "badge_changed", "emergency_asked", "emergency_begun", "emergency_ended",
 		"emergency_reported", "purpose_stated", "own_exit_stated", "entry_answered", "exit_confirmed")
+	f["done"] = append(f["done"], "desk_added", "desk_removed", "desk_bound", "desk_unbound", "person_linked", "person_unlinked")
 	for _, k := range visit.Identities() {
 		f["identity"] = append(f["identity"], string(k))
 	}

@@ -37,18 +37,14 @@ func (h *Handler) meView(rq *request) (meView, error) {
 		MinPassword: strconv.Itoa(minPassword)}
 	v.Here = "/me"
 	v.Idle, v.Absolute = v.span(h.cfg.Idle), v.span(h.cfg.Absolute)
-	list, err := h.src.Sessions.AccountSessions(rq.Context(), rq.account.ID)
+	lines, err := h.sessionLines(rq, v.Base, rq.account.ID, tokenHash(rq.token))
 	if err != nil {
-		return v, fmt.Errorf("sessions: %w", err)
+		return v, err
 	}
-	mine := tokenHash(rq.token)
-	for _, s := range list {
-		l := sessionLine{ID: s.TokenHash, Began: s.Created, Seen: s.Seen, Expires: s.Expires, Address: s.Address,
-			Agent: agentWords(s.Agent), Mine: s.TokenHash == mine}
-		l.How, l.Proved = h.proofWords(v.Base, s)
+	for _, l := range lines {
 		v.Others = v.Others || !l.Mine
-		v.Sessions = append(v.Sessions, l)
 	}
+	v.Sessions = lines
 	return v, nil
 }
 

@@ -16,6 +16,7 @@ const (
 	methodDirectory = "directory"
 	methodProvider  = "provider"
 	methodPasskey   = "passkey"
+	methodCard      = "card" // staff card and PIN at a desk reader
 	addTOTP         = "+totp"
 	addRecovery     = "+recovery"
 	addProvider     = "+strong" // the provider asked for a second factor itself
@@ -25,7 +26,7 @@ const (
 // strongMethod reports whether how is two factors of D28's list. A recovery code is none: it lets in, and further
 // to a new factor, no more.
 func strongMethod(how string) bool {
-	return how == methodPasskey || strings.HasSuffix(how, addTOTP) || strings.HasSuffix(how, addProvider) || strings.HasSuffix(how, addFresh)
+	return how == methodPasskey || how == methodCard || strings.HasSuffix(how, addTOTP) || strings.HasSuffix(how, addProvider) || strings.HasSuffix(how, addFresh)
 }
 
 // stepUpLevel says what fresh proof a route needs. The zero value needs none.
@@ -58,7 +59,7 @@ func (h *Handler) steppedUp(rq *request, level stepUpLevel) bool {
 
 // mustEnrol reports whether the account has a role that takes a second factor and has none yet (RA-3).
 func (h *Handler) mustEnrol(rq *request) bool {
-	return rq.account != nil && !rq.account.SecondFactor && rq.roles&h.cfg.SecondFactor != 0 && !strings.HasSuffix(rq.how, addProvider)
+	return rq.account != nil && !rq.account.SecondFactor && rq.roles&h.cfg.SecondFactor != 0 && rq.how != methodCard && !strings.HasSuffix(rq.how, addProvider)
 }
 
 // methodWords says how somebody signed in.

@@ -34,8 +34,12 @@ func (h *Handler) requestLines(rq *request, b Base, accounts []Account) ([]reque
 	var out []requestLine
 	for _, q := range list {
 		what := b.T("requests.factors")
-		if q.Kind == RequestRole {
+		switch q.Kind {
+		case RequestRole:
 			what = b.roleWords(q.Role)
+		case RequestPerson:
+			what = b.T("requests.person", "person", q.Person)
+		default:
 		}
 		out = append(out, requestLine{ID: q.ID, What: what, For: name[q.Account], Why: q.Why, By: name[q.AskedBy], Asked: q.Asked,
 			MayAgree: q.AskedBy != rq.account.ID && q.Account != rq.account.ID})
@@ -59,11 +63,18 @@ func (b Base) roleWords(as Assignment) string {
 func (h *Handler) ask(rq *request, q AccountRequest) (done bool, err error) {
 	q.ID, q.AskedBy, q.Asked = rand.Text(), rq.account.ID, rq.now
 	kind, alone := ActionRoleAsked, ActionRoleGrantedAlone
-	if q.Kind == RequestFactors {
+	switch q.Kind {
+	case RequestFactors:
 		kind, alone = ActionFactorsAsked, ActionFactorsAlone
+	case RequestPerson:
+		kind, alone = ActionPersonAsked, ActionPersonAlone
+	default:
 	}
 	act := rq.action(kind, q.Account)
 	act.Reason = q.Why
+	if q.Kind == RequestPerson {
+		act.Filter = "person=" + q.Person
+	}
 	if q.Kind == RequestRole {
 		act.Filter = "role=" + q.Role.Role.String() + "&zone=" + string(q.Role.Zone)
 	}
@@ -73,7 +84,7 @@ func (h *Handler) ask(rq *request, q AccountRequest) (done bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("ask for a second person: %w", err)
 	}
-	if done && q.Kind == RequestFactors {
+	if done {
 		if err := h.src.Sessions.DeleteAccountSessions(rq.Context(), q.Account, ""); err != nil {
 			return done, fmt.Errorf("end sessions: %w", err)
 		}
@@ -152,13 +163,52 @@ func (h *Handler) postRequestAgreed(w http.ResponseWriter, rq *request) error {
 	case err != nil:
 		return fmt.Errorf("agree: %w", err)
 	}
+	// Whoever got a role, another card or no factors signs in again: what is open was proved for less.
+	if err := h.src.Sessions.DeleteAccountSessions(rq.Context(), q.Account, ""); err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
 	if q.Kind == RequestFactors {
-		if err := h.src.Sessions.DeleteAccountSessions(rq.Context(), q.Account, ""); err != nil {
-			return fmt.Errorf("end sessions: %w", err)
-		}
 		return redirect(w, rq, "/accounts?done=factors_reset")
 	}
+	if q.Kind == RequestPerson {
+		return redirect(w, rq, "/accounts?done=person_linked")
+	}
 	return redirect(w, rq, "/accounts?done=role_granted")
+}
+
+// postPersonAsked asks that an account be the one of a person of the directory, whose staff card then signs in to it at a desk
+// reader: it takes two, like a role. Without a person the link is taken away, at once and by one (D27).
+func (h *Handler) postPersonAsked(w http.ResponseWriter, rq *request) error {
+	id, why, err := h.reasonFor(w, rq)
+	if err != nil {
+		return err
+	}
+	person := strings.TrimSpace(rq.post("person"))
+	if person == "" {
+		act := rq.action(ActionPersonUnlinked, id)
+		act.Reason = why
+		if err := h.src.Accounts.ChangeAccount(rq.Context(), id, AccountChange{Person: &person}, act); err != nil {
+			return fmt.Errorf("unlink person: %w", err)
+		}
+		if err := h.src.Sessions.DeleteAccountSessions(rq.Context(), id, ""); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+		return redirect(w, rq, "/accounts?done=person_unlinked")
+	}
+	if len(person) > 64 || !plainText(person) {
+		return h.refuseAccount(w, rq, "account.person_unknown")
+	}
+	done, err := h.ask(rq, AccountRequest{Kind: RequestPerson, Account: id, Person: person, Why: why})
+	if errors.Is(err, ErrNoPerson) {
+		return h.refuseAccount(w, rq, "account.person_unknown")
+	}
+	if err != nil {
+		return err
+	}
+	if done {
+		return redirect(w, rq, "/accounts?done=person_linked")
+	}
+	return redirect(w, rq, "/accounts?done=role_asked")
 }
 
 func (h *Handler) postRequestWithdrawn(w http.ResponseWriter, rq *request) error {
@@ -190,6 +240,10 @@ func (h *Handler) postRoleRemoved(w http.ResponseWriter, rq *request) error {
 		act.Reason, act.Filter = why, "role="+as.Role.String()+"&zone="+string(as.Zone)
 		if err := h.src.Requests.RemoveRole(rq.Context(), id, as, act); err != nil {
 			return fmt.Errorf("remove role: %w", err)
+		}
+		// The role is gone already: each request looks at the account. What is open on a screen goes too.
+		if err := h.src.Sessions.DeleteAccountSessions(rq.Context(), id, ""); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
 		}
 		return redirect(w, rq, "/accounts?done=role_removed")
 	}

@@ -206,6 +206,8 @@ func TestSecondFactorIsForced(t *testing.T) {
 		"POST /login/provider": true, "POST /language": true, "POST /logout": true, "GET /step-up": true, "POST /step-up": true, "GET /me/factors": true,
 		"POST /me/factors/passkeys/options": true, "POST /me/factors/passkeys": true, "POST /me/factors/totp": true, "GET /me/factors/totp": true,
 		"GET /me/factors/totp/code.svg": true, "POST /me/factors/totp/confirm": true,
+		"POST /login/desk": true, "GET /login/desk": true, "GET /login/desk/stage": true, "POST /login/desk/done": true,
+		"POST /step-up/desk": true, "GET /step-up/desk": true, "GET /step-up/desk/stage": true, "POST /step-up/desk/done": true,
 	}
 	for _, p := range probes {
 		if open[p.pattern] || strings.HasPrefix(p.pattern, "(") {
@@ -304,7 +306,7 @@ func TestStepUpRoutes(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		for _, p := range probes {
-			if p.form == nil || strings.HasSuffix(p.path, "/withdraw") || strings.HasSuffix(p.path, "/confirm") && strings.HasPrefix(p.path, "/commands") {
+			if p.form == nil || strings.HasSuffix(p.path, "/withdraw") || strings.HasSuffix(p.path, "/sessions/end") || strings.HasSuffix(p.path, "/confirm") && strings.HasPrefix(p.path, "/commands") {
 				continue
 			}
 			for back, c := range cookies {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -148,6 +149,7 @@ type loginView struct {
 	Reason   string // why the login page came up
 	Passkey  bool   // this installation has passkeys
 	Provider string // label of the button, "" = none
+	Desk     string // the desk reader beside this browser, "" = none
 }
 
 func (h *Handler) loginView(rq *request) loginView {
@@ -155,6 +157,11 @@ func (h *Handler) loginView(rq *request) loginView {
 	v.Here, v.Passkey = "/login", h.passkeys != nil
 	if h.cfg.Provider != nil {
 		v.Provider = h.cfg.Provider.Label()
+	}
+	if d, err := h.deskOf(rq); err != nil { // the other ways in are there all the same
+		h.log.LogAttrs(rq.Context(), slog.LevelError, "desk readers", attrErr(err))
+	} else if d != nil {
+		v.Desk = d.Name
 	}
 	switch rq.URL.Query().Get("why") {
 	case "expired":

@@ -18,7 +18,9 @@ var (
 	ErrSetupCode = errors.New("set-up code is wrong, used or too old")
 	ErrBusy      = errors.New("busy, try again")
 
-	ErrRevoked      = errors.New("revoked for good")
+	ErrRevoked = errors.New("revoked for good")
+	// ErrNoPerson says that the directory has no such person.
+	ErrNoPerson     = errors.New("no such person")
 	ErrSecondPerson = errors.New("takes a second person")
 	ErrState        = errors.New("not in a state for that")
 )
@@ -58,6 +60,7 @@ type Sources struct {
 	Visits           Visits
 	Alerts           Alerts
 	Startup          Startup
+	Desks            Desks
 }
 
 func (s Sources) validate() error {
@@ -74,6 +77,7 @@ func (s Sources) validate() error {
 		"alerts":  s.Alerts == nil,
 		"startup": s.Startup == nil,
 		"rules":   s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
+		"desks": s.Desks == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))
@@ -127,6 +131,7 @@ type AccountChange struct {
 	SuspendedWhy *string
 	LastLogin    *time.Time
 	Source       *string // the link to a provider is forgotten with it
+	Person       *string // directory person id; only for taking it away: giving one takes two (RequestPerson)
 }
 
 // Accounts keeps operators' accounts. An account is never deleted.
@@ -201,6 +206,14 @@ const (
 	ActionFactorsAsked      ActionKind = "factors_reset_asked"
 	ActionFactorsReset      ActionKind = "factors_reset"
 	ActionFactorsAlone      ActionKind = "factors_reset_alone"
+	ActionPersonAsked       ActionKind = "account_person_asked"     // whose card the account is signed in to with; who stands in the opening
+	ActionPersonLinked      ActionKind = "account_person_linked"    // by the second person
+	ActionPersonAlone       ActionKind = "account_person_alone"     // nobody exists who could be the second person
+	ActionPersonUnlinked    ActionKind = "account_person_unlinked"  //
+	ActionDeskAdded         ActionKind = "desk_added"               // Target = the desk reader, as in all below
+	ActionDeskRemoved       ActionKind = "desk_removed"             //
+	ActionDeskBound         ActionKind = "desk_browser_bound"       // a browser beside it may begin sign-ins there
+	ActionDeskUnbound       ActionKind = "desk_browser_unbound"     //
 	ActionRequestWithdrawn  ActionKind = "request_withdrawn"        //
 	ActionLanguageChanged   ActionKind = "language_changed"         //
 	ActionAccountCreated    ActionKind = "account_created"          //

@@ -22,7 +22,8 @@ type stepUpView struct {
 	Password bool // a password can be typed
 	Code     bool // and a one-time code has to go with it
 	Provider string
-	Enrol    bool // what the account has is not enough for everything: set up a second factor
+	Enrol    bool   // what the account has is not enough for everything: set up a second factor
+	Desk     string // the desk reader beside this browser, where the account's card will do; "" = none
 	Minutes  string
 }
 
@@ -42,6 +43,15 @@ func (h *Handler) stepUpView(rq *request) (stepUpView, error) {
 	v.Password = rq.account.Source != SourceProvider && (v.Code || !rq.account.SecondFactor)
 	if rq.account.Source == SourceProvider && h.cfg.Provider != nil {
 		v.Provider = h.cfg.Provider.Label()
+	}
+	if rq.account.Person != "" {
+		d, err := h.deskOf(rq)
+		if err != nil {
+			return v, err
+		}
+		if d != nil {
+			v.Desk = d.Name
+		}
 	}
 	v.Enrol = !rq.account.SecondFactor && rq.account.Source == SourceHere && !h.cfg.PasswordStepUp
 	return v, nil

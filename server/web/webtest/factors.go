@@ -288,6 +288,11 @@ func (m *Memory) fulfil(q web.AccountRequest) {
 		m.put(a)
 		return
 	}
+	if q.Kind == web.RequestPerson {
+		a.Person = q.Person
+		m.put(a)
+		return
+	}
 	m.factors.passkeys = slices.DeleteFunc(m.factors.passkeys, func(p web.Passkey) bool { return p.Account == q.Account })
 	delete(m.factors.totp, q.Account)
 	delete(m.factors.codes, q.Account)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"monban/server/desk"
 	"monban/server/web"
 )
 
@@ -33,21 +34,23 @@ type Memory struct {
 	Startup   *Startup
 	FailAudit error // returned instead of writing a leaf
 
-	mu       sync.Mutex
-	accounts map[string]web.Account
-	sessions map[string]web.Session
-	actions  []web.Action
-	code     [32]byte
-	codeMade time.Time
-	leaves   []web.LiveEvent
-	factors  factorTables
-	tokens   map[string]web.APIToken // by id
-	cards    []web.RegCard           // as changed; empty = the sample's
-	people   []web.PersonInput       // likewise
-	grants   []web.RegGrant          // likewise
-	waiting  []proposal              // likewise
-	findings web.FindingQuery        // the last one
-	asked    bool                    // for a card of 1001 to be good again
+	mu         sync.Mutex
+	accounts   map[string]web.Account
+	sessions   map[string]web.Session
+	actions    []web.Action
+	code       [32]byte
+	codeMade   time.Time
+	leaves     []web.LiveEvent
+	factors    factorTables
+	desk.Board // pages that wait at desk readers
+	desks      []web.Desk
+	tokens     map[string]web.APIToken // by id
+	cards      []web.RegCard           // as changed; empty = the sample's
+	people     []web.PersonInput       // likewise
+	grants     []web.RegGrant          // likewise
+	waiting    []proposal              // likewise
+	findings   web.FindingQuery        // the last one
+	asked      bool                    // for a card of 1001 to be good again
 }
 
 // Sources gives m in every place.
@@ -66,6 +69,7 @@ func (m *Memory) Sources() web.Sources {
 		Rehearsals:       &Rules{m: m},
 		Recertifications: &Rules{m: m},
 		Visits:           &m.Desk,
+		Desks:            m,
 		Alerts:           &m.Alerts,
 		Reports:          &m.Papers,
 		Startup:          m.Startup,
@@ -230,6 +234,7 @@ func (m *Memory) ChangeAccount(_ context.Context, id string, c web.AccountChange
 		m.endTokens(id, act.At)
 	}
 	set(&a.LastLogin, c.LastLogin)
+	set(&a.Person, c.Person)
 	if c.Source != nil {
 		a.Source = *c.Source
 		maps.DeleteFunc(m.factors.external, func(_ [2]string, account string) bool { return account == id })
