@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,8 @@ var version = "unknown" // set by the linker
 
 type commands struct {
 	Run        runCommand        `cmd:"" help:"Run the gateway until it is told to stop. Locks are secured at start and at the end."`
+	Start      startCommand      `cmd:"" help:"Run the newest program: this one, or one that an update has brought and that was found good; for the service manager."`
+	Update     updateCommand     `cmd:"" help:"Check a release and have the running gateway try it: kept when it is well, else the one before runs again. Changes nothing when anything is wrong with the release."`
 	Enrol      enrolCommand      `cmd:"" help:"Get this gateway an identity with a code from the server."`
 	Doctor     doctorCommand     `cmd:"" help:"Check configuration, identity, disk, clock, certificate, link, and what the board profile wires, while the gateway is stopped; say what to mend."`
 	Present    presentCommand    `cmd:"" help:"Print who is inside, as this gateway knows it, without the server: numbers, no names."`
@@ -47,6 +50,8 @@ type runCommand struct {
 	Control string `placeholder:"SOCKET" help:"With --sim: take script lines on this Unix socket."`
 	Trace   string `placeholder:"FILE" help:"With --sim: append what locks and readers did to this file."`
 	Debug   bool   `help:"Log more."`
+
+	slots string // folder of programs, when start runs this program itself
 }
 
 func (c *runCommand) Run(ctx context.Context) error {
@@ -69,7 +74,13 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if cfg.Log.Format == "text" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, opt))
 	}
+	slots, trial := c.slots, int64(0)
+	if s := os.Getenv(slotsEnv); s != "" { // this program was started by an older one
+		slots = s
+		trial, _ = strconv.ParseInt(os.Getenv(trialEnv), 10, 64) // none = not on trial
+	}
 	a, err := app.New(app.Options{
+		Slots: slots, Trial: trial,
 		Config: cfg, Sim: c.Sim, Panel: c.Panel, Cards: c.Cards, Control: c.Control, Trace: c.Trace,
 		Version: version, Log: log, Out: os.Stdout,
 	})

@@ -52,8 +52,11 @@ type Options struct {
 	// Chip opens the header's GPIO chip; nil = the real one. For tests of whole gateways.
 	Chip    func() (pi.Chip, error)
 	Version string
-	Log     *slog.Logger
-	Out     io.Writer // what a person at the terminal should read
+	// Slots is the folder of programs that updates bring; empty = none are started. Trial is the number of this program while it is on trial.
+	Slots string
+	Trial int64
+	Log   *slog.Logger
+	Out   io.Writer // what a person at the terminal should read
 	// Seen is called after a door's record has become durable, on the outbox's goroutine; nil = nobody looks. It must not block.
 	Seen func(id access.DoorID, event door.Event, side access.Side)
 }
@@ -408,7 +411,7 @@ func (a *App) Run(ctx context.Context) error {
 	back.Go(func() { a.outbox.Run(late) })
 	back.Go(func() { a.uplink.Run(late) })
 	a.note(door.EventBoot, a.booted)
-	errs := make(chan error, len(a.doors)+2)
+	errs := make(chan error, len(a.doors)+3)
 	for _, d := range a.doors {
 		front.Go(func() { errs <- d.Run(ctx) })
 	}
@@ -424,6 +427,13 @@ func (a *App) Run(ctx context.Context) error {
 	front.Go(func() { a.watched.run(ctx, a.opt.Log) })
 	front.Go(func() { a.keepPresent(ctx) })
 	front.Go(func() { a.keepStatus(ctx) })
+	if u := a.openUpdates(); u != nil {
+		front.Go(func() {
+			if err := u.run(ctx); err != nil {
+				errs <- err
+			}
+		})
+	}
 	front.Go(func() { watchPower(ctx, a.hardware.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {
 		front.Go(func() { a.renewal.run(ctx) })

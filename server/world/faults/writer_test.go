@@ -29,6 +29,7 @@ var writers = map[string]func(folder string) error{
 	"store":        writeStore,
 	"policycache":  writePolicies,
 	"keys":         writeKeys,
+	"update":       writeUpdate,
 	"gateway":      writeGatewaySide,
 	"server":       writeServerSide,
 	"layer":        serveLayer,

@@ -1,0 +1,204 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	release "monban/firmware/update"
+	"monban/gateway/slot"
+)
+
+// staged is a folder of programs in which release 200 waits; linked says that the link was up then.
+func staged(t *testing.T, linked bool) *slot.Store {
+	t.Helper()
+	private, public, err := note.GenerateKey(nil, "release")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := note.NewSigner(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(text string) []byte {
+		data, err := note.Sign(&note.Note{Text: text}, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	const far = 40_000 * 24 * 60 * 60
+	one := release.Holders{Threshold: 1, Keys: []string{public}}
+	root := filepath.Join(t.TempDir(), "root")
+	text := (&release.Root{Number: 1, Expires: far, Holders: map[release.Role]release.Holders{release.RoleRoot: one, release.RoleRelease: one, release.RoleStamp: one}}).Text()
+	if err := os.WriteFile(root, sign(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := []byte("program")
+	sum := sha256.Sum256(program)
+	l := &release.List{Version: "v2", Number: 200, Expires: far, Files: []release.File{{Path: programPath(), Size: int64(len(program)), Sum: hex.EncodeToString(sum[:])}}}
+	list := sign(l.Text())
+	s := &slot.Store{Dir: t.TempDir()}
+	_, err = s.Stage(slot.Release{Path: programPath(), Own: 100, Root: root, Linked: linked, Folder: fstest.MapFS{programPath(): {Data: program},
+		release.ListFile: {Data: list}, release.StampFile: {Data: sign(release.StampOf(list, l, 300, far).Text())}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// gatewayOn is what an updates sees of a gateway that is well; tests spoil it.
+type gatewayOn struct {
+	still  atomic.Pointer[string]
+	linked atomic.Bool
+	ended  atomic.Bool
+	mu     sync.Mutex
+	doors  []doorStanding
+}
+
+func (g *gatewayOn) updates(s *slot.Store, trial int64) *updates {
+	g.doors = []doorStanding{{ID: "d", Known: true, State: "secured"}}
+	return &updates{store: s, trial: trial, log: slog.New(slog.DiscardHandler), link: g.linked.Load, end: func() { g.ended.Store(true) },
+		still: func() string {
+			if p := g.still.Load(); p != nil {
+				return *p
+			}
+			return ""
+		},
+		stand: func() []doorStanding {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return append([]doorStanding{}, g.doors...)
+		},
+		every: time.Millisecond, well: 3 * time.Millisecond, limit: time.Hour}
+}
+
+func chosen(t *testing.T, s *slot.Store) slot.Choice {
+	t.Helper()
+	c, f, err := s.Choose(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f != nil {
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// waitUpdate waits at most a minute.
+func waitUpdate(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(what)
+		}
+	}
+}
+
+// OP-4: a program on trial is kept once it serves its doors; what is missing is waited for, and after the limit the one before starts again.
+func TestTrial(t *testing.T) {
+	hung := "door d"
+	for name, c := range map[string]struct {
+		linked bool // before
+		spoil  func(*gatewayOn)
+		well   bool
+	}{
+		"well, with its link":              {true, func(g *gatewayOn) { g.linked.Store(true) }, true},
+		"no link, and there was none":      {false, func(*gatewayOn) {}, true},
+		"no link, and there was one":       {true, func(*gatewayOn) {}, false},
+		"a loop stands still":              {false, func(g *gatewayOn) { g.still.Store(&hung) }, false},
+		"a door that nobody has looked at": {false, func(g *gatewayOn) { g.doors[0].Known = false }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := staged(t, c.linked)
+			if ch := chosen(t, s); !ch.Trial || ch.Number != 200 {
+				t.Fatalf("%+v", ch)
+			}
+			g := &gatewayOn{}
+			u := g.updates(s, 200)
+			c.spoil(g)
+			if !c.well {
+				u.limit = 20 * time.Millisecond
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			ended := make(chan error, 1)
+			go func() { ended <- u.run(ctx) }()
+			if !c.well {
+				if err := <-ended; !errors.Is(err, errUnwell) {
+					t.Fatalf("%v", err)
+				}
+				if ch := chosen(t, s); ch.Number != 0 || ch.Dropped != 200 {
+					t.Errorf("next start %+v, want the machine's own", ch)
+				}
+				return
+			}
+			waitUpdate(t, "it is not kept", func() bool {
+				st, err := s.State()
+				return err == nil && st.Held.Number == 200
+			})
+			stop()
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			if ch := chosen(t, s); ch.Number != 200 || ch.Trial {
+				t.Errorf("next start %+v", ch)
+			}
+		})
+	}
+}
+
+// OP-4, DS-1: the running gateway ends for a new program only while nobody is on the way through a door.
+func TestWaitsForCalm(t *testing.T) {
+	s, g := staged(t, false), &gatewayOn{}
+	u := g.updates(s, 0)
+	g.doors[0].State = "unlocked"
+	looked := 0
+	stand := u.stand
+	u.stand = func() []doorStanding { g.mu.Lock(); looked++; g.mu.Unlock(); return stand() }
+	ended := make(chan error, 1)
+	go func() { ended <- u.run(t.Context()) }()
+	waitUpdate(t, "nobody looks at the doors", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return looked > 5 })
+	if g.ended.Load() {
+		t.Fatal("it ends while a door is unlocked")
+	}
+	g.mu.Lock()
+	g.doors[0].State = "secured"
+	g.mu.Unlock()
+	if err := <-ended; err != nil || !g.ended.Load() {
+		t.Errorf("%v, ended %t", err, g.ended.Load())
+	}
+}
+
+// A folder that is spoilt while the gateway runs is said once and moves nothing.
+func TestSpoiltWhileRunning(t *testing.T) {
+	s, g := staged(t, false), &gatewayOn{}
+	if err := os.WriteFile(filepath.Join(s.Dir, "state"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u := g.updates(s, 0)
+	var b bytes.Buffer
+	u.log = slog.New(slog.NewTextHandler(&b, nil))
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if err := u.run(ctx); err != nil || g.ended.Load() {
+		t.Errorf("%v, ended %t", err, g.ended.Load())
+	}
+	if n := bytes.Count(b.Bytes(), []byte("is damaged")); n > 1 {
+		t.Errorf("said %d times", n)
+	}
+}
