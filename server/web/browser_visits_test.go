@@ -184,6 +184,8 @@ func TestBrowserVisits(t *testing.T) {
 	b.looks("dues", "/dues")
 	b.looks("own", "/me/own")
 	b.looks("forms", "/ledgers/forms")
+	s.goes("purposes", "/ledgers/purposes/server-room", chief, url.Values{"ask": {"yes"}, "labels": {"巡回\n障害対応\n\n立会い"}, "reason": {"規程の改正"}})
+	b.looks("purposes", "/ledgers/purposes")
 	b.looks("inventory", "/ledgers")
 	b.looks("decide", "/visits/visit-2026-00003")
 }
