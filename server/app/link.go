@@ -26,7 +26,7 @@ func (a *answers) Answer(ctx context.Context, _ access.GatewayID, ask wire.Ask, 
 	if err := inDoubt(a.store); err != nil {
 		return answer, err // the gateway decides by the rules it holds, which may be newer than ours
 	}
-	err = a.store.Write(ctx, func(tx *store.Tx) error {
+	err = a.store.WriteUrgent(ctx, func(tx *store.Tx) error { // somebody stands at the door: before all records that wait
 		answer, err = a.authority.Answer(tx, &ask, at.UnixMilli())
 		return err
 	})

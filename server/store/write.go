@@ -9,19 +9,27 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
 
-// maxBatch bounds a group commit: above it latency grows and throughput does not.
-const maxBatch = 1000
+const (
+	// maxBatch bounds a group commit: above it latency grows and throughput does not.
+	maxBatch = 1000
+	// longest is when a transaction takes no more ops, and hurried when it takes no more but urgent ones because one of those is in it: a
+	// commit is a third of a millisecond, so shorter transactions would cost throughput and longer ones only make doors wait.
+	longest, hurried = 20 * time.Millisecond, 2 * time.Millisecond
+)
 
 // op is one Write on its way.
 type op struct {
-	ctx  context.Context
-	fn   func(*Tx) error
-	solo func() error // in place of fn: has the connection to itself, outside a transaction
-	told chan verdict // capacity 1: each message is taken before the next can come
+	ctx    context.Context
+	fn     func(*Tx) error
+	solo   func() error // in place of fn: has the connection to itself, outside a transaction
+	urgent bool
+	told   chan verdict // capacity 1: each message is taken before the next can come
 }
 
 // verdict is what an op's goroutine waits for: how the op came out, or that it is its turn.
@@ -32,14 +40,17 @@ type verdict struct {
 
 // turns is where ops wait for the connection. Whoever finds it free commits on its own goroutine, for
 // itself and all who came meanwhile, and then gives the turn to the first of those who came later: at
-// a quiet door nobody has to be woken for a commit, at a busy one the commits grow.
+// a quiet door nobody has to be woken for a commit, at a busy one the commits grow. Urgent ops go before
+// the others, and into the transaction that is open.
 type turns struct {
 	mu      sync.Mutex
+	urgent  []*op
 	waiting []*op
 	taken   bool          // somebody has the turn
 	closing bool          // Close has begun: only the last checkpoint may still come
 	closed  bool          // nothing may come
 	empty   chan struct{} // made by Close, closed when the turn comes back with nobody waiting
+	hurry   atomic.Bool   // urgent is not empty
 }
 
 // Write runs fn in a transaction and returns nil only after the commit has reached the disk. fn may
@@ -50,6 +61,12 @@ type turns struct {
 // for this record gets no unlock, and the caller treats the write as not done.
 func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.enter(&op{ctx: ctx, fn: fn, told: make(chan verdict, 1)}, false)
+}
+
+// WriteUrgent is Write for what somebody at a door waits for: it goes before every Write that has not begun, and the transaction it is in
+// ends soon after. fn takes well under a millisecond.
+func (s *Store) WriteUrgent(ctx context.Context, fn func(tx *Tx) error) error {
+	return s.enter(&op{ctx: ctx, fn: fn, urgent: true, told: make(chan verdict, 1)}, false)
 }
 
 // submit is Write for the store's own use: it also works while Close waits for it.
@@ -70,25 +87,34 @@ func (s *Store) enter(o *op, last bool) error {
 		l.mu.Unlock()
 		return ErrClosed
 	}
-	l.waiting = append(l.waiting, o)
+	if o.urgent {
+		l.urgent = append(l.urgent, o)
+		l.hurry.Store(true)
+	} else {
+		l.waiting = append(l.waiting, o)
+	}
 	mine := !l.taken
 	l.taken = true
 	l.mu.Unlock()
-	if !mine {
-		if v := <-o.told; !v.turn {
+	for {
+		if mine {
+			s.commitWaiting()
+		}
+		v := <-o.told
+		if !v.turn {
 			return v.err
 		}
+		mine = true // also a second time, when urgent ops filled the transaction of the first
 	}
-	s.commitWaiting()
-	return (<-o.told).err
 }
 
-// commitWaiting is one turn: it commits what waits, the caller's op first, and gives the turn away.
+// commitWaiting is one turn: it commits what waits, urgent ops first, and gives the turn away. What found no room waits on.
 func (s *Store) commitWaiting() {
 	l := &s.turns
+	run := group{ops: s.takeUrgent(nil)}
 	l.mu.Lock()
-	n := min(len(l.waiting), maxBatch)
-	batch := append([]*op(nil), l.waiting[:n]...)
+	n := min(len(l.waiting), max(maxBatch-len(run.ops), 1)) // one at least: no storm of asks keeps records out for ever
+	run.ops = append(run.ops, l.waiting[:n]...)
 	rest := copy(l.waiting, l.waiting[n:])
 	clear(l.waiting[rest:])
 	l.waiting = l.waiting[:rest]
@@ -97,7 +123,7 @@ func (s *Store) commitWaiting() {
 	defer func() {
 		if !ended { // fn ended its goroutine: what the open transaction holds is unknown
 			s.latch(errors.New("a write ended in the middle of its transaction"))
-			for _, o := range batch {
+			for _, o := range slices.Concat(run.ops, run.left) {
 				select {
 				case o.told <- verdict{err: ErrLatched}:
 				default: // it had its answer
@@ -106,8 +132,28 @@ func (s *Store) commitWaiting() {
 		}
 		s.passTurn()
 	}()
-	s.runBatch(batch)
+	s.runBatch(&run, true)
+	if len(run.left) > 0 {
+		l.mu.Lock()
+		l.waiting = append(run.left, l.waiting...)
+		l.mu.Unlock()
+	}
 	ended = true
+}
+
+// takeUrgent moves the urgent ops that wait behind list, at most to a batch.
+func (s *Store) takeUrgent(list []*op) []*op {
+	l := &s.turns
+	if !l.hurry.Load() {
+		return list
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.urgent), max(maxBatch-len(list), 0))
+	list = append(list, l.urgent[:n]...)
+	l.urgent = slices.Delete(l.urgent, 0, n)
+	l.hurry.Store(len(l.urgent) > 0)
+	return list
 }
 
 // passTurn gives the turn to the first who waits.
@@ -115,7 +161,11 @@ func (s *Store) passTurn() {
 	l := &s.turns
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.waiting) > 0 {
+	switch {
+	case len(l.urgent) > 0:
+		l.urgent[0].told <- verdict{turn: true}
+		return
+	case len(l.waiting) > 0:
 		l.waiting[0].told <- verdict{turn: true}
 		return
 	}
@@ -141,46 +191,54 @@ func (s *Store) shut() {
 	<-empty
 }
 
+// group is what one transaction is made of.
+type group struct {
+	ops  []*op
+	left []*op // did not get into the transaction
+}
+
 // runBatch commits the operations together; when one fails they run again one by one, so that the
-// others do not suffer for it.
-func (s *Store) runBatch(batch []*op) {
-	if s.latched != nil {
-		for _, o := range batch {
-			o.told <- verdict{err: ErrLatched}
+// others do not suffer for it. open says that urgent ones may join, and that ops may be left.
+func (s *Store) runBatch(run *group, open bool) {
+	tell := func(err error) {
+		for _, o := range run.ops {
+			o.told <- verdict{err: err}
 		}
+	}
+	if s.latched != nil {
+		tell(ErrLatched)
 		return
 	}
-	if len(batch) == 1 && batch[0].solo != nil {
-		err := batch[0].solo()
+	alone := func() {
+		for _, o := range run.ops {
+			s.runBatch(&group{ops: []*op{o}}, false)
+		}
+	}
+	if len(run.ops) == 1 && run.ops[0].solo != nil {
+		err := run.ops[0].solo()
 		if ioError(err) {
 			s.latch(err)
 			err = errors.Join(ErrLatched, err)
 		}
-		batch[0].told <- verdict{err: err}
+		tell(err)
 		return
 	}
-	if slices.ContainsFunc(batch, func(o *op) bool { return o.solo != nil }) {
-		for _, o := range batch {
-			s.runBatch([]*op{o})
-		}
+	if slices.ContainsFunc(run.ops, func(o *op) bool { return o.solo != nil }) {
+		alone()
 		return
 	}
-	err := s.runOnce(batch)
-	if err != nil && len(batch) > 1 && s.latched == nil {
-		for _, o := range batch {
-			s.runBatch([]*op{o})
-		}
+	err := s.runOnce(run, open)
+	if err != nil && len(run.ops) > 1 && s.latched == nil {
+		alone()
 		return
 	}
-	for _, o := range batch {
-		o.told <- verdict{err: err}
-	}
+	tell(err)
 }
 
 // runOnce runs a batch in one transaction. On any error nothing of it is left.
-func (s *Store) runOnce(batch []*op) error {
-	if len(batch) == 1 && batch[0].ctx.Err() != nil {
-		return batch[0].ctx.Err() // the caller has gone before anything was done
+func (s *Store) runOnce(run *group, open bool) error {
+	if len(run.ops) == 1 && run.ops[0].ctx.Err() != nil {
+		return run.ops[0].ctx.Err() // the caller has gone before anything was done
 	}
 	if err := s.conn.control("BEGIN IMMEDIATE"); err != nil {
 		return s.failedBegin(err)
@@ -193,12 +251,26 @@ func (s *Store) runOnce(batch []*op) error {
 		}
 		return err
 	}
-	for _, o := range batch {
+	began, urgent, others := time.Now(), false, 0
+	for i := 0; i < len(run.ops); i++ {
+		o := run.ops[i]
+		if took := time.Since(began); open && !o.urgent && others > 0 && (took > longest || urgent && took > hurried) {
+			// Nobody behind an op that is not urgent is: those stand in front, or joined when the ops before had run.
+			run.ops, run.left = run.ops[:i:i], run.ops[i:]
+			break
+		}
+		if urgent = urgent || o.urgent; !o.urgent {
+			others++
+		}
 		if err := call(o.fn, tx); err != nil {
 			return undo(err)
 		}
 		if tx.err != nil {
 			return undo(tx.err)
+		}
+		if open && s.turns.hurry.Load() { // before all that wait, and in this commit instead of the next
+			joined := s.takeUrgent(run.ops[: i+1 : i+1])
+			run.ops = append(joined, run.ops[i+1:]...)
 		}
 	}
 	if err := tx.flushChains(); err != nil {

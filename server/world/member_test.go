@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -70,7 +71,7 @@ func newMember(t testing.TB, cfg *config.Config, dir, name string, i int, broker
 	m.gatewayHalf = &gatewayHalf{linked: func() {}, applied: func() {}, boot: m.boot}
 	if records {
 		m.box, err = outbox.Open(outbox.Config{
-			Path: filepath.Join(t.TempDir(), "outbox.db"), Gateway: m.id, Stamp: func() wire.Stamp { return m.stamp(m.now()) },
+			Path: filepath.Join(queueDir(t), "outbox.db"), Gateway: m.id, Stamp: func() wire.Stamp { return m.stamp(m.now()) },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -105,6 +106,26 @@ func newMember(t testing.TB, cfg *config.Config, dir, name string, i int, broker
 		}
 	})
 	return m
+}
+
+// queueDir is where a gateway of the test keeps its queue: MONBAN_FLOOD_QUEUES, which `make flood` sets to a file system in memory. Each gateway
+// has a disk of its own, and twenty queues on the server's would be what a door waits for.
+func queueDir(t testing.TB) string {
+	t.Helper()
+	base := os.Getenv("MONBAN_FLOOD_QUEUES")
+	if base == "" {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(base, "monban-queue-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func (m *member) now() mono.Time { return mono.Time(time.Since(m.start)) }
