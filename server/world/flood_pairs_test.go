@@ -74,7 +74,9 @@ func doorWindows(t *testing.T, members []*member, perTick int, refs []card.Ref) 
 }
 
 // apart is how long a gateway begins after the first one: they do not know of each other, and their batches do not leave at one moment.
-func apart(i, of int) time.Duration { return 100 * time.Millisecond * time.Duration(i) / time.Duration(of) }
+func apart(i, of int) time.Duration {
+	return 100 * time.Millisecond * time.Duration(i) / time.Duration(of)
+}
 
 // ratio is the median over the pairs of p95 with the flood to p95 without it.
 func (w *windows) ratio() float64 {
