@@ -30,6 +30,7 @@ type commands struct {
 	Signer   signerCommand   `cmd:"" help:"The signing keys in a process and user of their own."`
 	CA       caCommand       `cmd:"" help:"The server's own certificates."`
 	Gateway  gatewayCommand  `cmd:"" help:"Gateways' identities."`
+	Keys     keysCommand     `cmd:"" help:"Copies of the master key, without which no name in the log can be read."`
 	Backup   backupCommands  `cmd:"" help:"Copies of the database."`
 	Export   exportCommand   `cmd:"" help:"Files for somebody who checks the log elsewhere. Each export is an entry of the log."`
 	Restore  restoreCommand  `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`

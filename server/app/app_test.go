@@ -280,7 +280,7 @@ func TestDoctor(t *testing.T) {
 		return out
 	}
 	got := bad(time.Now())
-	if len(got) != 3 || !strings.Contains(got["gateway gw-1"], "gateway add") || !strings.Contains(got["accounts "], "set-up code") {
+	if len(got) != 4 || !strings.Contains(got["copies of"], "set-up is not finished") || !strings.Contains(got["gateway gw-1"], "gateway add") || !strings.Contains(got["accounts "], "set-up code") {
 		t.Errorf("new site: %v", got)
 	}
 	if got := bad(time.Now().Add(-2 * time.Minute)); !strings.Contains(got["clock "], "newest entry") {

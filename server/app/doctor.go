@@ -44,6 +44,7 @@ func siteChecks(ctx context.Context, s *Site, now time.Time) (checks []Check) {
 	cfg := s.Config
 	checks = append(checks, certificates(s.CA, now))
 	checks = append(checks, rollCheck(cfg)...)
+	checks = append(checks, masterCopies(cfg, now))
 	checks = append(checks, Check{Name: "signing of checkpoints", Err: s.Store.SignErr()})
 	dir, err := s.Directory(ctx)
 	checks = append(checks, Check{Name: "directory", Err: err, Note: fmt.Sprintf(": %d people, %d cards, %d doors, %d gateways",

@@ -191,6 +191,11 @@ func startupFacts(ctx context.Context, s *Site, now time.Time, linked func(acces
 	if st, err := os.Stat(cfg.Path(backupNote)); err == nil {
 		f.Backup = st.ModTime().In(cfg.Location())
 	}
+	copies, err := readCopies(cfg)
+	if err != nil {
+		return f, err
+	}
+	f.KeyCopies = len(copies)
 	var t unix.Timex // no mode bits: only read
 	state, err := unix.Adjtimex(&t)
 	f.ClockUnknown = err != nil

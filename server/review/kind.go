@@ -87,6 +87,7 @@ const (
 	CanaryMissed          Kind = "canary_missed"          // the daily test of the alerts did not arrive
 	LogFork               Kind = "log_fork"               // a witness holds a checkpoint that the log does not extend (EV-3, EV-4)
 	WitnessMissing        Kind = "witness_missing"        // no witness of another house has cosigned for a day (EV-4)
+	KeyCopiesDue          Kind = "key_copies_due"         // fewer than two copies of the master key were read back lately (OP-10)
 )
 
 // Threat is what a finding may be a sign of: STRIDE's letters in words, or an ordinary fault of a device.
@@ -195,6 +196,7 @@ var catalogue = [...]Entry{
 	{CanaryMissed, High, Denial, 1, "finding.canary_missed"},
 	{LogFork, High, Tampering, 1, "finding.log_fork"},
 	{WitnessMissing, High, Repudiation, 1, "finding.witness_missing"},
+	{KeyCopiesDue, Medium, DeviceFault, 10, "finding.key_copies_due"},
 }
 
 // Catalogue lists every kind.
