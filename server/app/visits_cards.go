@@ -264,6 +264,9 @@ type BadgeForm = visit.BadgeForm
 
 // AddBadge puts a badge into the inventory.
 func (v *Visits) AddBadge(ctx context.Context, f BadgeForm, reason string, by visit.Actor) (out visit.Badge, err error) {
+	if err := visit.CheckReason(reason); err != nil {
+		return out, err
+	}
 	err = v.run(ctx, false, func(t *visitTx) error {
 		b := visit.Badge{ID: f.ID, Label: f.Label, Kind: f.Kind, Look: f.Look, Status: visit.BadgeActive}
 		if f.Format != "" {
@@ -308,6 +311,9 @@ func (t *visitTx) putBadge(b visit.Badge, verb, reason string, by visit.Actor) e
 
 // SetBadgeStatus writes a badge off, or takes it back into use. One that is out has to come back first: ReturnBadge.
 func (v *Visits) SetBadgeStatus(ctx context.Context, id string, status visit.BadgeStatus, reason string, by visit.Actor) error {
+	if err := visit.CheckReason(reason); err != nil {
+		return err
+	}
 	return v.run(ctx, true, func(t *visitTx) error {
 		b, err := t.Badge(id)
 		if err != nil {

@@ -273,7 +273,7 @@ func (v *Visits) VisitSettings(ctx context.Context) (out visit.Settings, err err
 
 // SetVisitSettings changes them, with a reason.
 func (v *Visits) SetVisitSettings(ctx context.Context, s visit.Settings, reason string, by visit.Actor) error {
-	if err := s.Validate(); err != nil {
+	if err := errors.Join(visit.CheckReason(reason), s.Validate()); err != nil {
 		return err
 	}
 	text, err := json.Marshal(s)

@@ -28,6 +28,10 @@ func free(field, s string, most int, need bool) error {
 	return nil
 }
 
+// CheckReason checks why something is done that is no matter of its own, as a badge or a setting: at most 500 characters that print
+// and hold no Individual Number (VE-5). Empty passes: whether a reason is needed is the form's to say.
+func CheckReason(s string) error { return free("reason", s, maxText, false) }
+
 // number checks a serial or contract number, in which twelve digits may be right by chance: only a warning (VE-5).
 func number(field, s string) (warning string, err error) {
 	if !prints(s, maxLine) {

@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -134,10 +135,10 @@ func (d *Desk) VisitSite(context.Context) (*visit.Site, error) {
 }
 
 // SetVisitSettings implements web.Visits.
-func (d *Desk) SetVisitSettings(_ context.Context, s visit.Settings, _ string, by visit.Actor) error {
+func (d *Desk) SetVisitSettings(_ context.Context, s visit.Settings, reason string, by visit.Actor) error {
 	d.m.mu.Lock()
 	defer d.m.mu.Unlock()
-	if err := s.Validate(); err != nil {
+	if err := errors.Join(visit.CheckReason(reason), s.Validate()); err != nil {
 		return err
 	}
 	site := *d.Site

@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -270,7 +271,7 @@ func (d *Desk) AddBadge(_ context.Context, f visit.BadgeForm, reason string, by 
 		b.Format, b.Assurance, b.KeyVersion, b.Masked = f.Format, f.Assurance, 1, "****0000"
 		b.Ref[0], b.Ref[1] = byte(len(d.Badges)), 200
 	}
-	if err := b.Check(); err != nil {
+	if err := errors.Join(visit.CheckReason(reason), b.Check()); err != nil {
 		return visit.Badge{}, err
 	}
 	if d.badge(b.ID) != nil || d.badge(b.Label) != nil {
@@ -284,6 +285,9 @@ func (d *Desk) AddBadge(_ context.Context, f visit.BadgeForm, reason string, by 
 func (d *Desk) SetBadgeStatus(_ context.Context, id string, status visit.BadgeStatus, reason string, by visit.Actor) error {
 	d.m.mu.Lock()
 	defer d.m.mu.Unlock()
+	if err := visit.CheckReason(reason); err != nil {
+		return err
+	}
 	for i := range d.Badges {
 		switch {
 		case d.Badges[i].ID != id:
