@@ -32,6 +32,8 @@ type commands struct {
 	Gateway  gatewayCommand  `cmd:"" help:"Gateways' identities."`
 	Keys     keysCommand     `cmd:"" help:"Copies of the master key, without which no name in the log can be read."`
 	Backup   backupCommands  `cmd:"" help:"Copies of the database."`
+	Dispose  disposeCommands `cmd:"" help:"What is due for disposal, and its destruction on the word of two persons. The server must be stopped."`
+	Hold     holdCommands    `cmd:"" help:"Legal holds: what is not disposed of until two persons release it. The server must be stopped."`
 	Export   exportCommand   `cmd:"" help:"Files for somebody who checks the log elsewhere. Each export is an entry of the log."`
 	Restore  restoreCommand  `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
 	Card     cardCommand     `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. Works beside a running server, which does it at once."`

@@ -68,6 +68,7 @@ type App struct {
 	muster     *musterCopy // nil = none is made
 	outside    *outside
 	jobs       *jobs.Runner
+	retain     *Retainer
 	http       *http.Server
 	listener   net.Listener
 	verifiers  *verifiers
@@ -108,9 +109,18 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	if a.site, err = OpenSite(cfg, time.Now(), a.log); err != nil {
 		return err
 	}
+	a.retain = a.site.Retainer()
+	later, err := a.retain.Resume(ctx)
+	if err != nil {
+		return fmt.Errorf("retention: %w", err)
+	}
+	if later != nil {
+		a.log.LogAttrs(ctx, slog.LevelError, "a disposal was not brought to its end; it is tried again each night", slog.Any("err", later))
+	}
 	if a.pub, err = a.site.publisher(); err != nil {
 		return err
 	}
+	a.retain.dropped = a.pub.Reload
 	if err := a.pub.Reload(ctx); err != nil {
 		return fmt.Errorf("publish policy: %w", err)
 	}

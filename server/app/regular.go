@@ -61,6 +61,12 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 			})
 		}},
 	}
+	list = append(list,
+		// After the nightly backup; doors decide alone while the file is compacted.
+		jobs.Job{Name: "disposal", Spec: "45 3 * * *", Do: a.retain.nightly},
+		// In the first morning of a fiscal year something more is due.
+		jobs.Job{Name: "disposal_due", Spec: "30 6 1 4 *", Do: a.retain.tellDue},
+	)
 	if cfg.Backup.Dir != "" {
 		list = append(list, jobs.Job{Name: "backup", Spec: daily(cfg.Backup.At), Do: func(ctx context.Context, due time.Time) (string, error) {
 			return nightly(ctx, cfg, due)

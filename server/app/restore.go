@@ -189,6 +189,9 @@ func (r *restore) prepare(ctx context.Context) error {
 	if err := r.o.Step("succeeded"); err != nil {
 		return err
 	}
+	if err := r.forget(ctx, db); err != nil {
+		return err
+	}
 	if err := r.keysNote(filepath.Join(stage, keysDir)); err != nil {
 		return err
 	}
@@ -260,6 +263,28 @@ func (r *restore) succeed(ctx context.Context, db string, m backupManifest) erro
 	if err != nil {
 		return err
 	}
+	return cleanWAL(db)
+}
+
+// forget destroys in the staged database what was destroyed since the backup was made: the key store's list knows (EV-9).
+func (r *restore) forget(ctx context.Context, db string) error {
+	s, err := store.Open(db, store.Options{Zone: r.cfg.Location(), Keys: r.keys, Anchor: filepath.Join(filepath.Dir(db), "no-anchor")})
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	t := &Retainer{store: s, keys: r.keys, zone: r.cfg.Location(), now: func() time.Time { return r.o.Now }, step: r.o.Step}
+	err = t.applyList(ctx)
+	if errors.Is(err, keystore.ErrCopyAway) { // in the database it is gone
+		err = nil
+	}
+	if err := errors.Join(err, s.Close()); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return cleanWAL(db)
+}
+
+// cleanWAL removes what SQLite leaves beside a closed database.
+func cleanWAL(db string) error {
 	for _, suffix := range []string{"-wal", "-shm"} {
 		info, err := os.Stat(db + suffix)
 		if err == nil && info.Size() > 0 && suffix == "-wal" {

@@ -15,6 +15,9 @@ import (
 // ErrDestroyed says that K of a period was destroyed by a disposal: it is never made again.
 var ErrDestroyed = errors.New("the key for this fiscal year and class was destroyed")
 
+// ErrCopyAway says that a copy of the key store cannot be reached or is not one.
+var ErrCopyAway = errors.New("copy of the key store")
+
 // Disposal is one entry of the erasure list: what a disposal run has destroyed. The list stays with the keys for ever, because a
 // restored backup from before the run has to be told of it.
 type Disposal struct {
@@ -82,7 +85,7 @@ func (ks *KeyStore) CheckCopies() error {
 	}
 	for _, c := range ks.copies {
 		if c.err != nil {
-			return fmt.Errorf("copy of the key store: %w: put the medium in its place first", c.err)
+			return fmt.Errorf("%w: %w: put the medium in its place first", ErrCopyAway, c.err)
 		}
 	}
 	return nil
@@ -112,7 +115,7 @@ func (ks *KeyStore) Destroy(d Disposal) (files int, err error) {
 	paths := []string{ks.path}
 	for _, c := range ks.copies {
 		if c.err != nil {
-			return 0, fmt.Errorf("copy of the key store: %w: the key of %d %s is still in it", c.err, d.FiscalYear, d.Class)
+			return 0, fmt.Errorf("%w: %w: the key of %d %s is still in it", ErrCopyAway, c.err, d.FiscalYear, d.Class)
 		}
 		paths = append(paths, c.path)
 	}

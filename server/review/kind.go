@@ -43,6 +43,7 @@ const (
 	LeftAlone             Kind = "left_alone"             // fewer inside than the zone asks for (AD-10)
 	ZoneUnknown           Kind = "zone_unknown"           // let in without knowing who is inside (D7)
 	CertificateEnds       Kind = "certificate_ends"       // one that a person has to renew
+	DisposalDue           Kind = "disposal_due"           // a class and year is due and nobody has asked for its disposal (EV-8)
 	BadgeUnreturned       Kind = "badge_unreturned"       // of what is due: server/visit (VE-3)
 	ExitNotRecorded       Kind = "exit_not_recorded"      // 退室未記録 (VE-8)
 	OralUnconfirmed       Kind = "oral_unconfirmed"       // approval by phone (VE-12)
@@ -152,6 +153,7 @@ var catalogue = [...]Entry{
 	{LeftAlone, Medium, Habit, 1, "finding.left_alone"},
 	{ZoneUnknown, Low, Repudiation, 3, "finding.zone_unknown"},
 	{CertificateEnds, Medium, DeviceFault, 3, "finding.certificate_ends"},
+	{DisposalDue, Low, Habit, 1, "finding.disposal_due"},
 	{BadgeUnreturned, Medium, Habit, 1, "finding.badge_unreturned"},
 	{ExitNotRecorded, Medium, Habit, 1, "finding.exit_not_recorded"},
 	{OralUnconfirmed, Medium, Elevation, 1, "finding.oral_unconfirmed"},

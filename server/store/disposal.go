@@ -9,6 +9,7 @@ import (
 	"monban/firmware/wire"
 	"monban/server/attempt"
 	"monban/server/entrylog"
+	"monban/server/keystore"
 	"monban/server/logcheck"
 )
 
@@ -108,8 +109,9 @@ func (s *Store) DisposalScope(ctx context.Context, class entrylog.Class, year in
 var ErrHeld = errors.New("is under a legal hold")
 
 // StartDisposal writes the leaves that a run begins with, in one transaction: after it the log says for ever what was destroyed and on
-// whose word, and only then may anything be. keyID names the key that dies.
-func (tx *Tx) StartDisposal(id string, sc Scope, keyID string, nowMS int64) (DisposalRun, error) {
+// whose word, and only then may anything be. keyID names the key that dies. With again it was destroyed before a restore: neither a hold nor an open
+// matter brings it back.
+func (tx *Tx) StartDisposal(id string, sc Scope, keyID string, again bool, nowMS int64) (DisposalRun, error) {
 	d, err := tx.DisposalRun(id)
 	if err != nil {
 		return d, fmt.Errorf("disposal run %s: %w", id, err)
@@ -117,10 +119,10 @@ func (tx *Tx) StartDisposal(id string, sc Scope, keyID string, nowMS int64) (Dis
 	if d.State != RunApproved || d.ApprovedBy == "" || d.ApprovedBy == d.AskedBy {
 		return d, fmt.Errorf("disposal run %s: is not approved by a second person", id)
 	}
-	if hold, err := tx.held(d.Class, d.Year); err != nil || hold != "" {
+	if hold, err := tx.held(d.Class, d.Year); err != nil || hold != "" && !again {
 		return d, errors.Join(err, fmt.Errorf("disposal run %s: %s of fiscal year %d %w (%s)", id, d.Class, d.Year, ErrHeld, hold))
 	}
-	if sc.Open > 0 {
+	if sc.Open > 0 && !again {
 		return d, fmt.Errorf("disposal run %s: %d matters whose newest step would go are still open: close them first", id, sc.Open)
 	}
 	system := func(name string, values ...string) (int64, error) {
@@ -380,39 +382,79 @@ func (tx *Tx) FinishDisposal(id string, copies int, nowMS int64) (DisposalRun, e
 }
 
 // EraseOpening destroys the opening of one leaf on a decision (利用停止): the leaf that says so, then the row. The line it was part of is made anew
-// without it.
-func (tx *Tx) EraseOpening(idx int64, decision string, nowMS int64) (leaf int64, hash entrylog.Hash, err error) {
-	fail := func(err error) (int64, entrylog.Hash, error) {
-		return 0, hash, fmt.Errorf("erase leaf %d: %w", idx, err)
+// without it. With again it was erased before a restore: no hold brings it back.
+func (tx *Tx) EraseOpening(idx int64, decision string, again bool, nowMS int64) (leaf int64, err error) {
+	if leaf, err = tx.eraseOpening(idx, decision, again, nowMS); err != nil {
+		return 0, fmt.Errorf("erase leaf %d: %w", idx, err)
 	}
+	return leaf, nil
+}
+
+func (tx *Tx) eraseOpening(idx int64, decision string, again bool, nowMS int64) (leaf int64, err error) {
 	l, err := tx.Leaf(idx)
 	if err != nil {
-		return fail(err)
+		return 0, err
 	}
 	if _, err := tx.openingOnly(idx); err != nil {
-		return fail(err)
+		return 0, err
 	}
 	p, err := entrylog.Parse(l.Body)
 	if err != nil {
-		return fail(err)
+		return 0, err
 	}
-	if hold, err := tx.held(p.Class(), entrylog.FiscalYear(p.AtMS(), tx.s.opt.Zone)); err != nil || hold != "" {
-		return fail(errors.Join(err, fmt.Errorf("%w (%s)", ErrHeld, hold)))
-	}
-	if p.Kind == entrylog.KindAction && p.Action.Target == MatterTarget {
-		return fail(errors.New("is a step of a matter: close the matter, its steps go with their year"))
+	hold, err := tx.held(p.Class(), entrylog.FiscalYear(p.AtMS(), tx.s.opt.Zone))
+	switch {
+	case err != nil:
+		return 0, err
+	case hold != "" && !again:
+		return 0, fmt.Errorf("%w (%s)", ErrHeld, hold)
+	case p.Kind == entrylog.KindAction && p.Action.Target == MatterTarget:
+		return 0, errors.New("is a step of a matter: close the matter, its steps go with their year")
 	}
 	leaf, err = tx.AppendSystem(entrylog.System{Name: entrylog.SystemErased, AtMS: nowMS, Values: []string{fmt.Sprint(idx), decision}}, nil)
 	if err != nil {
-		return fail(err)
+		return 0, err
 	}
 	if _, err := tx.exec(`INSERT INTO erased (idx, leaf, decision) VALUES (?, ?, ?)`, idx, leaf, decision); err != nil {
-		return fail(err)
+		return 0, err
 	}
 	if _, err := tx.exec(`DELETE FROM opening WHERE idx = ?`, idx); err != nil {
-		return fail(err)
+		return 0, err
 	}
-	return leaf, entrylog.LeafHash(l.Body), tx.lineWithout(&p)
+	return leaf, tx.lineWithout(&p)
+}
+
+// HasOpening reports whether the leaf idx has this hash, in hex, and an opening.
+func (r Reader) HasOpening(idx int64, hash string) (bool, error) {
+	h, err := r.hashes(idx)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil || len(h) < 32 || entrylog.HexText(h[:32]) != hash {
+		return false, err
+	}
+	var n int
+	err = r.row(`SELECT count(*) FROM opening WHERE idx = ?`, idx).Scan(&n)
+	return n == 1, err
+}
+
+// Erasures lists the leaves whose openings were erased, as the key store's list has them.
+func (r Reader) Erasures() (out []keystore.Erasure, err error) {
+	rows, err := r.query(`SELECT e.idx, e.decision, substr(l.hashes, 1, 32) FROM erased e JOIN log_leaf l ON l.idx = e.idx ORDER BY e.idx`)
+	if err != nil {
+		return nil, fmt.Errorf("read erasures: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e keystore.Erasure
+		var h []byte
+		if err := rows.Scan(&e.Index, &e.Decision, &h); err != nil {
+			return nil, fmt.Errorf("read erasures: %w", err)
+		}
+		e.Leaf = entrylog.HexText(h)
+		out = append(out, e)
+	}
+	return out, rows.Err()
 }
 
 func (tx *Tx) openingOnly(idx int64) (class string, err error) {

@@ -90,7 +90,7 @@ func dispose(t *testing.T, s *site, st *Store, id string, class entrylog.Class, 
 	}
 	p := keystore.Period{FiscalYear: year, Class: class}
 	now := int64(monday + (april+600)*60_000)
-	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal(id, sc, s.keys.KeyID(p), now); return err }))
+	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal(id, sc, s.keys.KeyID(p), false, now); return err }))
 	each("started")
 	_, err = s.keys.Destroy(keystore.Disposal{Run: id, Class: class, FiscalYear: year, Asked: "acct1", Approved: "acct2", AtMS: now})
 	must(t, err)
@@ -197,7 +197,7 @@ func TestDisposalTriggers(t *testing.T) {
 	try("one person twice", `INSERT INTO disposal_run (id, class, fiscal_year, state, count, asked_by, asked_ms, asked_idx, approved_by) VALUES ('x', 'register', 2026, 'approved', 0, 'a', 0, 0, 'a')`)
 	sc, err := st.DisposalScope(t.Context(), entrylog.ClassRegister, 2026)
 	must(t, err)
-	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", monday); return err }))
+	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", false, monday); return err }))
 	var named, other int64 = sc.Spans[0].From, -1
 	for i := range st.Size() {
 		if !sc.Spans.Has(i) && i > named {
@@ -227,7 +227,7 @@ func TestDisposalHeld(t *testing.T) {
 	must(t, err)
 	size := st.Size()
 	start := func() error {
-		return st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", monday); return err })
+		return st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", false, monday); return err })
 	}
 	for _, state := range []string{HoldInForce, HoldReleaseAsked} {
 		hold.State, hold.AskedBy = state, "acct3"
@@ -310,7 +310,7 @@ func TestEraseOneOpening(t *testing.T) {
 	must(t, st.Read(t.Context(), func(r *ReadTx) error {
 		return r.row(`SELECT opening_idx, person_ref FROM attempt WHERE person_ref IS NOT NULL AND opening_idx = decision_idx LIMIT 1`).Scan(&idx, &ref)
 	}))
-	must(t, st.Write(t.Context(), func(tx *Tx) error { _, _, err := tx.EraseOpening(idx, "decision-7", monday); return err }))
+	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.EraseOpening(idx, "decision-7", false, monday); return err }))
 	must(t, st.Read(t.Context(), func(r *ReadTx) error {
 		if _, err := r.Opening(idx); err != ErrErased { //nolint:errorlint // returned bare
 			t.Errorf("opening: %v", err)
@@ -325,7 +325,7 @@ func TestEraseOneOpening(t *testing.T) {
 		}
 		return nil
 	}))
-	if st.Write(t.Context(), func(tx *Tx) error { _, _, err := tx.EraseOpening(idx, "decision-8", monday); return err }) == nil {
+	if st.Write(t.Context(), func(tx *Tx) error { _, err := tx.EraseOpening(idx, "decision-8", false, monday); return err }) == nil {
 		t.Error("erased twice")
 	}
 	res := s.verify(t, true)

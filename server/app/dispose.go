@@ -1,0 +1,255 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"monban/server/keystore"
+	"monban/server/retention"
+	"monban/server/store"
+)
+
+// CarryOut carries out the runs that two persons wanted, one after the other, and brings to their end those that were cut off.
+//
+//	crash point 1: before the leaf disposal_started → the run is still approved; nothing is destroyed
+//	crash point 2: after it → Resume, at the next start, goes on here
+//	crash point 3: the key is gone in one file and not in the copy → opening the key store makes it good
+//	crash point 4: between two batches → the row says which leaves are done; each batch is one transaction
+//	crash point 5: before the file is compacted → compacted again
+//	crash point 6: before the leaf disposal_done → as 5
+func (t *Retainer) CarryOut(ctx context.Context) (done []store.DisposalRun, err error) {
+	return t.carryOut(ctx, store.RunStarted, store.RunApproved)
+}
+
+// Resume brings to its end what has begun, and carries out what the key store's list says was destroyed and the database does not know of, because it
+// was restored. The server does so before it serves anything (EV-9). later is why something could not be brought to its end that harms nobody by waiting: it
+// is tried again each night.
+func (t *Retainer) Resume(ctx context.Context) (later, err error) {
+	err = t.applyList(ctx)
+	if errors.Is(err, keystore.ErrCopyAway) { // here it is gone; a copy that is away gets its list when it is back
+		later, err = err, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.carryOut(ctx, store.RunStarted)
+	return errors.Join(later, err), nil
+}
+
+func (t *Retainer) carryOut(ctx context.Context, states ...string) (done []store.DisposalRun, err error) {
+	var runs []store.DisposalRun
+	err = t.store.Read(ctx, func(r *store.ReadTx) error {
+		runs, err = r.DisposalRuns()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range slices.Backward(runs) { // the oldest first
+		if !slices.Contains(states, d.State) {
+			continue
+		}
+		x, err := t.run(ctx, d)
+		if err != nil {
+			return done, fmt.Errorf("disposal run %s: %w", d.ID, err)
+		}
+		done = append(done, x)
+	}
+	return done, nil
+}
+
+func (t *Retainer) at(name string) error {
+	if t.step == nil {
+		return nil
+	}
+	return t.step(name)
+}
+
+// run carries one run out from where it stands.
+func (t *Retainer) run(ctx context.Context, d store.DisposalRun) (store.DisposalRun, error) {
+	if d.State == store.RunApproved {
+		var err error
+		if d, err = t.start(ctx, d); err != nil {
+			return d, err
+		}
+	}
+	gone := t.listed(d.ID)
+	if t.signed && !gone {
+		if err := t.store.SignNow(ctx); err != nil {
+			return d, fmt.Errorf("nothing was destroyed: %w", err)
+		}
+	}
+	if err := t.at("started"); err != nil {
+		return d, err
+	}
+	files, err := t.keys.Destroy(keystore.Disposal{Run: d.ID, Class: d.Class, FiscalYear: d.Year, Asked: d.AskedBy, Approved: d.ApprovedBy, AtMS: t.now().UnixMilli()})
+	if err != nil && !gone {
+		return d, err
+	}
+	away := err // of what was destroyed before, the rest goes although a copy is away; the run stays open
+	if err := t.at("key"); err != nil {
+		return d, err
+	}
+	if err := t.drop(ctx, d); err != nil {
+		return d, err
+	}
+	if err := t.store.Compact(ctx); err != nil {
+		return d, err
+	}
+	if err := errors.Join(away, t.at("compact")); err != nil {
+		return d, err
+	}
+	err = t.store.Write(ctx, func(tx *store.Tx) error {
+		d, err = tx.FinishDisposal(d.ID, files, t.now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return d, err
+	}
+	return d, t.at("done")
+}
+
+// start writes the leaves that a run begins with, after a last look at the plan and at the copies of the key store.
+func (t *Retainer) start(ctx context.Context, d store.DisposalRun) (store.DisposalRun, error) {
+	if !t.listed(d.ID) { // of what was destroyed before a restore nothing is left to decide
+		if _, err := t.ready(ctx, d.Class, d.Year); err != nil {
+			return d, err
+		}
+		if err := t.keys.CheckCopies(); err != nil {
+			return d, err
+		}
+	}
+	var sc store.Scope
+	var err error
+	if d.Class != retention.ClassDirectory {
+		if sc, err = t.store.DisposalScope(ctx, d.Class, d.Year); err != nil {
+			return d, err
+		}
+	}
+	if err := t.at("scope"); err != nil {
+		return d, err
+	}
+	id := t.keys.KeyID(keystore.Period{FiscalYear: d.Year, Class: d.Class})
+	return d, t.store.Write(ctx, func(tx *store.Tx) error {
+		x, err := tx.StartDisposal(d.ID, sc, id, t.listed(d.ID), t.now().UnixMilli())
+		d = x
+		return err
+	})
+}
+
+func (t *Retainer) listed(run string) bool {
+	return slices.ContainsFunc(t.keys.Disposals(), func(d keystore.Disposal) bool { return d.Run == run })
+}
+
+// drop takes what the run names out of the database.
+func (t *Retainer) drop(ctx context.Context, d store.DisposalRun) error {
+	if d.Class == retention.ClassDirectory {
+		if err := t.store.Write(ctx, func(tx *store.Tx) error { return tx.DropPeople(d.ID) }); err != nil {
+			return err
+		}
+		if t.dropped != nil {
+			if err := t.dropped(ctx); err != nil {
+				return err
+			}
+		}
+		return t.at("people")
+	}
+	limit := t.batch
+	if limit == 0 {
+		limit = dropBatch
+	}
+	for {
+		var done bool
+		err := t.store.Write(ctx, func(tx *store.Tx) (err error) {
+			done, err = tx.DropBatch(d.ID, limit)
+			return err
+		})
+		if err != nil || done {
+			return err
+		}
+		if err := errors.Join(ctx.Err(), t.at("batch")); err != nil {
+			return err
+		}
+	}
+}
+
+// applyList carries out what the key store says was destroyed. A database that was restored from a backup of before knows nothing of it.
+func (t *Retainer) applyList(ctx context.Context) error {
+	for _, d := range t.keys.Disposals() {
+		var x store.DisposalRun
+		err := t.store.Write(ctx, func(tx *store.Tx) error {
+			var err error
+			x, err = tx.DisposalRun(d.Run)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+				x = store.DisposalRun{ID: d.Run, Class: d.Class, Year: d.FiscalYear, AskedBy: d.Asked, AskedMS: d.AtMS, AskedIdx: -1, Started: -1, Done: -1}
+			case err != nil:
+				return err
+			case x.Class != d.Class || x.Year != d.FiscalYear:
+				return fmt.Errorf("disposal run %s: the key store says %s of fiscal year %d, the database %s of %d", d.Run, d.Class, d.FiscalYear, x.Class, x.Year)
+			case x.State == store.RunStarted || x.State == store.RunDone:
+				return nil
+			}
+			x.State, x.ApprovedBy, x.ApprovedMS = store.RunApproved, d.Approved, d.AtMS
+			return tx.PutDisposalRun(x)
+		})
+		if err == nil && x.State == store.RunApproved {
+			_, err = t.run(ctx, x)
+		}
+		if err != nil {
+			return fmt.Errorf("what was disposed of before: %w", err)
+		}
+	}
+	return t.applyErased(ctx)
+}
+
+// applyErased does the same for single records, and puts on the list what a crash kept from it.
+func (t *Retainer) applyErased(ctx context.Context) error {
+	var have []keystore.Erasure
+	err := t.store.Read(ctx, func(r *store.ReadTx) (err error) {
+		have, err = r.Erasures()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range have {
+		if err := t.keys.Erase(e); err != nil {
+			return err
+		}
+	}
+	for _, e := range t.keys.Erased() {
+		if slices.Contains(have, e) {
+			continue
+		}
+		err := t.store.Write(ctx, func(tx *store.Tx) error {
+			there, err := tx.HasOpening(e.Index, e.Leaf)
+			if err != nil || !there { // another leaf has that number now, or it was disposed of since
+				return err
+			}
+			_, err = tx.EraseOpening(e.Index, e.Decision, true, t.now().UnixMilli())
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("what was erased before: %w", err)
+		}
+	}
+	return nil
+}
+
+// Erase destroys one record's opening on a decision that two persons made (PR-3); see Retainer.DecideRequest.
+func (t *Retainer) erase(ctx context.Context, idx int64, decision string) error {
+	err := t.store.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.EraseOpening(idx, decision, false, t.now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.at("erased"); err != nil {
+		return err
+	}
+	return t.applyErased(ctx)
+}

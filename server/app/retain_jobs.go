@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"monban/server/attempt"
+	"monban/server/review"
+	"monban/server/store"
+)
+
+// nightly carries out what two persons have wanted.
+func (t *Retainer) nightly(ctx context.Context, _ time.Time) (note string, err error) {
+	done, err := t.CarryOut(ctx)
+	var ids []string
+	for _, d := range done {
+		ids = append(ids, fmt.Sprintf("%s: %d rows", d.ID, d.Rows))
+	}
+	return strings.Join(ids, ", "), err
+}
+
+// tellDue makes a finding of what is due for disposal and not asked for (EV-8): one for the fiscal year.
+func (t *Retainer) tellDue(ctx context.Context, due time.Time) (note string, err error) {
+	p, err := t.Plan(ctx)
+	if err != nil {
+		return "", err
+	}
+	n := 0
+	for _, x := range p.Items {
+		if x.Ready() {
+			n++
+		}
+	}
+	if n == 0 {
+		return "nothing is due", nil
+	}
+	f := review.New(review.DisposalDue, review.NoCause)
+	detail := fmt.Sprintf("due:%d", p.Today.FiscalYear())
+	return fmt.Sprintf("%d classes and years are due", n), t.store.Write(ctx, func(tx *store.Tx) error {
+		open, err := tx.OpenFinding(string(f.Kind), "", "", detail)
+		if err != nil || open {
+			return err
+		}
+		_, err = tx.AppendFinding(attempt.Finding{Kind: string(f.Kind), Severity: f.Severity.String(), Cause: f.Cause, Detail: detail, AtMS: t.now().UnixMilli()}, nil)
+		return err
+	})
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"monban/server/app"
+	"monban/server/entrylog"
+)
+
+type disposeCommands struct {
+	Plan    disposePlanCommand    `cmd:"" help:"List what there is by class and fiscal year: how long it is kept, what is due, what a hold blocks, and the runs."`
+	Ask     disposeAskCommand     `cmd:"" help:"Ask for the disposal of a class and fiscal year that is due."`
+	Approve disposeApproveCommand `cmd:"" help:"Agree to a disposal that another person asked for, or withdraw it."`
+	Run     disposeRunCommand     `cmd:"" help:"Carry out what was approved, and bring to its end what was cut off."`
+	Years   disposeYearsCommand   `cmd:"" help:"Set how many fiscal years a class is kept."`
+}
+
+// asOperator is the part that commands of retention share.
+type asOperator struct {
+	onSite
+	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
+	By     string `placeholder:"NAME" help:"Who does it; goes into the log. Default: the user's name."`
+}
+
+func (o asOperator) operator() app.Operator {
+	if o.By == "" {
+		o.By = operator()
+	}
+	return app.Operator{Name: o.By}
+}
+
+// with opens the site, does what f does, and closes it.
+func (o onSite) with(f func(s *app.Site, t *app.Retainer) error) error {
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(s, s.Retainer()), s.Close())
+}
+
+type disposePlanCommand struct{ onSite }
+
+func (c *disposePlanCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		p, err := t.Plan(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("Today is %s.\n", p.Today)
+		for _, x := range p.Items {
+			due := "never"
+			if !x.DueOn.IsZero() {
+				due = x.DueOn.String()
+			}
+			state := ""
+			switch {
+			case len(x.Holds) > 0:
+				state = "held by " + strings.Join(x.Holds, ", ")
+			case x.Due:
+				state = "due"
+			}
+			fmt.Printf("%-10s FY%d  %8d  due on %s  %s\n", x.Class, x.Year, x.Count, due, state)
+		}
+		return t.PrintRuns(ctx, func(line string) { fmt.Println(line) })
+	})
+}
+
+type disposeAskCommand struct {
+	asOperator
+	Class      string `arg:"" help:"register, action, violation or directory."`
+	FiscalYear int    `arg:"" help:"The year in which it was written, from 1 April."`
+}
+
+func (c *disposeAskCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		id, err := t.Ask(ctx, entrylog.Class(c.Class), c.FiscalYear, c.Reason, c.operator())
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s waits for another person: monban-server dispose approve %s\n", id, id)
+		return nil
+	})
+}
+
+type disposeApproveCommand struct {
+	asOperator
+	ID       string `arg:"" help:"The run, as ask and plan print it."`
+	Withdraw bool   `help:"No: it is not to be."`
+}
+
+func (c *disposeApproveCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		if err := t.Approve(ctx, c.ID, c.Reason, c.Withdraw, c.operator()); err != nil {
+			return err
+		}
+		if c.Withdraw {
+			fmt.Printf("%s is withdrawn; nothing was destroyed.\n", c.ID)
+			return nil
+		}
+		fmt.Printf("%s is approved. monban-server dispose run, or the running server tonight, destroys it for good.\n", c.ID)
+		return nil
+	})
+}
+
+type disposeRunCommand struct{ onSite }
+
+func (c *disposeRunCommand) Run(ctx context.Context) error {
+	return c.with(func(s *app.Site, t *app.Retainer) error {
+		done, err := t.CarryOut(ctx)
+		for _, d := range done {
+			fmt.Printf("%s: %s of fiscal year %d is destroyed: %d rows. The record of it is leaf %d.\n", d.ID, d.Class, d.Year, d.Rows, d.Done)
+		}
+		if err != nil {
+			return err
+		}
+		if len(done) == 0 {
+			fmt.Println("No run is approved.")
+			return nil
+		}
+		fmt.Println("Destroy by hand what this program does not reach (docs/operations.md, Disposal):")
+		for _, line := range s.CopiesToLookAt() {
+			fmt.Println(" ", line)
+		}
+		return nil
+	})
+}
+
+type disposeYearsCommand struct {
+	asOperator
+	Class string `arg:"" help:"register, action, violation or directory."`
+	Years int    `arg:"" help:"Full fiscal years after the one of creation."`
+}
+
+func (c *disposeYearsCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		return t.SetYears(ctx, entrylog.Class(c.Class), c.Years, c.Reason, c.operator())
+	})
+}
+
+type holdCommands struct {
+	List    holdListCommand    `cmd:"" help:"List the holds."`
+	Place   holdPlaceCommand   `cmd:"" help:"Stop the disposal of fiscal years until two persons release them."`
+	Release holdReleaseCommand `cmd:"" help:"Ask for the release of a hold; another person's same command ends it."`
+}
+
+type holdListCommand struct{ onSite }
+
+func (c *holdListCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		return t.PrintHolds(ctx, func(line string) { fmt.Println(line) })
+	})
+}
+
+type holdPlaceCommand struct {
+	asOperator
+	Class string `placeholder:"CLASS" help:"register, action, violation or directory; default: all."`
+	From  int    `required:"" placeholder:"YEAR" help:"First fiscal year."`
+	To    int    `required:"" placeholder:"YEAR" help:"Last fiscal year."`
+	Until string `required:"" placeholder:"DAY" help:"YYYY-MM-DD on which somebody looks whether it is still needed. It does not end by itself."`
+}
+
+func (c *holdPlaceCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		id, err := t.PlaceHold(ctx, entrylog.Class(c.Class), c.From, c.To, c.Until, c.Reason, c.operator())
+		if err == nil {
+			fmt.Printf("%s is in force.\n", id)
+		}
+		return err
+	})
+}
+
+type holdReleaseCommand struct {
+	asOperator
+	ID string `arg:"" help:"The hold."`
+}
+
+func (c *holdReleaseCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		released, err := t.ReleaseHold(ctx, c.ID, c.Reason, c.operator())
+		switch {
+		case err != nil:
+			return err
+		case released:
+			fmt.Printf("%s is released.\n", c.ID)
+		default:
+			fmt.Printf("The release of %s is asked for; it goes on blocking until another person says the same.\n", c.ID)
+		}
+		return nil
+	})
+}
