@@ -16,6 +16,10 @@ type disposeCommands struct {
 	Approve disposeApproveCommand `cmd:"" help:"Agree to a disposal that another person asked for, or withdraw it."`
 	Run     disposeRunCommand     `cmd:"" help:"Carry out what was approved, and bring to its end what was cut off."`
 	Years   disposeYearsCommand   `cmd:"" help:"Set how many fiscal years a class is kept."`
+
+	Restrict disposeRestrictCommand `cmd:"" help:"Suspend the use of one record that a person has asked to have erased: no page shows whose it is."`
+	Erase    disposeEraseCommand    `cmd:"" help:"Decide on such a request as another person: the record's personal data is erased, or the suspension ends."`
+	Requests disposeRequestsCommand `cmd:"" help:"List such requests."`
 }
 
 // asOperator is the part that commands of retention share.
@@ -189,5 +193,41 @@ func (c *holdReleaseCommand) Run(ctx context.Context) error {
 			fmt.Printf("The release of %s is asked for; it goes on blocking until another person says the same.\n", c.ID)
 		}
 		return nil
+	})
+}
+
+type disposeRestrictCommand struct {
+	asOperator
+	Attempt string `arg:"" name:"entry" help:"The entry: 32 hexadecimal digits, the last part of its page's address."`
+}
+
+func (c *disposeRestrictCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		id, err := t.Restrict(ctx, c.Attempt, c.Reason, c.operator())
+		if err == nil {
+			fmt.Printf("%s: the record is not used until another person decides.\n", id)
+		}
+		return err
+	})
+}
+
+type disposeEraseCommand struct {
+	asOperator
+	ID       string `arg:"" help:"The request."`
+	Decision string `required:"" placeholder:"WORD" help:"Number of the decision: letters, digits and -._/ only."`
+	Refuse   bool   `help:"The record stays, and is used again."`
+}
+
+func (c *disposeEraseCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		return t.Decide(ctx, c.ID, c.Decision, !c.Refuse, c.Reason, c.operator())
+	})
+}
+
+type disposeRequestsCommand struct{ onSite }
+
+func (c *disposeRequestsCommand) Run(ctx context.Context) error {
+	return c.with(func(_ *app.Site, t *app.Retainer) error {
+		return t.PrintRequests(ctx, func(line string) { fmt.Println(line) })
 	})
 }

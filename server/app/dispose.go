@@ -238,18 +238,3 @@ func (t *Retainer) applyErased(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Erase destroys one record's opening on a decision that two persons made (PR-3); see Retainer.DecideRequest.
-func (t *Retainer) erase(ctx context.Context, idx int64, decision string) error {
-	err := t.store.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.EraseOpening(idx, decision, false, t.now().UnixMilli())
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := t.at("erased"); err != nil {
-		return err
-	}
-	return t.applyErased(ctx)
-}

@@ -75,7 +75,7 @@ func seedOne(tx *store.Tx, i int, seq uint64) error {
 	}
 	o := &entrylog.Opening{Person: id, Name: x[0], Section: x[1], Category: "staff", Purpose: x[3], Masked: x[2], Inputs: make([]byte, 100)}
 	d := entrylog.Decision{Gateway: "gw-old", Door: "old-door", Side: "enter", Outcome: "granted", Reason: "granted", Policy: 3, AtMS: at, Assurance: "uid_only"}
-	copy(d.Attempt[:], "attempt-"+id)
+	copy(d.Attempt[:], "att-"+id)
 	copy(d.Ask[:], "ask-"+id)
 	if _, err := tx.AppendDecision(d, o); err != nil {
 		return err
@@ -122,7 +122,7 @@ func scan(t *testing.T, n int, dirs ...string) (found []string) {
 					found = append(found, fmt.Sprintf("%d × %s in %s", c, kinds[k], path))
 				}
 			}
-			if id := hex.EncodeToString([]byte("attempt-old00000")); bytes.Contains(data, []byte(id)) || bytes.Contains(data, []byte("attempt-old00000")) {
+			if id := hex.EncodeToString([]byte("att-old00000")); bytes.Contains(data, []byte(id)) || bytes.Contains(data, []byte("att-old00000")) {
 				found = append(found, "an attempt in "+path)
 			}
 			return nil
@@ -457,3 +457,72 @@ func TestDisposalDueTold(t *testing.T) {
 	})
 }
 
+// PR-3: one person suspends the use of a record, which then shows nobody; another decides, and it is erased with the number of the decision; an old backup,
+// restored, does not bring it back. The log verifies throughout.
+func TestEraseRecordPR3(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) { seed(t, s, 12) })
+	before := backupOf(t, cfg)
+	kato, sato := Operator{Name: "kato"}, Operator{Name: "sato"}
+	id := [16]byte{}
+	copy(id[:], "att-old000003")
+	attempt := hex.EncodeToString(id[:])
+	opening := func(s *Site) (name string, err error) {
+		err = s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+			row, err := r.AttemptRow(id)
+			if err != nil {
+				return err
+			}
+			if row.Opening < 0 {
+				decision, err := r.AttemptErased(row.First)
+				name = "erased by " + decision
+				return err
+			}
+			o, err := usable(r.Reader, row.Opening)
+			name = o.Name
+			return err
+		})
+		return name, err
+	}
+	withSite(t, cfg, func(s *Site) {
+		r := retainer(s)
+		if name, err := opening(s); err != nil || name != secrets(3)[0] {
+			t.Fatalf("before: %q, %v", name, err)
+		}
+		req := ok(r.Restrict(t.Context(), attempt, "本人の申出", kato))(t)
+		if name, err := opening(s); !errors.Is(err, errRestricted) || name != "" {
+			t.Errorf("a restricted record shows %q, %v", name, err)
+		}
+		if _, err := r.Restrict(t.Context(), attempt, "本人の申出", sato); !errors.Is(err, web.ErrExists) {
+			t.Errorf("asked for twice: %v", err)
+		}
+		if err := r.Decide(t.Context(), req, "R13-5", true, "認容", kato); !errors.Is(err, web.ErrSamePerson) {
+			t.Errorf("decided by the one who asked: %v (RA-2)", err)
+		}
+		if err := r.Decide(t.Context(), req, "R13-5", true, "認容", sato); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Decide(t.Context(), req, "R13-6", false, "却下", sato); !errors.Is(err, web.ErrTooLate) {
+			t.Errorf("decided twice: %v", err)
+		}
+		if name, err := opening(s); err != nil || name != "erased by R13-5" {
+			t.Errorf("after: %q, %v", name, err)
+		}
+		other := [16]byte{}
+		copy(other[:], "att-old000004")
+		stays := ok(r.Restrict(t.Context(), hex.EncodeToString(other[:]), "本人の申出", kato))(t)
+		if err := r.Decide(t.Context(), stays, "R13-7", false, "却下", sato); err != nil {
+			t.Fatal(err)
+		}
+	})
+	verified(t, cfg)
+	if _, err := Restore(t.Context(), cfg, RestoreOptions{Backup: before, Reason: "drill", By: "kato", Now: disposalDay}); err != nil {
+		t.Fatal(err)
+	}
+	verified(t, cfg)
+	withSite(t, cfg, func(s *Site) {
+		if name, err := opening(s); err != nil || name != "erased by R13-5" {
+			t.Errorf("restored from before: %q, %v", name, err)
+		}
+	})
+}

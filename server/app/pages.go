@@ -76,9 +76,9 @@ func (p *pages) who(r store.Reader, idx int64, ref []byte, show bool) web.Who {
 	if !show || idx < 0 {
 		return w
 	}
-	o, err := r.Opening(idx)
+	o, err := usable(r, idx)
 	if err != nil {
-		if !errors.Is(err, store.ErrErased) && !errors.Is(err, store.ErrNotFound) {
+		if !errors.Is(err, errRestricted) && !errors.Is(err, store.ErrErased) && !errors.Is(err, store.ErrNotFound) {
 			// The line is shown without a name; the finding for it is verify's work.
 			p.log.LogAttrs(context.Background(), slog.LevelError, "opening cannot be read", slog.Int64("leaf", idx), slog.Any("err", err))
 		}

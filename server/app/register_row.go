@@ -33,12 +33,17 @@ func (b *book) row(r *register.Row, show bool) web.RegisterRow {
 		}
 	}
 	line := b.lines[first.ID]
+	if no, err := b.r.Restricted(line.Opening); err != nil || no { // 利用停止: a request about it is open
+		show = false
+	}
 	if len(line.PersonRef) > 0 && r.Leader == "" {
 		out.Who.Ref = hex.EncodeToString(line.PersonRef)
 	}
 	o, err := b.opening(line.Opening)
 	switch {
 	case line.Opening < 0:
+		_, err := b.r.AttemptErased(line.First)
+		out.Erased = err == nil // 消去済 by a decision
 	case err == nil && r.Leader == "":
 		out.Category = o.Category
 		if out.Badge = o.Badge; show {

@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"monban/server/entrylog"
+	"monban/server/store"
+	"monban/server/web"
+)
+
+// Restrict suspends the use of one record that a person has asked to have erased (利用停止): from now on no page shows whose it is. It destroys nothing.
+func (t *Retainer) Restrict(ctx context.Context, attempt, reason string, by Operator) (id string, err error) {
+	if err := by.check(reason); err != nil {
+		return "", err
+	}
+	var key [16]byte
+	if n, err := hex.Decode(key[:], []byte(attempt)); err != nil || n != len(key) {
+		return "", fmt.Errorf("record %q: not the 32 hexadecimal digits of an entry: %w", attempt, web.ErrNotFound)
+	}
+	err = t.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.AttemptRow(key); err != nil {
+			return fmt.Errorf("record %s: %w", attempt, err)
+		}
+		all, err := tx.ErasureRequests()
+		if err != nil {
+			return err
+		}
+		for _, q := range all {
+			if q.Attempt == key && q.State != store.RequestLifted {
+				return web.ErrExists
+			}
+		}
+		id = fmt.Sprintf("request-%05d", len(all)+1)
+		idx, err := by.leaf(tx, "record_restricted", "attempt", attempt, reason, t.now())
+		if err != nil {
+			return err
+		}
+		return tx.PutErasureRequest(store.ErasureRequest{ID: id, Attempt: key, State: store.RequestRestricted, AskedBy: by.word(), AskedMS: t.now().UnixMilli(), AskedIdx: idx})
+	})
+	return id, err
+}
+
+// Decide is another person's decision on a request, under its number: the record's openings are erased, or the restriction is lifted. The reason says why, for
+// the answer to the person.
+func (t *Retainer) Decide(ctx context.Context, id, decision string, erase bool, reason string, by Operator) error {
+	if err := by.check(reason); err != nil {
+		return err
+	}
+	err := t.store.Write(ctx, func(tx *store.Tx) error {
+		q, err := tx.ErasureRequest(id)
+		if err != nil {
+			return fmt.Errorf("request %s: %w", id, err)
+		}
+		if q.State != store.RequestRestricted {
+			return web.ErrTooLate
+		}
+		if err := by.second(tx, q.AskedBy); err != nil {
+			return err
+		}
+		verb := "erasure_refused"
+		q.State, q.Decision, q.DecidedBy, q.DecidedMS = store.RequestLifted, decision, by.word(), t.now().UnixMilli()
+		if erase {
+			verb, q.State = "erasure_decided", store.RequestErased
+		}
+		if _, err := by.leaf(tx, verb, "attempt", hex.EncodeToString(q.Attempt[:])+":"+decision, reason, t.now()); err != nil {
+			return err
+		}
+		if erase {
+			if err := tx.EraseAttempt(q.Attempt, decision, t.now().UnixMilli()); err != nil {
+				return err
+			}
+		}
+		return tx.PutErasureRequest(q)
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.at("erased"); err != nil {
+		return err
+	}
+	return t.applyErased(ctx) // the list beside the keys: a restored backup has to be told
+}
+
+// PrintRequests says of each request in a line how it stands.
+func (t *Retainer) PrintRequests(ctx context.Context, say func(string)) error {
+	return t.store.Read(ctx, func(r *store.ReadTx) error {
+		all, err := r.ErasureRequests()
+		for _, q := range all {
+			say(fmt.Sprintf("%s  record %x  %s  decision %s  asked %s", q.ID, q.Attempt, q.State, q.Decision, time.UnixMilli(q.AskedMS).In(t.zone).Format(time.DateOnly)))
+		}
+		return err
+	})
+}
+
+// errRestricted says that a record's person is not shown because a request about it is open.
+var errRestricted = errors.New("use of the record is suspended")
+
+// usable reads an opening for a page, unless its use is suspended.
+func usable(r store.Reader, idx int64) (entrylog.Opening, error) {
+	if no, err := r.Restricted(idx); err != nil || no {
+		return entrylog.Opening{}, errors.Join(err, errRestricted)
+	}
+	return r.Opening(idx)
+}
