@@ -54,6 +54,7 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 		{Name: "canary_check", Spec: daily(cfg.Alerts.CanaryBy), Do: bird.check},
 		// Late enough that one that was away overnight has been asked again, before people come.
 		{Name: "witness_check", Spec: "10 6 * * *", Do: a.outside.check},
+		{Name: "cosigned", Spec: "30 0 * * *", Do: a.outside.commit},
 		{Name: "key_copies", Spec: "15 6 * * *", Do: a.remindCopies},
 		{Name: "upkeep", Spec: "15 3 * * *", Do: func(ctx context.Context, due time.Time) (string, error) {
 			return "", a.site.Store.Write(ctx, func(tx *store.Tx) error {

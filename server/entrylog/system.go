@@ -15,6 +15,7 @@ const (
 	SystemCoverage   = "coverage"           // a gateway was heard, or not, over an interval (I10)
 	SystemFinding    = "finding"            // something a person has to look at
 	SystemGap        = "gap"                // a gateway's records are missing; the chain goes on after them
+	SystemCosigned   = "cosigned"           // what a witness held at the end of a day (EV-4): its row cannot go unnoticed
 	SystemQuarantine = "quarantine"         // a record whose key exists with other bytes (D20)
 	SystemDisposal   = "disposal"           // reserved: written by none, the five below say more
 )
@@ -47,6 +48,8 @@ func SystemFields(name string) []string {
 		return []string{"kind", "severity", "gateway", "door", "attempt", "cause", "detail"}
 	case SystemGap:
 		return []string{"gateway", "epoch", "seq", "h"} // the chain goes on after seq, whose hash is h
+	case SystemCosigned:
+		return []string{"witness", "day", "origin", "size", "sum"} // sum: SHA-256 of key, LF, note
 	case SystemQuarantine:
 		return []string{"gateway", "epoch", "seq", "sum"}
 	case SystemDisposal:

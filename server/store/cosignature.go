@@ -83,7 +83,7 @@ func (tx *Tx) PutCosignature(c Cosignature) error {
 	}
 	_, err := tx.exec(`INSERT INTO cosignature (witness, day, origin, size, at_ms, vkey, note, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (witness, day, origin) DO UPDATE SET size = excluded.size, at_ms = excluded.at_ms, vkey = excluded.vkey, note = excluded.note, received_ms = excluded.received_ms
-		WHERE excluded.size > cosignature.size OR excluded.size = cosignature.size AND excluded.at_ms > cosignature.at_ms`,
+		WHERE cosignature.idx < 0 AND (excluded.size > cosignature.size OR excluded.size = cosignature.size AND excluded.at_ms > cosignature.at_ms)`,
 		c.Witness, c.day(), c.Origin, c.Size, c.AtMS, c.VKey, c.Note, c.ReceivedMS)
 	if err != nil {
 		return fmt.Errorf("store cosignature: %w", err)

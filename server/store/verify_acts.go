@@ -14,6 +14,9 @@ func (c *check) openActs() (err error) {
 	if c.cases, err = openCursor(c.ctx, c.tx, `SELECT idx, finding, kind, account, at_ms FROM finding_act ORDER BY idx`, scanFindingAct); err != nil {
 		return err
 	}
+	if err = c.openCosigned(); err != nil {
+		return err
+	}
 	c.zoneActs, err = openCursor(c.ctx, c.tx, `SELECT idx, at_ms FROM zone_act ORDER BY idx`,
 		func(r *sql.Rows) (idx, at int64, err error) { err = r.Scan(&idx, &at); return })
 	return err

@@ -120,6 +120,7 @@ type check struct {
 	days        *cursor[DayAct]
 	cases       *cursor[FindingAct]
 	zoneActs    *cursor[int64]
+	cosigned    *cursor[cosigned]
 
 	open     map[[16]byte]*line
 	records  map[logcheck.ChainKey]*chainRows
@@ -234,7 +235,7 @@ func scanFinding(r *sql.Rows) (int64, attempt.Finding, error) {
 
 func (c *check) close() {
 	for _, r := range []*sql.Rows{c.leaves, rowsOf(c.checkpoints), rowsOf(c.attempts), rowsOf(c.following), rowsOf(c.findings),
-		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies), rowsOf(c.days), rowsOf(c.cases), rowsOf(c.zoneActs)} {
+		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies), rowsOf(c.days), rowsOf(c.cases), rowsOf(c.zoneActs), rowsOf(c.cosigned)} {
 		if r != nil {
 			r.Close() // every error has shown in Err
 		}
@@ -473,6 +474,8 @@ func (c *check) system(idx int64) error {
 		if !ok || !found || row != want {
 			c.res.Add("coverage", key(idx), "is not what the leaf says")
 		}
+	case entrylog.SystemCosigned:
+		return c.cosignedRow(idx, y)
 	case entrylog.SystemQuarantine:
 		q, found, err := c.quarantine.take(idx, c.strayQuarantine)
 		if err != nil {
@@ -577,7 +580,7 @@ func (c *check) finish() error {
 	}
 	err := errors.Join(c.attempts.drain(c.strayAttempt), c.following.drain(c.strayFollowing), c.findings.drain(c.strayFinding),
 		c.quarantine.drain(c.strayQuarantine), c.coverage.drain(c.strayCoverage), c.policies.drain(c.strayPolicy),
-		c.days.drain(c.strayDay), c.cases.drain(c.strayCase), c.zoneActs.drain(c.strayZoneAct))
+		c.days.drain(c.strayDay), c.cases.drain(c.strayCase), c.zoneActs.drain(c.strayZoneAct), c.cosigned.drain(c.strayCosigned))
 	if err != nil {
 		return err
 	}
