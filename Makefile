@@ -99,6 +99,13 @@ ui: ## npm packages for the browser tests (axe-core); nothing else needs npm
 browser: need-cc ui ## pages in a real Chromium, both languages, with axe
 	MONBAN_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./server/web/...
 
+pictures: need-cc ui ## the README's pictures of four pages
+	MONBAN_PICTURES=$(CURDIR)/docs/img MONBAN_BROWSER=1 $(GO) test -count=1 -run 'TestBrowserPictures' ./server/web/
+
+test-offline: need-cc ## every test with no way out: a network of its own that has nothing but a loopback (OP-4; root, modules downloaded before)
+	$(GO) mod download
+	unshare --net sh -ec 'ip link set lo up; ! ip route get 192.0.2.1 2>/dev/null; GOFLAGS=-mod=readonly GOPROXY=off $(GO) test -count=1 ./...'
+
 sim: need-cc ## SEEDS (100) simulated days under faults and a third as many with a restored server, every promise checked; SEED=n runs one
 	MONBAN_SIM_SEEDS=$(SEEDS) $(GO) test ./server/world/sim -run 'TestDays' -count=1 -v $(if $(SEED),-seed $(SEED))
 
