@@ -139,7 +139,7 @@ faults: need-cc ## kills of outbox, store and both sides of the link, full disks
 drills: need-cc ## 100 restores from a backup, 1,000 cards put back, 5 × 1,000 insider edits
 	MONBAN_DRILLS=$${MONBAN_DRILLS:-100} MONBAN_CARDS=$${MONBAN_CARDS:-1000} $(GO) test -count=1 -v -timeout 40m -run 'TestRecoveryFromGateways|TestCardsPutBack' ./server/world
 	MONBAN_INSIDER=$${MONBAN_INSIDER:-1000} $(GO) test -count=1 -v -timeout 40m -run 'TestInsiderMany' ./server/store
-	MONBAN_DRILLS=1 $(GO) test -count=1 -v -timeout 40m -run 'TestRestoreCrashes' ./server/app
+	MONBAN_DRILLS=1 $(GO) test -count=1 -v -timeout 40m -run 'TestRestoreCrashes|TestDisposalCuts' ./server/app
 
 insider: need-cc ## somebody with the database and the log's key: 7 classes × 1,000 on a log of 5,000 leaves, found by what gateways hold (half an hour)
 	MONBAN_INSIDER=$${MONBAN_INSIDER:-1000} MONBAN_INSIDER_ATTEMPTS=$${MONBAN_INSIDER_ATTEMPTS:-700} $(GO) test -count=1 -v -timeout 120m -run 'TestInsiderWithKeys' ./server/store

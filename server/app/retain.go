@@ -56,8 +56,9 @@ func (o Operator) second(tx *store.Tx, first string) error {
 
 // Errors of retention that pages and commands tell apart.
 var (
-	errNoReason = errors.New("no reason given: it goes into the log")
-	errNoName   = errors.New("nobody named who does it: it goes into the log")
+	errNoReason     = errors.New("no reason given: it goes into the log")
+	errBadRetention = errors.New("retention")
+	errNoName       = errors.New("nobody named who does it: it goes into the log")
 )
 
 func (o Operator) check(reason string) error {
@@ -117,7 +118,7 @@ func (t *Retainer) SetYears(ctx context.Context, class entrylog.Class, years int
 		return err
 	}
 	if !retention.Settable(class) || years < 1 || years > retention.MaxYears {
-		return fmt.Errorf("retention: %s cannot be kept for %d years: 1 to %d", class, years, retention.MaxYears)
+		return fmt.Errorf("%w: %q cannot be kept for %d years: 1 to %d", errBadRetention, class, years, retention.MaxYears)
 	}
 	return t.store.Write(ctx, func(tx *store.Tx) error {
 		if _, err := by.leaf(tx, "retention_set", "retention", fmt.Sprintf("%s:%d", class, years), reason, t.now()); err != nil {
@@ -179,10 +180,10 @@ func (t *Retainer) PlaceHold(ctx context.Context, class entrylog.Class, from, to
 		return "", err
 	}
 	if _, err := calendar.ParseDate(until); err != nil {
-		return "", fmt.Errorf("hold: until %q is no day YYYY-MM-DD", until)
+		return "", fmt.Errorf("%w: hold until %q: no day YYYY-MM-DD", errBadRetention, until)
 	}
 	if class != "" && !retention.Settable(class) || from < 1970 || to > 9999 || to < from {
-		return "", fmt.Errorf("hold: there is nothing of class %q and fiscal years %d to %d to hold", class, from, to)
+		return "", fmt.Errorf("%w: there is nothing of class %q and fiscal years %d to %d to hold", errBadRetention, class, from, to)
 	}
 	err = t.store.Write(ctx, func(tx *store.Tx) error {
 		all, err := tx.Holds()

@@ -46,6 +46,7 @@ type Sources struct {
 	Requests         Requests
 	Judge            Judge
 	Privacy          Privacy
+	Retention        Retention
 	Tokens           Tokens
 	Registry         Registry
 	Registers        Registers
@@ -69,7 +70,7 @@ func (s Sources) validate() error {
 		"setup": s.Setup == nil, "accounts": s.Accounts == nil, "sessions": s.Sessions == nil,
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
-		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil,
+		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil, "retention": s.Retention == nil,
 		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reports": s.Reports == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil, "outages": s.Outages == nil,
 		"people":  s.People == nil,
 		"rights":  s.Rights == nil,

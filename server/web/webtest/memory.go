@@ -61,7 +61,7 @@ func (m *Memory) Sources() web.Sources {
 	if m.Startup == nil {
 		m.Startup = newStartup(m)
 	}
-	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
+	return web.Sources{Commands: &m.Orders, Judge: Judge{}, Privacy: &Privacy{m: m}, Retention: &Retention{m: m}, Setup: m, Accounts: m, Sessions: m, Audit: m, Overviews: m, Log: m, Findings: m, Machines: m, Live: m, Factors: m, Requests: m, Tokens: m, Registry: m,
 		People:           &People{m: m},
 		Rights:           &Rights{&People{m: m}},
 		Rules:            &Rules{m: m},
