@@ -41,11 +41,14 @@ type request struct {
 	Status string `json:"status,omitempty"`
 	Reason string `json:"reason,omitempty"`
 	Steps  bool   `json:"steps,omitempty"`
+
+	Export *exportNote `json:"export,omitempty"` // the leaf of an export
 }
 
 type answer struct {
 	Proposal string       `json:"proposal,omitempty"`
 	Steps    []setup.Step `json:"steps,omitempty"`
+	Leaf     int64        `json:"leaf,omitempty"` // index of the leaf of an export
 	Error    string       `json:"error,omitempty"`
 }
 
@@ -203,6 +206,12 @@ func (a *App) doRequest(ctx context.Context, path string) (out answer) {
 	q, err := readRequest(path)
 	if err == nil && q.Steps {
 		if out.Steps, err = a.Steps(ctx); err != nil {
+			out.Error = err.Error()
+		}
+		return out
+	}
+	if err == nil && q.Export != nil {
+		if out.Leaf, err = cliNote(ctx, a.site.Store, *q.Export, time.Now()); err != nil {
 			out.Error = err.Error()
 		}
 		return out

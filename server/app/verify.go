@@ -21,10 +21,12 @@ import (
 
 // VerifyOptions of Verify.
 type VerifyOptions struct {
-	Database string // a database, a backup's folder, or a bundle
+	Database string // a database, a backup's folder, or what export made: bundle, pack, proof
 	Keys     string // data directory; "" = where the database lies
 	Openings bool
 	Held     []string  // files with checkpoints that others hold
+	Policy   string    // file of a tlog-policy; "" = none. Of what export made
+	Japanese bool      // the page's language
 	Out      io.Writer // the result
 	Progress io.Writer // a sign of life each two seconds; nil = none
 }
@@ -39,21 +41,22 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	dir, bundle := filepath.Dir(o.Database), false
+	dir := filepath.Dir(o.Database)
+	check := exportCheck(nil)
 	if info.IsDir() { // a backup
 		dir = o.Database
 		if _, err := readManifest(dir, ""); err != nil {
 			return 0, err
 		}
 		o.Database = filepath.Join(dir, databaseFile)
-	} else if bundle, err = isBundle(o.Database); err != nil {
+	} else if check, err = checkOf(o.Database); err != nil {
 		return 0, err
 	}
 	if o.Keys != "" {
 		dir = o.Keys
 	}
-	if bundle {
-		return verifyBundle(ctx, o, dir)
+	if check != nil {
+		return verifyExport(ctx, o, dir, check)
 	}
 	opt, err := logKeys(filepath.Join(dir, keysDir))
 	if err != nil {
@@ -81,22 +84,70 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 	return printResult(o, res)
 }
 
-func isBundle(path string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
+// exportCheck checks what export made and prints its page.
+type exportCheck func(ctx context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (findings int, err error)
+
+// lang is the page's language.
+func (o *VerifyOptions) lang() logcheck.Lang {
+	if o.Japanese {
+		return logcheck.Japanese
 	}
-	defer f.Close() // only read
-	begin := make([]byte, 32)
-	n, err := io.ReadFull(f, begin)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	return logcheck.IsBundle(begin[:n]), nil
+	return logcheck.English
 }
 
-// verifyBundle checks a bundle as monban-verify does, with this site's keys when they are at hand.
-func verifyBundle(ctx context.Context, o VerifyOptions, dir string) (int, error) {
+// checkOf tells from a file's beginning what it is; nil is none of what export makes.
+func checkOf(path string) (exportCheck, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read
+	begin := make([]byte, 64)
+	n, err := io.ReadFull(f, begin)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch begin = begin[:n]; {
+	case logcheck.IsBundle(begin):
+		return func(ctx context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (int, error) {
+			rep, err := logcheck.CheckBundle(ctx, f, opt)
+			if err != nil {
+				return 0, err
+			}
+			return found(rep.Result), rep.Page(o.Out, o.lang(), o.Database)
+		}, nil
+	case logcheck.IsProof(begin):
+		return func(_ context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (int, error) {
+			data, err := io.ReadAll(io.LimitReader(f, logcheck.MaxProof+1))
+			if err != nil {
+				return 0, err
+			}
+			rep, err := logcheck.CheckProof(data, opt)
+			if err != nil {
+				return 0, err
+			}
+			return found(&rep.Result), rep.Page(o.Out, o.lang(), o.Database)
+		}, nil
+	case logcheck.IsPack(begin):
+		return func(ctx context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (int, error) {
+			info, err := f.Stat()
+			if err != nil {
+				return 0, err
+			}
+			rep, err := logcheck.CheckPack(ctx, f, info.Size(), opt)
+			if err != nil {
+				return 0, err
+			}
+			return found(&rep.Result), rep.Page(o.Out, o.lang(), o.Database, "")
+		}, nil
+	}
+	return nil, nil
+}
+
+func found(r *entrylog.Result) int { return len(r.Findings) + r.More }
+
+// verifyExport checks what export made as monban-verify does, with this site's keys when they are at hand.
+func verifyExport(ctx context.Context, o VerifyOptions, dir string, check exportCheck) (int, error) {
 	var opt logcheck.Options
 	keys, err := logKeys(filepath.Join(dir, keysDir))
 	switch {
@@ -108,18 +159,23 @@ func verifyBundle(ctx context.Context, o VerifyOptions, dir string) (int, error)
 	if opt.Held, err = readHeld(o.Held); err != nil {
 		return 0, err
 	}
+	if o.Policy != "" {
+		text, err := os.ReadFile(o.Policy)
+		if err != nil {
+			return 0, err
+		}
+		if opt.Policy, err = logcheck.ParsePolicy(text); err != nil {
+			return 0, fmt.Errorf("%s: %w", o.Policy, err)
+		}
+	}
 	f, err := os.Open(o.Database)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close() // only read
 	stop := tellProgress(o.Progress)
-	rep, err := logcheck.CheckBundle(ctx, f, opt)
-	stop()
-	if err != nil {
-		return 0, err
-	}
-	return len(rep.Result.Findings) + rep.Result.More, rep.Page(o.Out, logcheck.English, o.Database)
+	defer stop()
+	return check(ctx, f, opt, &o)
 }
 
 func readHeld(files []string) ([]logcheck.NamedNote, error) {

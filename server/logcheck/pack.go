@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -360,7 +361,7 @@ func (c *packCheck) log(ctx context.Context, in io.Reader) error {
 	opt.leaf = func(p *entrylog.Parsed) {
 		if p.Kind == entrylog.KindSystem && p.System.Name == entrylog.SystemPolicy {
 			y := &p.System
-			name := y.Value("gateway") + "/" + y.Value("part") + "/" + y.Value("version")
+			name := cmp.Or(y.Value("gateway"), "_") + "/" + y.Value("part") + "/" + y.Value("version")
 			c.hashed[name] += " " + y.Value("sum")
 		}
 	}

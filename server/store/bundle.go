@@ -20,6 +20,10 @@ type BundleOptions struct {
 	Keys     []string // public keys, that of the newest log first
 	Software string
 	NowMS    int64 // UTC ms
+
+	// Show says of each opening whether it goes in, when Openings does not have all of them go in; nil = none does.
+	Show     func(idx int64, kind entrylog.Kind, o *entrylog.Opening) bool
+	Progress func(done, of int64) // leaves, now and then; nil = never
 }
 
 // ErrNotSigned says that no checkpoint covers the leaves that were asked for yet.
@@ -29,21 +33,29 @@ var ErrNotSigned = errors.New("no checkpoint covers the last of these leaves yet
 // transaction, leaf by leaf, so memory does not grow with the log. It gives the SHA-256 of the bundle in hex.
 func (s *Store) WriteBundle(ctx context.Context, w io.Writer, o BundleOptions) (head logcheck.BundleHead, sum string, err error) {
 	err = s.Read(ctx, func(r *ReadTx) error {
-		b := bundle{r: r.Reader, o: o}
-		if err := b.plan(); err != nil {
-			return err
-		}
-		head = b.head
-		sum, err = b.write(w)
+		head, sum, err = r.WriteBundle(ctx, w, o)
 		return err
 	})
-	if err != nil {
-		return head, "", fmt.Errorf("export bundle: %w", oneLine(err))
-	}
-	return head, sum, nil
+	return head, sum, err
 }
 
+// WriteBundle is Store.WriteBundle in a transaction that is open.
+func (r Reader) WriteBundle(ctx context.Context, w io.Writer, o BundleOptions) (head logcheck.BundleHead, sum string, err error) {
+	b := bundle{r: r, o: o, ctx: ctx}
+	if err = b.plan(); err == nil {
+		sum, err = b.write(w)
+	}
+	if err != nil {
+		return b.head, "", fmt.Errorf("export bundle: %w", oneLine(err))
+	}
+	return b.head, sum, nil
+}
+
+// often is after how many leaves a bundle's writer looks whether it should stop, and tells how far it is.
+const often = 1 << 12
+
 type bundle struct {
+	ctx  context.Context // of WriteBundle; lives as long as this value
 	r    Reader
 	o    BundleOptions
 	head logcheck.BundleHead
@@ -190,6 +202,14 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 		if err := errors.Join(upTo(l.idx), b.leaf(&l)); err != nil {
 			return "", err
 		}
+		if done := l.idx - b.head.From; done%often == 0 {
+			if err := b.ctx.Err(); err != nil {
+				return "", err
+			}
+			if b.o.Progress != nil {
+				b.o.Progress(done, b.head.Size-b.head.From)
+			}
+		}
 	}
 	if err := errors.Join(rows.Err(), upTo(b.head.Size)); err != nil {
 		return "", err
@@ -241,7 +261,7 @@ func (b *bundle) leaf(l *bundleLeaf) error {
 		return err
 	}
 	commit, err := entrylog.CommitOf(l.body)
-	if !b.o.Openings || err != nil || commit == (entrylog.Hash{}) { // what is wrong shows where the bundle is checked
+	if !b.o.Openings && b.o.Show == nil || err != nil || commit == (entrylog.Hash{}) { // what is wrong shows where the bundle is checked
 		return nil
 	}
 	if !l.year.Valid {
@@ -250,7 +270,7 @@ func (b *bundle) leaf(l *bundleLeaf) error {
 		}
 		return nil
 	}
-	_, raw, salt, err := b.r.keys.Open(commit, keystore.Sealed{
+	o, raw, salt, err := b.r.keys.Open(commit, keystore.Sealed{
 		Period: keystore.Period{FiscalYear: int(l.year.Int64), Class: entrylog.Class(l.class.String)},
 		RowKey: l.rowKey, Ciphertext: l.ciphertext, PersonRef: l.ref,
 	})
@@ -259,6 +279,8 @@ func (b *bundle) leaf(l *bundleLeaf) error {
 		return b.out.Erased()
 	case err != nil:
 		return nil // as above: it is missing there
+	case !b.o.Openings && !b.o.Show(l.idx, entrylog.Kind(l.kind), &o):
+		return nil
 	}
 	return b.out.Opening(salt, raw)
 }

@@ -111,8 +111,12 @@ func (r Reader) Proof(idx int64, o ProofOptions) (*logcheck.Proof, error) {
 	switch {
 	case err == nil:
 		p.Shown, p.Salt, p.Opening = logcheck.ShownOpen, salt, raw
-	case errors.Is(err, ErrErased), errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrErased):
 		p.Shown = logcheck.ShownErased
+	case errors.Is(err, ErrNotFound):
+		if _, err := r.ErasedBy(idx); err == nil {
+			p.Shown = logcheck.ShownErased
+		}
 	default:
 		return nil, fmt.Errorf("prove leaf %d: %w", idx, err)
 	}
