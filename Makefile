@@ -119,6 +119,9 @@ flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them; then se
 bench-large: need-cc ## the pages of a day with 10 M leaves (3 years) over HTTP; takes 10 GB of disk
 	MONBAN_PAGE_ROWS=$${MONBAN_PAGE_ROWS:-10000000} MONBAN_PAGE_DAYS=$${MONBAN_PAGE_DAYS:-1095} $(GO) test -count=1 -v -timeout 90m -run 'TestDailyPages' ./server/app
 
+verify-large: need-cc ## verify, openings and bundle of a log with LEAVES (1,000,000) leaves: ratios to reading and hashing it, flat memory (minutes; 1.5 GB of disk a million)
+	MONBAN_VERIFY_LEAVES=$${LEAVES:-1000000} $(GO) test -count=1 -v -timeout 170m -run 'TestVerifyLarge' ./server/store
+
 bench: build ## goals as same-run ratios; writes bench.json
 	bin/monban-server bench --out bench.json
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails

@@ -245,19 +245,18 @@ func (x *exporter) lines(r store.Reader, out *logcheck.PackWriter, p *PackExport
 	if err != nil {
 		return err
 	}
-	rows, err := x.readable(r, list, func(o *entrylog.Opening) (name, section, escort string) {
-		if !p.Names {
-			return "", "", ""
-		}
-		return o.Name, o.Section, o.Escort
-	})
+	var who func(*entrylog.Opening) (name, section, escort string)
+	if p.Names {
+		who = func(o *entrylog.Opening) (name, section, escort string) { return o.Name, o.Section, o.Escort }
+	}
+	rows, err := x.readable(r, list, who)
 	if err != nil {
 		return err
 	}
 	return putCSV(out, "lists/lines.csv", rows)
 }
 
-// readable makes lines readable; who says how much of the people in a line's opening is shown.
+// readable makes lines readable; who says how much of the people in a line's opening is shown, nil = nothing, and no opening is opened.
 func (x *exporter) readable(r store.Reader, list []attempt.Row, who func(*entrylog.Opening) (name, section, escort string)) ([][]string, error) {
 	rows := [][]string{{"日 day", "時刻 time", "扉 door", "側 side", "氏名 name", "所属 section", "同行者 escort", "結果 outcome", "理由 reason", "通行 passage", "通行時刻 passed", "記録番号 leaves"}}
 	for _, row := range list {
@@ -266,7 +265,7 @@ func (x *exporter) readable(r store.Reader, list []attempt.Row, who func(*entryl
 			return nil, err
 		}
 		var name, section, escort string
-		if row.Opening >= 0 {
+		if row.Opening >= 0 && who != nil {
 			o, err := r.Opening(row.Opening)
 			switch {
 			case err == nil:
@@ -392,8 +391,8 @@ func (x *exporter) person(ctx context.Context, r store.Reader, out *logcheck.Pac
 		}
 		for _, leaf := range leaves {
 			proof, err := provedLeaf(r, leaf, x.keys, true, show)
-			if errors.Is(err, store.ErrNotSigned) {
-				continue // its lines say which leaf; the next pack has the proof
+			if errors.Is(err, store.ErrNotSigned) || errors.Is(err, store.ErrErased) {
+				continue // its line says which leaf; of one not signed yet the next pack has the proof
 			}
 			if err != nil {
 				return err

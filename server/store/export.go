@@ -34,6 +34,10 @@ func (r Reader) LeafAt(ms int64) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if _, gone := entrylog.DroppedBy(leaf.Body); gone {
+			lo = mid + 1 // what was disposed of is old
+			continue
+		}
 		p, err := entrylog.Parse(leaf.Body)
 		if err != nil {
 			return 0, fmt.Errorf("leaf %d: %w", mid, err)

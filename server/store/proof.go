@@ -75,11 +75,15 @@ func (p *cosignedPoint) join(c *Cosignature) {
 }
 
 // Proof proves one leaf: with the checkpoint that most witnesses have cosigned, the newest of them; else with the newest that there is.
-// ErrNotSigned when no checkpoint covers the leaf yet, ErrNotFound when there is no such leaf.
+// ErrNotSigned when no checkpoint covers the leaf yet, ErrNotFound when there is no such leaf, ErrErased when its body was
+// disposed of.
 func (r Reader) Proof(idx int64, o ProofOptions) (*logcheck.Proof, error) {
 	leaf, err := r.Leaf(idx)
 	if err != nil {
 		return nil, err
+	}
+	if _, gone := entrylog.DroppedBy(leaf.Body); gone {
+		return nil, ErrErased
 	}
 	size, err := r.LogSize()
 	if err != nil {
