@@ -78,6 +78,10 @@ func targetOf(k web.ActionKind) string {
 		return "door"
 	case web.ActionViewRegister, web.ActionViewPresent, web.ActionViewReview:
 		return "zone"
+	case web.ActionLogChecked:
+		return "log"
+	case web.ActionProofMade:
+		return "leaf"
 	case web.ActionReportMade, web.ActionReportForm:
 		return "report"
 	case web.ActionViewCase:

@@ -64,6 +64,7 @@ type App struct {
 	rehearsals *rehearsePages
 	alerts     *notify.Notifier
 	reports    *reportPages
+	proofs     *verificationPages
 	desks      *desks
 	muster     *musterCopy // nil = none is made
 	outside    *outside
@@ -293,6 +294,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if a.reports, err = openReports(ctx, cfg.Path(reportDir), p); err != nil {
 		return err
 	}
+	if a.proofs, err = newVerificationPages(a.site, p); err != nil {
+		return err
+	}
 	if a.muster, err = openMuster(p, a.pub, cfg, a.site.Keys.Derive("monban muster code")); err != nil {
 		return err
 	}
@@ -309,8 +313,8 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
 		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Retention: &retainPages{a.retain}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Outages: &outages{a.visits, p.health}, Cases: p,
-		Startup: &startupPages{a, p},
-		People:  files, Rights: &rightsPages{files},
+		Startup: &startupPages{a, p}, Verification: a.proofs,
+		People: files, Rights: &rightsPages{files},
 		Desks:  a.desks,
 		Alerts: &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
 	})
@@ -406,6 +410,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.pages.Close()
 	a.rehearsals.Close()
 	a.reports.Close()
+	a.proofs.Close()
 	stop, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer end()
 	_ = a.http.Shutdown(stop) // what is still open after 5 s is cut below

@@ -32,6 +32,8 @@ type VerifyOptions struct {
 	Structure bool
 	// Held are checkpoints that others hold, their signatures checked: the log must be the one they name.
 	Held []logcheck.Held
+	// Progress is told now and then how many leaves were checked; nil = nobody is.
+	Progress func(leaves int64)
 }
 
 // VerifyFile checks a database file that no server needs to run on. An error means that the check

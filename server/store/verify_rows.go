@@ -106,6 +106,7 @@ type check struct {
 	keys *keystore.KeyStore
 	zone *time.Location
 	res  *entrylog.Result
+	tell func(leaves int64) // nil = nobody
 	fold attempt.Fold
 	log  *logcheck.Check
 
@@ -149,7 +150,7 @@ func (y *yearCache) of(ms int64, zone *time.Location) int {
 func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Location, res *entrylog.Result) (*check, error) {
 	keys := logcheck.Keys{Log: opt.Log, Before: opt.Before, Restored: opt.Restored}
 	c := &check{
-		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, fold: attempt.Fold{Zone: zone}, log: logcheck.New(keys, res),
+		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, tell: opt.Progress, fold: attempt.Fold{Zone: zone}, log: logcheck.New(keys, res),
 		open: map[[16]byte]*line{}, records: map[logcheck.ChainKey]*chainRows{}, status: map[int64]*findingState{},
 	}
 	c.log.Hold(opt.Held)
@@ -264,6 +265,9 @@ func (c *check) run() error {
 	for c.leaves.Next() {
 		if err := c.leaves.Scan(columns...); err != nil {
 			return err
+		}
+		if c.tell != nil && idx%often == 0 {
+			c.tell(idx)
 		}
 		if err := c.takeCheckpoints(idx); err != nil {
 			return err

@@ -275,6 +275,7 @@ type attemptView struct {
 	ExactTo   string // "±0.3 s", "" = exact
 	Checks    []string
 	Leaf      string
+	Prove     string // link, "" = not for these roles
 	Gateway   string
 	PolicyAge string
 	Clock     string
@@ -328,6 +329,9 @@ func (h *Handler) getAttempt(w http.ResponseWriter, rq *request) error {
 	}
 	for _, e := range d.Events {
 		v.Events = append(v.Events, v.eventLine(e))
+	}
+	if in, err := h.reach(rq); err == nil && in.All && rq.roles&proveRoles != 0 {
+		v.Prove = withQuery("/verification", url.Values{"leaf": {v.Leaf}})
 	}
 	v.Back = withQuery("/log", url.Values{"day": {d.At.In(h.cfg.Zone).Format(dayLayout)}})
 	return h.render(w, rq, "attempt", v)

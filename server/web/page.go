@@ -89,7 +89,7 @@ type langChoice struct {
 // to see is called by that page's name, one with more shows them in a second row.
 var navigation = []navGroup{
 	{"nav.live", "live", []navPage{{"/live", "nav.live"}}},
-	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}, {"/reports", "nav.reports"}, {"/plots", "nav.plots"}}},
+	{"nav.records", "log", []navPage{{"/log", "nav.log"}, {"/register", "nav.register"}, {"/present", "nav.present"}, {"/reports", "nav.reports"}, {"/plots", "nav.plots"}, {"/verification", "nav.verification"}}},
 	{"nav.review", "check", []navPage{{"/review", "nav.review"}}},
 	{"nav.findings", "finding", []navPage{{"/findings", "nav.findings"}, {"/alerts", "nav.alerts"}, {"/incidents", "nav.incidents"}}},
 	visitNav,

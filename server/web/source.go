@@ -61,6 +61,7 @@ type Sources struct {
 	Visits           Visits
 	Alerts           Alerts
 	Startup          Startup
+	Verification     Verification
 	Desks            Desks
 }
 
@@ -76,8 +77,8 @@ func (s Sources) validate() error {
 		"rights":  s.Rights == nil,
 		"visits":  s.Visits == nil,
 		"alerts":  s.Alerts == nil,
-		"startup": s.Startup == nil,
-		"rules":   s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
+		"startup": s.Startup == nil, "verification": s.Verification == nil,
+		"rules": s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
 		"desks": s.Desks == nil,
 	} {
 		if missing {

@@ -32,6 +32,7 @@ type Memory struct {
 	Alerts    Alerts
 	Tested    web.SelfTest
 	Startup   *Startup
+	Proofs    *Verification
 	FailAudit error // returned instead of writing a leaf
 
 	mu         sync.Mutex
@@ -58,6 +59,9 @@ func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
 	m.Papers.m = m
 	m.Alerts.m = m
+	if m.Proofs == nil {
+		m.Proofs = newVerification(m)
+	}
 	if m.Startup == nil {
 		m.Startup = newStartup(m)
 	}
@@ -73,6 +77,7 @@ func (m *Memory) Sources() web.Sources {
 		Alerts:           &m.Alerts,
 		Reports:          &m.Papers,
 		Startup:          m.Startup,
+		Verification:     m.Proofs,
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
 }
 
