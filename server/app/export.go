@@ -142,11 +142,16 @@ func withExporter(ctx context.Context, cfg *config.Config, o *ExportOptions, nam
 	if err != nil {
 		return err
 	}
+	s.exportFrom(x, o)
+	return errors.Join(fn(ctx, x), s.Close())
+}
+
+// exportFrom has an exporter read and write an open site.
+func (s *Site) exportFrom(x *exporter, o *ExportOptions) {
 	x.read = func(ctx context.Context, fn func(r store.Reader) error) error {
 		return s.Store.Read(ctx, func(r *store.ReadTx) error { return fn(r.Reader) })
 	}
 	x.note = func(ctx context.Context, n exportNote) (int64, error) { return cliNote(ctx, s.Store, n, o.Now) }
-	return errors.Join(fn(ctx, x), s.Close())
 }
 
 // intoFile has a new file written, readable by nobody else, and takes it away when that fails: half an export is none.
@@ -173,26 +178,32 @@ type BundleExport struct {
 // whether it left the server on purpose, and for what (RA-4).
 func ExportBundle(ctx context.Context, cfg *config.Config, b BundleExport, o ExportOptions, log *slog.Logger) (head logcheck.BundleHead, sum string, err error) {
 	err = withExporter(ctx, cfg, &o, b.Openings, log, func(ctx context.Context, x *exporter) error {
-		verb := "bundle_exported"
-		if b.Openings {
-			verb = "bundle_openings_exported"
-		}
-		if _, err := x.note(ctx, exportNote{Verb: verb, Target: "log", ID: fmt.Sprintf("%d-%d", b.From, b.To), By: o.By, Reason: o.Reason}); err != nil {
-			return err
-		}
-		return intoFile(o.Out, func(f *os.File) error {
-			err := x.read(ctx, func(r store.Reader) error {
-				head, sum, err = r.WriteBundle(ctx, f, store.BundleOptions{
-					From: b.From, To: b.To, Openings: b.Openings, Keys: x.keys, Software: x.software(), NowMS: o.Now.UnixMilli(),
-				})
-				return err
+		head, sum, err = x.bundle(ctx, b, &o)
+		return err
+	})
+	return head, sum, err
+}
+
+func (x *exporter) bundle(ctx context.Context, b BundleExport, o *ExportOptions) (head logcheck.BundleHead, sum string, err error) {
+	verb := "bundle_exported"
+	if b.Openings {
+		verb = "bundle_openings_exported"
+	}
+	if _, err := x.note(ctx, exportNote{Verb: verb, Target: "log", ID: fmt.Sprintf("%d-%d", b.From, b.To), By: o.By, Reason: o.Reason}); err != nil {
+		return head, "", err
+	}
+	err = intoFile(o.Out, func(f *os.File) error {
+		err := x.read(ctx, func(r store.Reader) (err error) {
+			head, sum, err = r.WriteBundle(ctx, f, store.BundleOptions{
+				From: b.From, To: b.To, Openings: b.Openings, Keys: x.keys, Software: x.software(), NowMS: o.Now.UnixMilli(),
 			})
-			if err != nil {
-				return err
-			}
-			_, err = x.note(ctx, exportNote{Verb: verb + "_hash", Target: "bundle", ID: sum, By: o.By, Reason: o.Reason})
 			return err
 		})
+		if err != nil {
+			return err
+		}
+		_, err = x.note(ctx, exportNote{Verb: verb + "_hash", Target: "bundle", ID: sum, By: o.By, Reason: o.Reason})
+		return err
 	})
 	return head, sum, err
 }
