@@ -165,7 +165,7 @@ func approveDue(t *testing.T, s *Site) (ids []string) {
 
 func exportTo(t *testing.T, s *Site, dir string, openings bool) {
 	t.Helper()
-	_, _, err := s.ExportBundle(t.Context(), ExportOptions{Out: filepath.Join(dir, fmt.Sprintf("bundle-%v", openings)), Openings: openings, Reason: "監査", By: "kato", Version: "test", Now: disposalDay})
+	_, _, err := s.exportBundle(t.Context(), BundleExport{Openings: openings}, ExportOptions{Out: filepath.Join(dir, fmt.Sprintf("bundle-%v", openings)), Reason: "監査", By: "kato", Version: "test", Now: disposalDay})
 	if err != nil {
 		t.Fatal(err)
 	}

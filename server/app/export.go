@@ -184,6 +184,19 @@ func ExportBundle(ctx context.Context, cfg *config.Config, b BundleExport, o Exp
 	return head, sum, err
 }
 
+// exportBundle is ExportBundle of a site that this process has open.
+func (s *Site) exportBundle(ctx context.Context, b BundleExport, o ExportOptions) (head logcheck.BundleHead, sum string, err error) {
+	if err := o.check(); err != nil {
+		return head, "", err
+	}
+	x := &exporter{zone: s.Config.Location(), version: o.Version, now: func() time.Time { return o.Now }}
+	if x.keys, err = logKeyLines(s.Config.Path(keysDir)); err != nil {
+		return head, "", err
+	}
+	s.exportFrom(x, &o)
+	return x.bundle(ctx, b, &o)
+}
+
 func (x *exporter) bundle(ctx context.Context, b BundleExport, o *ExportOptions) (head logcheck.BundleHead, sum string, err error) {
 	verb := "bundle_exported"
 	if b.Openings {
