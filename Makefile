@@ -56,6 +56,13 @@ bundle: packages bundle-only ## bin/bundle: the offline bundle, signed with RELE
 bundle-only:
 	@[ -n "$(RELEASE_KEY)" ] || { echo "missing: RELEASE_KEY=FILE, the release key. Make one with: bin/monban-server bundle key NAME --out FILE"; exit 1; }
 	@rm -rf bin/bundle && GO="$(GO)" scripts/bundle bin/bundle "$(PACKAGE_VERSION)" "$(SOURCE_DATE_EPOCH)" "$(RELEASE_KEY)" "$(RELEASE_ROOT)" "$(STAMP_KEY)"
+image: gateway-arm64 ## bin/monban-gateway.img: memory card of a gateway on a Raspberry Pi (arm64), the same bytes each time
+	@[ -x /usr/sbin/mkfs.ext4 ] || [ -x /sbin/mkfs.ext4 ] || { echo "missing: mkfs.ext4. Install it with: apt-get install e2fsprogs"; exit 1; }
+	cd firmware/image && $(GO) vet ./... && $(GO) test ./...
+	@GO="$(GO)" scripts/image bin/monban-gateway.img "$(PACKAGE_VERSION)" "$(NUMBER)"
+image-boot: server ## start the image in QEMU: Pi 3 to its doors and audit, then with a network to a card logged at a server of this machine (TIMES=3)
+	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
+	@scripts/image-boot bin/monban-gateway.img $(or $(TIMES),3)
 install-drill: ## the whole way on fresh Debian trees without a network: bundle, set-up, gateway, card, backup, restore, verify (root)
 	@[ -d bin/bundle ] || { echo "missing: bin/bundle. Make it with: make bundle RELEASE_KEY=FILE"; exit 1; }
 	@scripts/install-drill bin/bundle bin/bundle/root/1 # stands for the root that came another way

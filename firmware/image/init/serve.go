@@ -1,0 +1,255 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	again     = 2 * time.Second  // between two starts of the gateway
+	lookEvery = 10 * time.Second // for sticks and new devices
+	config    = "/run/monban/gateway.toml"
+	identity  = "/data/monban/identity"
+	simSocket = "/run/monban/sim.sock"
+)
+
+// gateway keeps the one program running.
+type gateway struct {
+	*machine
+	stop  chan os.Signal
+	child *exec.Cmd
+	told  map[string]bool // sticks that were looked at
+}
+
+// serve returns when the machine is told to stop.
+func (g *gateway) serve() error {
+	g.told = map[string]bool{}
+	g.update(filepath.Join(bootDir, "update"))
+	for {
+		if err := g.enrol(); err != nil {
+			g.say("enrol: %v", err)
+			if !g.pause(10 * time.Second) {
+				return errPowerOff
+			}
+			continue
+		}
+		begun := time.Now()
+		err := g.once()
+		if errors.Is(err, errPowerOff) {
+			return err
+		}
+		g.say("monban-gateway ended after %s: %v", time.Since(begun).Round(time.Second), err)
+		if !g.pause(again) {
+			return errPowerOff
+		}
+	}
+}
+
+// pause waits; false when the machine is told to stop meanwhile.
+func (g *gateway) pause(d time.Duration) bool {
+	select {
+	case <-g.stop:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// command is the program as the gateway's user, who may gain nothing.
+func (g *gateway) command(args ...string) *exec.Cmd {
+	c := exec.Command(program, args...)
+	c.Dir, c.Env = "/", []string{"PATH=/", "HOME=/data/monban", "TZ=UTC"}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}, Setsid: true}
+	return c
+}
+
+// start starts c with its output in the journal; the channel gives how it ended.
+func (g *gateway) start(c *exec.Cmd) (<-chan error, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	c.Stdout, c.Stderr = w, w
+	err = c.Start()
+	_ = w.Close() // the child has its own
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	go func() { g.out.take(r); _ = r.Close() }()
+	ended := make(chan error, 1)
+	go func() {
+		if err := c.Wait(); err != nil {
+			ended <- err
+		} else {
+			ended <- errors.New("exit status 0")
+		}
+	}()
+	return ended, nil
+}
+
+// enrol gets an identity with the code of the card, once.
+func (g *gateway) enrol() error {
+	if _, err := os.Stat(config); err != nil {
+		return fmt.Errorf("%s: put gateway.toml into the folder monban of the card", filepath.Base(config))
+	}
+	if _, err := os.Stat(identity); err == nil || g.cfg.Code == "" {
+		return nil // without a code the gateway itself says what is missing
+	}
+	c := g.command("enrol", "--server", g.cfg.Server, "--gateway", g.cfg.Gateway, "--out", identity, g.cfg.Code)
+	ended, err := g.start(c)
+	if err != nil {
+		return err
+	}
+	select {
+	case err = <-ended:
+	case <-g.stop:
+		g.stop <- syscall.SIGTERM // for who waits next
+		_ = c.Process.Kill()
+		<-ended
+		return errPowerOff
+	}
+	if c.ProcessState.Success() {
+		return nil
+	}
+	return err
+}
+
+// once runs the gateway until it ends or the machine is told to stop: then locks are secured before anything else ends.
+func (g *gateway) once() error {
+	args := []string{"start", "--config", config, "--slots", slotsDir}
+	lines, simErr := os.ReadFile(filepath.Join(ownDir, "simulate.txt"))
+	if simErr == nil { // for trying an image without a door: nothing is driven
+		args = []string{"run", "--config", config, "--sim", "--control", simSocket}
+	}
+	ready, err := openNotify()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ready.Close() }()
+	c := g.command(args...)
+	c.Env = append(c.Env, "NOTIFY_SOCKET="+notifySocket)
+	ended, err := g.start(c)
+	if err != nil {
+		return err
+	}
+	g.say("monban-gateway started")
+	done := make(chan struct{})
+	defer close(done)
+	if simErr == nil {
+		go g.simulate(strings.Split(string(lines), "\n"), done)
+	}
+	go g.audit(ready, done)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-look.C:
+			g.devices()
+			g.sticks()
+		case <-g.stop:
+			_ = c.Process.Signal(syscall.SIGTERM)
+			select {
+			case <-ended:
+			case <-time.After(stopLimit):
+				_ = c.Process.Kill()
+				<-ended
+			}
+			return errPowerOff
+		}
+	}
+}
+
+// sticks looks for releases on USB sticks, once on each.
+func (g *gateway) sticks() {
+	parts, err := filepath.Glob("/dev/sd[a-z][0-9]")
+	if err != nil {
+		return
+	}
+	there := map[string]bool{}
+	for _, p := range parts {
+		if there[p] = true; g.told[p] {
+			continue
+		}
+		g.told[p] = true
+		const dir = "/run/stick"
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			g.say("stick: %v", err)
+			return
+		}
+		if unix.Mount(p, dir, "vfat", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "umask=0022") != nil {
+			continue // the card itself, or a stick of another kind
+		}
+		for _, sub := range []string{"", "bundle"} {
+			g.update(filepath.Join(dir, sub))
+		}
+		if err := unix.Unmount(dir, 0); err != nil {
+			g.say("stick: %v", err)
+		}
+	}
+	for p := range g.told {
+		if !there[p] {
+			delete(g.told, p) // taken out: the next one is looked at again
+		}
+	}
+}
+
+// update hands a release to the gateway's own check. What it says stands in the log.
+func (g *gateway) update(dir string) {
+	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
+		return
+	}
+	args := []string{"update", "--config", config, "--slots", slotsDir, "--root", "/run/monban/release.root", dir}
+	if strings.HasPrefix(dir, bootDir) { // which is nobody's but ours: what is needed is copied
+		copied, err := copyRelease(dir)
+		if err != nil {
+			g.say("update: %v", err)
+			return
+		}
+		defer func() { _ = os.RemoveAll(copied) }() // memory
+		args[len(args)-1] = copied
+	}
+	ended, err := g.start(g.command(args...))
+	if err == nil {
+		err = <-ended
+	}
+	g.say("update from %s: %v", dir, err)
+}
+
+// simulate sends the lines to the simulated doors, one every 5 s, over and over.
+func (g *gateway) simulate(lines []string, done <-chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return
+		case <-time.After(5 * time.Second):
+		}
+		line := strings.TrimSpace(lines[i%len(lines)])
+		if line == "" {
+			continue
+		}
+		c, err := net.Dial("unix", simSocket)
+		if err != nil {
+			continue
+		}
+		_, err = c.Write([]byte(line + "\n"))
+		reply := make([]byte, 256)
+		n := 0
+		if err == nil {
+			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			n, _ = c.Read(reply)
+		}
+		_ = c.Close()
+		g.say("simulated: %s: %s", line, strings.TrimSpace(string(reply[:n])))
+	}
+}
