@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"monban/firmware/wire"
+	"monban/server/attempt"
 	"monban/server/config"
 	"monban/server/entrylog"
+	"monban/server/review"
 	"monban/server/store"
 )
 
@@ -77,6 +80,22 @@ func copyTree(t *testing.T, from string) string {
 func TestRestore(t *testing.T) {
 	cfg := testSite(t)
 	leaves(t, cfg, 5)
+	succeeded := func() (open bool) {
+		t.Helper()
+		withSite(t, cfg, func(s *Site) {
+			if err := s.Store.Read(t.Context(), func(r *store.ReadTx) (err error) {
+				list, _, err := r.FindingsWithDuress(false, 0, 100)
+				open = slices.ContainsFunc(list, func(f attempt.Finding) bool { return f.Kind == string(review.LogSucceeded) })
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return open
+	}
+	if succeeded() {
+		t.Error("log_succeeded before any restore")
+	}
 	backup := backupOf(t, cfg)
 	leaves(t, cfg, 7) // lost
 	got, err := Restore(t.Context(), cfg, RestoreOptions{Backup: backup, Reason: "disk failed", By: "kato", Now: time.Now()})
@@ -85,6 +104,9 @@ func TestRestore(t *testing.T) {
 	}
 	if got.LostTo-got.LostFrom != 7 || got.LostFrom != got.Leaves || got.Before == got.Origin || got.Aside == "" {
 		t.Errorf("restored %+v, want 7 lost leaves", got)
+	}
+	if !succeeded() {
+		t.Error("VR-1: no finding log_succeeded after a restore")
 	}
 	leaves(t, cfg, 3)
 	out := verified(t, cfg)

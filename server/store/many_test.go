@@ -2,11 +2,14 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
+	"monban/firmware/door"
 	"monban/server/attempt"
 )
 
@@ -65,6 +68,49 @@ func TestManyAtOnce(t *testing.T) {
 			x, there := got[idx]
 			if there == errors.Is(err, ErrNotFound) || there && !reflect.DeepEqual(x, Opened{want, err}) {
 				t.Errorf("leaf %d: %+v (%v), alone %+v %v", idx, x, there, want, err)
+			}
+		}
+		return nil
+	}))
+}
+
+// RR-2: the last passages before a moment, and the first after it, are so many over the turn of the fiscal year too, where a person has
+// another reference.
+func TestPassagesOverFiscalYears(t *testing.T) {
+	s := newSite(t)
+	st, tr := s.open(t), newTraffic()
+	var at []int64
+	must(t, st.Write(t.Context(), func(tx *Tx) error {
+		for i, day := range []string{"2027-03-29", "2027-03-30", "2027-03-31", "2027-04-01", "2027-04-02", "2027-04-05"} {
+			when, err := time.ParseInLocation("2006-01-02 15:04", day+" 10:00", st.Zone())
+			must(t, err)
+			ms, id := when.UnixMilli(), attemptID(i)
+			if _, err := tr.record(tx, "g1", door.EventGranted, id, ms, person(0)); err != nil {
+				return err
+			}
+			if _, err := tr.record(tx, "g1", door.EventEntry, id, ms+1000, nil); err != nil {
+				return err
+			}
+			at = append(at, ms)
+		}
+		return nil
+	}))
+	days := func(rows []attempt.Row, err error) (out []string) {
+		must(t, err)
+		for _, r := range rows {
+			out = append(out, r.Day)
+		}
+		return out
+	}
+	must(t, st.Read(t.Context(), func(r *ReadTx) error {
+		for _, c := range []struct{ got, want []string }{
+			{days(r.PassedBefore("s0000", at[5]-1, 3)), []string{"2027-03-31", "2027-04-01", "2027-04-02"}},
+			{days(r.PassedBefore("s0000", at[5]-1, 1)), []string{"2027-04-02"}},
+			{days(r.PassedAfter("s0000", at[1]-1, 3)), []string{"2027-03-30", "2027-03-31", "2027-04-01"}},
+			{days(r.PassedAfter("s0000", at[4]-1, 9)), []string{"2027-04-02", "2027-04-05"}},
+		} {
+			if fmt.Sprint(c.got) != fmt.Sprint(c.want) {
+				t.Errorf("got %v, want %v", c.got, c.want)
 			}
 		}
 		return nil

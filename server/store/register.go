@@ -19,15 +19,16 @@ func (r Reader) Lines(from, to string) ([]attempt.Row, error) {
 // PassedAfter lists up to limit passages of a person after a moment, UTC ms, in the order of passing. Those of a time whose key was
 // destroyed are nobody's any more.
 func (r Reader) PassedAfter(person string, ms int64, limit int) ([]attempt.Row, error) {
-	return r.passagesOf(person, `passed_ms > ? ORDER BY passed_ms, first_idx`, ms, limit)
+	return r.passagesOf(person, `passed_ms > ? ORDER BY passed_ms, first_idx`, ms, limit, false)
 }
 
 // PassedBefore lists up to limit passages of a person before a moment, UTC ms: the last ones, in the order of passing.
 func (r Reader) PassedBefore(person string, ms int64, limit int) ([]attempt.Row, error) {
-	return r.passagesOf(person, `passed_ms < ? ORDER BY passed_ms DESC, first_idx DESC`, ms, limit)
+	return r.passagesOf(person, `passed_ms < ? ORDER BY passed_ms DESC, first_idx DESC`, ms, limit, true)
 }
 
-func (r Reader) passagesOf(person, where string, ms int64, limit int) (out []attempt.Row, err error) {
+// passagesOf keeps the last of what it finds, or the first.
+func (r Reader) passagesOf(person, where string, ms int64, limit int, last bool) (out []attempt.Row, err error) {
 	for ref := range r.PersonRefs(person) { // one for each fiscal year: an entry on 31 March may have its exit on 1 April
 		rows, err := r.attempts(`SELECT `+attemptColumns+` FROM attempt INDEXED BY attempt_person WHERE person_ref = ? AND passage IN ('entry', 'exit')
 			AND `+where+` LIMIT ?`, []byte(ref), ms, limit)
@@ -39,7 +40,10 @@ func (r Reader) passagesOf(person, where string, ms int64, limit int) (out []att
 	slices.SortFunc(out, func(a, b attempt.Row) int {
 		return cmp.Or(cmp.Compare(a.PassedMS, b.PassedMS), cmp.Compare(a.First, b.First))
 	})
-	return out, nil
+	if over := len(out) - limit; over > 0 && last { // each year had its own last ones
+		out = out[over:]
+	}
+	return out[:min(len(out), max(limit, 0))], nil
 }
 
 // Reach is from when on which passages of a person are looked for, UTC ms.

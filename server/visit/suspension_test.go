@@ -66,6 +66,19 @@ func TestSuspensionOwed(t *testing.T) {
 	if !owes(s, s.at(26, 17, 15), DueHolder, &x) || owes(s, s.at(26, 17, 14), DueHolder, &x) {
 		t.Error("the holder has three open days: 24, 25, 26")
 	}
+	y, err := Suspend("C-1", false, 0, "見当たらない", guard, s.at(24, 9, 0), s)
+	must(t, err)
+	if owes(s, s.at(26, 17, 15), DueResume, &y) {
+		t.Error("nobody has asked for the card to be made good again")
+	}
+	must(t, y.AskResume(guard, s.at(24, 10, 0), "机の下にあった"))
+	if !owes(s, s.at(25, 17, 15), DueResume, &y) || owes(s, s.at(25, 17, 14), DueResume, &y) {
+		t.Error("the decision is due at the next day's closing time")
+	}
+	must(t, y.Resume(approver2, s.at(25, 9, 0), ""))
+	if owes(s, s.at(25, 17, 15), DueResume, &y) {
+		t.Error("it is decided")
+	}
 	for status, want := range map[access.CredentialStatus]*Error{access.CredentialRevoked: ErrRevoked, access.CredentialSuspended: ErrState, access.CredentialLost: ErrState} {
 		dir := *s.Dir
 		dir.Credentials = []directory.Credential{{ID: "C-2", Person: "1002", Status: status}}

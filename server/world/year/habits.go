@@ -19,6 +19,7 @@ func (m *maker) habits() {
 		}
 		staff = append(staff, p)
 	}
+	m.movements(staff[8:], sections)
 	cleaner := m.newPerson("k", sections[4], grant{office, "work"})
 	cleaner.category, cleaner.company = "contractor", "多賀城清掃株式会社"
 	guard := m.newPerson("g", sections[4], grant{office, "rounds"})
@@ -145,4 +146,25 @@ func (m *maker) deliveries(day calendar.Date, staff []*person) {
 		}
 		p.free = d.free
 	})
+}
+
+// movements are what the personnel section does: every other month somebody moves to another section, and twice a year somebody leaves for
+// good, the evening before at the latest. The card of who has left is in no purse any more.
+func (m *maker) movements(staff []*person, sections []string) {
+	if len(staff) == 0 {
+		return
+	}
+	for n := 20; n < m.plan.Days; n += 60 {
+		p := staff[m.rng.IntN(len(staff))]
+		m.act(Act{AtMS: m.clock(m.day(n), 7, 0), Do: Transfer, Person: p.id, Word: sections[m.rng.IntN(len(sections))]})
+	}
+	for n := 12; n < m.plan.Days; n += 170 {
+		p := staff[m.rng.IntN(len(staff))]
+		m.at(m.clock(m.day(n), 23, 40), nil, "", func(at int64) {
+			if p.place == "" { // else it is a case of its own
+				p.left = true
+				m.act(Act{AtMS: at, Do: SetHolder, Person: p.id})
+			}
+		})
+	}
 }

@@ -225,6 +225,9 @@ func (p *Plant) do(a *year.Act) error {
 	case year.Battery:
 		bad, good = door.EventBatteryLow, door.EventBatteryOK
 	case year.Clock:
+		if !b.up {
+			return nil // it starts with the right one
+		}
 		b.note(door.EventClockStep, "ms.240000")
 		return nil
 	case year.Tamper:

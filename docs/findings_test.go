@@ -1,0 +1,138 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"monban/firmware/calendar"
+	"monban/server/review"
+	"monban/server/world/year"
+)
+
+// VR-1: each kind of finding stands in the table once, with a test in which it is found, and what the table names is there and tells of it.
+func TestFindingsTable(t *testing.T) {
+	words := kindWords(t)
+	made := seededKinds(t)
+	seen := map[string]bool{}
+	for _, row := range table(t, "findings.md", "# What finds a violation") {
+		kind := strings.Trim(row[0], "`")
+		if seen[kind] {
+			t.Errorf("%s stands twice", kind)
+		}
+		seen[kind] = true
+		if !slices.ContainsFunc(review.Catalogue(), func(e review.Entry) bool { return string(e.Kind) == kind }) {
+			t.Errorf("%s is no kind of finding", kind)
+			continue
+		}
+		if row[1] == "–" {
+			t.Errorf("%s: found in no test", kind)
+		}
+		for i, cell := range row[1:3] {
+			for _, name := range strings.Fields(strings.ReplaceAll(strings.Trim(cell, "–"), "`", "")) {
+				if why := tellsOf(t, name, kind, words[kind], i == 0); why != "" {
+					t.Errorf("%s: %s %s", kind, name, why)
+				}
+			}
+		}
+		if want := made[kind]; row[3] != want {
+			t.Errorf("%s: the table says of the made year %q, its seeds %q", kind, row[3], want)
+		}
+	}
+	for _, e := range review.Catalogue() {
+		if !seen[string(e.Kind)] {
+			t.Errorf("%s stands not in the table", e.Kind)
+		}
+	}
+}
+
+// tellsOf says what is wrong with a test as a witness of a kind, "" when nothing is. One in which it is found has to find it; one in which it is
+// not has to be a test of its neighbourhood: it names the kind, or nothing at all is found in it.
+func tellsOf(t *testing.T, name, kind string, words []string, found bool) string {
+	t.Helper()
+	read := func(path string) string {
+		data, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Error(err)
+		}
+		return string(data)
+	}
+	switch dir, rest, _ := strings.Cut(name, "/"); dir {
+	case "rules":
+		_, want, _ := strings.Cut(read("server/review/testdata/"+rest+".story"), "-- want --\n")
+		switch has := strings.Contains(want, " "+kind+" "); {
+		case found && !has:
+			return "does not find it"
+		case !found && !has && want != "" && rest != "denied_burst":
+			return "is of other kinds"
+		}
+	case "stories":
+		list := regexp.MustCompile(`expect finding `+kind+`( \d+)?`).FindAllStringSubmatch(read("server/world/stories/"+rest+".story"), -1)
+		if len(list) == 0 || found && !slices.ContainsFunc(list, func(m []string) bool { return m[1] != " 0" }) {
+			return "does not expect it"
+		}
+	default:
+		pkg, test, _ := strings.Cut(name, ".")
+		files, _ := filepath.Glob(filepath.Join(root, pkg, "*_test.go")) // the pattern is well-formed
+		for _, f := range files {
+			text := read(strings.TrimPrefix(f, root+"/"))
+			if strings.Contains(text, "func "+test+"(") {
+				if !found || slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) {
+					return ""
+				}
+				return "does not tell of it"
+			}
+		}
+		return "is no test"
+	}
+	return ""
+}
+
+// kindWords gives what tests call each kind: its name, and the names of its constants in review and visit.
+func kindWords(t *testing.T) map[string][]string {
+	t.Helper()
+	out := map[string][]string{}
+	for _, file := range []string{"server/review/kind.go", "server/visit/due.go"} {
+		data, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\t(\w+)\s+(?:Due)?Kind = "(\w+)"`).FindAllStringSubmatch(string(data), -1) {
+			out[m[2]] = append(out[m[2]], `"`+m[2]+`"`, m[1], m[2])
+		}
+	}
+	return out
+}
+
+// seededKinds says what the made year seeds, as the table does.
+func seededKinds(t *testing.T) map[string]string {
+	t.Helper()
+	y, _, err := year.Make(year.Plan{Seed: 1, First: calendar.Date{Year: 2025, Month: 4, Day: 1}, Days: 120, Staff: 8, Cases: 1, Near: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, e := range review.Catalogue() {
+		out[string(e.Kind)] = "–"
+	}
+	verdicts := map[string][2]bool{}
+	for _, c := range y.Sheet.Cases {
+		if c.Seeded && (c.Verdict == year.Must || c.Verdict == year.MustNot) {
+			v := verdicts[c.Kind]
+			v[0], v[1] = v[0] || c.Verdict == year.Must, v[1] || c.Verdict == year.MustNot
+			verdicts[c.Kind] = v
+		}
+	}
+	for kind, v := range verdicts {
+		switch {
+		case v[0] && v[1]:
+			out[kind] = "cases, near misses"
+		case v[0]:
+			out[kind] = "cases"
+		}
+	}
+	return out
+}
