@@ -22,7 +22,6 @@
 11:06:00 mains_back -
 11:07:00 battery_ok -
 11:08:00 maintenance front
-12:00:00 tamper_end front arrived=12:01:00
 12:10:00 granted front side=exit by=gateway judged=granted
 12:10:02 exit front attempt=b person=1 from=hall before=08:00:12/front/hall/within
 19:00:00 link_lost -

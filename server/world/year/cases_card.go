@@ -115,6 +115,7 @@ func cardSeedings() []seeding {
 		{"decision_mismatch", "depot-2", 12 * min,
 			func(m *maker, at int64, d *doorway) {
 				p := m.actor()
+				at = m.together(at, []string{d.ID, "lab-1"})
 				m.outage(at, d.Gateway, 480_000, true)
 				m.act(Act{AtMS: at + 60_000, Do: SetCard, Card: p.card, Word: "suspended"})
 				m.in(at+120_000, p, d)
@@ -124,6 +125,7 @@ func cardSeedings() []seeding {
 			},
 			func(m *maker, at int64, d *doorway) {
 				p := m.actor()
+				at = m.together(at, []string{d.ID, "lab-1"})
 				m.outage(at, d.Gateway, 480_000, false)
 				m.in(at+120_000, p, d)
 				m.near("decision_mismatch", d, at, at+480_000, "an ordinary entry while the link was down")

@@ -60,14 +60,27 @@ func deviceSeedings() []seeding {
 			m.act(Act{AtMS: at, Do: Clock, Gateway: d.Gateway})
 			m.of(Must, "clock_step", d.Gateway, at, at+2_000, true, "the clock was put right by minutes")
 		}, stopped("clock_step", Clock, false)},
+		{"late_record", "depot-2", 8 * min,
+			func(m *maker, at int64, d *doorway) {
+				m.outage(m.together(at, []string{d.ID, "lab-1"}), d.Gateway, 240_000, true)
+			},
+			func(m *maker, at int64, d *doorway) {
+				at = m.together(at, []string{d.ID, "lab-1"})
+				m.outage(at, d.Gateway, 40_000, true)
+				p := m.actor()
+				m.in(at+10_000, p, d)
+				m.out(at+120_000, p, d)
+			}},
 		{"unclean_boot", "depot-2", 8 * min,
 			func(m *maker, at int64, d *doorway) {
+				at = m.together(at, []string{d.ID, "lab-1"})
 				m.act(Act{AtMS: at, Do: Power, Gateway: d.Gateway})
 				m.act(Act{AtMS: at + 30_000, Do: Power, Gateway: d.Gateway, On: true})
 				m.of(Must, "unclean_boot", d.Gateway, at+30_000, at+35_000, true, "the power failed for half a minute")
 				m.silent(at, d.Gateway, 30_000, true, "the power failed for half a minute")
 			},
 			func(m *maker, at int64, d *doorway) {
+				at = m.together(at, []string{d.ID, "lab-1"})
 				m.act(Act{AtMS: at, Do: Power, Gateway: d.Gateway, Word: "ordered"})
 				m.act(Act{AtMS: at + 30_000, Do: Power, Gateway: d.Gateway, On: true})
 				m.of(MustNot, "unclean_boot", d.Gateway, at+30_000, at+35_000, true, "stopped in order and started again")
