@@ -131,3 +131,45 @@ func TestInside(t *testing.T) {
 		}
 	}
 }
+
+// VR-1: docs/findings.md says which kinds the year seeds, with cases and near misses.
+func TestFindingsTable(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/findings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, _, err := Make(Plan{Seed: 1, First: calendar.Date{Year: 2025, Month: 4, Day: 1}, Days: 120, Staff: 8, Cases: 1, Near: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeded := map[string]map[Verdict]bool{}
+	for _, c := range y.Sheet.Cases {
+		if c.Seeded && c.Verdict != May {
+			if seeded[c.Kind] == nil {
+				seeded[c.Kind] = map[Verdict]bool{}
+			}
+			seeded[c.Kind][c.Verdict] = true
+		}
+	}
+	rows := 0
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 6 || !strings.HasPrefix(cells[1], " `") {
+			continue
+		}
+		kind, want := strings.Trim(cells[1], " `"), "–"
+		if rows++; seeded[kind][Must] {
+			want = "cases"
+			if seeded[kind][MustNot] {
+				want = "cases, near misses"
+			}
+		}
+		if got := strings.TrimSpace(cells[4]); got != want {
+			t.Errorf("%s: the table says %q, the seeds %q", kind, got, want)
+		}
+		delete(seeded, kind)
+	}
+	if rows < 50 || len(seeded) > 0 {
+		t.Errorf("%d kinds in the table; not in it: %v", rows, seeded)
+	}
+}
