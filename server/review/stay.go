@@ -179,7 +179,7 @@ func (s *stays) tick(nowMS int64, known func(access.ZoneID) bool) (out []Finding
 		}
 	}
 	for a, u := range s.lonely.all() {
-		if nowMS-u.entry.AtMS >= s.set.EscortWithinMS && known(u.zone) {
+		if nowMS-u.entry.AtMS > s.set.EscortWithinMS && known(u.zone) { // who follows at the last moment is in time
 			out = append(out, u.entry)
 			s.lonely.drop(a)
 		}
