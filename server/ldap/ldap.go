@@ -23,6 +23,9 @@ import (
 // timeout bounds each question: a person waits at the page.
 const timeout = 10 * time.Second
 
+// most bounds a connection with all that is asked on it.
+const most = 3 * timeout
+
 // NamePlace stands in Config.Filter where the login name goes.
 const NamePlace = "{name}"
 
@@ -87,15 +90,17 @@ func New(cfg Config) (*Directory, error) {
 	return d, nil
 }
 
-// dial connects by TLS; without it nothing is ever said.
-func (d *Directory) dial(ctx context.Context) (*ldap.Conn, error) {
+// dial connects by TLS; without it nothing is ever said. When ctx ends the connection does, whatever it waits for; the caller ends ctx.
+func (d *Directory) dial(whole context.Context) (*ldap.Conn, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: d.host, RootCAs: d.cfg.Roots}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(whole, timeout)
 	defer cancel()
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(d.host, d.port))
 	if err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
 	}
+	socket := raw
+	context.AfterFunc(whole, func() { _ = socket.Close() })
 	if d.tls {
 		t := tls.Client(raw, cfg)
 		if err := t.HandshakeContext(ctx); err != nil {
@@ -198,6 +203,8 @@ func (d *Directory) member(c *ldap.Conn, e *ldap.Entry, group string) (bool, err
 
 // Find looks somebody up: ErrNotFound.
 func (d *Directory) Find(ctx context.Context, name string) (Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	c, err := d.searcher(ctx)
 	if err != nil {
 		return Entry{}, err
@@ -222,6 +229,8 @@ func (d *Directory) Verify(ctx context.Context, name, password string) (bool, er
 	if e.Disabled || e.DN == "" {
 		return false, nil // with an empty DN the bind would be anonymous
 	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	c, err := d.dial(ctx)
 	if err != nil {
 		return false, err
