@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -30,6 +31,9 @@ func (p *pages) Overview(ctx context.Context, in web.Reach, show bool) (web.Over
 		out.Doors = append(out.Doors, g.Doors...)
 	}
 	n := p.names(ctx)
+	for _, z := range p.directory().Zones {
+		out.Rooms = append(out.Rooms, web.PlanRoom{ID: z.ID, Name: cmp.Or(n.zones[z.ID].Name, string(z.ID)), Parent: z.Parent})
+	}
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		size, err := r.LogSize()
 		if err != nil {
@@ -104,7 +108,7 @@ func (p *pages) ListGateways(ctx context.Context) ([]web.Gateway, error) {
 }
 
 func doorState(d directory.Door, b beat, heard bool, now time.Time, n names) web.DoorState {
-	w := web.DoorState{Door: d.ID, Name: n.door(d.ID), Gateway: d.Gateway, Kind: d.Kind, Mode: d.Mode}
+	w := web.DoorState{Door: d.ID, Name: n.door(d.ID), Zone: d.Enter, Gateway: d.Gateway, Kind: d.Kind, Mode: d.Mode}
 	w.ZoneName = string(d.Enter)
 	if z, ok := n.zones[d.Enter]; ok && z.Name != "" {
 		w.ZoneName = z.Name

@@ -45,6 +45,12 @@ func pictures() map[string]template.HTML {
 		"presence": Presence([]PresentDay{
 			{Name: "11/1", Quiet: true}, {Name: "11/2", Stays: []Stay{{From: 540, Until: 700, Word: "9:00–11:40"}, {From: 1400, Until: 1600}}}, {Name: "11/3", Stays: []Stay{{From: -100, Until: 160}, {From: 800, Until: 820, NoExit: true, Word: `<b>`}}},
 		}, "最近の在室。4回"),
+		"plan": Plan([]Room{
+			{Name: "管理廊下", Inside: []Room{
+				{Name: "サーバ室", Doors: []PlanDoor{{"正面", "施錠中", DoorShut}, {`<b>"裏口"`, "こじ開け", DoorAlarm}}}, {Name: "媒体保管庫", Doors: []PlanDoor{{"扉", "不明", DoorUnknown}, {"奥", "閉鎖", DoorBarred}}},
+			}},
+			{Name: "書庫", Doors: []PlanDoor{{"書庫", "開", DoorAjar}}},
+		}, "平面図。扉5か所"),
 		"empty": Strip(nil, "だれもいません", 1440),
 	}
 }

@@ -102,8 +102,8 @@ func (c catalogue) load(fsys fs.FS, name string) error {
 	return nil
 }
 
-// say fills {name} places from pairs of name and value. An unknown key shows as ⟦key⟧, which the
-// tests look for on every page.
+// say fills {name} places from pairs of name and value. Where a word follows the number, as in English, {name|stay|stays} is the first of them when
+// the value is 1, else the second. An unknown key shows as ⟦key⟧, which the tests look for on every page.
 func (c catalogue) say(key string, pairs ...string) string {
 	text, ok := c[key]
 	if !ok {
@@ -112,11 +112,46 @@ func (c catalogue) say(key string, pairs ...string) string {
 	if len(pairs) == 0 {
 		return text
 	}
+	if strings.Contains(text, "|") {
+		text = byNumber(text, pairs)
+	}
 	old := make([]string, 0, len(pairs))
 	for i := 0; i+1 < len(pairs); i += 2 {
 		old = append(old, "{"+pairs[i]+"}", pairs[i+1])
 	}
 	return strings.NewReplacer(old...).Replace(text)
+}
+
+// byNumber chooses the words that go with a number. A place of no pair stays as it is.
+func byNumber(text string, pairs []string) string {
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(text, "{")
+		out.WriteString(before)
+		if !ok {
+			return out.String()
+		}
+		place, after, ok := strings.Cut(rest, "}")
+		if !ok {
+			return out.String() + "{" + rest
+		}
+		text = after
+		name, words, chosen := strings.Cut(place, "|")
+		one, many, _ := strings.Cut(words, "|")
+		known := false
+		for i := 0; chosen && i+1 < len(pairs); i += 2 {
+			if pairs[i] == name {
+				if known = true; pairs[i+1] == "1" {
+					many = one
+				}
+			}
+		}
+		if known {
+			out.WriteString(many)
+		} else {
+			out.WriteString("{" + place + "}")
+		}
+	}
 }
 
 // has tells whether the catalogue knows a key: for open lists such as kinds of findings.

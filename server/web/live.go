@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -40,6 +41,7 @@ type liveView struct {
 	UpTo     time.Time
 	Next     string // where the event stream begins
 	Doors    []doorCard
+	Plan     figure
 	Recent   []eventLine
 	Open     []findingLine
 	OpenAll  int
@@ -125,6 +127,11 @@ func (h *Handler) liveView(rq *request) (liveView, error) {
 		}
 		v.Doors = append(v.Doors, c)
 	}
+	o.Doors = slices.Clone(o.Doors)
+	for i := range o.Doors {
+		o.Doors[i].Linked = o.Doors[i].Linked && !stale
+	}
+	v.Plan = v.plan(&o)
 	for _, e := range o.Recent {
 		v.Recent = append(v.Recent, v.eventLine(e))
 	}

@@ -92,15 +92,22 @@ func (b Base) gatewayCard(g Gateway) gatewayCard {
 	case g.OffsetMS > offsetWarn || g.OffsetMS < -offsetWarn:
 		c.Clock.Tone = ToneWarn
 	}
-	if c.Offset = fmt.Sprintf("%+.1f", float64(g.OffsetMS)/1000); c.Offset == "-0.0" || c.Offset == "+0.0" {
-		c.Offset = "0.0"
-	}
+	c.Offset = offsetWords(g.OffsetMS)
 	c.Mains, c.Battery = b.powerTags(g)
 	c.Cert, c.CertEnds = b.certificateTag(g), g.CertificateEnds
 	for _, d := range g.Doors {
 		c.Doors = append(c.Doors, b.doorCard(d))
 	}
 	return c
+}
+
+// offsetWords are a difference of clocks in seconds, of ms.
+func offsetWords(ms int64) string {
+	s := fmt.Sprintf("%+.1f", float64(ms)/1000)
+	if s == "-0.0" || s == "+0.0" {
+		return "0.0"
+	}
+	return s
 }
 
 // powerTags say how the supply of a gateway stands; without a link, what was told last (OP-1).

@@ -68,8 +68,12 @@ func (h *Handler) getPlots(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
+	machines, err := h.src.Machines.ListGateways(rq.Context())
+	if err != nil {
+		return fmt.Errorf("gateways: %w", err)
+	}
 	v.UpTo = reg.UpTo
-	v.Figure = append(v.Figure, v.strip(reg.Rows, to.String()), v.heat(&reg, site.Dir), v.refusals(&reg, from, to), v.heard(&reg, from, to))
+	v.Figure = append(v.Figure, v.strip(reg.Rows, to.String()), v.heat(&reg, site.Dir), v.refusals(&reg, from, to), v.heard(&reg, machines, from, to))
 	year, err := h.yearFigure(rq.Context(), &v.registerView, to)
 	if err != nil {
 		return err
@@ -145,6 +149,9 @@ func (v *registerView) strip(rows []RegisterRow, day string) figure {
 			continue
 		}
 		l := v.registerLine(r)
+		if minute(from) < 0 && !r.EnteredAt.IsZero() { // on another day, which a time alone would not say
+			l.In = v.DayTime(r.EnteredAt)
+		}
 		b := bar{with: cmp.Or(r.Leader, r.Attendee), row: []string{l.Who.Name, cmp.Or(l.In, v.T("register.blank")), cmp.Or(l.Out, v.T("register.blank")), l.Attendee, l.State.Word}}
 		b.stay = plot.Stay{Name: l.Who.Name, From: minute(from), Until: now, NoEntry: r.EnteredAt.IsZero(), NoExit: r.State == register.ExitNotRecorded, Outsider: r.Category == "contractor" || r.Category == "visitor", With: b.with}
 		if !until.IsZero() {
@@ -306,15 +313,25 @@ func (v *plotsView) refusals(reg *Register, from, to calendar.Date) figure {
 	return f
 }
 
-// heard draws when the gateways of the zone were heard (plot 6).
-func (v *plotsView) heard(reg *Register, from, to calendar.Date) figure {
-	f := figure{ID: "heard", Title: v.T("plot.heard"), Empty: v.T("plot.no_gap"), Head: []string{v.T("plot.gateway"), v.T("register.from"), v.T("register.to"), v.T("plot.lasted")}}
+// heard draws when the gateways of the zone were heard, and says how far each one's clock is off now (plot 6).
+func (v *plotsView) heard(reg *Register, machines []Gateway, from, to calendar.Date) figure {
+	f := figure{ID: "heard", Title: v.T("plot.heard"), Empty: v.T("plot.no_gap"), Head: []string{v.T("plot.gateway"), v.T("register.from"), v.T("register.to"), v.T("plot.lasted"), v.T("plot.clock")}}
 	start, end := from.Start(v.zone), to.AddDays(1).Start(v.zone)
 	if end.After(v.now) {
 		end = v.now
 	}
 	period := max(int(end.Sub(start)/time.Minute), 1)
-	by, lost := map[string]*plot.Availability{}, map[string]int{}
+	by, lost, clock := map[string]*plot.Availability{}, map[string]int{}, map[string]string{}
+	for i := range machines {
+		g := &machines[i]
+		if !slices.ContainsFunc(g.Doors, func(d DoorState) bool { return string(d.Zone) == v.Zone }) {
+			continue
+		}
+		by[string(g.ID)], clock[string(g.ID)] = &plot.Availability{Name: string(g.ID)}, v.T("plot.clock_unknown")
+		if !g.LastSeen.IsZero() && g.Clock > access.ClockFloor {
+			clock[string(g.ID)] = v.T("plot.clock_word", "seconds", offsetWords(g.OffsetMS))
+		}
+	}
 	for _, g := range reg.Gaps {
 		a := by[string(g.Gateway)]
 		if a == nil {
@@ -327,12 +344,15 @@ func (v *plotsView) heard(reg *Register, from, to calendar.Date) figure {
 		}
 		s := plot.Span{From: max(int(g.From.Sub(start)/time.Minute), 0), Until: min(int(until.Sub(start)/time.Minute), period)}
 		a.Silent, lost[a.Name] = append(a.Silent, s), lost[a.Name]+max(s.Until-s.From, 0)
-		f.Rows = append(f.Rows, []string{a.Name, v.DayTime(g.From), v.when(g.To, func(t time.Time) string { return showDayTime(t, v.Lang) }), v.span(until.Sub(g.From))})
+		f.Rows = append(f.Rows, []string{a.Name, v.DayTime(g.From), v.when(g.To, func(t time.Time) string { return showDayTime(t, v.Lang) }), v.span(until.Sub(g.From)), clock[a.Name]})
 	}
 	var list []plot.Availability
 	for _, name := range slices.Sorted(maps.Keys(by)) {
 		a := by[name]
-		a.Word = v.T("plot.heard_word", "percent", strconv.Itoa((period-min(lost[name], period))*100/period))
+		a.Word = strings.TrimSpace(v.T("plot.heard_word", "percent", strconv.Itoa((period-min(lost[name], period))*100/period)) + " " + clock[name])
+		if len(a.Silent) == 0 {
+			f.Rows = append(f.Rows, []string{name, v.T("register.blank"), v.T("register.blank"), v.T("plot.never_silent"), clock[name]})
+		}
 		list = append(list, *a)
 	}
 	f.Text = v.T("plot.heard_text", "n", strconv.Itoa(len(reg.Gaps)))

@@ -18,7 +18,7 @@ func TestPlots(t *testing.T) {
 	s := newSite(t, nil)
 	cookie := s.login(web.RoleAuditor.String())
 	page := text(t, s.get("/plots?zone=server-room&from="+ago(0)+"&to="+ago(0), cookie))
-	for _, want := range []string{"在室の帯", "入室の時間帯", "扉ごとの拒否", "ゲートウェイとの通信", "年度の確認状況", "着手と確認", "髙橋 美咲", "渡邉 一郎", "日・祝", "1件", "stroke-dasharray"} {
+	for _, want := range []string{"在室の帯", "入室の時間帯", "扉ごとの拒否", "ゲートウェイとの通信", "年度の確認状況", "着手と確認", "髙橋 美咲", "渡邉 一郎", "日・祝", "1件", "stroke-dasharray", "時計 0.0秒"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -14,11 +14,11 @@ import (
 // additionView is an addition (追補) alone: what came after a signature and was signed for itself, to be printed and filed (VR-11).
 type additionView struct {
 	registerView
-	Day, ZoneName string
-	Rows          []registerLine
-	Found         []findingLine
-	Signed        string // by whom and when; "" = not signed yet
-	BackTo        string
+	Day, Room string // Room is the zone's name
+	Rows      []registerLine
+	Found     []findingLine
+	Signed    string // by whom and when; "" = not signed yet
+	BackTo    string
 }
 
 // getReviewAddition shows an addition that was signed, or without a leaf the one that waits.
@@ -34,7 +34,7 @@ func (h *Handler) getReviewAddition(w http.ResponseWriter, rq *request) error {
 	if err := h.viewed(rq, ActionViewReview, string(zone)); err != nil {
 		return err
 	}
-	v := &additionView{registerView: registerView{Base: h.base(rq, "addition.title")}, ZoneName: sheet.Register.Zone.Name, BackTo: reviewHref(zone, day)}
+	v := &additionView{registerView: registerView{Base: h.base(rq, "addition.title")}, Room: sheet.Register.Zone.Name, BackTo: reviewHref(zone, day)}
 	v.Era = rq.lang == Japanese
 	if d, err := time.Parse(dayLayout, day); err == nil {
 		v.Day = v.date(calendar.DateOf(d))

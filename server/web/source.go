@@ -320,6 +320,7 @@ type Event struct {
 type DoorState struct {
 	Door     access.DoorID
 	Name     string
+	Zone     access.ZoneID // one comes into it at the enter side; "" = none
 	ZoneName string
 	Gateway  access.GatewayID
 	Kind     door.Kind
@@ -361,11 +362,19 @@ type Overview struct {
 	UpTo     time.Time // everything the server committed before this is included
 	Size     uint64    // number of leaves included, as of Live.LogSize
 	Doors    []DoorState
+	Rooms    []PlanRoom // zones, as they lie in each other
 	Gateways []Gateway
 	Recent   []Event   // newest first, ≤ 20
 	Open     []Finding // newest first, ≤ 10
 	OpenAll  int       // how many are open in all
 	InDoubt  bool      // the database is not what was last signed (EV-3)
+}
+
+// PlanRoom is a zone of the floor plan.
+type PlanRoom struct {
+	ID     access.ZoneID
+	Name   string
+	Parent access.ZoneID // the zone it lies in; "" = none
 }
 
 // Overviews makes the live page's data. names=false: no names, no sections.

@@ -22,6 +22,10 @@ function swap(text) {
   const href = live.contains(focus) ? focus.getAttribute("href") : null;
   for (const fresh of doc.querySelectorAll("[id^=live-]")) {
     const old = document.getElementById(fresh.id);
+    old?.querySelectorAll("details").forEach((d, i) => { // what somebody opened stays open
+      const same = fresh.querySelectorAll("details")[i];
+      if (same) { same.open = d.open; }
+    });
     if (old && live.contains(old) && !old.isEqualNode(fresh)) {
       if (fresh.id === "live-banner" && old.className === fresh.className && old.querySelector("ul")?.textContent === fresh.querySelector("ul")?.textContent) {
         // only the time moved on: a reader of the screen need not hear it

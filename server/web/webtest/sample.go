@@ -38,13 +38,14 @@ func Sample(m *Memory, now time.Time) {
 	const room, media, back = "server-room-1", "media-store", "server-room-2"
 	m.Doors = []web.DoorName{{Door: room, Name: "サーバ室 正面"}, {Door: back, Name: "サーバ室 裏口"}, {Door: media, Name: "媒体保管庫"}}
 	states := []web.DoorState{
-		{Door: room, Name: "サーバ室 正面", ZoneName: "サーバ室(レベル3)", Gateway: "gw-1", Kind: door.KindControlled, Known: true,
+		{Door: room, Name: "サーバ室 正面", Zone: "server-room", ZoneName: "サーバ室(レベル3)", Gateway: "gw-1", Kind: door.KindControlled, Known: true,
 			State: door.Secured, Contact: "closed", Reader: "ok", Linked: true, Since: ago(4 * time.Second)},
-		{Door: back, Name: "サーバ室 裏口", ZoneName: "サーバ室(レベル3)", Gateway: "gw-1", Kind: door.KindControlled, Known: true,
+		{Door: back, Name: "サーバ室 裏口", Zone: "server-room", ZoneName: "サーバ室(レベル3)", Gateway: "gw-1", Kind: door.KindControlled, Known: true,
 			State: door.HeldOpen, Contact: "open", Reader: "ok", Linked: true, Since: ago(4 * time.Second)},
-		{Door: media, Name: "媒体保管庫", ZoneName: "保管庫(レベル2)", Gateway: "gw-2", Kind: door.KindObserve, Known: true,
+		{Door: media, Name: "媒体保管庫", Zone: "media-store", ZoneName: "保管庫(レベル2)", Gateway: "gw-2", Kind: door.KindObserve, Known: true,
 			State: door.Secured, Contact: "closed", Reader: "lost", Linked: false, Since: ago(9 * time.Minute)},
 	}
+	rooms := []web.PlanRoom{{ID: "corridor", Name: "管理廊下"}, {ID: "server-room", Name: "サーバ室", Parent: "corridor"}, {ID: "media-store", Name: "媒体保管庫", Parent: "corridor"}, {ID: "archive", Name: "書庫"}}
 	m.Alerts.Board, m.Tested = sampleAlerts(now), sampleSelfTest(now)
 	m.Orders.At = []web.CommandDoor{
 		{Door: room, Name: "サーバ室 正面", Enter: "server-room", Persons: 2, Linked: true, Known: true, State: door.Secured},
@@ -106,7 +107,7 @@ func Sample(m *Memory, now time.Time) {
 			recent = append(recent, web.Event{Leaf: 10410, At: ago(9 * time.Minute), Event: door.EventLinkLost, Gateway: "gw-2"})
 		}
 	}
-	m.View = web.Overview{UpTo: now, Size: 10431, Doors: states, Gateways: m.Gateways, Recent: recent, Open: m.Items[:3], OpenAll: 3}
+	m.View = web.Overview{UpTo: now, Size: 10431, Doors: states, Rooms: rooms, Gateways: m.Gateways, Recent: recent, Open: m.Items[:3], OpenAll: 3}
 }
 
 func eventOf(a web.Attempt) web.Event {
