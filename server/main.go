@@ -24,22 +24,23 @@ import (
 var version = "unknown" // set by the linker
 
 type commands struct {
-	Serve    serveCommand    `cmd:"" help:"Run the server until it is told to stop."`
-	Setup    setupCommand    `cmd:"" help:"Prepare a new site, and see what is still missing on the way to a guarded door."`
-	Import   importCommand   `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
-	Signer   signerCommand   `cmd:"" help:"The signing keys in a process and user of their own."`
-	CA       caCommand       `cmd:"" help:"The server's own certificates."`
-	Gateway  gatewayCommand  `cmd:"" help:"Gateways' identities."`
-	Keys     keysCommand     `cmd:"" help:"Copies of the master key, without which no name in the log can be read."`
-	Backup   backupCommands  `cmd:"" help:"Copies of the database."`
-	Dispose  disposeCommands `cmd:"" help:"What is due for disposal, and its destruction on the word of two persons. The server must be stopped."`
-	Hold     holdCommands    `cmd:"" help:"Legal holds: what is not disposed of until two persons release it. The server must be stopped."`
-	Export   exportCommand   `cmd:"" help:"Files for somebody who checks the log elsewhere. Each export is an entry of the log."`
-	Restore  restoreCommand  `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
-	Card     cardCommand     `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. Works beside a running server, which does it at once."`
-	Explain  explainCommand  `cmd:"" help:"Can this person pass this door at this time? Every check of the door's own decision, for each card. The server must be stopped."`
-	Who      whoCommand      `cmd:"" help:"Who can pass this door at this time? The server must be stopped."`
-	Rehearse rehearseCommand `cmd:"" help:"Try a draft (CSV files as for import) on past entries: who gains, who loses, and what would have been decided otherwise. Changes nothing. The server must be stopped."`
+	Serve      serveCommand      `cmd:"" help:"Run the server until it is told to stop."`
+	Setup      setupCommand      `cmd:"" help:"Prepare a new site, and see what is still missing on the way to a guarded door."`
+	Import     importCommand     `cmd:"" help:"Read people, cards, doors, zones, grants, schedules and closed days from a folder of CSV files: all or nothing. The server must be stopped."`
+	Signer     signerCommand     `cmd:"" help:"The signing keys in a process and user of their own."`
+	CA         caCommand         `cmd:"" help:"The server's own certificates."`
+	Gateway    gatewayCommand    `cmd:"" help:"Gateways' identities."`
+	Keys       keysCommand       `cmd:"" help:"Copies of the master key, without which no name in the log can be read."`
+	Backup     backupCommands    `cmd:"" help:"Copies of the database."`
+	Dispose    disposeCommands   `cmd:"" help:"What is due for disposal, and its destruction on the word of two persons. The server must be stopped."`
+	Hold       holdCommands      `cmd:"" help:"Legal holds: what is not disposed of until two persons release it. The server must be stopped."`
+	Export     exportCommand     `cmd:"" help:"Files for somebody who checks the log elsewhere. Each export is an entry of the log."`
+	Restore    restoreCommand    `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
+	Card       cardCommand       `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. Works beside a running server, which does it at once."`
+	Explain    explainCommand    `cmd:"" help:"Can this person pass this door at this time? Every check of the door's own decision, for each card. The server must be stopped."`
+	Who        whoCommand        `cmd:"" help:"Who can pass this door at this time? The server must be stopped."`
+	Rehearse   rehearseCommand   `cmd:"" help:"Try a draft (CSV files as for import) on past entries: who gains, who loses, and what would have been decided otherwise. Changes nothing. The server must be stopped."`
+	Thresholds thresholdsCommand `cmd:"" help:"Show the numbers that the rules over time count by, what the configuration asks for, and what waits for the CISO office. The server must be stopped."`
 
 	LDAP    ldapCommand    `cmd:"" name:"ldap" help:"The city's directory."`
 	Verify  verifyCommand  `cmd:"" help:"Walk the log from its first leaf and name whatever does not fit. Exit 0 clean, 1 findings, 2 could not check."`

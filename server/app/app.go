@@ -84,6 +84,8 @@ type App struct {
 
 	began time.Time                    // when this process began to listen
 	told  map[access.GatewayID]silence // watchPlaces'
+	// thresholds are what the rules over time count by until the next start.
+	thresholds review.Settings
 
 	endSaid int // keepUp's: the limit, in days, of which a finding was made last
 
@@ -315,8 +317,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Retention: &retainPages{a.retain}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Outages: &outages{a.visits, p.health}, Cases: p,
 		Startup: &startupPages{a, p}, Verification: a.proofs,
 		People: files, Rights: &rightsPages{files},
-		Desks:  a.desks,
-		Alerts: &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
+		Desks:      a.desks,
+		Alerts:     &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
+		Thresholds: &thresholdPages{a.site.Store, a.thresholds, cfg.Thresholds()},
 	})
 	if err != nil {
 		return err

@@ -36,7 +36,11 @@ func (a *App) openPlaces(ctx context.Context) error {
 	a.authority.SetDesks(a.desks, a.desks.Board, least)
 	a.ingest.SetDesks(a.desks)
 	a.ingest.Follow(places)
-	a.ingest.Configure(a.site.Config.Thresholds(), a.awayNow)
+	var err error
+	if a.thresholds, err = settleThresholds(ctx, a.site, a.log); err != nil {
+		return fmt.Errorf("thresholds: %w", err)
+	}
+	a.ingest.Configure(a.thresholds, a.awayNow)
 	return a.site.Store.Read(ctx, func(r *store.ReadTx) error {
 		now := time.Now().UnixMilli()
 		if err := places.Load(r, now, a.site.Store.Zone()); err != nil {
@@ -102,7 +106,7 @@ func (a *App) tellOffline(ctx context.Context) {
 	if site == nil {
 		return
 	}
-	limit := time.Duration(a.site.Config.Thresholds().OfflineMS) * time.Millisecond
+	limit := time.Duration(a.thresholds.OfflineMS) * time.Millisecond
 	for i := range site.Directory().Gateways {
 		gw := site.Directory().Gateways[i].ID
 		since, known := a.health.silentSince(gw)

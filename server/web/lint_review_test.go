@@ -1,5 +1,7 @@
 package web
 
+import "monban/server/review"
+
 // reviewFamilies are the families of keys of the daily review's work.
 func reviewFamilies(f map[string][]string) {
 	f["done"] = append(f["done"], "row_corrected", "correction_asked", "correction_answered", "rule_of_signing", "incident_moved", "outage_moved")
@@ -10,5 +12,10 @@ func reviewFamilies(f map[string][]string) {
 		f["incident"] = append(f["incident"], form+"_do")
 	}
 	f["review_check"] = []string{"coverage", "findings", "unpaired", "late", "purpose", "exits", "out", "paper"}
+	f["done"] = append(f["done"], "thresholds_agreed")
+	f["threshold"] = append(f["threshold"], "walk")
+	for _, n := range review.Numbers() {
+		f["threshold"] = append(f["threshold"], n.Name)
+	}
 	f["review_fault"] = append(f["review_fault"], "too_few")
 }

@@ -12,7 +12,7 @@ const (
 
 // ruleNav are the pages in the frame's navigation.
 var ruleNav = navGroup{"nav.rules", "key", []navPage{{"/zones", "nav.zones"}, {"/schedules", "nav.schedules"}, {"/closed-days", "nav.closed_days"}, {"/import", "nav.import"}, {"/rehearse", "nav.rehearse"},
-	{"/groups", "nav.groups"}, {"/contracts", "nav.contracts"}, {"/exceptions", "nav.exceptions"}, {"/conditions", "nav.conditions"}, {"/recertify", "nav.recertify"}, {"/renewals", "nav.renewals"}}}
+	{"/groups", "nav.groups"}, {"/contracts", "nav.contracts"}, {"/exceptions", "nav.exceptions"}, {"/conditions", "nav.conditions"}, {"/recertify", "nav.recertify"}, {"/renewals", "nav.renewals"}, {"/thresholds", "nav.thresholds"}}}
 
 // ruleRoutes is the part of the table for zones and all else that says who may enter.
 func ruleRoutes() []route {
@@ -24,6 +24,9 @@ func ruleRoutes() []route {
 		{pattern: "GET /zones/{zone}", roles: ruleReaders, serve: (*Handler).getZone},
 		{pattern: "GET /zones/{zone}/edit", roles: ruleChangers, serve: (*Handler).getZoneEdit},
 		{pattern: "POST /zones/{zone}/edit", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postZone},
+
+		{pattern: "GET /thresholds", roles: ruleReaders, serve: (*Handler).getThresholds},
+		{pattern: "POST /thresholds/agree", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postThresholdsAgree},
 
 		{pattern: "GET /schedules", roles: ruleReaders, serve: (*Handler).getSchedules},
 		{pattern: "GET /schedules/new", roles: ruleChangers, serve: (*Handler).getScheduleNew},

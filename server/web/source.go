@@ -63,6 +63,7 @@ type Sources struct {
 	Startup          Startup
 	Verification     Verification
 	Desks            Desks
+	Thresholds       Thresholds
 }
 
 func (s Sources) validate() error {
@@ -255,6 +256,7 @@ const (
 	ActionViewProposals     ActionKind = "view_proposals"           //
 	ActionViewRegister      ActionKind = "view_register"            // Target = the zone
 	ActionSignoffRule       ActionKind = "signoff_settings_changed" // never a leaf of its own; Target = the zone
+	ActionThresholds        ActionKind = "thresholds_agreed"        // never a leaf of its own
 	ActionViewIncident      ActionKind = "view_incident"            // Target = the incident
 	ActionIncidentBundle    ActionKind = "incident_bundled"         // never a leaf of its own
 	ActionViewCase          ActionKind = "view_case"                // Target = the finding

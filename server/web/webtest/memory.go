@@ -78,6 +78,7 @@ func (m *Memory) Sources() web.Sources {
 		Reports:          &m.Papers,
 		Startup:          m.Startup,
 		Verification:     m.Proofs,
+		Thresholds:       &Thresholds{m: m},
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
 }
 
