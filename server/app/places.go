@@ -36,7 +36,6 @@ func (a *App) openPlaces(ctx context.Context) error {
 	a.authority.SetDesks(a.desks, a.desks.Board, least)
 	a.ingest.SetDesks(a.desks)
 	a.ingest.Follow(places)
-	var err error
 	if a.thresholds, err = settleThresholds(ctx, a.site, a.log); err != nil {
 		return fmt.Errorf("thresholds: %w", err)
 	}

@@ -300,11 +300,15 @@ func TestBrowser(t *testing.T) {
 		run(b, chromedp.Evaluate[bool](`(document.querySelector("form[action='/logout'] button").click(), true)`))
 		b.until("the login page", `location.pathname === "/login" && document.readyState === "complete"`)
 		look("login", "/login", 1280, 390, 360)
+		look("login-desk", "/login/desk", 1280, 390)
 		b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(b.base+"/login"))
 		b.login("system_administrator")
 		b.until("home", `location.pathname === "/live" && document.readyState === "complete"`)
 		look("masked-log", "/log", 1280, 390)
 		look("masked-live", "/live", 1280)
+		look("desks", "/desks", 1280, 390)
+		look("sessions-of", "/accounts/"+accountID(web.RoleApplicant)+"/sessions", 390)
+		look("step-up-desk", "/step-up/desk", 390)
 	})
 
 	t.Run("without script", func(t *testing.T) {
