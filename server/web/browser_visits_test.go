@@ -179,8 +179,6 @@ func TestBrowserVisits(t *testing.T) {
 	b.arrives("/login")
 	b.login("chief")
 	b.until("home", `location.pathname !== "/login" && document.readyState === "complete"`)
-	b.looks("emergency-stale", "/emergency") // before the fresh check of identity (D28)
-	b.looks("stopped-stale", "/stopped")
 	s.proved(chief)
 	b.looks("emergency", "/emergency")
 	b.looks("dues", "/dues")
