@@ -131,6 +131,8 @@ verify-large: need-cc ## verify, openings and bundle of a log with LEAVES (1,000
 
 bench: build ## goals as same-run ratios; writes bench.json
 	bin/monban-server bench --out bench.json
+bench-log: build ## append and verify over 1,000,000 leaves (some minutes, 1.5 GB)
+	bin/monban-server bench --log 1000000 --out bench.json
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
 	bin/monban-server bench --quick --out bench.json
 
@@ -153,6 +155,9 @@ drills: need-cc ## 100 restores from a backup, 1,000 cards put back, 5 × 1,000 
 
 insider: need-cc ## somebody with the database and the log's key: 7 classes × 1,000 on a log of 5,000 leaves, found by what gateways hold (half an hour)
 	MONBAN_INSIDER=$${MONBAN_INSIDER:-1000} MONBAN_INSIDER_ATTEMPTS=$${MONBAN_INSIDER_ATTEMPTS:-700} $(GO) test -count=1 -v -timeout 120m -run 'TestInsiderWithKeys' ./server/store
+
+insider-million: need-cc ## the same, 10 of each class on a log of 1,000,000 leaves, made once (an hour, 3 GB)
+	MONBAN_INSIDER=$${MONBAN_INSIDER:-10} MONBAN_INSIDER_LEAVES=$${MONBAN_INSIDER_LEAVES:-1000000} $(GO) test -count=1 -v -timeout 240m -run 'TestInsiderMillion' ./server/store
 
 litewitness: need-cc ## a witness of another project (filippo.io/torchwood, from the module proxy; needs ssh-agent, sqlite3) takes our checkpoints
 	@mkdir -p bin && GOBIN=$$PWD/bin $(GO) install filippo.io/torchwood/cmd/litewitness@v0.6.1
@@ -203,4 +208,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -26,6 +26,7 @@ type BenchOptions struct {
 	Out     string    // bench.json; "" = none
 	Quick   bool      // ≤ 60 s of measuring
 	Dir     string    // folder on the disk to measure, "" = a new one in the working directory; of an arm: its configuration
+	Log     int       // only (e) and (f), (f) over so many leaves; 0 = everything
 	Arm     string    // run this arm's server instead (startArm)
 	Version string    // of this program
 	Table   io.Writer // for a person
@@ -69,6 +70,9 @@ func Bench(ctx context.Context, o BenchOptions) error {
 	if o.Quick {
 		s = quickSize()
 	}
+	if o.Log > 0 {
+		s.attempts = max(o.Log/leavesOfPass, 1)
+	}
 	report, err := measure(ctx, o, s)
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
@@ -105,6 +109,9 @@ func measure(ctx context.Context, o BenchOptions, s size) (*Report, error) {
 		name string
 		run  func(context.Context) error
 	}{{"badge", b.badges}, {"load", b.load}, {"append", b.appends}, {"verify", b.verify}} {
+		if o.Log > 0 && part.name != "append" && part.name != "verify" {
+			continue
+		}
 		start := time.Now()
 		if err := part.run(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", part.name, errors.Join(err, b.noise.stop(b.report)))

@@ -126,6 +126,9 @@ type logWriter struct {
 	}
 }
 
+// leavesOfPass is how many leaves pass makes: the decision and three records.
+const leavesOfPass = 4
+
 // pass logs attempt i: asked, answered, entered, closed.
 func (w *logWriter) pass(tx *store.Tx, i int, atMS int64) error {
 	gw := i % len(w.outboxes)
