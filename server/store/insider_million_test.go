@@ -24,14 +24,14 @@ type span struct {
 // the one checkpoint left are right again. It is what allAnew does, without holding the whole log in memory.
 func (f *thief) rewrite(s span, cut bool) int64 {
 	f.t.Helper()
-	rows, err := f.db.Query(`SELECT kind, body FROM log_leaf ORDER BY idx`)
-	must(f.t, err)
-	defer rows.Close()
 	var tree entrylog.Tree
-	tx, err := f.db.Begin()
+	tx, err := f.db.Begin() // the handle has one connection
 	must(f.t, err)
 	_, err = tx.Exec(`CREATE TEMP TABLE fresh (idx INTEGER PRIMARY KEY, kind TEXT, body BLOB, hashes BLOB)`)
 	must(f.t, err)
+	rows, err := tx.Query(`SELECT kind, body FROM log_leaf ORDER BY idx`)
+	must(f.t, err)
+	defer rows.Close()
 	put := func(l rawLeaf) {
 		idx := tree.Size()
 		_, hashes := tree.Append(nil, entrylog.LeafHash(l.body))
