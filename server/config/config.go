@@ -45,8 +45,7 @@ type Config struct {
 	// KeyCopies are further files that hold the same year keys as the data directory's keystore.json, each on another disk or share; at most 4.
 	KeyCopies []string `toml:"key_copies"`
 	// Witness is a table for each witness of another house.
-	Witness  []Witness `toml:"witness"`
-	Exchange Exchange  `toml:"exchange"`
+	Witness []Witness `toml:"witness"`
 }
 
 // Muster is the sealed copy of who is inside that reception keeps for the case that this server is gone (OP-7).

@@ -11,20 +11,12 @@ import (
 type Witness struct {
 	// VKey is its verifier key as its operator gives it: name+hash+base64, of kind cosignature/v1.
 	VKey string `toml:"vkey"`
-	// URL is its submission prefix, "https://…"; empty means that it is asked through Exchange.Dir.
+	// URL is its submission prefix, "https://…".
 	URL string `toml:"url"`
 	// CAFile is a PEM file of the certificate authority of its server; empty means the system's.
 	CAFile string `toml:"ca_file"`
 	// Pin is the SHA-256 of its certificate's public key, 64 hex digits; empty means any that the authority signed.
 	Pin string `toml:"pin"`
-}
-
-// Exchange is where files lie that somebody carries to witnesses and time stamp authorities, and back.
-type Exchange struct {
-	// Dir is the folder; empty means that there is none.
-	Dir string `toml:"dir"`
-	// TimestampCA is a PEM file of the certificates that tokens of RFC 3161 must lead to; empty means that none is asked for.
-	TimestampCA string `toml:"timestamp_ca"`
 }
 
 func (c *Config) validateWitnesses(f *faults) {
@@ -45,11 +37,8 @@ func (c *Config) validateWitnesses(f *faults) {
 		default:
 			names[name] = true
 		}
-		if w.URL == "" && c.Exchange.Dir == "" {
-			f.add("witness.url", "is missing, and so is exchange.dir: the witness could never be asked")
-		}
-		if w.URL == "" && (w.CAFile != "" || w.Pin != "") {
-			f.add("witness.ca_file", "or witness.pin without witness.url")
+		if w.URL == "" {
+			f.add("witness.url", "is missing: the witness could never be asked")
 		}
 		if w.URL != "" && !webURL(w.URL) {
 			f.add("witness.url", "is neither https://… nor an address of this machine: %q", w.URL)
@@ -57,9 +46,6 @@ func (c *Config) validateWitnesses(f *faults) {
 		if b, err := hex.DecodeString(w.Pin); w.Pin != "" && (err != nil || len(b) != 32) {
 			f.add("witness.pin", "%q is not 64 hex digits", w.Pin)
 		}
-	}
-	if c.Exchange.TimestampCA != "" && c.Exchange.Dir == "" {
-		f.add("exchange.timestamp_ca", "without exchange.dir: there is no folder for requests and tokens")
 	}
 }
 
