@@ -122,9 +122,9 @@ func TestBadInputIsExplained(t *testing.T) {
 			t.Errorf("err %v:\n%s", err, out)
 		}
 	})
-	// Doctor: a good installation passes but for the accounts that are still missing.
+	// Doctor: a good installation passes but for the accounts and the copies of the master key that are still missing.
 	out, err := s.try("doctor", "--config", s.path("server.toml"))
-	if err == nil || strings.Count(out, "BAD") != 1 || !strings.Contains(out, "set-up code") {
+	if err == nil || strings.Count(out, "BAD") != 2 || !strings.Contains(out, "set-up code") || !strings.Contains(out, "keys copy") {
 		t.Errorf("doctor: err %v:\n%s", err, out)
 	}
 }
