@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"net/http"
 	"strconv"
+	"time"
 
 	deskboard "monban/server/desk"
 )
@@ -179,6 +180,9 @@ func (h *Handler) stage(w http.ResponseWriter, rq *request, stepUp bool) error {
 	return nil
 }
 
+// deskChoose is how long somebody with several accounts may take to choose one, from the proof on.
+const deskChoose = time.Minute
+
 // deskPerson uses the waiting sign-in up and gives whose card and PIN were right. Without one nothing is changed.
 func (h *Handler) deskPerson(w http.ResponseWriter, rq *request, stepUp bool) (f flow, person string, err error) {
 	if err := rq.form(); err != nil {
@@ -194,6 +198,9 @@ func (h *Handler) deskPerson(w http.ResponseWriter, rq *request, stepUp bool) (f
 		return f, "", nil
 	}
 	if f.person != "" { // proved before, and the account was still to be chosen
+		if rq.now.Sub(f.proved) > deskChoose {
+			return f, "", nil // whoever sits there now may be somebody else
+		}
 		return f, f.person, nil
 	}
 	person, _ = h.src.Desks.Take(f.ticket, rq.now)
@@ -233,7 +240,9 @@ func (h *Handler) postDeskDone(w http.ResponseWriter, rq *request) error {
 			return h.signIn(w, rq, a, methodCard, f.next)
 		}
 	}
-	f.person = person
+	if f.person == "" {
+		f.person, f.proved = person, rq.now
+	}
 	if err := h.setFlow(w, rq, deskCookie, f); err != nil {
 		return err
 	}

@@ -45,7 +45,8 @@ type flow struct {
 	secret   []byte
 	desk     access.DoorID // of a sign-in at a desk reader
 	ticket   string
-	person   string // proved there; the account is still to be chosen
+	person   string    // proved there; the account is still to be chosen
+	proved   time.Time // when that was
 }
 
 // flows are half-way states by their random names, which stand in a cookie.

@@ -110,6 +110,16 @@ func whole(serve func(*Handler, http.ResponseWriter, *request) error) func(*Hand
 	}
 }
 
+// sitewide lets in only who has one of the roles for the whole site: what the act changes is no zone's.
+func sitewide(set RoleSet, serve func(*Handler, http.ResponseWriter, *request) error) func(*Handler, http.ResponseWriter, *request) error {
+	return func(h *Handler, w http.ResponseWriter, rq *request) error {
+		if !rq.may(set, "") {
+			return errForbidden
+		}
+		return serve(h, w, rq)
+	}
+}
+
 // inReach refuses a zone that the account does not see.
 func (h *Handler) inReach(rq *request, zone access.ZoneID) error {
 	r, err := h.reach(rq)

@@ -189,13 +189,20 @@ func (h *Handler) postPermitReceive(w http.ResponseWriter, rq *request) error {
 	if err := rq.form(); err != nil {
 		return err
 	}
+	c, err := h.counter(rq, "receive.title", "")
+	if err != nil {
+		return err
+	}
+	permits, err := h.src.Visits.Permits(rq.Context())
+	if err != nil {
+		return fmt.Errorf("permits: %w", err)
+	}
+	if i := slices.IndexFunc(permits, func(p visit.Permit) bool { return p.ID == rq.PathValue("id") }); i >= 0 && !c.seesPermit(&permits[i]) {
+		return ErrNotFound // of another zone (RA-1)
+	}
 	x, err := h.src.Visits.VisitFromPermit(rq.Context(), rq.PathValue("id"), rq.deskActor())
 	if err == nil {
 		return redirect(w, rq, "/visits/"+x.ID+"/receive")
-	}
-	c, cerr := h.counter(rq, "receive.title", "")
-	if cerr != nil {
-		return cerr
 	}
 	t, code, err := h.refusal(rq, &c, "permit", rq.PathValue("id"), err)
 	if err != nil {

@@ -160,10 +160,10 @@ func pageRoutes() []route {
 		{pattern: "POST /accounts/requests/{id}/withdraw", roles: grantRoles, serve: (*Handler).postRequestWithdrawn},
 
 		{pattern: "GET /desks", roles: groupD, serve: (*Handler).getDesks},
-		{pattern: "POST /desks", roles: groupD, stepUp: stepUpFull, serve: (*Handler).postDeskNew},
-		{pattern: "POST /desks/{desk}/remove", roles: groupD, serve: (*Handler).postDeskRemove},
-		{pattern: "POST /desks/{desk}/bind", roles: groupD, stepUp: stepUpFull, serve: (*Handler).postDeskBind},
-		{pattern: "POST /desks/{desk}/unbind", roles: groupD, serve: (*Handler).postDeskUnbind},
+		{pattern: "POST /desks", roles: groupD, stepUp: stepUpFull, serve: sitewide(groupD, (*Handler).postDeskNew)},
+		{pattern: "POST /desks/{desk}/remove", roles: groupD, serve: sitewide(groupD, (*Handler).postDeskRemove)},
+		{pattern: "POST /desks/{desk}/bind", roles: groupD, stepUp: stepUpFull, serve: sitewide(groupD, (*Handler).postDeskBind)},
+		{pattern: "POST /desks/{desk}/unbind", roles: groupD, serve: sitewide(groupD, (*Handler).postDeskUnbind)},
 
 		{pattern: "GET /step-up", roles: all, enrol: true, serve: (*Handler).getStepUp},
 		{pattern: "POST /step-up", roles: all, enrol: true, serve: (*Handler).postStepUp},

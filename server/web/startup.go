@@ -21,8 +21,8 @@ func startupRoutes() []route {
 		{pattern: "GET /startup", roles: startupRoles, serve: (*Handler).getStartup},
 		{pattern: "GET /doors/{door}/papers", roles: wallRoles, serve: (*Handler).getDoorPaper},
 		{pattern: "POST /startup/door", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postFirstDoor},
-		{pattern: "POST /startup/gateways/{gateway}/invite", roles: startupRoles, stepUp: stepUpFull, serve: (*Handler).postGatewayInvite},
-		{pattern: "POST /startup/gateways/{gateway}/confirm", roles: startupRoles, stepUp: stepUpFull, serve: (*Handler).postGatewayConfirm},
+		{pattern: "POST /startup/gateways/{gateway}/invite", roles: startupRoles, stepUp: stepUpFull, serve: sitewide(startupRoles, (*Handler).postGatewayInvite)},
+		{pattern: "POST /startup/gateways/{gateway}/confirm", roles: startupRoles, stepUp: stepUpFull, serve: sitewide(startupRoles, (*Handler).postGatewayConfirm)},
 	}
 }
 

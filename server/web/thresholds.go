@@ -59,9 +59,9 @@ func (h *Handler) renderThresholds(w http.ResponseWriter, rq *request, fault, re
 	return h.renderStatus(w, rq, "thresholds", v, status)
 }
 
-// mayAgreeThresholds: whoever may have written the configuration gives no word on it (D27).
+// mayAgreeThresholds: the numbers are those of the whole site, and whoever may have written the configuration gives no word on it (D27).
 func mayAgreeThresholds(rq *request) bool {
-	return rq.roles&ruleChangers != 0 && rq.roles&groupD == 0
+	return rq.may(ruleChangers, "") && rq.roles&groupD == 0
 }
 
 func (b Base) thresholdTag(waits, same bool) Tag {
