@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"os/user"
 	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"monban/firmware/access"
@@ -35,7 +40,11 @@ type UpdateOptions struct {
 }
 
 // StageUpdate checks a release and puts its program where the running gateway finds it. It works beside a running gateway and without one.
+// Whoever is not the gateway's user would leave files that the gateway cannot read at its next start, and is refused.
 func StageUpdate(o UpdateOptions) (slot.Program, error) {
+	if err := asOwner(os.Geteuid(), o.Slots, o.Config.DataDir); err != nil {
+		return slot.Program{}, err
+	}
 	dir, err := os.OpenRoot(o.Dir)
 	if err != nil {
 		return slot.Program{}, err
@@ -43,6 +52,32 @@ func StageUpdate(o UpdateOptions) (slot.Program, error) {
 	defer func() { _ = dir.Close() }() // only read
 	clock, linked := updateClock(o.Config.DataDir, o.Own)
 	return (&slot.Store{Dir: o.Slots}).Stage(slot.Release{Folder: dir.FS(), Path: programPath(), Clock: clock, Own: o.Own, Root: o.Root, Linked: linked, Again: o.Again})
+}
+
+// asOwner refuses a user whom the first of the folders that is there does not belong to, and root where none is there.
+func asOwner(euid int, folders ...string) error {
+	for _, dir := range folders {
+		st, err := os.Stat(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		sys, ok := st.Sys().(*syscall.Stat_t)
+		if !ok || int(sys.Uid) == euid {
+			return nil
+		}
+		name, how := "user "+strconv.Itoa(int(sys.Uid)), "sudo -u '#"+strconv.Itoa(int(sys.Uid))+"'"
+		if u, err := user.LookupId(strconv.Itoa(int(sys.Uid))); err == nil {
+			name, how = u.Username, "runuser -u "+u.Username+" --"
+		}
+		return fmt.Errorf("%s belongs to %s, and the gateway cannot start from files of another user: type %s monban-gateway update …", dir, name, how)
+	}
+	if euid == 0 {
+		return fmt.Errorf("neither %s is there yet: start the gateway once, then type runuser -u monban-gateway -- monban-gateway update …", strings.Join(folders, " nor "))
+	}
+	return nil
 }
 
 // programPath is this machine's program in a release. 32-bit ARM has one, which every Raspberry Pi runs.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	release "monban/firmware/update"
+	"monban/gateway/config"
 	"monban/gateway/slot"
 )
 
@@ -106,6 +108,38 @@ func waitUpdate(t *testing.T, what string, holds func() bool) {
 		if time.Now().After(end) {
 			t.Fatal(what)
 		}
+	}
+}
+
+// OP-4: an update as another user than the gateway's (root by sudo) would leave files that the gateway cannot read: it is refused with what to type.
+func TestUpdateAsOwner(t *testing.T) {
+	data, none, me := t.TempDir(), filepath.Join(t.TempDir(), "none"), os.Geteuid()
+	for _, folders := range [][]string{{data, none}, {none, data}} {
+		if err := asOwner(me, folders...); err != nil {
+			t.Errorf("its owner: %v", err)
+		}
+		if err := asOwner(me+1, folders...); err == nil || !strings.Contains(err.Error(), data+" belongs to") || !strings.Contains(err.Error(), "monban-gateway update") {
+			t.Errorf("another user: %v", err)
+		}
+	}
+	if err := asOwner(0, none, none); err == nil || !strings.Contains(err.Error(), "runuser -u monban-gateway -- ") {
+		t.Errorf("root before the first start: %v", err)
+	}
+	if err := asOwner(990, none, none); err != nil {
+		t.Errorf("the gateway's user before the first start: %v", err)
+	}
+	if me != 0 {
+		return // folders cannot be given away
+	}
+	if err := os.Chown(data, 990, 990); err != nil {
+		t.Fatal(err)
+	}
+	slots := filepath.Join(data, "slots")
+	if _, err := StageUpdate(UpdateOptions{Config: config.Config{DataDir: data}, Dir: t.TempDir(), Slots: slots}); err == nil || !strings.Contains(err.Error(), "belongs to") {
+		t.Errorf("as root: %v", err)
+	}
+	if _, err := os.Stat(slots); err == nil {
+		t.Error("what was refused has made a folder")
 	}
 }
 
