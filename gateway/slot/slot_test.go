@@ -177,6 +177,40 @@ func TestNothingOlder(t *testing.T) {
 	}
 }
 
+// OP-4: a copy that was cut off, which its own owner may not write, bars no release.
+func TestCopyCutOff(t *testing.T) {
+	m, s := newMaker(t), &Store{Dir: t.TempDir()}
+	r := m.release(200, "two")
+	sum := sha256.Sum256([]byte("two"))
+	half := s.path(hex.EncodeToString(sum[:])) + ".new"
+	if err := os.Mkdir(filepath.Dir(half), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{half, s.path("other.new")} {
+		if err := os.WriteFile(name, []byte("t"), 0o500); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was, err := os.Stat(half)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Open(half) // holds its inode, so that the next file has another
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = old.Close() }()
+	stage(t, s, r)
+	st, err := os.Stat(strings.TrimSuffix(half, ".new"))
+	if err != nil || os.SameFile(was, st) { // root may write what its owner may not
+		t.Errorf("the file that was cut off was written on: %v", err)
+	}
+	if _, err := os.Stat(s.path("other.new")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("another copy that was cut off stays: %v", err)
+	}
+	expect(t, s, 100, "two", true)
+}
+
 // OP-4: a program that was spoilt before its trial is not started; the one before is.
 func TestSpoiltBeforeTrial(t *testing.T) {
 	m, s := newMaker(t), &Store{Dir: t.TempDir()}

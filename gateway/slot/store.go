@@ -73,6 +73,7 @@ func (s *Store) Stage(r Release) (Program, error) {
 	if err := os.MkdirAll(filepath.Join(s.Dir, programsDir), 0o700); err != nil {
 		return Program{}, err
 	}
+	s.sweep()
 	st, err := s.State()
 	if err != nil {
 		return Program{}, err
@@ -137,7 +138,11 @@ func (s *Store) trust(root string) (update.Trust, error) {
 func (s *Store) fetch(folder fs.FS, f update.File) error {
 	path := s.path(f.Sum)
 	s.step()
-	out, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o500)
+	// What was cut off may be written by nobody, its owner neither.
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	out, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o500)
 	if err != nil {
 		return err
 	}
@@ -259,6 +264,18 @@ func (s *Store) clean(st State) {
 			s.step()
 			_ = os.Remove(filepath.Join(s.Dir, programsDir, n.Name()))
 		}
+	}
+}
+
+// sweep removes copies that were cut off; what it cannot remove takes space and nothing else.
+func (s *Store) sweep() {
+	left, err := filepath.Glob(filepath.Join(s.Dir, programsDir, "*.new"))
+	if err != nil {
+		return
+	}
+	for _, path := range left {
+		s.step()
+		_ = os.Remove(path)
 	}
 }
 
