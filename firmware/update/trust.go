@@ -127,57 +127,57 @@ func (t *Trust) Root() *Root { return t.root }
 func (t *Trust) Floor() int64 { return t.list }
 
 // Check says whether the release in a folder may be used, and gives its list and what is to be remembered from now on. It reads the signed
-// texts only. Errors are one line: what is wrong, and what to do.
+// texts only. Roots that were followed are to be remembered also when something after them is bad. Errors are one line: what is wrong, and what to do.
 func (t *Trust) Check(folder fs.FS, clock Clock) (*List, Trust, error) {
 	next := *t
 	if err := next.roots(folder); err != nil {
-		return nil, *t, err
+		return nil, next, err
 	}
 	now := max(clock.Now, next.list, next.stamp) // what was signed was signed before now
 	if now >= next.root.Expires {
-		return nil, *t, fmt.Errorf("root %d: expired on %s: ask for a release with a newer root", next.root.Number, dayOf(next.root.Expires))
+		return nil, next, fmt.Errorf("root %d: expired on %s: ask for a release with a newer root", next.root.Number, dayOf(next.root.Expires))
 	}
 	data, err := read(folder, StampFile, mostStamp)
 	if err != nil {
-		return nil, *t, err
+		return nil, next, err
 	}
 	text, err := next.root.Holders[RoleStamp].open(StampFile, RoleStamp, data)
 	if err != nil {
-		return nil, *t, err
+		return nil, next, err
 	}
 	s, err := parseStamp(text)
 	if err != nil {
-		return nil, *t, err
+		return nil, next, err
 	}
 	switch {
 	case s.Number < next.stamp || s.List < next.list:
-		return nil, *t, fmt.Errorf("%s: is older than one that was used here: an old release brings old faults back", StampFile)
+		return nil, next, fmt.Errorf("%s: is older than one that was used here: an old release brings old faults back", StampFile)
 	case s.List == next.list && next.sum != "" && s.Sum != next.sum:
-		return nil, *t, fmt.Errorf("%s: names another list of number %d than the one that was used here: ask who makes the releases", StampFile, s.List)
+		return nil, next, fmt.Errorf("%s: names another list of number %d than the one that was used here: ask who makes the releases", StampFile, s.List)
 	case now >= s.Expires:
-		return nil, *t, fmt.Errorf("%s: expired on %s: ask for a new stamp, or a newer release", StampFile, dayOf(s.Expires))
+		return nil, next, fmt.Errorf("%s: expired on %s: ask for a new stamp, or a newer release", StampFile, dayOf(s.Expires))
 	case clock.Sure && (s.Number > now+future || s.List > now+future):
-		return nil, *t, fmt.Errorf("%s: is from the future: set this machine's clock, or do not use this release", StampFile)
+		return nil, next, fmt.Errorf("%s: is from the future: set this machine's clock, or do not use this release", StampFile)
 	case s.Size > mostList:
-		return nil, *t, fmt.Errorf("%s: names a list of more than %d bytes", StampFile, mostList)
+		return nil, next, fmt.Errorf("%s: names a list of more than %d bytes", StampFile, mostList)
 	}
 	if data, err = read(folder, ListFile, s.Size); err != nil {
-		return nil, *t, err
+		return nil, next, err
 	}
 	if sumOf(data) != s.Sum {
-		return nil, *t, fmt.Errorf("%s: is not the list that %s names: copy the release again", ListFile, StampFile)
+		return nil, next, fmt.Errorf("%s: is not the list that %s names: copy the release again", ListFile, StampFile)
 	}
 	if text, err = next.root.Holders[RoleRelease].open(ListFile, RoleRelease, data); err != nil {
-		return nil, *t, err
+		return nil, next, err
 	}
 	l, err := ParseList(text)
 	switch {
 	case err != nil:
-		return nil, *t, err
+		return nil, next, err
 	case l.Number != s.List:
-		return nil, *t, fmt.Errorf("%s: has number %d, and %s says %d", ListFile, l.Number, StampFile, s.List)
+		return nil, next, fmt.Errorf("%s: has number %d, and %s says %d", ListFile, l.Number, StampFile, s.List)
 	case now >= l.Expires:
-		return nil, *t, fmt.Errorf("%s: expired on %s: ask for a newer release", ListFile, dayOf(l.Expires))
+		return nil, next, fmt.Errorf("%s: expired on %s: ask for a newer release", ListFile, dayOf(l.Expires))
 	}
 	next.list, next.sum, next.stamp = l.Number, s.Sum, s.Number
 	return l, next, nil

@@ -114,6 +114,7 @@ func begin(t testing.TB, m *maker) Trust {
 func install(tr *Trust, folder fs.FS, clock Clock) (string, error) {
 	l, next, err := tr.Check(folder, clock)
 	if err != nil {
+		*tr = next
 		return "", err
 	}
 	f, err := l.Find("programs/monban-gateway-arm64")
@@ -311,6 +312,34 @@ func TestKeysAreReplaced(t *testing.T) {
 	late := begin(t, m)
 	if _, err := install(&late, f, now); err == nil {
 		t.Error("a root that its own keys have not signed was taken")
+	}
+}
+
+// OP-4: a root that was followed stays, whatever is wrong after it: else a stick with an old root would be believed again.
+func TestFollowedRootsStay(t *testing.T) {
+	m := newMaker(t)
+	second := newMaker(t)
+	second.root, second.first = m.root, m.first
+	root2 := &fstest.MapFile{Data: signed(t, second.rootText(2), m.root[1], m.root[2])}
+	for name, spoil := range map[string]func(fstest.MapFS){
+		"stamp":     func(f fstest.MapFS) { f[StampFile] = m.release1(t, 300, "x")[StampFile] },
+		"no stamp":  func(f fstest.MapFS) { delete(f, StampFile) },
+		"list":      func(f fstest.MapFS) { f[ListFile] = m.release1(t, 300, "x")[ListFile] },
+		"next root": func(f fstest.MapFS) { f["root/3"] = &fstest.MapFile{Data: m.first} },
+	} {
+		tr := begin(t, m)
+		if _, err := install(&tr, m.release1(t, 100, "old"), now); err != nil {
+			t.Fatal(err)
+		}
+		f := second.release1(t, 200, "two")
+		f["root/2"] = root2
+		spoil(f)
+		if _, err := install(&tr, f, now); err == nil || tr.Root().Number != 2 || tr.Floor() != 100 {
+			t.Errorf("%s: %v, root %d, floor %d", name, err, tr.Root().Number, tr.Floor())
+		}
+		if _, err := install(&tr, m.release1(t, 300, "by keys taken out"), now); err == nil {
+			t.Errorf("%s: keys that were taken out are believed", name)
+		}
 	}
 }
 

@@ -211,6 +211,29 @@ func TestCopyCutOff(t *testing.T) {
 	expect(t, s, 100, "two", true)
 }
 
+// OP-4: a new root that comes with a release that is not newer is kept.
+func TestRootOfNothingNew(t *testing.T) {
+	m, s := newMaker(t), &Store{Dir: t.TempDir()}
+	stage(t, s, m.release(200, "two"))
+	root1, err := os.ReadFile(m.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := update.Begin(root1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root2 := update.Root{Number: 2, Expires: today + 999*day, Holders: b.Root().Holders}
+	r := m.release(200, "two")
+	r.Folder.(fstest.MapFS)["root/2"] = &fstest.MapFile{Data: m.sign(root2.Text())}
+	if _, err := s.Stage(r); !errors.Is(err, ErrNothingNew) {
+		t.Fatalf("%v", err)
+	}
+	if kept, err := s.trust(""); err != nil || kept.Root().Number != 2 {
+		t.Errorf("%v: the new root is forgotten", err)
+	}
+}
+
 // OP-4: a program that was spoilt before its trial is not started; the one before is.
 func TestSpoiltBeforeTrial(t *testing.T) {
 	m, s := newMaker(t), &Store{Dir: t.TempDir()}

@@ -1,6 +1,7 @@
 package slot
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -68,7 +69,8 @@ type Release struct {
 // ErrNothingNew says that the release is no newer than what runs, or is waiting already, or did not get well before.
 var ErrNothingNew = errors.New("nothing new")
 
-// Stage checks a release and puts its program where the next start tries it. Nothing changes unless everything is good.
+// Stage checks a release and puts its program where the next start tries it. Programs change only when everything is good; trust keeps
+// whatever was signed well.
 func (s *Store) Stage(r Release) (Program, error) {
 	if err := os.MkdirAll(filepath.Join(s.Dir, programsDir), 0o700); err != nil {
 		return Program{}, err
@@ -82,7 +84,13 @@ func (s *Store) Stage(r Release) (Program, error) {
 	if err != nil {
 		return Program{}, err
 	}
+	before := trust.Bytes()
 	l, trust, err := trust.Check(r.Folder, r.Clock)
+	if after := trust.Bytes(); !bytes.Equal(after, before) { // what was good is remembered, whatever becomes of the rest
+		if err2 := s.write(trustFile, after); err2 != nil {
+			return Program{}, errors.Join(err, err2)
+		}
+	}
 	if err != nil {
 		return Program{}, err
 	}
@@ -100,9 +108,6 @@ func (s *Store) Stage(r Release) (Program, error) {
 		return p, fmt.Errorf("version %s did not get well when it was tried: %w; --again tries it once more", p.Version, ErrNothingNew)
 	case st.Next.Number != 0 && st.Tried:
 		return p, fmt.Errorf("version %s is being tried: wait ten minutes", st.Next.Version)
-	}
-	if err := s.write(trustFile, trust.Bytes()); err != nil {
-		return Program{}, err
 	}
 	if err := s.fetch(r.Folder, f); err != nil {
 		return Program{}, err

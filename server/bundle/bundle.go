@@ -121,7 +121,7 @@ func Restamp(dir string, p Plan) error {
 }
 
 // Verify checks a folder: its signed texts, then that each file is the one that was listed and that there is no other. What it gives as trust
-// is to be kept before anything of the folder is used. Its errors name the first fault of each kind.
+// is to be kept before anything of the folder is used, and with an error too. Its errors name the first fault of each kind.
 func Verify(dir string, trust update.Trust, clock update.Clock) (*update.List, update.Trust, error) {
 	have, err := list(dir) // first, so that nothing is followed out of the folder
 	if err != nil {
@@ -134,7 +134,7 @@ func Verify(dir string, trust update.Trust, clock update.Clock) (*update.List, u
 	defer func() { _ = root.Close() }() // only read
 	l, next, err := trust.Check(root.FS(), clock)
 	if err != nil {
-		return nil, trust, err
+		return nil, next, err
 	}
 	listed := map[string]bool{}
 	for _, f := range l.Files {
@@ -142,12 +142,12 @@ func Verify(dir string, trust update.Trust, clock update.Clock) (*update.List, u
 	}
 	for _, path := range have {
 		if !listed[path] && !known(path, next.Root().Number) {
-			return nil, trust, fmt.Errorf("%s: is not in the list: somebody added it", path)
+			return nil, next, fmt.Errorf("%s: is not in the list: somebody added it", path)
 		}
 	}
 	for _, f := range l.Files {
 		if err := update.Copy(io.Discard, root.FS(), f); err != nil {
-			return nil, trust, err
+			return nil, next, err
 		}
 	}
 	return l, next, nil
