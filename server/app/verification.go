@@ -49,7 +49,9 @@ func newVerificationPages(s *Site, p *pages) (*verificationPages, error) {
 // Close ends a check that runs and waits for it.
 func (v *verificationPages) Close() {
 	if v != nil {
-		v.stop()
+		v.mu.Lock()
+		v.stop() // from here on none begins
+		v.mu.Unlock()
 		v.work.Wait()
 	}
 }
@@ -95,10 +97,23 @@ func (v *verificationPages) Standing(ctx context.Context) (out web.LogStanding, 
 // StartCheck implements web.Verification. The check reads in one view, beside everything else.
 func (v *verificationPages) StartCheck(ctx context.Context, act web.Action) error {
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	if v.check.State == web.CheckRunning || v.ctx.Err() != nil {
+		v.mu.Unlock()
 		return web.ErrBusy
 	}
+	before := v.check
+	v.check = web.LogCheck{State: web.CheckRunning, Began: v.now(), Of: v.store.Size()}
+	v.work.Add(1)
+	v.mu.Unlock()
+	begun := false
+	defer func() {
+		if !begun {
+			v.mu.Lock()
+			v.check = before
+			v.mu.Unlock()
+			v.work.Done()
+		}
+	}()
 	err := v.store.Write(ctx, func(tx *store.Tx) error {
 		leaf := entrylog.Action{Account: act.Actor, Verb: string(act.Kind), Target: targetOf(act.Kind), From: originOf(act), Result: "ok", AtMS: v.now().UnixMilli()}
 		_, err := tx.AppendAction(leaf, &entrylog.Opening{Address: addressOf(act)})
@@ -107,8 +122,10 @@ func (v *verificationPages) StartCheck(ctx context.Context, act web.Action) erro
 	if err != nil {
 		return err
 	}
-	v.check = web.LogCheck{State: web.CheckRunning, Began: v.now(), Of: v.store.Size()}
-	v.work.Add(1)
+	v.mu.Lock()
+	v.check.Of = v.store.Size() // with the leaf of the check
+	v.mu.Unlock()
+	begun = true
 	go v.run()
 	return nil
 }

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -75,5 +77,46 @@ func TestVerificationOfALiveLog(t *testing.T) {
 	}
 	if hasAction(t, cfg, "proof_exported", "0") {
 		t.Error("a refused proof left a leaf")
+	}
+}
+
+// A check that is being begun when the server ends is waited for, none begins after, and pages do not wait for its leaf.
+func TestCheckBegunAtTheEnd(t *testing.T) {
+	cfg := testSite(t)
+	a, _, stop := running(t, cfg)
+	defer func() { _ = stop() }()
+	hold, held := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = a.site.Store.Write(context.Background(), func(*store.Tx) error { close(held); <-hold; return nil })
+	}()
+	<-held
+	act := web.Action{At: time.Now(), Kind: web.ActionLogChecked, Actor: "a-auditor", Address: "192.0.2.1"}
+	began, shown, closed := make(chan error, 1), make(chan struct{}), make(chan struct{})
+	go func() { began <- a.proofs.StartCheck(context.Background(), act) }()
+	go func() {
+		defer close(shown)
+		for s := (web.LogStanding{}); s.Check.State != web.CheckRunning; time.Sleep(time.Millisecond) {
+			s, _ = a.proofs.Standing(context.Background())
+		}
+	}()
+	select {
+	case <-shown:
+	case <-time.After(10 * time.Second):
+		close(hold)
+		t.Fatal("the page waits for the leaf of a check")
+	}
+	go func() { a.proofs.Close(); close(closed) }()
+	select {
+	case <-closed:
+		t.Error("ends before the check that is being begun")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(hold)
+	if err := <-began; err != nil {
+		t.Error(err)
+	}
+	<-closed
+	if err := a.proofs.StartCheck(t.Context(), act); !errors.Is(err, web.ErrBusy) {
+		t.Errorf("begun after the end: %v", err)
 	}
 }
