@@ -32,12 +32,16 @@ func (f *search) in(texts ...string) bool {
 	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(directory.FoldName(s), f.text) })
 }
 
-// hits reports whether the line's person or door has the text. An erased opening has no person.
+// hits reports whether the line's person or door has the text. An erased opening has no person, and a suspended one is not looked at.
+// Nothing of a suspended line is remembered: the person's other lines are found as before.
 func (f *search) hits(r store.Reader, row attempt.Row, n names) bool {
 	if f.in(n.door(access.DoorID(row.Door))) {
 		return true
 	}
 	if len(row.PersonRef) == 0 || row.Opening < 0 {
+		return false
+	}
+	if no, err := r.Restricted(row.Opening); err != nil || no {
 		return false
 	}
 	ref := string(row.PersonRef)
