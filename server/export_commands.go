@@ -65,7 +65,7 @@ func (c *exportBundleCommand) Run(ctx context.Context) error {
 type exportProofCommand struct {
 	exporting
 	Leaf     int64 `required:"" placeholder:"N" help:"The record's place in the log, as its page shows it."`
-	Openings bool  `help:"With what the record commits to: names of people, in clear."`
+	Openings bool  `help:"With what the record commits to: names of people, in clear; not of decisions at doors."`
 }
 
 func (c *exportProofCommand) Run(ctx context.Context) error {

@@ -226,7 +226,7 @@ func (x *exporter) software() string { return "monban-server/" + x.version }
 // ExportProof writes the proof of one leaf, with its opening when that is asked for, and gives the SHA-256 of the file.
 func ExportProof(ctx context.Context, cfg *config.Config, leaf int64, opening bool, o ExportOptions, log *slog.Logger) (sum string, err error) {
 	err = withExporter(ctx, cfg, &o, opening, log, func(ctx context.Context, x *exporter) error {
-		data, got, err := x.proof(ctx, leaf, opening, nil, exportNote{By: o.By, Reason: o.Reason})
+		data, got, err := x.proof(ctx, leaf, opening, mayShow, exportNote{By: o.By, Reason: o.Reason})
 		if err != nil {
 			return err
 		}
@@ -239,8 +239,8 @@ func ExportProof(ctx context.Context, cfg *config.Config, leaf int64, opening bo
 	return sum, err
 }
 
-// proof makes the proof of a leaf: the leaf of it is written before, its hash after. show, which may be nil, says whether the
-// opening may be shown at all.
+// proof makes the proof of a leaf: the leaf of it is written before, its hash after. show says whether the opening may
+// be shown at all.
 func (x *exporter) proof(ctx context.Context, leaf int64, opening bool, show func(entrylog.Kind, *entrylog.Opening) bool, n exportNote) (data []byte, sum string, err error) {
 	n.Verb, n.Target, n.ID = "proof_exported", "leaf", fmt.Sprint(leaf)
 	if _, err := x.note(ctx, n); err != nil {
@@ -265,11 +265,16 @@ func (x *exporter) proof(ctx context.Context, leaf int64, opening bool, show fun
 	return data, sum, err
 }
 
-// provedLeaf proves a leaf; its opening is shown when that is asked for and show, which may be nil, has nothing against it.
+// provedLeaf proves a leaf; its opening is shown when that is asked for, its use is not suspended and show has nothing
+// against it.
 func provedLeaf(r store.Reader, leaf int64, keys []string, opening bool, show func(entrylog.Kind, *entrylog.Opening) bool) (*logcheck.Proof, error) {
 	p, err := r.Proof(leaf, store.ProofOptions{Keys: keys, Opening: opening})
-	if err != nil || p.Shown != logcheck.ShownOpen || show == nil {
+	if err != nil || p.Shown != logcheck.ShownOpen {
 		return p, err
+	}
+	suspended, err := r.Restricted(leaf)
+	if err != nil {
+		return nil, err
 	}
 	o, err := entrylog.ParseOpening(p.Opening)
 	if err != nil {
@@ -279,7 +284,7 @@ func provedLeaf(r store.Reader, leaf int64, keys []string, opening bool, show fu
 	if err != nil {
 		return nil, err
 	}
-	if !show(kind, &o) {
+	if suspended || !show(kind, &o) {
 		p.Shown, p.Opening, p.Salt = logcheck.ShownClosed, nil, [32]byte{}
 	}
 	return p, nil

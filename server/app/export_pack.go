@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"time"
 
-	"monban/firmware/access"
 	"monban/firmware/calendar"
 	"monban/server/attempt"
 	"monban/server/config"
@@ -52,14 +51,11 @@ func sumOf(data []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// mayShow says whether an opening may be handed to an auditor: all but those that tell a PIN under duress from the right one, which is
-// for the security officer alone (D10). That one is missing tells nothing: others are too.
+// mayShow says whether an opening may leave the house: none with the inputs of a decision, in clear or as the gateway sealed them, whoever
+// asks. They tell a PIN under duress from the right one, which is for the security officer alone (D10); were only those left out, that one
+// is missing would tell it. Decisions are replayed inside the house only.
 func mayShow(_ entrylog.Kind, o *entrylog.Opening) bool {
-	if len(o.Inputs) == 0 {
-		return true
-	}
-	_, q, err := access.ParseInputs(o.Inputs)
-	return err == nil && q.PIN != access.PINDuress
+	return len(o.Inputs) == 0 && len(o.Private) == 0
 }
 
 // mayShowTo says whether an opening may be handed to the person whom its record is about: it names nobody else.
@@ -159,14 +155,24 @@ func (x *exporter) logPart(ctx context.Context, r store.Reader, out *logcheck.Pa
 		return err
 	}
 	o := store.BundleOptions{From: from, To: to, Keys: x.keys, Software: x.software(), NowMS: x.now().UnixMilli()}
+	var failed error
 	if p.Names {
-		o.Show = func(_ int64, kind entrylog.Kind, o *entrylog.Opening) bool { return mayShow(kind, o) }
+		o.Show = func(idx int64, kind entrylog.Kind, o *entrylog.Opening) bool {
+			if !mayShow(kind, o) {
+				return false
+			}
+			no, err := r.Restricted(idx)
+			if err != nil {
+				failed = err
+			}
+			return err == nil && !no
+		}
 	}
 	if progress != nil {
 		o.Progress = func(done, of int64) { progress(int(100*done/max(of, 1)), 100) }
 	}
 	_, _, err = r.WriteBundle(ctx, w, o)
-	return err
+	return errors.Join(err, failed)
 }
 
 // audit is the pack of RR-5: the log of the days, what the doors decided by, lists of rights, exceptions, inventories and training as they
@@ -266,12 +272,14 @@ func (x *exporter) readable(r store.Reader, list []attempt.Row, who func(*entryl
 		}
 		var name, section, escort string
 		if row.Opening >= 0 && who != nil {
-			o, err := r.Opening(row.Opening)
+			o, err := usable(r, row.Opening)
 			switch {
 			case err == nil:
 				name, section, escort = who(&o)
 			case errors.Is(err, store.ErrErased), errors.Is(err, store.ErrNotFound):
 				name = "消去済 erased"
+			case errors.Is(err, errRestricted):
+				name = "利用停止 suspended"
 			default:
 				return nil, err
 			}
