@@ -178,10 +178,11 @@ func (u *updates) run(ctx context.Context) error {
 	}
 }
 
-// calm reports whether no door is open or released: a restart cuts nobody's entry short.
+// calm reports whether every door that is known is locked and not open: a restart cuts nobody's entry short, and what stands open or is out of
+// order is for a person first.
 func (u *updates) calm() bool {
 	for _, d := range u.stand() {
-		if d.Known && (d.State == "open" || d.State == "unlocked" || d.State == "released") {
+		if d.Known && (d.State != "secured" && d.State != "lockdown" || d.Contact == "open") {
 			return false
 		}
 	}

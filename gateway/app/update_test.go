@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"monban/firmware/door"
 	release "monban/firmware/update"
 	"monban/gateway/config"
 	"monban/gateway/slot"
@@ -215,6 +217,30 @@ func TestWaitsForCalm(t *testing.T) {
 	g.mu.Unlock()
 	if err := <-ended; err != nil || !g.ended.Load() {
 		t.Errorf("%v, ended %t", err, g.ended.Load())
+	}
+}
+
+// OP-4, DS-1: which states are calm: all that a door can have, and one that nobody knows yet.
+func TestCalm(t *testing.T) {
+	calm := map[string]bool{"secured": true, "lockdown": true}
+	states := 0
+	for s := door.StateName(0); ; s++ {
+		name := s.String()
+		if !regexp.MustCompile(`^[a-z_]+$`).MatchString(name) {
+			break
+		}
+		states++
+		for _, contact := range []string{"open", "closed", "unknown", "none"} {
+			u := &updates{stand: func() []doorStanding {
+				return []doorStanding{{Known: true, State: "secured", Contact: "closed"}, {Known: true, State: name, Contact: contact}}
+			}}
+			if got, want := u.calm(), calm[name] && contact != "open"; got != want {
+				t.Errorf("%s, contact %s: calm %t", name, contact, got)
+			}
+		}
+	}
+	if states != 8 {
+		t.Errorf("%d states", states)
 	}
 }
 
