@@ -270,6 +270,24 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
+// OP-4: whoever has the stamp's key for an hour cannot walk its number ahead of the clock, a day with each check.
+func TestStampDoesNotWalk(t *testing.T) {
+	m := newMaker(t)
+	tr := begin(t, m)
+	const held = 1_000_000
+	f, l := m.release1(t, held, "held"), m.list(held, "held")
+	for i := range int64(5) {
+		f[StampFile] = &fstest.MapFile{Data: signed(t, StampOf(f[ListFile].Data, l, today+(i+1)*future, today+9000*day).Text(), m.stamp)}
+		_, err := install(&tr, f, now)
+		if (err == nil) != (i == 0) || err != nil && !strings.Contains(err.Error(), "from the future") {
+			t.Errorf("stamp of %d days ahead: %v", i+1, err)
+		}
+	}
+	if tr.stamp != today+future {
+		t.Errorf("the floor is %d s ahead", tr.stamp-today)
+	}
+}
+
 // OP-4: a lost key is taken out by a new root, which two of the old ones sign; what it signed counts no more. A root cannot be left out.
 func TestKeysAreReplaced(t *testing.T) {
 	m := newMaker(t)
