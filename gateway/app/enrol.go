@@ -42,7 +42,19 @@ const (
 	codeSecret = 16 // bytes of a code that only the invited gateway knows
 	codePin    = 10 // bytes of SHA-256 of the site's root certificate
 	maxReply   = 256 << 10
+
+	codeLife     = 24 * time.Hour   // the longest that a code holds
+	enrolPollMax = 30 * time.Second // between attempts while the server cannot be reached
 )
+
+// errAgain marks what may be over at the next attempt: a fault of the network, a server that starts anew.
+var errAgain = errors.New("not now")
+
+// again marks err so; it reads as before.
+type again struct{ error }
+
+func (a again) Unwrap() error        { return a.error }
+func (a again) Is(target error) bool { return target == errAgain }
 
 // Enrol gets this gateway an identity: it makes its keys, shows their fingerprint, and waits until a person
 // has confirmed it at the server. The secret keys of TLS and of notes never leave this machine. The folder
@@ -85,11 +97,26 @@ func Enrol(ctx context.Context, o EnrolOptions) error {
 		return err
 	}
 	shown := false
+	// The server may have these keys already and knows the code as theirs: they are not given up for a fault of the network.
+	began, wait := time.Now(), o.Poll
 	for {
 		reply, err := post(ctx, client, o.Server, "/1/enrol", request)
+		if errors.Is(err, errAgain) && ctx.Err() == nil && time.Since(began) < codeLife {
+			if wait == o.Poll {
+				_, _ = fmt.Fprintf(o.Out, "%v; it is asked again.\n", err)
+			}
+			wait = min(2*wait, max(enrolPollMax, o.Poll))
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(wait):
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
+		wait = o.Poll
 		if reply.Cert != "" {
 			return id.write(o.Dir, reply)
 		}
@@ -261,15 +288,19 @@ func post(ctx context.Context, client *http.Client, server, path string, q *keyR
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("server %s: %w", server, unwrapURL(err))
+		return nil, again{fmt.Errorf("server %s: %w", server, unwrapURL(err))}
 	}
 	defer resp.Body.Close()
 	var r keyReply
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&r); err != nil {
-		return nil, fmt.Errorf("server %s: its answer cannot be read: is this its enrolment port?", server)
+		return nil, again{fmt.Errorf("server %s: its answer cannot be read: is this its enrolment port?", server)}
 	}
 	if r.Error != "" {
-		return nil, fmt.Errorf("server %s: %s", server, sentence(r.Error))
+		err := fmt.Errorf("server %s: %s", server, sentence(r.Error))
+		if r.Error == "too_many" || r.Error == "internal" {
+			err = again{err}
+		}
+		return nil, err
 	}
 	return &r, nil
 }

@@ -1,0 +1,111 @@
+package app
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base32"
+	"encoding/json"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// enrolServer is a TLS server whose root, of the site "s", the code that is given back names.
+func enrolServer(t *testing.T, h http.HandlerFunc) (addr, code string) {
+	t.Helper()
+	key := func() *ecdsa.PrivateKey {
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	caKey, leafKey := key(), key()
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Organization: []string{"monban s"}}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	root, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, leaf, ca, &leafKey.PublicKey, caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(h)
+	s.TLS = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{cert, root}, PrivateKey: leafKey}}}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	sum := sha256.Sum256(root)
+	return s.Listener.Addr().String(), base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(append(make([]byte, codeSecret), sum[:codePin]...))
+}
+
+// D23: a fault of the network or a server that starts anew, before a person has confirmed, does not cost the code: the same keys are asked for again.
+func TestEnrolStays(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	addr, code := enrolServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			return
+		}
+		var q keyRequest
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		asked = append(asked, string(q.CSR)+q.NoteKey)
+		n := len(asked)
+		mu.Unlock()
+		switch n {
+		case 1, 3, 4: // cut off
+			panic(http.ErrAbortHandler)
+		case 5:
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = io.WriteString(w, "<html>")
+		case 6:
+			_, _ = io.WriteString(w, `{"error":"too_many"}`)
+		case 7:
+			_, _ = io.WriteString(w, `{"error":"internal"}`)
+		case 9:
+			_, _ = io.WriteString(w, `{"error":"expired_code"}`)
+		default:
+			h := sha256.New()
+			h.Write(q.CSR)
+			h.Write([]byte(q.NoteKey))
+			f := base32.StdEncoding.EncodeToString(h.Sum(nil)[:10])
+			_ = json.NewEncoder(w).Encode(keyReply{Fingerprint: f[:4] + "-" + f[4:8] + "-" + f[8:12] + "-" + f[12:]})
+		}
+	})
+	var out bytes.Buffer
+	err := Enrol(t.Context(), EnrolOptions{Server: addr, Gateway: "g", Dir: filepath.Join(t.TempDir(), "identity"), Code: code, Out: &out, Poll: time.Millisecond})
+	if err == nil || !strings.Contains(err.Error(), "has expired") {
+		t.Fatalf("%v", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(asked) != 9 {
+		t.Errorf("asked %d times", len(asked))
+	}
+	for _, a := range asked {
+		if a != asked[0] {
+			t.Error("other keys")
+		}
+	}
+	if n := strings.Count(out.String(), "asked again"); n != 2 {
+		t.Errorf("said %d times, want once for each outage: %s", n, out.String())
+	}
+}
