@@ -84,6 +84,11 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun) (store.Disposal
 	if err := t.at("started"); err != nil {
 		return d, err
 	}
+	if !gone { // a hold may have come since the run began
+		if err := t.held(ctx, d); err != nil {
+			return d, fmt.Errorf("nothing was destroyed: %w", err)
+		}
+	}
 	files, err := t.keys.Destroy(keystore.Disposal{Run: d.ID, Class: d.Class, FiscalYear: d.Year, Asked: d.AskedBy, Approved: d.ApprovedBy, AtMS: t.now().UnixMilli()})
 	if err != nil && !gone {
 		return d, err
@@ -109,6 +114,17 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun) (store.Disposal
 		return d, err
 	}
 	return d, t.at("done")
+}
+
+// held is an error when a hold in force names what a run is of.
+func (t *Retainer) held(ctx context.Context, d store.DisposalRun) error {
+	return t.store.Read(ctx, func(r *store.ReadTx) error {
+		hold, err := r.Held(d.Class, d.Year)
+		if err == nil && hold != "" {
+			err = fmt.Errorf("%s of fiscal year %d %w (%s)", d.Class, d.Year, store.ErrHeld, hold)
+		}
+		return err
+	})
 }
 
 // start writes the leaves that a run begins with, after a last look at the plan and at the copies of the key store.
@@ -181,9 +197,11 @@ func (t *Retainer) applyList(ctx context.Context) error {
 		var x store.DisposalRun
 		err := t.store.Write(ctx, func(tx *store.Tx) error {
 			var err error
+			put := tx.PutDisposalRun
 			x, err = tx.DisposalRun(d.Run)
 			switch {
 			case errors.Is(err, store.ErrNotFound):
+				put = tx.AddDisposalRun
 				x = store.DisposalRun{ID: d.Run, Class: d.Class, Year: d.FiscalYear, AskedBy: d.Asked, AskedMS: d.AtMS, AskedIdx: -1, Started: -1, Done: -1}
 			case err != nil:
 				return err
@@ -193,7 +211,7 @@ func (t *Retainer) applyList(ctx context.Context) error {
 				return nil
 			}
 			x.State, x.ApprovedBy, x.ApprovedMS = store.RunApproved, d.Approved, d.AtMS
-			return tx.PutDisposalRun(x)
+			return put(x)
 		})
 		if err == nil && x.State == store.RunApproved {
 			_, err = t.run(ctx, x)

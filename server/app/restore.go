@@ -273,7 +273,9 @@ func (r *restore) forget(ctx context.Context, db string) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	t := &Retainer{store: s, keys: r.keys, zone: r.cfg.Location(), now: func() time.Time { return r.o.Now }, step: r.o.Step}
-	err = t.applyList(ctx)
+	if err = t.withdrawRestored(ctx, Operator{Name: r.o.By}); err == nil {
+		err = t.applyList(ctx)
+	}
 	if errors.Is(err, keystore.ErrCopyAway) { // in the database it is gone
 		err = nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -250,15 +251,36 @@ func (t *Retainer) Ask(ctx context.Context, class entrylog.Class, year int, reas
 		}) {
 			return web.ErrExists
 		}
-		// The key store's list counts too: a restored database does not know all the numbers that were given.
-		id = fmt.Sprintf("disposal-%d-%05d", entrylog.FiscalYear(t.now().UnixMilli(), t.zone), max(len(runs), len(t.keys.Disposals()))+1)
+		id = fmt.Sprintf("disposal-%d-%05d", entrylog.FiscalYear(t.now().UnixMilli(), t.zone), t.lastRun(runs)+1)
 		idx, err := by.leaf(tx, "disposal_asked", "disposal", fmt.Sprintf("%s:%s:%d", id, class, year), reason, t.now())
 		if err != nil {
 			return err
 		}
-		return tx.PutDisposalRun(store.DisposalRun{ID: id, Class: class, Year: year, State: store.RunAsked, Count: item.Count, AskedBy: by.word(), AskedMS: t.now().UnixMilli(), AskedIdx: idx, Started: -1, Done: -1})
+		count := item.Count
+		if class == retention.ClassDirectory {
+			if count, err = tx.NotePeople(id, year); err != nil {
+				return err
+			}
+		}
+		return tx.AddDisposalRun(store.DisposalRun{ID: id, Class: class, Year: year, State: store.RunAsked, Count: count, AskedBy: by.word(), AskedMS: t.now().UnixMilli(), AskedIdx: idx, Started: -1, Done: -1})
 	})
 	return id, err
+}
+
+// lastRun is the highest number that a run has. The key store's list counts too: a restored database does not know all the numbers that were given.
+func (t *Retainer) lastRun(runs []store.DisposalRun) (last int) {
+	see := func(id string) {
+		if n, err := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:]); err == nil {
+			last = max(last, n)
+		}
+	}
+	for _, d := range runs {
+		see(d.ID)
+	}
+	for _, d := range t.keys.Disposals() {
+		see(d.Run)
+	}
+	return last
 }
 
 // ready is the plan's item of a class and year, or why a run of it may not be.
@@ -306,6 +328,35 @@ func (t *Retainer) Approve(ctx context.Context, id, reason string, withdraw bool
 		if _, err := by.leaf(tx, verb, "disposal", id, reason, t.now()); err != nil {
 			return err
 		}
+		if d.State == store.RunWithdrawn {
+			if err := tx.ForgetPeople(d.ID); err != nil {
+				return err
+			}
+		}
 		return tx.PutDisposalRun(d)
+	})
+}
+
+// withdrawRestored withdraws what a restored database says was asked for or approved and the key store's list does not have as destroyed: it may have been
+// withdrawn, and holds placed, since the backup was made.
+func (t *Retainer) withdrawRestored(ctx context.Context, by Operator) error {
+	return t.store.Write(ctx, func(tx *store.Tx) error {
+		runs, err := tx.DisposalRuns()
+		if err != nil {
+			return err
+		}
+		for _, d := range runs {
+			if d.State != store.RunAsked && d.State != store.RunApproved || t.listed(d.ID) {
+				continue
+			}
+			if _, err := by.leaf(tx, "disposal_withdrawn", "disposal", d.ID, "the database was restored from a backup", t.now()); err != nil {
+				return err
+			}
+			d.State = store.RunWithdrawn
+			if err := errors.Join(tx.ForgetPeople(d.ID), tx.PutDisposalRun(d)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

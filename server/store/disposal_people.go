@@ -1,17 +1,24 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"monban/firmware/calendar"
 )
 
-// goneExpr is the last day of a person, ” when nothing says one: of the person, the contract, grants and cards.
+// goneExpr is the last day of a person: of the person, the contracts, grants and cards.
 const goneExpr = `max(p.valid_until, p.contract_until,
-	coalesce((SELECT max(valid_until) FROM grant_row WHERE person = p.id), ''), coalesce((SELECT max(valid_until) FROM credential WHERE person = p.id), ''))`
+	coalesce((SELECT max(valid_until) FROM grant_row WHERE person = p.id), ''), coalesce((SELECT max(valid_until) FROM credential WHERE person = p.id), ''),
+	coalesce((SELECT max(c.valid_until) FROM contract_worker w JOIN contract c ON c.id = w.contract WHERE w.person = p.id), ''))`
 
-// goneQuery lists people who have left, and when: who is not active, and whom no account that may sign in is of.
-const goneQuery = `SELECT p.id, ` + goneExpr + ` AS gone FROM person p WHERE p.active = 0
+// goneQuery lists people who have left, and when: who is not active, and whom no account that may sign in is of. Not active is also who is only suspended,
+// and an empty day means "until further notice": who has no last day, or anything that has none and can come back, has not left.
+const goneQuery = `SELECT p.id, ` + goneExpr + ` AS gone FROM person p WHERE p.active = 0 AND p.valid_until <> '' AND (p.contract_from = '' OR p.contract_until <> '')
+	AND NOT EXISTS (SELECT 1 FROM credential c WHERE c.person = p.id AND c.valid_until = '' AND c.status <> 'revoked')
+	AND NOT EXISTS (SELECT 1 FROM grant_row g WHERE g.person = p.id AND g.valid_until = '')
+	AND NOT EXISTS (SELECT 1 FROM contract_worker w JOIN contract c ON c.id = w.contract WHERE w.person = p.id AND c.valid_until = '')
 	AND NOT EXISTS (SELECT 1 FROM account a WHERE a.person = p.id AND a.suspended = 0) ORDER BY gone, p.id`
 
 // Gone lists the people who have left the directory by the fiscal year of their last day. Of whom nothing says the day, nobody can say when the time
@@ -37,7 +44,47 @@ func (r Reader) Gone() (map[int][]string, error) {
 	return out, rows.Err()
 }
 
-// DropPeople deletes the people whose last day was in the run's fiscal year, with all that the directory says of them.
+// NotePeople notes who had left when a run of the directory is asked for, and gives how many.
+func (tx *Tx) NotePeople(id string, year int) (int64, error) {
+	gone, err := tx.Gone()
+	if err != nil {
+		return 0, err
+	}
+	for _, person := range append([]string{""}, gone[year]...) {
+		if _, err := tx.exec(`INSERT INTO disposal_person (run, person) VALUES (?, ?)`, id, person); err != nil {
+			return 0, fmt.Errorf("disposal run %s: %w", id, err)
+		}
+	}
+	return int64(len(gone[year])), nil
+}
+
+// ForgetPeople takes the note of NotePeople away: the run is not to be, or is through.
+func (tx *Tx) ForgetPeople(id string) error {
+	_, err := tx.exec(`DELETE FROM disposal_person WHERE run = ? AND person <> ''`, id)
+	return err
+}
+
+// noted lists who was noted for a run; ok is false when nobody noted anything.
+func (r Reader) noted(id string) (people []string, ok bool, err error) {
+	rows, err := r.query(`SELECT person FROM disposal_person WHERE run = ?`, id)
+	if err != nil {
+		return nil, false, fmt.Errorf("disposal run %s: %w", id, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var person string
+		if err := rows.Scan(&person); err != nil {
+			return nil, false, err
+		}
+		if ok = true; person != "" {
+			people = append(people, person)
+		}
+	}
+	return people, ok, rows.Err()
+}
+
+// DropPeople deletes the people whose last day was in the run's fiscal year, with all that the directory says of them: those only who had left already when
+// the run was asked for. Of a run that was through before a restore nobody is noted; StartDisposal lets no other one begin.
 func (tx *Tx) DropPeople(id string) error {
 	d, err := tx.DisposalRun(id)
 	if err != nil {
@@ -50,13 +97,24 @@ func (tx *Tx) DropPeople(id string) error {
 	if err != nil {
 		return err
 	}
+	noted, ok, err := tx.noted(id)
+	if err != nil {
+		return err
+	}
 	for _, person := range gone[d.Year] {
+		if ok && !slices.Contains(noted, person) {
+			continue
+		}
 		for _, q := range []string{
 			`DELETE FROM group_member WHERE person = ?`, `DELETE FROM contract_worker WHERE person = ?`, `DELETE FROM biometric_enrolment WHERE person = ?`,
 			`DELETE FROM recertification_answer WHERE person = ?`, `DELETE FROM transfer WHERE person = ?`, `DELETE FROM own_right WHERE person = ?`,
 			`DELETE FROM exception_measure WHERE subject = 'person' AND subject_id = ?`,
 			`DELETE FROM pin_count WHERE card_ref IN (SELECT card_ref FROM credential WHERE person = ?)`,
-			`DELETE FROM grant_row WHERE person = ?`, `DELETE FROM credential WHERE person = ?`, `UPDATE account SET person = '', full_name = '', login = 'gone-' || id WHERE person = ?`, `DELETE FROM person WHERE id = ?`,
+			`DELETE FROM grant_row WHERE person = ?`, `DELETE FROM credential WHERE person = ?`,
+			`DELETE FROM external_identity WHERE account IN (SELECT id FROM account WHERE person = ?)`, `DELETE FROM passkey WHERE account IN (SELECT id FROM account WHERE person = ?)`,
+			`DELETE FROM totp WHERE account IN (SELECT id FROM account WHERE person = ?)`, `DELETE FROM recovery_code WHERE account IN (SELECT id FROM account WHERE person = ?)`,
+			`UPDATE account_request SET person = '', why = '' WHERE account IN (SELECT id FROM account WHERE person = ?1) OR person = ?1`,
+			`UPDATE account SET person = '', full_name = '', suspended_why = '', login = 'gone-' || id WHERE person = ?`, `DELETE FROM person WHERE id = ?`,
 		} {
 			res, err := tx.exec(q, person)
 			if err != nil {
@@ -69,5 +127,5 @@ func (tx *Tx) DropPeople(id string) error {
 			d.Rows += n
 		}
 	}
-	return tx.PutDisposalRun(d)
+	return errors.Join(tx.ForgetPeople(id), tx.PutDisposalRun(d))
 }

@@ -58,7 +58,7 @@ func twoYears(t *testing.T, n int) (*site, *Store, *traffic) {
 func approved(t *testing.T, st *Store, id string, class entrylog.Class, year int) {
 	t.Helper()
 	must(t, st.Write(t.Context(), func(tx *Tx) error {
-		return tx.PutDisposalRun(DisposalRun{ID: id, Class: class, Year: year, State: RunApproved, AskedBy: "acct1", ApprovedBy: "acct2", Started: -1, Done: -1})
+		return tx.AddDisposalRun(DisposalRun{ID: id, Class: class, Year: year, State: RunApproved, AskedBy: "acct1", ApprovedBy: "acct2", Started: -1, Done: -1})
 	}))
 }
 

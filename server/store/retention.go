@@ -108,6 +108,9 @@ func (r Reader) held(c entrylog.Class, year int) (id string, err error) {
 	return id, err
 }
 
+// Held is the id of a hold in force that names a class and year, "" = none.
+func (r Reader) Held(c entrylog.Class, year int) (id string, err error) { return r.held(c, year) }
+
 // PeriodCount is how many openings there are of a class and fiscal year.
 type PeriodCount struct {
 	Class entrylog.Class
@@ -191,14 +194,30 @@ func (r Reader) DisposalRuns() ([]DisposalRun, error) {
 	return out, rows.Err()
 }
 
-// PutDisposalRun writes a run; the caller writes the leaf. Only the steps before a run begins are written so.
-func (tx *Tx) PutDisposalRun(d DisposalRun) error {
-	_, err := tx.exec(`INSERT INTO disposal_run (`+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET state = excluded.state, approved_by = excluded.approved_by, approved_ms = excluded.approved_ms,
-		started_idx = excluded.started_idx, at_idx = excluded.at_idx, rows = excluded.rows, done_idx = excluded.done_idx, done_ms = excluded.done_ms`,
+// AddDisposalRun writes a new run; the caller writes the leaf. ErrExists when the id is given already, or another run of the class and year is open.
+func (tx *Tx) AddDisposalRun(d DisposalRun) error {
+	_, err := tx.exec(`INSERT INTO disposal_run (`+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		d.ID, string(d.Class), d.Year, d.State, d.Count, d.AskedBy, d.AskedMS, d.AskedIdx, d.ApprovedBy, d.ApprovedMS, d.Started, d.At, d.Rows, d.Done, d.DoneMS)
 	if err != nil {
 		return fmt.Errorf("write disposal run: %w", unique(err))
+	}
+	return nil
+}
+
+// PutDisposalRun writes how a run stands that is there; the caller writes the leaf. What it is of and who asked for it never change.
+func (tx *Tx) PutDisposalRun(d DisposalRun) error {
+	res, err := tx.exec(`UPDATE disposal_run SET state = ?, approved_by = ?, approved_ms = ?, started_idx = ?, at_idx = ?, rows = ?, done_idx = ?, done_ms = ?
+		WHERE id = ? AND class = ? AND fiscal_year = ? AND asked_by = ?`,
+		d.State, d.ApprovedBy, d.ApprovedMS, d.Started, d.At, d.Rows, d.Done, d.DoneMS, d.ID, string(d.Class), d.Year, d.AskedBy)
+	if err != nil {
+		return fmt.Errorf("write disposal run: %w", unique(err))
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("write disposal run %s: %w", d.ID, err)
 	}
 	return nil
 }

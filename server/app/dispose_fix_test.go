@@ -1,0 +1,160 @@
+package app
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"monban/firmware/access"
+	"monban/firmware/card"
+	"monban/server/directory"
+	"monban/server/entrylog"
+	"monban/server/keystore"
+	"monban/server/retention"
+	"monban/server/store"
+)
+
+var kato, sato = Operator{Name: "kato"}, Operator{Name: "sato"}
+
+// approve2021 asks for a run of a class of fiscal year 2021, and has it approved.
+func approve2021(t *testing.T, r *Retainer, class entrylog.Class) string {
+	t.Helper()
+	id := ok(r.Ask(t.Context(), class, 2021, "保存期間の満了", kato))(t)
+	if err := r.Approve(t.Context(), id, "確認済", false, sato); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func runState(t *testing.T, s *Site, id string) (d store.DisposalRun) {
+	t.Helper()
+	err := s.Store.Read(t.Context(), func(r *store.ReadTx) (err error) { d, err = r.DisposalRun(id); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// EV-8: who is only suspended, or has a card without an end, or left after the run was asked for, stays.
+func TestDisposalOfPeopleSparesWhoHasNotLeft(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 3)
+		left, _ := directory.ParseDate("2021-09-30")
+		add := func(id string, until directory.Date, status access.CredentialStatus) {
+			t.Helper()
+			err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+				p := directory.Person{ID: directory.PersonID(id), Name: "山田", Category: directory.Staff, ValidUntil: until}
+				c := directory.Credential{ID: directory.CardID("K-" + id), Person: p.ID, KeyVersion: 1, Masked: "****", Assurance: card.UIDOnly, Status: status, ValidUntil: left}
+				if until == left && status != access.CredentialRevoked {
+					c.ValidUntil = directory.Date{}
+				}
+				copy(c.Ref[:], id)
+				return errors.Join(tx.ChangeDirectory(directory.Change{Op: directory.OpAdd, Person: &p}), tx.ChangeDirectory(directory.Change{Op: directory.OpAdd, Credential: &c}))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		add("suspended", directory.Date{}, access.CredentialSuspended)
+		add("opencard", left, access.CredentialSuspended)
+		r := retainer(s)
+		id := approve2021(t, r, retention.ClassDirectory)
+		if n := runState(t, s, id).Count; n != 3 {
+			t.Errorf("asked for %d people, want 3", n)
+		}
+		add("later", left, access.CredentialRevoked)
+		ok(r.CarryOut(t.Context()))(t)
+		err := s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+			d, err := r.Directory()
+			if err != nil {
+				return err
+			}
+			var ids []string
+			for _, p := range d.People {
+				if p.ID == "suspended" || p.ID == "opencard" || p.ID == "later" || strings.HasPrefix(string(p.ID), "old") {
+					ids = append(ids, string(p.ID))
+				}
+			}
+			if len(ids) != 3 || strings.HasPrefix(strings.Join(ids, " "), "old") {
+				t.Errorf("left in the directory: %v, want suspended, opencard, later", ids)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// EV-9, RA-2: a number is never given twice, also when the key store's list knows higher ones than the rows.
+func TestDisposalNumberOnce(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 3)
+		r := retainer(s)
+		if _, err := s.Store.Keys().Destroy(keystore.Disposal{Run: "disposal-2030-00007", Class: entrylog.ClassRegister, FiscalYear: 1999, Asked: "a", Approved: "b", AtMS: seedMS}); err != nil {
+			t.Fatal(err)
+		}
+		id := ok(r.Ask(t.Context(), entrylog.ClassRegister, 2021, "満了", kato))(t)
+		if !strings.HasSuffix(id, "-00008") {
+			t.Errorf("after number 7 came %s", id)
+		}
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			return tx.AddDisposalRun(store.DisposalRun{ID: id, Class: entrylog.ClassAction, Year: 2021, State: store.RunAsked, AskedBy: "cli-x", Started: -1, Done: -1})
+		})
+		if !errors.Is(err, store.ErrExists) {
+			t.Errorf("a run was written over: %v", err)
+		}
+	})
+}
+
+// EV-8: a hold that comes after the run began and before the key is destroyed still stops it.
+func TestHoldAfterStart(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 10)
+		r := retainer(s)
+		approve2021(t, r, entrylog.ClassRegister)
+		r.step = func(name string) error {
+			if name == "started" {
+				r.step = nil
+				_, err := r.PlaceHold(t.Context(), entrylog.ClassRegister, 2021, 2021, "2032-03-31", "訴訟", sato)
+				return err
+			}
+			return nil
+		}
+		for range 2 { // the run, and the next night
+			if _, err := r.CarryOut(t.Context()); !errors.Is(err, store.ErrHeld) {
+				t.Errorf("held after the start: %v", err)
+			}
+		}
+		if !s.Store.Keys().Has(keystore.Period{FiscalYear: 2021, Class: entrylog.ClassRegister}) {
+			t.Error("the key of a held year was destroyed")
+		}
+	})
+	verified(t, cfg)
+}
+
+// EV-8, RA-2: a restore brings no approval back: it may have been withdrawn since, or a hold placed.
+func TestRestoreWithdrawsApproved(t *testing.T) {
+	cfg := testSite(t)
+	var id string
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 10)
+		id = approve2021(t, retainer(s), entrylog.ClassRegister)
+	})
+	before := backupOf(t, cfg)
+	if _, err := Restore(t.Context(), cfg, RestoreOptions{Backup: before, Reason: "drill", By: "kato", Now: disposalDay}); err != nil {
+		t.Fatal(err)
+	}
+	withSite(t, cfg, func(s *Site) {
+		if d := runState(t, s, id); d.State != store.RunWithdrawn {
+			t.Errorf("after a restore the run is %s", d.State)
+		}
+		if done, err := retainer(s).CarryOut(t.Context()); err != nil || len(done) > 0 {
+			t.Errorf("a restored approval was carried out: %v, %v", done, err)
+		}
+	})
+	verified(t, cfg)
+}
