@@ -91,6 +91,9 @@ func (ks *KeyStore) take(path string, form fileForm) error {
 			return fmt.Errorf("key store %s: its key of %d %s is not the one of %s: one of the two files is another site's or of another time", path, p.FiscalYear, p.Class, ks.path)
 		}
 	}
+	if err := ks.vouched(path, form); err != nil {
+		return err
+	}
 	for p, k := range keys {
 		ks.keys[p] = k
 	}
@@ -113,6 +116,12 @@ func (ks *KeyStore) form() ([]byte, error) {
 	for _, p := range ks.sorted() {
 		form.Keys = append(form.Keys, keyForm{FiscalYear: p.FiscalYear, Class: string(p.Class),
 			Key: base64.StdEncoding.EncodeToString(ks.keys[p].wrapped)})
+	}
+	var err error
+	if len(form.Disposals)+len(form.Erased) > 0 {
+		if form.MAC, err = ks.listMAC(form); err != nil {
+			return nil, err
+		}
 	}
 	data, err := json.MarshalIndent(form, "", " ")
 	if err != nil {
@@ -149,6 +158,9 @@ func (ks *KeyStore) save() error {
 // sameKeys refuses to write over a file whose keys are not those of this key store or of its past.
 func (ks *KeyStore) sameKeys(path string, form fileForm) error {
 	if _, err := ks.read(path, form); err != nil {
+		return err
+	}
+	if err := ks.vouched(path, form); err != nil {
 		return err
 	}
 	for _, k := range form.Keys {

@@ -53,6 +53,7 @@ type KeyStore struct {
 	path   string
 	rand   io.Reader
 	master cipher.AEAD
+	list   []byte // HMAC key of the lists, from the master key
 
 	mu        sync.Mutex
 	keys      map[Period]*periodKey // mu
@@ -72,6 +73,7 @@ type fileForm struct {
 	Keys      []keyForm  `json:"keys"`
 	Disposals []Disposal `json:"disposals,omitempty"`
 	Erased    []Erasure  `json:"erased,omitempty"`
+	MAC       string     `json:"mac,omitempty"` // of the two lists, hex; see listMAC
 }
 
 type keyForm struct {
@@ -135,12 +137,18 @@ func Open(path, masterPath string, rand io.Reader, copies ...string) (*KeyStore,
 	if ks.master, err = newAEAD(master); err != nil {
 		return nil, err
 	}
+	ks.list = listKey(master)
 	form, err := readForm(path)
 	if err != nil {
 		return nil, err
 	}
 	if ks.keys, err = ks.read(path, form); err != nil {
 		return nil, err
+	}
+	if form.MAC == "" { // a file of before the MAC: what it calls destroyed has to be possible at least
+		if err := plausible(path, form.Disposals); err != nil {
+			return nil, err
+		}
 	}
 	ks.disposals, ks.erased = form.Disposals, form.Erased
 	for _, d := range ks.disposals {
@@ -165,8 +173,17 @@ func readForm(path string) (form fileForm, err error) {
 	return form, nil
 }
 
-// read unwraps the keys of a file.
+// read unwraps the keys of a file, and checks its lists' MAC if it has one.
 func (ks *KeyStore) read(path string, form fileForm) (map[Period]*periodKey, error) {
+	if form.MAC != "" {
+		mac, err := ks.listMAC(form)
+		if err != nil {
+			return nil, err
+		}
+		if !hmac.Equal([]byte(mac), []byte(form.MAC)) {
+			return nil, fmt.Errorf("key store %s: %w: somebody who does not have the master key changed it", path, errList)
+		}
+	}
 	keys := map[Period]*periodKey{}
 	for _, k := range form.Keys {
 		p := Period{FiscalYear: k.FiscalYear, Class: entrylog.Class(k.Class)}

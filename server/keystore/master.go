@@ -142,6 +142,7 @@ func RestoreMaster(path, masterPath, keyStorePath string) error {
 	if ks.master, err = newAEAD(c.key); err != nil {
 		return err
 	}
+	ks.list = listKey(c.key)
 	form, err := readForm(keyStorePath)
 	if err != nil {
 		return err
