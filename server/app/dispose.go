@@ -20,7 +20,7 @@ import (
 //	crash point 5: before the file is compacted → compacted again
 //	crash point 6: before the leaf disposal_done → as 5
 func (t *Retainer) CarryOut(ctx context.Context) (done []store.DisposalRun, err error) {
-	return t.carryOut(ctx, store.RunStarted, store.RunApproved)
+	return t.carryOut(ctx, nightTries, store.RunStarted, store.RunApproved)
 }
 
 // Resume brings to its end what has begun, and carries out what the key store's list says was destroyed and the database does not know of, because it
@@ -28,17 +28,27 @@ func (t *Retainer) CarryOut(ctx context.Context) (done []store.DisposalRun, err 
 // is tried again each night.
 func (t *Retainer) Resume(ctx context.Context) (later, err error) {
 	err = t.applyList(ctx)
-	if errors.Is(err, keystore.ErrCopyAway) { // here it is gone; a copy that is away gets its list when it is back
+	if canWait(err) {
 		later, err = err, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	_, err = t.carryOut(ctx, store.RunStarted)
+	_, err = t.carryOut(ctx, 1, store.RunStarted)
 	return errors.Join(later, err), nil
 }
 
-func (t *Retainer) carryOut(ctx context.Context, states ...string) (done []store.DisposalRun, err error) {
+// nightTries is how often a run tries to empty the write-ahead log in one night; a start tries once.
+const nightTries = 5
+
+// canWait reports whether what was to be destroyed is gone here: a copy of the key store that is away gets its list when it is back, and the
+// write-ahead log is emptied when nobody reads an old state any more.
+func canWait(err error) bool {
+	return errors.Is(err, keystore.ErrCopyAway) || errors.Is(err, store.ErrStillRead)
+}
+
+// carryOut goes on with the others when one cannot go; err says of each why.
+func (t *Retainer) carryOut(ctx context.Context, tries int, states ...string) (done []store.DisposalRun, err error) {
 	var runs []store.DisposalRun
 	err = t.store.Read(ctx, func(r *store.ReadTx) error {
 		runs, err = r.DisposalRuns()
@@ -51,13 +61,17 @@ func (t *Retainer) carryOut(ctx context.Context, states ...string) (done []store
 		if !slices.Contains(states, d.State) {
 			continue
 		}
-		x, err := t.run(ctx, d)
-		if err != nil {
-			return done, fmt.Errorf("disposal run %s: %w", d.ID, err)
+		x, failed := t.run(ctx, d, tries)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("disposal run %s: %w", d.ID, failed))
+			if ctx.Err() != nil {
+				break
+			}
+			continue
 		}
 		done = append(done, x)
 	}
-	return done, nil
+	return done, err
 }
 
 func (t *Retainer) at(name string) error {
@@ -68,7 +82,7 @@ func (t *Retainer) at(name string) error {
 }
 
 // run carries one run out from where it stands.
-func (t *Retainer) run(ctx context.Context, d store.DisposalRun) (store.DisposalRun, error) {
+func (t *Retainer) run(ctx context.Context, d store.DisposalRun, tries int) (store.DisposalRun, error) {
 	if d.State == store.RunApproved {
 		var err error
 		if d, err = t.start(ctx, d); err != nil {
@@ -100,7 +114,7 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun) (store.Disposal
 	if err := t.drop(ctx, d); err != nil {
 		return d, err
 	}
-	if err := t.store.Compact(ctx); err != nil {
+	if err := t.compact(ctx, d.ID, tries); err != nil {
 		return d, err
 	}
 	if err := errors.Join(away, t.at("compact")); err != nil {
@@ -114,6 +128,22 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun) (store.Disposal
 		return d, err
 	}
 	return d, t.at("done")
+}
+
+// compact leaves no bytes in the files of what a run dropped.
+func (t *Retainer) compact(ctx context.Context, id string, tries int) error {
+	var d store.DisposalRun
+	err := t.store.Read(ctx, func(r *store.ReadTx) (err error) { d, err = r.DisposalRun(id); return err })
+	if err != nil {
+		return err
+	}
+	if _, before := t.compacted.Load(id); d.Rows > 0 && !before {
+		if err := t.store.Compact(ctx); err != nil {
+			return err
+		}
+		t.compacted.Store(id, true)
+	}
+	return t.store.EmptyWAL(ctx, tries)
 }
 
 // held is an error when a hold in force names what a run is of.
@@ -193,6 +223,7 @@ func (t *Retainer) drop(ctx context.Context, d store.DisposalRun) error {
 
 // applyList carries out what the key store says was destroyed. A database that was restored from a backup of before knows nothing of it.
 func (t *Retainer) applyList(ctx context.Context) error {
+	var later error
 	for _, d := range t.keys.Disposals() {
 		var x store.DisposalRun
 		err := t.store.Write(ctx, func(tx *store.Tx) error {
@@ -214,13 +245,20 @@ func (t *Retainer) applyList(ctx context.Context) error {
 			return put(x)
 		})
 		if err == nil && x.State == store.RunApproved {
-			_, err = t.run(ctx, x)
+			_, err = t.run(ctx, x, 1)
+		}
+		if canWait(err) {
+			later = errors.Join(later, err)
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("what was disposed of before: %w", err)
 		}
 	}
-	return t.applyErased(ctx)
+	if err := t.applyErased(ctx); err != nil {
+		return err
+	}
+	return later
 }
 
 // applyErased does the same for single records, and puts on the list what a crash kept from it.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -154,6 +155,109 @@ func TestRestoreWithdrawsApproved(t *testing.T) {
 		}
 		if done, err := retainer(s).CarryOut(t.Context()); err != nil || len(done) > 0 {
 			t.Errorf("a restored approval was carried out: %v, %v", done, err)
+		}
+	})
+	verified(t, cfg)
+}
+
+// EV-8: a run that cannot go keeps no other one back, and a year with an open matter is neither asked for nor approved.
+func TestDisposalGoesOnAndOpenMatters(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 10)
+		r := retainer(s)
+		held := approve2021(t, r, entrylog.ClassRegister)
+		other := approve2021(t, r, entrylog.ClassViolation)
+		asked := ok(r.Ask(t.Context(), entrylog.ClassAction, 2021, "満了", kato))(t)
+		ok(r.PlaceHold(t.Context(), entrylog.ClassRegister, 2021, 2021, "2032-03-31", "訴訟", sato))(t)
+		done, err := r.CarryOut(t.Context())
+		if !errors.Is(err, store.ErrHeld) || len(done) != 1 || done[0].ID != other {
+			t.Errorf("beside the held run %s: %v, %v", held, done, err)
+		}
+		err = s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			text := store.MatterText{ID: "visit-2021-00001", Kind: "visit", State: "asked", Open: true, FromMS: seedMS, Doc: []byte(`{}`)}
+			_, err := tx.PutMatter(store.Matter{}, text, entrylog.Action{Account: "a1", Verb: "visit_asked", From: "lan", Result: "ok", AtMS: seedMS + 1}, entrylog.Opening{})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := ok(r.Plan(t.Context()))(t)
+		for _, x := range p.Items {
+			if x.Class == entrylog.ClassAction && x.Year == 2021 && x.Open != 1 {
+				t.Errorf("the plan has %d open matters, want 1", x.Open)
+			}
+		}
+		if err := r.Approve(t.Context(), asked, "確認済", false, sato); err == nil {
+			t.Error("a year with an open matter was approved")
+		}
+	})
+}
+
+// EV-9: a reader of an old state keeps a run open, not the writer or the start; when it ends, the run does.
+func TestDisposalBesideReader(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 10)
+		r := retainer(s)
+		id := approve2021(t, r, entrylog.ClassRegister)
+		err := s.Store.Read(t.Context(), func(old *store.ReadTx) error {
+			if _, err := old.DisposalRuns(); err != nil { // the state is taken with the first look
+				return err
+			}
+			r.step = func(name string) error {
+				if name == "started" {
+					return errCut
+				}
+				return nil
+			}
+			if _, err := r.CarryOut(t.Context()); !errors.Is(err, errCut) {
+				return err
+			}
+			r.step = nil
+			later, err := r.Resume(t.Context())
+			if err != nil || !errors.Is(later, store.ErrStillRead) {
+				t.Errorf("beside a reader: %v, %v", later, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := runState(t, s, id); d.State != store.RunStarted {
+			t.Errorf("the run is %s, though its rows may be in the write-ahead log", d.State)
+		}
+		if later, err := r.Resume(t.Context()); err != nil || later != nil {
+			t.Errorf("after the reader: %v, %v", later, err)
+		}
+		if d := runState(t, s, id); d.State != store.RunDone {
+			t.Errorf("after the reader the run is %s", d.State)
+		}
+	})
+}
+
+// PR-3: a request that a restore brought back, whose record is erased already, can be decided.
+func TestDecideErasedAlready(t *testing.T) {
+	cfg := testSite(t)
+	id := [16]byte{}
+	copy(id[:], "att-old000003")
+	var req string
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 5)
+		req = ok(retainer(s).Restrict(t.Context(), hex.EncodeToString(id[:]), "本人の申出", kato))(t)
+	})
+	before := backupOf(t, cfg)
+	withSite(t, cfg, func(s *Site) {
+		if err := retainer(s).Decide(t.Context(), req, "R13-5", true, "認容", sato); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, err := Restore(t.Context(), cfg, RestoreOptions{Backup: before, Reason: "drill", By: "kato", Now: disposalDay}); err != nil {
+		t.Fatal(err)
+	}
+	withSite(t, cfg, func(s *Site) {
+		if err := retainer(s).Decide(t.Context(), req, "R13-5", true, "認容", sato); err != nil {
+			t.Errorf("decided anew after a restore: %v", err)
 		}
 	})
 	verified(t, cfg)

@@ -276,7 +276,7 @@ func (r *restore) forget(ctx context.Context, db string) error {
 	if err = t.withdrawRestored(ctx, Operator{Name: r.o.By}); err == nil {
 		err = t.applyList(ctx)
 	}
-	if errors.Is(err, keystore.ErrCopyAway) { // in the database it is gone
+	if canWait(err) { // in the database it is gone
 		err = nil
 	}
 	if err := errors.Join(err, s.Close()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"monban/firmware/calendar"
@@ -86,6 +87,8 @@ type Retainer struct {
 	signed bool
 	// dropped is called after people were taken out of the directory; nil = nobody keeps a copy of it.
 	dropped func(context.Context) error
+	// compacted are the runs after which this process wrote the database file anew.
+	compacted sync.Map
 	// batch is how many leaves a transaction takes: doors wait for it; 0 = dropBatch.
 	batch int
 }
@@ -152,9 +155,13 @@ func (t *Retainer) Plan(ctx context.Context) (p RetentionPlan, err error) {
 		if err != nil {
 			return err
 		}
+		open, err := r.OpenMatterPeriods(t.zone)
+		if err != nil {
+			return err
+		}
 		for _, c := range counts {
 			if c.Class != entrylog.ClassSystem {
-				items = append(items, retention.Item{Class: c.Class, Year: c.Year, Count: c.Count})
+				items = append(items, retention.Item{Class: c.Class, Year: c.Year, Count: c.Count, Open: open[keystore.Period{Class: c.Class, FiscalYear: c.Year}]})
 			}
 		}
 		gone, err := r.Gone()
@@ -300,6 +307,9 @@ func (t *Retainer) ready(ctx context.Context, class entrylog.Class, year int) (r
 	if len(x.Holds) > 0 {
 		return x, fmt.Errorf("disposal: %s of fiscal year %d %w (%s)", class, year, store.ErrHeld, strings.Join(x.Holds, ", "))
 	}
+	if x.Open > 0 {
+		return x, fmt.Errorf("disposal: %d matters of %s of fiscal year %d are still open: close them first: %w", x.Open, class, year, web.ErrNotAllowed)
+	}
 	return x, nil
 }
 
@@ -307,6 +317,11 @@ func (t *Retainer) ready(ctx context.Context, class entrylog.Class, year int) (r
 func (t *Retainer) Approve(ctx context.Context, id, reason string, withdraw bool, by Operator) error {
 	if err := by.check(reason); err != nil {
 		return err
+	}
+	if !withdraw {
+		if err := t.approvable(ctx, id); err != nil {
+			return err
+		}
 	}
 	return t.store.Write(ctx, func(tx *store.Tx) error {
 		d, err := tx.DisposalRun(id)
@@ -335,6 +350,19 @@ func (t *Retainer) Approve(ctx context.Context, id, reason string, withdraw bool
 		}
 		return tx.PutDisposalRun(d)
 	})
+}
+
+// approvable is an error when what a run is of is not due, held, or has matters that are still open.
+func (t *Retainer) approvable(ctx context.Context, id string) error {
+	var d store.DisposalRun
+	err := t.store.Read(ctx, func(r *store.ReadTx) (err error) { d, err = r.DisposalRun(id); return err })
+	if err != nil {
+		return fmt.Errorf("disposal run %s: %w", id, err)
+	}
+	if d.State == store.RunAsked {
+		_, err = t.ready(ctx, d.Class, d.Year)
+	}
+	return err
 }
 
 // withdrawRestored withdraws what a restored database says was asked for or approved and the key store's list does not have as destroyed: it may have been

@@ -70,7 +70,11 @@ func (t *Retainer) Decide(ctx context.Context, id, decision string, erase bool, 
 			return err
 		}
 		if erase {
-			if err := tx.EraseAttempt(q.Attempt, decision, t.now().UnixMilli()); err != nil {
+			err := tx.EraseAttempt(q.Attempt, decision, t.now().UnixMilli())
+			if errors.Is(err, store.ErrErased) && erasedAlready(tx, q.Attempt) { // a restored database asks again what was decided and carried out before
+				err = nil
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -83,6 +87,15 @@ func (t *Retainer) Decide(ctx context.Context, id, decision string, erase bool, 
 		return err
 	}
 	return t.applyErased(ctx) // the list beside the keys: a restored backup has to be told
+}
+
+// erasedAlready reports whether a decision took the openings of a record.
+func erasedAlready(tx *store.Tx, attempt [16]byte) bool {
+	row, err := tx.AttemptRow(attempt)
+	if err == nil {
+		_, err = tx.AttemptErased(row.First)
+	}
+	return err == nil
 }
 
 // PrintRequests says of each request in a line how it stands.

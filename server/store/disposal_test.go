@@ -100,6 +100,7 @@ func dispose(t *testing.T, s *site, st *Store, id string, class entrylog.Class, 
 		each("batch")
 	}
 	must(t, st.Compact(t.Context()))
+	must(t, st.EmptyWAL(t.Context(), 1))
 	each("compact")
 	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.FinishDisposal(id, 1, now+1000); return err }))
 	each("done")

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"monban/server/entrylog"
+	"monban/server/keystore"
 )
 
 // RetentionYears gives the periods that the site has set, full fiscal years by class; the others have their defaults.
@@ -132,6 +134,32 @@ func (r Reader) Periods() ([]PeriodCount, error) {
 			return nil, fmt.Errorf("count openings: %w", err)
 		}
 		out = append(out, p)
+	}
+	return out, rows.Err()
+}
+
+// OpenMatters counts, by class and fiscal year of zone, the matters that are still open and whose newest step is of it.
+func (r Reader) OpenMatterPeriods(zone *time.Location) (map[keystore.Period]int64, error) {
+	rows, err := r.query(`SELECT l.idx, l.body FROM matter m JOIN log_leaf l ON l.idx = m.idx WHERE m.open = 1`)
+	if err != nil {
+		return nil, fmt.Errorf("count open matters: %w", err)
+	}
+	defer rows.Close()
+	out := map[keystore.Period]int64{}
+	for rows.Next() {
+		var idx int64
+		var body []byte
+		if err := rows.Scan(&idx, &body); err != nil {
+			return nil, fmt.Errorf("count open matters: %w", err)
+		}
+		if _, gone := entrylog.DroppedBy(body); gone {
+			continue
+		}
+		p, err := entrylog.Parse(body)
+		if err != nil {
+			return nil, fmt.Errorf("leaf %d: %w: run monban-server verify", idx, err)
+		}
+		out[keystore.Period{Class: p.Class(), FiscalYear: entrylog.FiscalYear(p.AtMS(), zone)}]++
 	}
 	return out, rows.Err()
 }
@@ -318,14 +346,21 @@ func (c *check) droppedLeaf(idx int64, kind string, hashes []byte, started int64
 	}
 }
 
-// Compact writes the database file anew without what was deleted, and empties the write-ahead log: deleted rows are nowhere in the files then.
+// ErrStillRead says that somebody reads an old state of the database for long: what was deleted is still in its write-ahead log.
+var ErrStillRead = errors.New("a reader holds an old state (export, check): the write-ahead log could not be emptied")
+
+// Pause between two tries to empty the write-ahead log, and how long one may wait for readers while it holds the writer.
+const (
+	truncatePause  = 2 * time.Second
+	truncateWaitMS = 250
+)
+
+// Compact writes the database file anew without what was deleted: deleted rows are nowhere in it then, once EmptyWAL has followed.
 // It holds the writer for as long as copying the file takes; doors decide alone meanwhile.
 func (s *Store) Compact(ctx context.Context) error {
 	err := s.alone(ctx, func() error {
-		if _, err := s.conn.conn.ExecContext(ctx, "VACUUM"); err != nil { // not prepared: one that is kept would be in its own way
-			return err
-		}
-		return s.truncateWAL(ctx)
+		_, err := s.conn.conn.ExecContext(ctx, "VACUUM") // not prepared: one that is kept would be in its own way
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("database %s: compact: %w", s.path, oneLine(err))
@@ -333,18 +368,36 @@ func (s *Store) Compact(ctx context.Context) error {
 	return nil
 }
 
-// truncateWAL empties the write-ahead log; readers that look at the old state have to end first.
-func (s *Store) truncateWAL(ctx context.Context) error {
-	for {
-		var busy, log, moved sql.NullInt64
-		if err := s.conn.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved); err != nil {
-			return err
+// EmptyWAL empties the write-ahead log. Readers that look at the old state have to end first: it tries so often, with a turn of the writer for each
+// and a pause between, and then gives ErrStillRead.
+func (s *Store) EmptyWAL(ctx context.Context, tries int) error {
+	for n := 1; ; n++ {
+		var empty bool
+		err := s.alone(ctx, func() (err error) { empty, err = s.truncateWAL(ctx); return err })
+		if err == nil && !empty && n >= tries {
+			err = ErrStillRead
 		}
-		if busy.Int64 == 0 {
+		if err != nil {
+			return fmt.Errorf("database %s: compact: %w", s.path, oneLine(err))
+		}
+		if empty {
 			return nil
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(truncatePause):
 		}
 	}
+}
+
+// truncateWAL is one try to empty the write-ahead log.
+func (s *Store) truncateWAL(ctx context.Context) (empty bool, err error) {
+	if _, err := s.conn.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", truncateWaitMS)); err != nil {
+		return false, err
+	}
+	var busy, log, moved sql.NullInt64
+	err = s.conn.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+	_, back := s.conn.conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeoutMS))
+	return busy.Int64 == 0, errors.Join(err, back)
 }
