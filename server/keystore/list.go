@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"monban/firmware/calendar"
+	"monban/server/entrylog"
 )
 
 // errList says that the lists of a file are not this key store's word: nothing may be destroyed by them.
@@ -54,9 +54,8 @@ func (ks *KeyStore) vouched(path string, form fileForm) error {
 // plausible refuses a disposal before the shortest period, one full fiscal year, was over.
 func plausible(path string, list []Disposal) error {
 	for _, d := range list {
-		at := calendar.DateOf(time.UnixMilli(d.AtMS).UTC().Add(14 * time.Hour)) // wherever the site is, not too late
-		if !calendar.FiscalYear(d.FiscalYear).End().RetainedThrough(1).Before(at) {
-			return fmt.Errorf("key store %s: %w: run %s of fiscal year %d on %s is before its time", path, errList, d.Run, d.FiscalYear, at)
+		if entrylog.FiscalYear(d.AtMS, time.FixedZone("", 14*60*60)) < d.FiscalYear+2 { // wherever the site is, the year began there not earlier
+			return fmt.Errorf("key store %s: %w: run %s of fiscal year %d is before its time", path, errList, d.Run, d.FiscalYear)
 		}
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"monban/server/entrylog"
 	"monban/server/keystore"
 	"monban/server/logcheck"
-	"monban/server/retention"
 )
 
 // Scope is what a run will take: every leaf of a class and fiscal year, and where each gateway's chain goes on after the records among them.
@@ -123,7 +122,7 @@ func (tx *Tx) StartDisposal(id string, sc Scope, keyID string, again bool, nowMS
 	if hold, err := tx.held(d.Class, d.Year); err != nil || hold != "" && !again {
 		return d, errors.Join(err, fmt.Errorf("disposal run %s: %s of fiscal year %d %w (%s)", id, d.Class, d.Year, ErrHeld, hold))
 	}
-	if d.Class == retention.ClassDirectory && !again {
+	if d.Class == classDirectory && !again {
 		if _, ok, err := tx.noted(id); err != nil || !ok {
 			return d, errors.Join(err, fmt.Errorf("disposal run %s: it is not noted who had left when it was asked for: withdraw it and ask anew", id))
 		}

@@ -6,7 +6,11 @@ import (
 	"slices"
 
 	"monban/firmware/calendar"
+	"monban/server/entrylog"
 )
+
+// classDirectory is retention.ClassDirectory.
+const classDirectory entrylog.Class = "directory"
 
 // goneExpr is the last day of a person: of the person, the contracts, grants and cards.
 const goneExpr = `max(p.valid_until, p.contract_until,
