@@ -117,15 +117,23 @@ func TestUrgentGoesFirst(t *testing.T) {
 // that asks never keep records out (I2).
 func TestUrgentEndsTheTransaction(t *testing.T) {
 	u := newLineUp(t)
-	slow := func() error { time.Sleep(hurried + time.Millisecond); return nil }
-	want := []string{"first", "ask"}
-	u.enter("ask", true, nil)
-	for _, name := range []string{"records-1", "records-2", "records-3"} {
-		u.enter(name, false, slow)
-		want = append(want, name)
-	}
+	entered := false
+	u.enter("records-1", false, func() error {
+		if !entered {
+			entered = true
+			u.enter("ask", true, nil) // somebody stands at a door while this transaction is open
+			time.Sleep(hurried + time.Millisecond)
+		}
+		return nil
+	})
+	u.enter("records-2", false, nil)
+	u.enter("records-3", false, nil)
+	want := []string{"first", "records-1", "ask", "records-2", "records-3"}
 	if got := u.letGo(); !slices.Equal(got, want) {
 		t.Errorf("ran %q, want %q", got, want)
+	}
+	if u.txs["ask"] != u.txs["records-1"] {
+		t.Error("the ask did not join the open transaction")
 	}
 	if u.txs["records-2"] == u.txs["ask"] {
 		t.Error("records joined an ask's transaction after its time was over")
