@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,19 +23,15 @@ func (c *setupSiteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := app.CreateSite(cfg, time.Now(), logger(cfg)); err != nil {
-		return err
-	}
-	s, err := c.open()
+	days, err := app.SetUp(ctx, cfg, time.Now(), logger(cfg))
 	if err != nil {
 		return err
 	}
-	days, err := s.ImportHolidays(ctx, time.Now())
-	if err := errors.Join(err, s.Close()); err != nil {
-		return fmt.Errorf("the site is prepared, but without national holidays; import closed_days.csv: %w", err)
-	}
 	fmt.Printf("Site %s is prepared in %s, with %d closed days.\nKeep safe, apart from the server and twice: %s and %s. Then: monban-server import, gateway add, serve; setup steps says at any time what comes next.\n",
 		cfg.Site, cfg.DataDir, days, cfg.Path("master.key"), cfg.Path("keys", "root.key"))
+	if cfg.Signer.Socket != "" {
+		fmt.Printf("[signer] is set: before anything else, as root: monban-server signer split --config %s, then give %s to the signer's user and start it.\n", c.Config, cfg.Signer.KeysDir)
+	}
 	return nil
 }
 

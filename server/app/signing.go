@@ -17,7 +17,14 @@ func openSigner(cfg *config.Config) (signer.Signer, error) {
 	if cfg.Signer.Socket == "" {
 		return signer.Open(cfg.Path(keysDir), manifestVersion)
 	}
-	return signer.OpenRemote(cfg.Path(keysDir), cfg.Signer.Socket)
+	s, err := signer.OpenRemote(cfg.Path(keysDir), cfg.Signer.Socket)
+	if err != nil {
+		if here, herr := exists(cfg.Path(keysDir, string(signer.RoleLog)+".key")); herr == nil && here {
+			err = fmt.Errorf("%w; the keys were not moved yet: run `monban-server signer split --config FILE` as root first", err)
+		}
+		return nil, err
+	}
+	return s, nil
 }
 
 // RunSigner serves the keys of log, policy and command until ctx ends. It opens nothing of the data

@@ -131,8 +131,32 @@ func makeSite(cfg *config.Config, now time.Time, log *slog.Logger) error {
 	if err := keys.Save(cfg.Path(siteKeysFile)); err != nil {
 		return err
 	}
-	s := &Site{Config: cfg}
+	s := &Site{Config: unsplit(cfg)}
 	return errors.Join(s.open(now, log), s.Close()) // makes the database and its first leaf
+}
+
+// unsplit is the configuration of a site whose signing keys still lie where CreateSite makes them, whatever [signer] says of later:
+// the signer of its own cannot run before `signer split` has given it these keys.
+func unsplit(cfg *config.Config) *config.Config {
+	c := *cfg
+	c.Signer = config.Signer{}
+	return &c
+}
+
+// SetUp is CreateSite, and Japan's closed days of the coming years for a site of its time zone; days is how many it knows then.
+func SetUp(ctx context.Context, cfg *config.Config, now time.Time, log *slog.Logger) (days int, err error) {
+	if err := CreateSite(cfg, now, log); err != nil {
+		return 0, err
+	}
+	s, err := OpenSite(unsplit(cfg), now, log)
+	if err != nil {
+		return 0, err
+	}
+	days, err = s.ImportHolidays(ctx, now)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return 0, fmt.Errorf("the site is prepared, but without national holidays; import closed_days.csv: %w", err)
+	}
+	return days, nil
 }
 
 // exists reports whether something is at path; an error means that it cannot be known.
