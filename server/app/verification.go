@@ -137,7 +137,7 @@ func (v *verificationPages) run() {
 	defer stop()
 	opt := v.opt
 	opt.Structure = true
-	opt.Progress = func(n int64) {
+	opt.Progress = func(n, _ int64) {
 		v.mu.Lock()
 		v.check.Done = n
 		v.mu.Unlock()

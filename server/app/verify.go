@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -26,6 +27,7 @@ type VerifyOptions struct {
 	Openings bool
 	Held     []string  // files with checkpoints that others hold
 	Policy   string    // file of a tlog-policy; "" = none. Of what export made
+	Words    bool      // a page of plain words of a database too, in place of lines for a script
 	Japanese bool      // the page's language
 	Out      io.Writer // the result
 	Progress io.Writer // a sign of life each two seconds; nil = none
@@ -75,13 +77,22 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 			return 0, err
 		}
 	}
-	stop := tellProgress(o.Progress)
-	res, err := store.VerifyFile(ctx, o.Database, opt)
+	tell, stop := tellShare(o.Progress)
+	opt.Progress = tell
+	rep, err := store.ReportOnFile(ctx, o.Database, opt)
 	stop()
 	if err != nil {
 		return 0, err
 	}
-	return printResult(o, res)
+	if !o.Words {
+		return printResult(o, *rep.Result)
+	}
+	lines, err := logKeyLines(filepath.Join(dir, keysDir))
+	if err != nil {
+		return 0, err
+	}
+	rep.Database.Key, rep.Database.KeyBeside = lines[0], o.Keys == ""
+	return found(rep.Result), rep.Page(o.Out, o.lang(), o.Database)
 }
 
 // exportCheck checks what export made and prints its page.
@@ -227,9 +238,17 @@ func printResult(o VerifyOptions, res entrylog.Result) (int, error) {
 
 // tellProgress says each two seconds how long it has taken; the returned function ends that.
 func tellProgress(w io.Writer) (stop func()) {
+	_, stop = tellShare(w)
+	return stop
+}
+
+// tellShare is tellProgress of work that tells how much of it is done.
+func tellShare(w io.Writer) (tell func(done, of int64), stop func()) {
 	if w == nil {
-		return func() {}
+		return func(int64, int64) {}, func() {}
 	}
+	var share atomic.Int64 // percent
+	share.Store(-1)
 	done, ended := make(chan struct{}), make(chan struct{})
 	start := time.Now()
 	go func() {
@@ -241,9 +260,13 @@ func tellProgress(w io.Writer) (stop func()) {
 			case <-done:
 				return
 			case <-t.C:
-				_, _ = fmt.Fprintf(w, "checking … %d s\n", int(time.Since(start).Seconds())) // a sign of life, no result
+				text := fmt.Sprintf("checking … %d s\n", int(time.Since(start).Seconds()))
+				if n := share.Load(); n >= 0 {
+					text = fmt.Sprintf("%3d %% %s", n, text)
+				}
+				_, _ = io.WriteString(w, text) // a sign of life, no result
 			}
 		}
 	}()
-	return func() { close(done); <-ended }
+	return func(n, of int64) { share.Store(100 * n / max(of, 1)) }, func() { close(done); <-ended }
 }

@@ -12,6 +12,7 @@ import (
 // is what finds out an insider who has the log's key and wrote everything anew.
 type Held struct {
 	Name       string // where it comes from, for findings
+	Own        bool   // it lay in what is checked: nobody else vouches for it
 	Checkpoint entrylog.Checkpoint
 }
 
@@ -19,6 +20,7 @@ type heldList struct {
 	list []Held // by size, rising
 	next int
 	met  int64 // that were compared and fit
+	own  int64 // of those, Own; not counted in met
 	past int64 // of leaves that this walk does not reach, before or behind it
 }
 
@@ -46,6 +48,8 @@ func (c *Check) PassHeld() {
 			c.Result.Add("held", fmt.Sprint(size), "%s cannot be compared: a leaf before it is missing or changed", h.Name)
 		case root != h.Checkpoint.Root:
 			c.Result.Add("held", fmt.Sprint(size), "%s names another root: this is not the log that was shown to its holder; a leaf before %d was changed, taken out or put in", h.Name, size)
+		case h.Own:
+			c.held.own++
 		default:
 			c.held.met++
 		}
@@ -66,3 +70,6 @@ func (c *Check) FinishHeld(log int64) (met, past int64) {
 	c.held.next = len(c.held.list)
 	return c.held.met, c.held.past
 }
+
+// HeldOwn is how many of the Held that lay in what is checked were compared and fit.
+func (c *Check) HeldOwn() int64 { return c.held.own }

@@ -40,12 +40,16 @@ func (r *Report) Page(w io.Writer, lang Lang, file string) error {
 	h := &r.Head
 	say("入退室記録の検証結果", "Verification of the entry log")
 	say("ファイル: %s", "File: %s", file)
-	say("SHA-256(最終行を除く): %s", "SHA-256 (but the last line): %s", r.Sum)
-	say("記録: %d〜%d番(ログ全体は%d件、作成 %s)", "Leaves: %d to %d (the log had %d; made %s)", h.From, h.To-1, h.Log, day(h.MadeMS))
-	say("期間: %s 〜 %s(サーバーの時刻)", "Time: %s to %s (the server's clock)", day(r.FirstMS), day(r.LastMS))
-	say("確認した数: 記録 %d、チェックポイント %d、門番装置の記録 %d、開示部 %d(消去済 %d、同梱なし %d)",
-		"Checked: %d leaves, %d checkpoints, %d records of gateways, %d openings (%d erased, %d not in the file)",
-		r.Result.Leaves, r.Result.Checkpoints, r.Records, r.Result.Openings, r.Result.Erased, r.Closed)
+	if r.Database != nil {
+		r.Database.head(say, r, day)
+	} else {
+		say("SHA-256(最終行を除く): %s", "SHA-256 (but the last line): %s", r.Sum)
+		say("記録: %d〜%d番(ログ全体は%d件、作成 %s)", "Leaves: %d to %d (the log had %d; made %s)", h.From, h.To-1, h.Log, day(h.MadeMS))
+		say("期間: %s 〜 %s(サーバーの時刻)", "Time: %s to %s (the server's clock)", day(r.FirstMS), day(r.LastMS))
+		say("確認した数: 記録 %d、チェックポイント %d、門番装置の記録 %d、開示部 %d(消去済 %d、同梱なし %d)",
+			"Checked: %d leaves, %d checkpoints, %d records of gateways, %d openings (%d erased, %d not in the file)",
+			r.Result.Leaves, r.Result.Checkpoints, r.Records, r.Result.Openings, r.Result.Erased, r.Closed)
+	}
 	if r.Resumed {
 		say("中断した検証を続きから再開しました(%d番より前は、このパソコンの以前の検証によります)。", "A check that was broken off was taken up again (before leaf %d it is this PC's own earlier work).", r.ResumedAt)
 	}
@@ -93,7 +97,10 @@ func (r *Report) proven(say sayFunc, day func(int64) string, clean bool) {
 		say("・装置 %s は %s 〜 %s に監視されていました(応答なし %s、不明 %s)。", "- Gateway %s was watched from %s to %s (not heard for %s, nothing known for %s).",
 			g, day(c.FromMS), day(c.ToMS), seconds(c.SilentMS), seconds(c.HolesMS))
 	}
-	if r.Result.Openings > 0 {
+	if r.Database != nil {
+		r.Database.proven(say)
+	}
+	if r.Result.Openings > 0 && r.Database == nil {
 		say("・同梱された開示部 %d 件は、記録された時点の内容のままです。", "- The %d openings in the file are what was written then.", r.Result.Openings)
 	}
 	for i := range r.Disposals {
@@ -114,7 +121,9 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 		say("・%d番より前の記録は、今回は検証していません。このパソコンの以前の検証の結果を使い、その後ファイルのその部分が変わっていないことだけを確認しました。すべてを検証するには --resume なしで実行してください。",
 			"- The leaves before %d were not checked this time: this relies on what an earlier check on this PC left, and only compares that this part of the file is the same since. To check everything, run it without --resume.", r.ResumedAt)
 	}
-	if r.OwnKeys {
+	if r.Database != nil {
+		r.Database.notProven(say, r)
+	} else if r.OwnKeys {
 		say("・公開鍵はこのファイルに入っていたものです。作成者がすべてを作り直していないことは分かりません。別の経路で受け取った鍵を --key で指定してください。",
 			"- The public key came with the file: nothing shows that its maker did not make everything anew. Give a key that you got another way (--key).")
 	}
@@ -132,7 +141,7 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	if r.Head.To < r.Head.Log {
 		say("・%d番以降の記録は、このファイルにありません。", "- The leaves from %d on are not in this file.", r.Head.To)
 	}
-	if r.Closed > 0 {
+	if r.Closed > 0 && r.Database == nil {
 		say("・%d 件の開示部(氏名など)は同梱されていないため、確認していません。", "- %d openings (names and the like) are not in the file and were not looked at.", r.Closed)
 	}
 	if r.Result.Dropped > 0 {

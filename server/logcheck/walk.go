@@ -65,6 +65,8 @@ type Report struct {
 
 	Disposals []Disposal // runs that the leaves state
 
+	Database *Database `json:"-"` // the log was checked where it lies; nil = in a bundle
+
 	HeldMet  int64 // held checkpoints that were compared and fit
 	HeldPast int64 // held checkpoints of sizes outside the bundle
 

@@ -254,7 +254,7 @@ func cosignedHeld(ctx context.Context, tx *sql.Tx, opt *VerifyOptions, res *entr
 		case c.ReceivedMS != 0 && c.ahead():
 			res.Add("cosignature", name, "was received before it was made")
 		case c.Origin == opt.Log.Name(): // what an earlier log has lost stands in its succession
-			opt.Held = append(opt.Held, logcheck.Held{Name: "witness " + c.Witness, Checkpoint: entrylog.Checkpoint{Origin: c.Origin, Size: c.Size, Root: root}})
+			opt.Held = append(opt.Held, logcheck.Held{Name: "witness " + c.Witness, Own: true, Checkpoint: entrylog.Checkpoint{Origin: c.Origin, Size: c.Size, Root: root}})
 		}
 	}
 	return rows.Err()

@@ -32,66 +32,78 @@ type VerifyOptions struct {
 	Structure bool
 	// Held are checkpoints that others hold, their signatures checked: the log must be the one they name.
 	Held []logcheck.Held
-	// Progress is told now and then how many leaves were checked; nil = nobody is.
-	Progress func(leaves int64)
+	// Progress is told now and then how many of the leaves were checked; nil = nobody is.
+	Progress func(done, of int64)
 }
 
 // VerifyFile checks a database file that no server needs to run on. An error means that the check
 // could not be carried out (exit 2); what was found is in the result.
 func VerifyFile(ctx context.Context, path string, opt VerifyOptions) (entrylog.Result, error) {
+	rep, err := ReportOnFile(ctx, path, opt)
+	return *rep.Result, err
+}
+
+// ReportOnFile is VerifyFile with all that a page of plain words says of it. The report is never nil.
+func ReportOnFile(ctx context.Context, path string, opt VerifyOptions) (*logcheck.Report, error) {
 	db := openPool(path, true, 1)
 	defer db.Close() // read-only: nothing is lost by an error here
-	res, err := verifyDB(ctx, db, opt)
+	rep, err := verifyDB(ctx, db, opt)
 	if err != nil {
-		return res, fmt.Errorf("verify %s: %w", path, oneLine(err))
+		return rep, fmt.Errorf("verify %s: %w", path, oneLine(err))
 	}
-	return res, nil
+	return rep, nil
 }
 
 // Verify checks the open database as it was committed when the check began.
 func (s *Store) Verify(ctx context.Context, opt VerifyOptions) (entrylog.Result, error) {
-	res, err := verifyDB(ctx, s.read, opt)
+	rep, err := verifyDB(ctx, s.read, opt)
 	if err != nil {
-		return res, fmt.Errorf("verify %s: %w", s.path, oneLine(err))
+		return *rep.Result, fmt.Errorf("verify %s: %w", s.path, oneLine(err))
 	}
-	return res, nil
+	return *rep.Result, nil
 }
 
-func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (res entrylog.Result, err error) {
+func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (rep *logcheck.Report, err error) {
+	res := &entrylog.Result{}
+	rep = &logcheck.Report{Result: res, Database: &logcheck.Database{Decrypted: opt.Keys != nil, Structure: opt.Structure}}
 	if opt.Log == nil {
-		return res, errors.New("no public log key given")
+		return rep, errors.New("no public log key given")
 	}
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return res, err
+		return rep, err
 	}
 	defer tx.Rollback() // a read has nothing to commit
-	if err := verifySchema(ctx, tx, &res); err != nil {
-		return res, err
+	if err := verifySchema(ctx, tx, res); err != nil {
+		return rep, err
 	}
 	zone, fault, err := logZone(ctx, tx, opt.Log, opt.Before)
 	if err != nil {
-		return res, err
+		return rep, err
 	}
 	if fault != "" {
 		res.Findings = append(res.Findings, entrylog.Finding{Table: "log_leaf", Key: "0", What: fault + "; nothing after it could be judged"})
-		return res, nil
+		return rep, nil
 	}
-	if err := cosignedHeld(ctx, tx, &opt, &res); err != nil {
-		return res, err
+	if err := cosignedHeld(ctx, tx, &opt, res); err != nil {
+		return rep, err
 	}
-	c, err := newCheck(ctx, tx, opt, zone, &res)
+	if err := tx.QueryRowContext(ctx, `SELECT max(idx) + 1 FROM log_leaf`).Scan(&rep.Head.Log); err != nil {
+		return rep, err
+	}
+	c, err := newCheck(ctx, tx, opt, zone, rep)
 	if err != nil {
-		return res, err
+		return rep, err
 	}
 	defer c.close()
 	if err := c.run(); err != nil {
-		return res, err
+		return rep, err
 	}
+	c.report()
 	if opt.Structure {
-		return res, integrityCheck(ctx, tx, &res)
+		return rep, integrityCheck(ctx, tx, res)
 	}
-	return res, nil
+	return rep, nil
 }
 
 func integrityCheck(ctx context.Context, tx *sql.Tx, res *entrylog.Result) error {

@@ -106,7 +106,8 @@ type check struct {
 	keys *keystore.KeyStore
 	zone *time.Location
 	res  *entrylog.Result
-	tell func(leaves int64) // nil = nobody
+	rep  *logcheck.Report
+	tell func(done, of int64) // nil = nobody
 	fold attempt.Fold
 	log  *logcheck.Check
 
@@ -147,10 +148,11 @@ func (y *yearCache) of(ms int64, zone *time.Location) int {
 	return y.year
 }
 
-func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Location, res *entrylog.Result) (*check, error) {
+func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Location, rep *logcheck.Report) (*check, error) {
+	res := rep.Result
 	keys := logcheck.Keys{Log: opt.Log, Before: opt.Before, Restored: opt.Restored}
 	c := &check{
-		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, tell: opt.Progress, fold: attempt.Fold{Zone: zone}, log: logcheck.New(keys, res),
+		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, rep: rep, tell: opt.Progress, fold: attempt.Fold{Zone: zone}, log: logcheck.New(keys, res),
 		open: map[[16]byte]*line{}, records: map[logcheck.ChainKey]*chainRows{}, status: map[int64]*findingState{},
 	}
 	c.log.Hold(opt.Held)
@@ -267,7 +269,7 @@ func (c *check) run() error {
 			return err
 		}
 		if c.tell != nil && idx%often == 0 {
-			c.tell(idx)
+			c.tell(idx, c.rep.Head.Log)
 		}
 		if err := c.takeCheckpoints(idx); err != nil {
 			return err
@@ -284,6 +286,7 @@ func (c *check) run() error {
 		if !ok {
 			continue
 		}
+		c.met()
 		var o attempt.Ref
 		if openIdx.Valid {
 			c.openings++
@@ -560,7 +563,7 @@ func (c *check) finding(idx int64, y *entrylog.System) error {
 // finish compares everything that is only known at the end.
 func (c *check) finish() error {
 	c.log.Finish()
-	c.log.FinishHeld(c.log.Next())
+	c.rep.HeldMet, c.rep.HeldPast = c.log.FinishHeld(c.log.Next())
 	if err := c.takeCheckpoints(math.MaxInt64); err != nil {
 		return err
 	}
