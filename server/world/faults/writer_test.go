@@ -36,6 +36,10 @@ var writers = map[string]func(folder string) error{
 	"outbox-once":  writeOutboxOnce,
 	"store-once":   writeStoreOnce,
 	"store-closed": writeStoreClosed,
+	"disposal":     writeDisposal,
+	"backup":       writeBackup,
+	"restore":      writeRestore,
+	"checkpoint":   writeCheckpoints,
 }
 
 func TestMain(m *testing.M) {
