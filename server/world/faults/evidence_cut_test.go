@@ -215,6 +215,10 @@ func restoreFinish(folder string, ended bool) error {
 			return err
 		}
 	}
+	data, database := dataOf(folder) // before any start: what was restored lies there already as it will be served
+	if err := errors.Join(verifyEvidence(database, "", nil), scanEvidence(data)); err != nil {
+		return err
+	}
 	return nowServes(folder)
 }
 
