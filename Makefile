@@ -139,7 +139,7 @@ bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
 sim-days: ## the form of sim for CI: 30 simulated days and 10 with a restored server
 	@$(MAKE) --no-print-directory sim SEEDS=30
 
-power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store, policy cache (root and loop devices needed)
+power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store, policy cache; 320 more in disposal, restore, backup, checkpoint (root and loop devices needed)
 	MONBAN_CUTS=$${MONBAN_CUTS:-600} $(GO) test -count=1 -v -timeout 40m -run 'TestPowerCuts' -skip 'TestPowerCutsInUpdate' ./server/world/faults
 update-cuts: need-cc ## a real power cut before every step of an update, on an ext4 of its own (root and loop devices needed; 1 minute)
 	MONBAN_UPDATE_STRIDE=1 $(GO) test -count=1 -v -timeout 20m -run 'TestPowerCutsInUpdate' ./server/world/faults

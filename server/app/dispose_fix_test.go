@@ -262,3 +262,28 @@ func TestDecideErasedAlready(t *testing.T) {
 	})
 	verified(t, cfg)
 }
+
+// EV-9: a restore that broke off and that nobody goes on with leaves nothing of what was disposed of: the next start takes its copy away.
+func TestBrokenOffRestoreLeavesNothing(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) { seed(t, s, 5) })
+	before := backupOf(t, cfg)
+	withSite(t, cfg, func(s *Site) {
+		approveDue(t, s)
+		ok(retainer(s).CarryOut(t.Context()))(t)
+	})
+	_, err := Restore(t.Context(), cfg, RestoreOptions{Backup: before, Reason: "drill", By: "kato", Now: disposalDay, Step: func(name string) error {
+		if name == "copied" {
+			return errCut
+		}
+		return nil
+	}})
+	if !errors.Is(err, errCut) || len(scan(t, 5, cfg.DataDir)) == 0 {
+		t.Fatalf("the restore left nothing to look for: %v", err)
+	}
+	withSite(t, cfg, func(*Site) {})
+	if found := scan(t, 5, cfg.DataDir); len(found) > 0 {
+		t.Errorf("after the next start: %v", found)
+	}
+	verified(t, cfg)
+}

@@ -274,6 +274,10 @@ func (s *Site) whole() error {
 	if broken {
 		return fmt.Errorf("%s: a restore broke off here: run `monban-server restore --config FILE --resume`", cfg.DataDir)
 	}
+	// A restore that broke off before it had changed anything leaves a copy of a backup, perhaps with what was disposed of since (EV-9).
+	if err := os.RemoveAll(cfg.Path(restoreNew)); err != nil {
+		return fmt.Errorf("what a restore left that broke off: %w", err)
+	}
 	there, err := exists(cfg.Path(databaseFile))
 	if err != nil {
 		return err

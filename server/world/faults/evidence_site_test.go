@@ -150,8 +150,11 @@ func seedEvidence(tx *store.Tx, i int) error {
 func verifyEvidence(database, keys string, held []string) error {
 	var out bytes.Buffer
 	n, err := app.Verify(context.Background(), app.VerifyOptions{Database: database, Keys: keys, Openings: true, Held: held, Out: &out})
-	if err != nil || n > 0 {
-		return fmt.Errorf("verify %s: %d findings, %w: %s", database, n, err, out.String())
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%d findings: %s", n, out.String())
+	}
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", database, err)
 	}
 	return nil
 }
