@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -92,6 +94,7 @@ func (s *Store) compareHeads() error {
 		}
 		if stored == 1 {
 			s.publishCheckpoint(newest)
+			s.unfinished = true
 		}
 		return nil
 	}
@@ -107,6 +110,7 @@ func (s *Store) compareHeads() error {
 	}
 	if stored > 0 {
 		s.publishCheckpoint(newest)
+		s.unfinished = c.Size < s.publishedSize()
 	}
 	return nil
 }
@@ -130,6 +134,17 @@ func (s *Store) compare(r Reader, who string, size int64, root tlog.Hash) error 
 }
 
 func (s *Store) publishCheckpoint(note string) { s.checkpoint.Store(&note) }
+
+// publishedSize is how many leaves the published checkpoint has; -1 when there is none.
+func (s *Store) publishedSize() int64 {
+	_, rest, _ := strings.Cut(s.Checkpoint(), "\n")
+	line, _, _ := strings.Cut(rest, "\n")
+	size, err := strconv.ParseInt(line, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return size
+}
 
 // newestCheckpoint gives the newest stored note of more than above leaves and how many of them there are (at
 // most 2 are counted).
@@ -160,6 +175,14 @@ const signRetry = time.Second
 func diskFull(err error) bool {
 	var e sqlite3.Error
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.As(err, &e) && e.Code == sqlite3.ErrFull
+}
+
+// wake tells the checkpointer that there is something to sign.
+func (s *Store) wake() {
+	select {
+	case s.dirty <- struct{}{}:
+	default: // it knows
+	}
 }
 
 // checkpointer signs at most checkpointEvery after a leaf. It waits after the first leaf, so that a
@@ -245,7 +268,8 @@ func (s *Store) SignNow(ctx context.Context) error {
 	tree := s.head // 1. committed: leaves, rows and tree hashes are on the disk
 	s.mu.Unlock()
 	old, _ := s.opt.Signer.LastCheckpoint()
-	if tree.Size() == old && s.Checkpoint() != "" && !later { // later: signed perhaps, but stored and published not
+	// Signed is not enough: when the signer's answer was lost, or storing failed, an older checkpoint is what others see.
+	if tree.Size() == old && tree.Size() == s.publishedSize() && !s.unfinished && !later {
 		return nil
 	}
 	note, err := s.sign(ctx, &tree, old)
@@ -267,6 +291,7 @@ func (s *Store) SignNow(ctx context.Context) error {
 	}
 	// crash point 6: stored twice, told to nobody; published at the next start.
 	s.publishCheckpoint(string(note)) // 4. published
+	s.unfinished = false
 	s.mu.Lock()
 	if s.signLater {
 		s.signErr, s.signLater = nil, false

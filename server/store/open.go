@@ -115,6 +115,7 @@ type Store struct {
 	size       atomic.Int64
 	checkpoint atomic.Pointer[string]
 	signing    sync.Mutex // one checkpoint at a time
+	unfinished bool       // signing; a crash left the newest stored checkpoint out of the anchor file
 }
 
 // connector opens connections and asserts on each what the promises rest on.
@@ -277,6 +278,9 @@ func (s *Store) start() error {
 		return err
 	}
 	s.compareAnchor()
+	if s.unfinished || s.publishedSize() < s.tree.Size() { // what a crash left half done need not wait for the next leaf
+		s.wake()
+	}
 	return nil
 }
 

@@ -289,10 +289,7 @@ func (s *Store) runOnce(run *group, open bool) error {
 	}
 	if grown {
 		s.publishHead()
-		select {
-		case s.dirty <- struct{}{}:
-		default:
-		}
+		s.wake()
 	}
 	for _, f := range tx.after {
 		f()
