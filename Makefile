@@ -60,7 +60,7 @@ image: gateway-arm64 ## bin/monban-gateway.img: memory card of a gateway on a Ra
 	@[ -x /usr/sbin/mkfs.ext4 ] || [ -x /sbin/mkfs.ext4 ] || { echo "missing: mkfs.ext4. Install it with: apt-get install e2fsprogs"; exit 1; }
 	cd firmware/image && $(GO) vet ./... && $(GO) test ./...
 	@GO="$(GO)" scripts/image bin/monban-gateway.img "$(PACKAGE_VERSION)" "$(NUMBER)"
-image-boot: server ## start the image in QEMU: Pi 3 to its doors and audit, then with a network to a card logged at a server of this machine (TIMES=3)
+image-boot: server ## start the image in QEMU as a Raspberry Pi 3, TIMES=3 times to a card logged at a server of this machine; audit
 	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@scripts/image-boot bin/monban-gateway.img $(or $(TIMES),3)
 install-drill: ## the whole way on fresh Debian trees without a network: bundle, set-up, gateway, card, backup, restore, verify (root)

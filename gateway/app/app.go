@@ -392,11 +392,16 @@ func (a *App) note(e door.Event, detail string) {
 
 // notice passes on what the outbox has to say. It runs on the outbox's goroutine.
 func (a *App) notice(n outbox.Notice) {
+	attrs := []slog.Attr{slog.String("what", n.Kind.String()), slog.String("level", n.Level.String())}
 	level := slog.LevelWarn
-	if n.Err != nil {
+	switch {
+	case n.Err != nil:
 		level = slog.LevelError
+		attrs = append(attrs, slog.Any("err", n.Err))
+	case n.Kind == outbox.NoticeEpoch, n.Kind == outbox.NoticeReopened, n.Kind == outbox.NoticeLevel && n.Level == outbox.LevelOK:
+		level = slog.LevelInfo // a new file, or all is well again: nothing for a person to do
 	}
-	a.opt.Log.LogAttrs(context.Background(), level, "outbox", slog.Int("kind", int(n.Kind)), slog.String("level", n.Level.String()), slog.Any("err", n.Err))
+	a.opt.Log.LogAttrs(context.Background(), level, "outbox", attrs...)
 }
 
 // Run serves until ctx ends, and returns when every goroutine has ended.

@@ -58,7 +58,9 @@ func (a again) Is(target error) bool { return target == errAgain }
 
 // Enrol gets this gateway an identity: it makes its keys, shows their fingerprint, and waits until a person
 // has confirmed it at the server. The secret keys of TLS and of notes never leave this machine. The folder
-// is there whole or not at all. Errors are one line that says what to do.
+// is there whole or not at all. The keys are on disk before they are asked for: after a power cut the same
+// code asks for the same keys again, which the server answers until the code ends. Errors are one line that
+// says what to do.
 func Enrol(ctx context.Context, o EnrolOptions) error {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -67,6 +69,7 @@ func Enrol(ctx context.Context, o EnrolOptions) error {
 		o.Poll = 2 * time.Second
 	}
 	if _, err := os.Lstat(o.Dir); !errors.Is(err, fs.ErrNotExist) {
+		_ = forgetAsked(o.Dir) // of a power cut just after; the identity itself is what counts
 		return fmt.Errorf("%s exists already and is not overwritten: name a new folder", o.Dir)
 	}
 	secret, pin, err := splitCode(o.Code)
@@ -92,7 +95,12 @@ func Enrol(ctx context.Context, o EnrolOptions) error {
 	if err := hello(ctx, client, o.Server); err != nil {
 		return err
 	}
-	id, request, err := newRequest(o.Gateway, site, secret)
+	id, request, err := askedBefore(o.Dir, o.Gateway, site, secret)
+	if err == nil && request == nil {
+		if id, request, err = newRequest(o.Gateway, site, secret); err == nil {
+			err = id.remember(o.Dir, site, secret, request)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -118,7 +126,10 @@ func Enrol(ctx context.Context, o EnrolOptions) error {
 		}
 		wait = o.Poll
 		if reply.Cert != "" {
-			return id.write(o.Dir, reply)
+			if err := id.write(o.Dir, reply); err != nil {
+				return err
+			}
+			return forgetAsked(o.Dir)
 		}
 		if !shown {
 			_, _ = fmt.Fprintf(o.Out, "Fingerprint of %s: %s\nAt the server: monban-server gateway confirm --config FILE %s %s\nWaiting for it; Ctrl-C gives up.\n",
@@ -250,13 +261,19 @@ func newRequest(gateway, site string, secret []byte) (newIdentity, *keyRequest, 
 	if err != nil {
 		return newIdentity{}, nil, fmt.Errorf("make note key: %w", err)
 	}
+	id, q := asking(gateway, secret, tlsKey, csr, skey, vkey)
+	return id, q, nil
+}
+
+// asking is the request for these keys, with their fingerprint as the server computes it too.
+func asking(gateway string, secret, tlsKey, csr []byte, skey, vkey string) (newIdentity, *keyRequest) {
 	h := sha256.New()
 	h.Write(csr)
 	h.Write([]byte(vkey))
 	f := base32.StdEncoding.EncodeToString(h.Sum(nil)[:10])
 	code := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)
 	return newIdentity{tlsKey, skey, f[:4] + "-" + f[4:8] + "-" + f[8:12] + "-" + f[12:16]},
-		&keyRequest{Gateway: gateway, Code: code, CSR: csr, NoteKey: vkey}, nil
+		&keyRequest{Gateway: gateway, Code: code, CSR: csr, NoteKey: vkey}
 }
 
 // newTLSKey makes a P-256 key and a request that it signs.

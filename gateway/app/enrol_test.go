@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -107,5 +108,70 @@ func TestEnrolStays(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "asked again"); n != 2 {
 		t.Errorf("said %d times, want once for each outage: %s", n, out.String())
+	}
+}
+
+// D23: a power cut while a person is on the way to confirm does not cost the code: the next start asks for the same keys. Another code, another
+// name, or a torn file makes new ones.
+func TestEnrolAfterPowerCut(t *testing.T) {
+	var mu sync.Mutex
+	var asked []keyRequest
+	addr, code := enrolServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			return
+		}
+		var q keyRequest
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		asked = append(asked, q)
+		mu.Unlock()
+		_, _ = io.WriteString(w, `{"error":"no_invite"}`) // ends the program where a power cut may: after the first request
+	})
+	dir := filepath.Join(t.TempDir(), "data", "identity")
+	ask := func(gateway, code string) keyRequest {
+		t.Helper()
+		if err := Enrol(t.Context(), EnrolOptions{Server: addr, Gateway: gateway, Dir: dir, Code: code, Out: io.Discard, Poll: time.Millisecond}); err == nil || !strings.Contains(err.Error(), "invited") {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return asked[len(asked)-1]
+	}
+	same := func(a, b keyRequest) bool { return bytes.Equal(a.CSR, b.CSR) && a.NoteKey == b.NoteKey }
+	first := ask("g", code)
+	if st, err := os.Stat(askedFile(dir)); err != nil || st.Mode().Perm() != 0o600 {
+		t.Fatalf("kept keys: %v, %v", st, err)
+	}
+	if data, err := os.ReadFile(askedFile(dir)); err != nil || strings.Contains(string(data), first.Code) {
+		t.Errorf("the code lies with the keys: %v", err)
+	}
+	if !same(first, ask("g", code)) {
+		t.Error("the second start asks for other keys: the code is lost")
+	}
+	other := "BBBBBBBBBBBBBBBBBBBBBBBBB" + code[25:] // the root of the same server
+	if second := ask("g", other); same(first, second) {
+		t.Error("keys of another code were asked for again")
+	}
+	last := ask("h", other)
+	if same(ask("g", other), last) {
+		t.Error("keys of another gateway were asked for again")
+	}
+	last = ask("g", other)
+	if err := os.Truncate(askedFile(dir), 100); err != nil {
+		t.Fatal(err)
+	}
+	if same(ask("g", other), last) {
+		t.Error("a torn file was believed")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Enrol(t.Context(), EnrolOptions{Server: addr, Gateway: "g", Dir: dir, Code: other, Out: io.Discard}); err == nil {
+		t.Error("an identity was overwritten")
+	}
+	if _, err := os.Stat(askedFile(dir)); err == nil {
+		t.Error("kept keys stay beside an identity")
 	}
 }

@@ -100,6 +100,15 @@ const (
 	NoticeEpoch               // a new epoch has begun (also at creation)
 )
 
+// String gives the kind's stable name.
+func (k NoticeKind) String() string {
+	names := [...]string{"none", "level", "latched", "reopened", "damaged", "doubt", "epoch"}
+	if int(k) >= len(names) {
+		return "unknown"
+	}
+	return names[k]
+}
+
 // Notice is one such event.
 type Notice struct {
 	Kind  NoticeKind

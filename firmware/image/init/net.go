@@ -24,27 +24,22 @@ const (
 	timeEvery = time.Hour
 )
 
-// network brings the network up and keeps it so. The gateway does not wait for it.
+var resolv = "/run/resolv.conf" // changed by tests alone
+
+// network brings the network up and keeps it so. The gateway does not wait for it: doors work without.
 func (m *machine) network() {
 	if err := up("lo"); err != nil {
 		m.say("network: %v", err)
 	}
-	name := m.card()
-	for err := up(name); err != nil; err = up(name) {
-		m.say("network: %v", err)
-		time.Sleep(askAgain)
-	}
 	go m.time()
-	if m.cfg.Address.IsValid() {
-		l := boot.Lease{Address: m.cfg.Address, Router: m.cfg.Router, DNS: m.cfg.DNS}
-		if err := configure(name, l); err != nil {
-			m.say("network: %v", err)
-			return
+	for {
+		name := m.card()
+		h := &held{}
+		for wait := time.Duration(0); wait >= 0; wait = m.keep(name, h) {
+			time.Sleep(wait)
 		}
-		m.say("network: %s is %s", name, l.Address)
-		return
+		m.say("network: %s is gone", name)
 	}
-	m.dhcp(name)
 }
 
 // card waits for the first network card.
@@ -66,29 +61,74 @@ func (m *machine) card() string {
 	}
 }
 
-// dhcp asks until there is an address, then again at half of its time. While nobody answers the old address stays until its end.
-func (m *machine) dhcp(name string) {
-	var l boot.Lease
-	for quiet := false; ; {
-		next, err := ask(name, m.cfg.Hostname, l)
-		switch {
-		case err != nil && !quiet:
-			m.say("network: DHCP on %s: %v", name, err)
-			quiet = true
-		case err == nil:
-			if next.Address != l.Address || next.Router != l.Router {
-				if err := configure(name, next); err != nil {
-					m.say("network: %v", err)
-				} else {
-					m.say("network: %s is %s, router %s, for %s", name, next.Address, next.Router, next.For)
-				}
-			}
-			l, quiet = next, false
-			time.Sleep(l.For / 2)
-			continue
-		}
-		time.Sleep(askAgain)
+// held is what one card has.
+type held struct {
+	lease boot.Lease // with an address: what was given
+	until time.Time  // ask again from here on
+	set   bool       // lease stands on the card
+	told  string     // the last trouble that was said: each is said once
+}
+
+// keep makes one round: up, ask when it is time, set what is not set, which is also what somebody or a USB reset has taken away. It gives the time until the next
+// round; negative when the card is gone. While nobody answers the old address stays; whatever fails is tried again.
+func (m *machine) keep(name string, h *held) time.Duration {
+	card, err := net.InterfaceByName(name)
+	if err != nil {
+		return -1
 	}
+	trouble := func(format string, args ...any) time.Duration {
+		if text := fmt.Sprintf(format, args...); text != h.told {
+			m.say("network: %s", text)
+			h.told = text
+		}
+		return askAgain
+	}
+	if card.Flags&net.FlagUp == 0 {
+		h.set = false
+		if err := up(name); err != nil {
+			return trouble("%v", err)
+		}
+	}
+	if h.set && !has(card, h.lease.Address) {
+		h.set = false
+	}
+	switch {
+	case m.cfg.Address.IsValid():
+		h.lease = boot.Lease{Address: m.cfg.Address, Router: m.cfg.Router, DNS: m.cfg.DNS}
+	case time.Now().After(h.until):
+		next, err := ask(name, m.cfg.Hostname, h.lease)
+		if err != nil {
+			if wait := trouble("DHCP on %s: %v", name, err); !h.lease.Address.IsValid() {
+				return wait
+			}
+			break // the old one still stands
+		}
+		h.set = h.set && next.Address == h.lease.Address && next.Router == h.lease.Router
+		h.lease, h.until = next, time.Now().Add(next.For/2)
+	}
+	if h.set {
+		return askAgain
+	}
+	if err := configure(name, h.lease); err != nil {
+		return trouble("%v", err)
+	}
+	h.set, h.told = true, ""
+	m.say("network: %s is %s, router %s", name, h.lease.Address, h.lease.Router)
+	return askAgain
+}
+
+// has reports whether a card has this address.
+func has(card *net.Interface, want netip.Prefix) bool {
+	all, err := card.Addrs()
+	if err != nil {
+		return true // not known: nothing is taken away for that
+	}
+	for _, a := range all {
+		if a.String() == want.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // ask is one round of DHCP. The socket is closed afterwards: nothing listens on this machine.
@@ -190,7 +230,7 @@ func configure(name string, l boot.Lease) error {
 		err = route(name, l.Router)
 	}
 	if err == nil {
-		err = os.WriteFile("/run/resolv.conf", []byte(boot.Resolv(l.DNS)), 0o644)
+		err = os.WriteFile(resolv, []byte(boot.Resolv(l.DNS)), 0o644)
 	}
 	return err
 }

@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	again     = 2 * time.Second  // between two starts of the gateway
-	lookEvery = 10 * time.Second // for sticks and new devices
-	config    = "/run/monban/gateway.toml"
-	identity  = "/data/monban/identity"
-	simSocket = "/run/monban/sim.sock"
+	again      = 2 * time.Second  // between two starts of the gateway
+	enrolAgain = 5 * time.Second  // network and time come while it is tried
+	lookEvery  = 10 * time.Second // for sticks and new devices
+	config     = "/run/monban/gateway.toml"
+	identity   = "/data/monban/identity"
+	simSocket  = "/run/monban/sim.sock"
 )
 
 // gateway keeps the one program running.
@@ -37,7 +38,7 @@ func (g *gateway) serve() error {
 	for {
 		if err := g.enrol(); err != nil {
 			g.say("enrol: %v", err)
-			if !g.pause(10 * time.Second) {
+			if !g.pause(enrolAgain) {
 				return errPowerOff
 			}
 			continue
@@ -172,9 +173,13 @@ func (g *gateway) once() error {
 
 // sticks looks for releases on USB sticks, once on each.
 func (g *gateway) sticks() {
-	parts, err := filepath.Glob("/dev/sd[a-z][0-9]")
-	if err != nil {
-		return
+	var parts []string
+	for _, p := range []string{"/dev/sd[a-z][0-9]", "/dev/sd[a-z]"} { // a stick may have no table of partitions
+		found, err := filepath.Glob(p)
+		if err != nil {
+			return
+		}
+		parts = append(parts, found...)
 	}
 	there := map[string]bool{}
 	for _, p := range parts {
