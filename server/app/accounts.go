@@ -82,6 +82,8 @@ func targetOf(k web.ActionKind) string {
 		return "log"
 	case web.ActionProofMade:
 		return "leaf"
+	case web.ActionOrganisation:
+		return "setting"
 	case web.ActionReportMade, web.ActionReportForm:
 		return "report"
 	case web.ActionViewCase:

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -24,7 +26,7 @@ func (a *App) openAlerts(cfg *config.Config, public string) error {
 	if err != nil {
 		return err
 	}
-	words, err := notify.NewWords(func(lang string, k review.Kind) string { return title(web.Lang(lang), k) }, cfg.Location(), cfg.Site)
+	words, err := notify.NewWords(func(lang string, k review.Kind) string { return title(web.Lang(lang), k) }, cfg.Location(), cfg.Site, a.whose)
 	if err != nil {
 		return err
 	}
@@ -47,6 +49,15 @@ func (a *App) openAlerts(cfg *config.Config, public string) error {
 		},
 	})
 	return nil
+}
+
+// whose says whose site this is and whom to ask. A message goes out all the same when the database cannot say it.
+func (a *App) whose(lang string) (name, contact string) {
+	o, err := organisation(context.Background(), a.site.Store)
+	if err != nil {
+		a.log.Warn("an alert goes out without whom to ask", slog.Any("err", err))
+	}
+	return o.In(lang), o.Contact()
 }
 
 // closedOf is the business calendar.

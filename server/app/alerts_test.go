@@ -139,7 +139,7 @@ func TestChannelTestShowsTheError(t *testing.T) {
 
 // A channel whose secret or certificate cannot be read is an error at start.
 func TestChannelsAreCheckedAtStart(t *testing.T) {
-	words, err := notify.NewWords(func(string, review.Kind) string { return "" }, time.UTC, "s")
+	words, err := notify.NewWords(func(string, review.Kind) string { return "" }, time.UTC, "s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"monban/firmware/access"
 	"monban/server/entrylog"
@@ -91,8 +92,15 @@ func (p *reportPages) reportLeaf(ctx context.Context, ask web.ReportAsk, out *re
 			Account: act.Actor, Verb: string(act.Kind), Target: targetOf(act.Kind), ID: act.Target, From: originOf(act), Result: "ok", Reason: true, AtMS: p.now().UnixMilli(),
 		}
 		text := fmt.Sprintf("%s\n%s\npurpose %s\n%s, %d rows, SHA-256 of the content %s", act.Reason, act.Filter, ask.Use, ask.Format, out.Rows, out.Hash)
-		_, err := tx.AppendAction(leaf, &entrylog.Opening{Address: addressOf(act), Text: text})
-		return err
+		if _, err := tx.AppendAction(leaf, &entrylog.Opening{Address: addressOf(act), Text: text}); err != nil {
+			return err
+		}
+		// Set-up asks that a paper was made once: what nobody has printed, nobody has compared with the city's rules.
+		if _, err := tx.Setting(report.PrintedKey); errors.Is(err, store.ErrNotFound) {
+			return tx.SetSetting(report.PrintedKey, p.now().UTC().Format(time.DateOnly))
+		} else {
+			return err
+		}
 	})
 }
 
@@ -139,6 +147,60 @@ func (p *reportPages) ReportForms(ctx context.Context) (f report.Forms, err erro
 		return err
 	})
 	return f, err
+}
+
+// Organisation implements web.Reports.
+func (p *reportPages) Organisation(ctx context.Context) (o report.Organisation, err error) {
+	return organisation(ctx, p.store)
+}
+
+// organisation is whose papers these are and whom to ask, as it was said last.
+func organisation(ctx context.Context, s *store.Store) (o report.Organisation, err error) {
+	err = s.Read(ctx, func(r *store.ReadTx) error {
+		o, err = storedOrganisation(r.Reader)
+		return err
+	})
+	return o, err
+}
+
+func storedOrganisation(r store.Reader) (report.Organisation, error) {
+	text, err := r.Setting(report.OrganisationKey)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return report.Organisation{}, err
+	}
+	return report.ParseOrganisation(text)
+}
+
+// SaveOrganisation implements web.Reports.
+func (p *reportPages) SaveOrganisation(ctx context.Context, o report.Organisation, act web.Action) error {
+	if bad := reasonFault(act.Reason); bad != nil {
+		return bad
+	}
+	if err := o.Validate(); err != nil {
+		return web.FormFault{{Field: "name", Word: "refused"}}
+	}
+	return p.store.Write(ctx, func(tx *store.Tx) error {
+		old, err := storedOrganisation(tx.Reader)
+		if err != nil {
+			return err
+		}
+		before, err := old.Text()
+		if err != nil {
+			return err
+		}
+		text, err := o.Text()
+		if err != nil {
+			return err
+		}
+		if err := tx.SetSetting(report.OrganisationKey, text); err != nil {
+			return err
+		}
+		leaf := entrylog.Action{
+			Account: act.Actor, Verb: string(act.Kind), Target: targetOf(act.Kind), ID: report.OrganisationKey, From: originOf(act), Result: "ok", Reason: true, AtMS: act.At.UnixMilli(),
+		}
+		_, err = tx.AppendAction(leaf, &entrylog.Opening{Address: addressOf(act), Text: act.Reason + "\n" + before + "\n" + text})
+		return err
+	})
 }
 
 func reportForms(r store.Reader) (report.Forms, error) {

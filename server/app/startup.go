@@ -241,10 +241,15 @@ func storedFacts(r *store.ReadTx, cfg *config.Config, now time.Time, f *setup.Fa
 			f.Administrators++
 		}
 	}
-	for _, key := range []string{visit.SettingsKey, report.FormsKey} {
+	org, err := storedOrganisation(r.Reader)
+	if err != nil {
+		return err
+	}
+	f.Organisation = org.Name != "" && org.Contact() != ""
+	for key, is := range map[string]*bool{visit.SettingsKey: &f.Forms, report.FormsKey: &f.Forms, report.PrintedKey: &f.Printed} {
 		switch _, err := r.Setting(key); {
 		case err == nil:
-			f.Forms = true
+			*is = true
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}

@@ -49,7 +49,7 @@ func child(dir, addr string, drain bool) error {
 		return err
 	}
 	defer s.Close()
-	words, err := NewWords(func(_ string, k review.Kind) string { return string(k) }, jst, "test-city")
+	words, err := NewWords(func(_ string, k review.Kind) string { return string(k) }, jst, "test-city", nil)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func testWords(t *testing.T) *Words {
 			return "扉のこじ開け"
 		}
 		return "Door forced open"
-	}, jst, "test-city")
+	}, jst, "test-city", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

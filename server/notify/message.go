@@ -140,7 +140,14 @@ func (w words) body(m *Message) string {
 		line(m.Link)
 	}
 	line("")
-	line(w.t("footer", "site", w.site))
+	name, contact := w.whose(w.lang)
+	if name == "" {
+		name = w.site
+	}
+	line(w.t("footer", "site", name))
+	if contact != "" {
+		line(w.t("contact", "contact", contact))
+	}
 	return b.String()
 }
 

@@ -23,11 +23,19 @@ type Words struct {
 	title Title
 	zone  *time.Location
 	site  string
+	whose Whose
 }
 
-// NewWords reads the texts. zone is the site's: times are told in it.
-func NewWords(title Title, zone *time.Location, site string) (*Words, error) {
-	w := &Words{map[string]map[string]string{}, title, zone, site}
+// Whose gives whose site this is and whom to ask, "" where it was not said; it is asked for each text, so that a changed telephone
+// number stands in the next message (A33). It names no person.
+type Whose func(lang string) (name, contact string)
+
+// NewWords reads the texts. zone is the site's: times are told in it. whose may be nil: then the site's own name stands there.
+func NewWords(title Title, zone *time.Location, site string, whose Whose) (*Words, error) {
+	if whose == nil {
+		whose = func(string) (string, string) { return "", "" }
+	}
+	w := &Words{map[string]map[string]string{}, title, zone, site, whose}
 	for _, lang := range []string{"ja", "en"} {
 		b, err := wordFiles.ReadFile("words/" + lang + ".toml")
 		if err != nil {
@@ -48,7 +56,7 @@ func (w *Words) in(lang string) words {
 	if !ok {
 		lang, texts = "ja", w.texts["ja"]
 	}
-	return words{texts, w.title, lang, w.zone, w.site}
+	return words{texts, w.title, lang, w.zone, w.site, w.whose}
 }
 
 // words puts messages into a language.
@@ -58,6 +66,7 @@ type words struct {
 	lang  string
 	zone  *time.Location
 	site  string
+	whose Whose
 }
 
 // t fills the {places} of a text from pairs of name and value.

@@ -22,6 +22,7 @@ type Step struct {
 	State State  `json:"state"`
 	What  Text   `json:"what"` // how it stands
 	Do    Text   `json:"do"`   // what to do; empty when there is nothing
+	Page  string `json:"page"` // where, when the step has more than one place
 }
 
 // Keys of the steps in their order.
@@ -42,7 +43,9 @@ type Facts struct {
 	Now            time.Time
 	Running        bool      // the server runs, so links are known
 	Administrators int       // people whose account may give rights, not suspended
+	Organisation   bool      // whose papers these are and whom to ask has been said
 	Forms          bool      // somebody has looked at the names of forms and saved them
+	Printed        bool      // a paper was made once
 	PagesTLS       bool      // pages are served over TLS
 	PagesEnd       time.Time // end of their certificate; zero = unknown
 	PagesLocal     bool      // pages are for this machine only
@@ -99,8 +102,13 @@ func (f *Facts) account() Step {
 }
 
 func (f *Facts) forms() Step {
-	if !f.Forms {
-		return Step{State: Open, What: text("forms.none"), Do: text("forms.do")}
+	switch {
+	case !f.Organisation:
+		return Step{State: Open, What: text("forms.nobody"), Do: text("forms.name"), Page: "/reports/organisation"}
+	case !f.Forms:
+		return Step{State: Open, What: text("forms.none"), Do: text("forms.do"), Page: "/ledgers/forms"}
+	case !f.Printed:
+		return Step{State: Open, What: text("forms.unprinted"), Do: text("forms.print"), Page: "/reports"}
 	}
 	return Step{State: Done, What: text("forms.ok")}
 }

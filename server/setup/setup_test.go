@@ -14,7 +14,7 @@ func now() time.Time { return time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC) }
 // guarded is a site with nothing left to do.
 func guarded() Facts {
 	return Facts{
-		Now: now(), Running: true, Administrators: 2, Forms: true, PagesTLS: true, PagesEnd: now().AddDate(1, 0, 0), KeyCopies: 2, Synced: true,
+		Now: now(), Running: true, Administrators: 2, Organisation: true, Forms: true, Printed: true, PagesTLS: true, PagesEnd: now().AddDate(1, 0, 0), KeyCopies: 2, Synced: true,
 		Gateways: []Gateway{{ID: "gw-1", Identity: true, Linked: true}}, Doors: 1, Observed: 1, Cards: 1, Holders: 1, Swipe: now(),
 		Channels: 1, Alerted: now(), BackupPlace: true, Backup: now(),
 	}
@@ -52,7 +52,9 @@ func TestEachStepByItself(t *testing.T) {
 	}{
 		"nobody":                 {"account", Open, func(f *Facts) { f.Administrators = 0 }},
 		"one administrator":      {"account", Advice, func(f *Facts) { f.Administrators = 1 }},
+		"whose papers":           {"forms", Open, func(f *Facts) { f.Organisation = false }},
 		"forms":                  {"forms", Open, func(f *Facts) { f.Forms = false }},
+		"nothing printed":        {"forms", Open, func(f *Facts) { f.Printed = false }},
 		"this machine alone":     {"pages", Open, func(f *Facts) { f.PagesTLS, f.PagesLocal, f.PagesEnd = false, true, time.Time{} }},
 		"certificate ended":      {"pages", Open, func(f *Facts) { f.PagesEnd = now() }},
 		"certificate ends":       {"pages", Advice, func(f *Facts) { f.PagesEnd = now().AddDate(0, 0, 29) }},
@@ -121,7 +123,7 @@ func TestEveryStepSpeaks(t *testing.T) {
 		n := rapid.IntRange(0, 3)
 		yes := rapid.Bool()
 		f := Facts{
-			Now: now(), Running: yes.Draw(t, "running"), Administrators: n.Draw(t, "administrators"), Forms: yes.Draw(t, "forms"), PagesTLS: yes.Draw(t, "tls"),
+			Now: now(), Running: yes.Draw(t, "running"), Administrators: n.Draw(t, "administrators"), Organisation: yes.Draw(t, "organisation"), Forms: yes.Draw(t, "forms"), Printed: yes.Draw(t, "printed"), PagesTLS: yes.Draw(t, "tls"),
 			PagesEnd: at.Draw(t, "end"), KeyCopies: n.Draw(t, "copies"), Synced: yes.Draw(t, "synced"), ClockUnknown: yes.Draw(t, "unknown"),
 			Doors: n.Draw(t, "doors"), Observed: n.Draw(t, "observed"), Cards: n.Draw(t, "cards"), Holders: n.Draw(t, "holders"), Swipe: at.Draw(t, "swipe"),
 			Channels: n.Draw(t, "channels"), Alerted: at.Draw(t, "alerted"), BackupPlace: yes.Draw(t, "place"), Backup: at.Draw(t, "backup"),

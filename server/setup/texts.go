@@ -40,10 +40,14 @@ var sentences = map[string]Text{
 		"2 人目の管理者を登録してください。権限の追加や、二段階認証の再設定には 2 人が必要です。"},
 	"account.ok": {"Administrators: %d.", "管理者は %d 人です。"},
 
-	"title.forms": {"Names of forms", "様式名"},
-	"forms.none":  {"Papers carry the usual names of forms.", "帳票は一般的な様式名のままです。"},
-	"forms.do":    {"Compare them with the city's own rules and save them, changed or not.", "市の規程の様式名と見比べ、変更がなくても保存してください。"},
-	"forms.ok":    {"Somebody has compared them with the city's rules.", "規程と見比べて保存済みです。"},
+	"title.forms":     {"Organisation and forms", "組織名と様式"},
+	"forms.nobody":    {"The papers do not say whose they are, or whom to ask.", "帳票に組織名と問い合わせ先がまだ入っていません。"},
+	"forms.name":      {"Say it once on the page /reports/organisation; papers, alerts and stickers carry it.", "画面 /reports/organisation で一度登録してください。帳票・通知・扉の掲示に載ります。"},
+	"forms.unprinted": {"No paper has been made yet.", "帳票をまだ一度も出力していません。"},
+	"forms.print":     {"Make an entry register on the page /reports, print it and hold it against the city's form.", "画面 /reports で入退室管理簿を 1 枚出力し、規程の様式と見比べてください。"},
+	"forms.none":      {"Papers carry the usual names of forms.", "帳票は一般的な様式名のままです。"},
+	"forms.do":        {"Compare them with the city's own rules on the page /ledgers/forms or /reports/forms and save them, changed or not.", "画面 /ledgers/forms か /reports/forms で市の規程の様式名と見比べ、変更がなくても保存してください。"},
+	"forms.ok":        {"Organisation and names of forms are set, and a paper was made.", "組織名と様式名を登録し、帳票を出力済みです。"},
 
 	"title.pages": {"Secure pages", "画面の TLS"},
 	"pages.local": {"The pages are open on this machine alone.", "画面はこのサーバ上でしか開けません。"},

@@ -12,7 +12,7 @@ import (
 // reportPaths are the pages of papers and figures that a browser looks at.
 var reportPaths = []struct{ name, path string }{
 	{"papers", "/reports"}, {"paper", "/reports?report=entry_register"}, {"paper-public", "/reports?report=council"}, {"paper-runs", "/reports/RUNS"}, {"paper-done", "/reports/DONE"}, {"paper-lost", "/reports/LOST"},
-	{"paper-forms", "/reports/forms?report=entry_register&zone=server-room"}, {"plots", "/plots?zone=server-room"}, {"register-year", "/register?zone=server-room&from=2025-04-01&to=2026-03-31"},
+	{"organisation", "/reports/organisation"}, {"paper-forms", "/reports/forms?report=entry_register&zone=server-room"}, {"plots", "/plots?zone=server-room"}, {"register-year", "/register?zone=server-room&from=2025-04-01&to=2026-03-31"},
 }
 
 // RR-1: papers and figures in both languages, wide and narrow: axe finds nothing and nothing is cut off. A paper is asked for with the

@@ -59,6 +59,15 @@ func (h *Handler) getDoorPaper(w http.ResponseWriter, rq *request) error {
 	}
 	v := doorPaperView{Base: h.base(rq, "door_paper.title"), Door: p, Extension: strings.TrimSpace(rq.URL.Query().Get("extension"))}
 	v.Here = "/doors/" + string(p.Door) + "/papers"
+	if _, asked := rq.URL.Query()["extension"]; !asked {
+		o, err := h.src.Reports.Organisation(rq.Context())
+		if err != nil {
+			return fmt.Errorf("organisation: %w", err)
+		}
+		if extensionText.MatchString(o.Phone) {
+			v.Extension = o.Phone
+		}
+	}
 	code := http.StatusOK
 	if !extensionText.MatchString(v.Extension) {
 		v.Fault, v.Extension, code = v.T("door_paper.extension_fault"), "", http.StatusBadRequest

@@ -4,7 +4,7 @@ import "monban/server/report"
 
 // reportFamilies are the words that papers choose by a value.
 var reportFamilies = func() map[string][]string {
-	f := map[string][]string{"done": {"forms_saved"}}
+	f := map[string][]string{"done": {"forms_saved", "organisation_saved"}}
 	f["plot_day"] = []string{"mon", "tue", "wed", "thu", "fri", "sat", "closed"}
 	f["plot_letter"] = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 	f["plot_state"] = []string{"signed", "open", "late", "exception"}

@@ -152,6 +152,9 @@ func (h *Handler) reportForm(rq *request, in url.Values, posted bool) (*reportVi
 		return nil, nil, fmt.Errorf("forms of reports: %w", err)
 	}
 	a.form = forms.Of(kind.word, string(a.zone.ID))
+	if a.org, err = h.src.Reports.Organisation(rq.Context()); err != nil {
+		return nil, nil, fmt.Errorf("organisation: %w", err)
+	}
 	return v, a, nil
 }
 

@@ -60,6 +60,7 @@ type reportAsk struct {
 	sample   int
 	seed     uint64
 	form     report.Form
+	org      report.Organisation
 	made     string
 }
 
@@ -73,6 +74,12 @@ func (a *reportAsk) head() *report.Document {
 			Signed: a.T("report.signed"), Part: a.T("report.part"), Verify: a.T("report.verify"), Missing: a.T("report.missing"),
 			Line: a.T("report.line"), Column: a.T("report.column"), Cell: a.T("report.cell"), Letters: a.T("report.letters"),
 		},
+	}
+	if name := a.org.In(string(a.Lang)); name != "" {
+		d.Site = name
+	}
+	if text := a.org.Contact(); text != "" {
+		d.Facts = append(d.Facts, report.Fact{Name: a.T("report.contact"), Text: text})
 	}
 	if d.Title == "" {
 		d.Title = a.T("report_kind." + a.kind.word)

@@ -11,6 +11,8 @@ import (
 const (
 	ActionReportMade ActionKind = "report_made" // Target = the kind/the zone
 	ActionReportForm ActionKind = "report_form" // Target = the kind
+
+	ActionOrganisation ActionKind = "organisation_changed"
 )
 
 // Reports makes files of reports, one after the other, and keeps them for a while for whoever asked (RR-1).
@@ -29,6 +31,10 @@ type Reports interface {
 	ReportForms(ctx context.Context) (report.Forms, error)
 	// SaveReportForm changes one, with a reason; it is a leaf.
 	SaveReportForm(ctx context.Context, kind string, zone access.ZoneID, f report.Form, act Action) error
+	// Organisation is whose papers these are and whom to ask; the zero value as long as nobody has said it.
+	Organisation(ctx context.Context) (report.Organisation, error)
+	// SaveOrganisation changes it, with a reason; it is a leaf.
+	SaveOrganisation(ctx context.Context, o report.Organisation, act Action) error
 }
 
 // ReportAsk is what is asked for.

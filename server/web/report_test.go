@@ -21,6 +21,8 @@ func init() {
 		probe{"POST /reports", "/reports", url.Values{"report": {"entry_register"}, "zone": {"server-room"}}},
 		probe{"GET /reports/{job}", "/reports/DONE", nil},
 		probe{"GET /reports/{job}/{n}", "/reports/DONE/0", nil},
+		probe{"GET /reports/organisation", "/reports/organisation", nil},
+		probe{"POST /reports/organisation", "/reports/organisation", url.Values{}},
 		probe{"GET /reports/forms", "/reports/forms", nil},
 		probe{"POST /reports/forms", "/reports/forms", url.Values{"report": {"entry_register"}}},
 	)

@@ -10,5 +10,7 @@ func reportRoutes() []route {
 		{pattern: "GET /reports/{job}/{n}", roles: reportRoles, serve: (*Handler).getReportFile},
 		{pattern: "GET /reports/forms", roles: formRoles, serve: (*Handler).getReportForms},
 		{pattern: "POST /reports/forms", roles: formRoles, stepUp: stepUpFull, serve: (*Handler).postReportForm},
+		{pattern: "GET /reports/organisation", roles: startupRoles, serve: (*Handler).getOrganisation},
+		{pattern: "POST /reports/organisation", roles: startupRoles, stepUp: stepUpFull, serve: sitewide(startupRoles, (*Handler).postOrganisation)},
 	}
 }

@@ -76,11 +76,15 @@ func (v firstDoorView) Text(name, label string, most int, help string) fieldView
 // startupLinks are the pages on which steps are done.
 var startupLinks = map[string]struct{ path, pattern, key string }{
 	"account": {"/accounts", "GET /accounts", "nav.accounts"},
-	"forms":   {"/ledgers/forms", "GET /ledgers/forms", "forms.title"},
+	"forms":   {"/reports/organisation", "GET /reports/organisation", "organisation.title"},
 	"card":    {"/people", "GET /people", "nav.persons"},
 	"swipe":   {"/log", "GET /log", "nav.log"},
 	"alert":   {"/alerts", "GET /alerts", "nav.alerts"},
 	"doctor":  {"/doors", "GET /doors", "nav.doors"},
+
+	"/reports/organisation": {"/reports/organisation", "GET /reports/organisation", "organisation.title"},
+	"/ledgers/forms":        {"/ledgers/forms", "GET /ledgers/forms", "forms.title"},
+	"/reports":              {"/reports", "GET /reports", "report.title"},
 }
 
 func (h *Handler) startupView(rq *request) (*startupView, error) {
@@ -105,7 +109,11 @@ func (h *Handler) startupView(rq *request) (*startupView, error) {
 			done++
 			doors = doors || s.Key == "door"
 		}
-		if l, ok := startupLinks[s.Key]; ok && rq.roles&rolesOf(l.pattern) != 0 {
+		key := s.Key
+		if s.Page != "" {
+			key = s.Page
+		}
+		if l, ok := startupLinks[key]; ok && rq.roles&rolesOf(l.pattern) != 0 {
 			x.Href, x.Link = l.path, v.T(l.key)
 		}
 		v.Steps = append(v.Steps, x)

@@ -18,6 +18,7 @@ type Reports struct {
 
 	NoPDF error // what CanPrint says
 	jobs  []keptReport
+	org   report.Organisation
 	forms report.Forms
 }
 
@@ -101,6 +102,24 @@ func (r *Reports) ReportForms(context.Context) (report.Forms, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.forms, nil
+}
+
+// Organisation implements web.Reports.
+func (r *Reports) Organisation(context.Context) (report.Organisation, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.org, nil
+}
+
+// SaveOrganisation implements web.Reports.
+func (r *Reports) SaveOrganisation(ctx context.Context, o report.Organisation, act web.Action) error {
+	if err := r.m.RecordAction(ctx, act); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.org = o
+	return nil
 }
 
 // SaveReportForm implements web.Reports.

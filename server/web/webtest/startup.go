@@ -27,7 +27,7 @@ type Startup struct {
 func newStartup(m *Memory) *Startup {
 	now := jst()
 	return &Startup{m: m, state: map[string]string{"gw-1": "enrolled", "gw-2": "came"}, until: map[string]time.Time{"gw-2": now.Add(10 * time.Minute)}, Facts: setup.Facts{
-		Now: now, Running: true, Administrators: 1, Forms: true, PagesTLS: true, PagesEnd: now.AddDate(0, 10, 0), KeyCopies: 2, Synced: true,
+		Now: now, Running: true, Administrators: 1, Organisation: true, Forms: true, Printed: true, PagesTLS: true, PagesEnd: now.AddDate(0, 10, 0), KeyCopies: 2, Synced: true,
 		Gateways: []setup.Gateway{{ID: "gw-1", Identity: true, Linked: true}, {ID: "gw-2", Invited: true}}, Doors: 3, Observed: 1, Cards: 9, Holders: 7,
 		Swipe: now.Add(-time.Hour), Channels: 1, Backup: now.AddDate(0, 0, -1),
 	}}
