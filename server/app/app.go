@@ -347,6 +347,7 @@ func throttle(l config.Login) web.Throttle {
 
 // Run serves until ctx ends, or until a part ends by itself, which is an error.
 func (a *App) Run(ctx context.Context) error {
+	defer keepHeapRoom()()
 	if err := a.offerSetup(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = nil // told to end before it began
