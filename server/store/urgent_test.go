@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -181,5 +182,79 @@ func TestUrgentBesideAnEnd(t *testing.T) {
 	u.letGo()
 	if u.errs["ask"] != nil || !errors.Is(u.errs["records-2"], ErrLatched) {
 		t.Errorf("ask %v, want it committed before; records %v, want %v", u.errs["ask"], u.errs["records-2"], ErrLatched)
+	}
+}
+
+// D29: a write that fails takes nobody's commit away: the others come together once more without it, and an ask that comes meanwhile does not
+// wait for a commit of each.
+func TestOneFailureInMany(t *testing.T) {
+	u := newLineUp(t)
+	bad := errors.New("this one is bad")
+	u.enter("records-1", false, nil)
+	u.enter("bad", false, func() error { return bad })
+	u.enter("records-2", false, nil)
+	u.enter("records-3", false, nil)
+	u.letGo()
+	if u.txs["records-1"] != u.txs["records-2"] || u.txs["records-2"] != u.txs["records-3"] {
+		t.Error("the writes beside the one that failed did not share a commit")
+	}
+	if !errors.Is(u.errs["bad"], bad) {
+		t.Errorf("the one that failed came to %v", u.errs["bad"])
+	}
+	for _, name := range []string{"records-1", "records-2", "records-3"} {
+		if u.errs[name] != nil {
+			t.Errorf("%s: %v", name, u.errs[name])
+		}
+	}
+}
+
+// D29, I2: where many fail, each is told its own error and the others are committed.
+func TestManyFailures(t *testing.T) {
+	u := newLineUp(t)
+	bad := errors.New("this one is bad")
+	for i := range 3 * mostFailed {
+		u.enter(fmt.Sprintf("bad-%d", i), false, func() error { return bad })
+		u.enter(fmt.Sprintf("good-%d", i), false, nil)
+	}
+	u.letGo()
+	for i := range 3 * mostFailed {
+		if err := u.errs[fmt.Sprintf("bad-%d", i)]; !errors.Is(err, bad) {
+			t.Errorf("bad-%d: %v", i, err)
+		}
+		if err := u.errs[fmt.Sprintf("good-%d", i)]; err != nil {
+			t.Errorf("good-%d: %v", i, err)
+		}
+	}
+}
+
+// D29: urgent writes have a turn for themselves before the others', and every other turn at most (I2).
+func TestUrgentTurns(t *testing.T) {
+	s := new(Store)
+	l := &s.turns
+	ops := func(n int, urgent bool) (list []*op) {
+		for range n {
+			list = append(list, &op{urgent: urgent})
+		}
+		return list
+	}
+	ask := func() { l.urgent = ops(2, true); l.hurry.Store(true) }
+	l.waiting = ops(3, false)
+	ask()
+	if g := s.takeTurn(); len(g.ops) != 2 || len(l.waiting) != 3 {
+		t.Errorf("the first turn took %d ops, want the 2 urgent ones", len(g.ops))
+	}
+	ask()
+	if g := s.takeTurn(); len(g.ops) != 5 || len(l.waiting) != 0 {
+		t.Errorf("the second turn took %d ops, want all 5", len(g.ops))
+	}
+	l.waiting = ops(3, false)
+	l.waiting[0].alone = true
+	ask()
+	if g := s.takeTurn(); len(g.ops) != 2 {
+		t.Errorf("a turn with urgent ops took %d, want 2", len(g.ops))
+	}
+	ask()
+	if g := s.takeTurn(); len(g.ops) != 1 || !g.ops[0].alone {
+		t.Errorf("the turn after it took %d, want the op that is alone", len(g.ops))
 	}
 }

@@ -20,7 +20,9 @@ const (
 	maxBatch = 1000
 	// longest is when a transaction takes no more ops, and hurried when it takes no more but urgent ones because one of those is in it: a
 	// commit is a third of a millisecond, so shorter transactions would cost throughput and longer ones only make doors wait.
-	longest, hurried = 20 * time.Millisecond, 2 * time.Millisecond
+	longest, hurried = 20 * time.Millisecond, time.Millisecond
+	// mostFailed is how many ops may fail in one transaction, each of which is set aside, before all that are left of it run one by one.
+	mostFailed = 8
 )
 
 // op is one Write on its way.
@@ -29,6 +31,7 @@ type op struct {
 	fn     func(*Tx) error
 	solo   func() error // in place of fn: has the connection to itself, outside a transaction
 	urgent bool
+	alone  bool         // shares no transaction: solo, or it has failed in a shared one
 	told   chan verdict // capacity 1: each message is taken before the next can come
 }
 
@@ -47,6 +50,7 @@ type turns struct {
 	urgent  []*op
 	waiting []*op
 	taken   bool          // somebody has the turn
+	skipped bool          // the turn before took urgent ops only, though others waited
 	closing bool          // Close has begun: only the last checkpoint may still come
 	closed  bool          // nothing may come
 	empty   chan struct{} // made by Close, closed when the turn comes back with nobody waiting
@@ -76,7 +80,7 @@ func (s *Store) submit(ctx context.Context, fn func(*Tx) error) error {
 
 // alone runs fn in a turn of its own, with nothing else being written.
 func (s *Store) alone(ctx context.Context, fn func() error) error {
-	return s.enter(&op{ctx: ctx, solo: fn, told: make(chan verdict, 1)}, false)
+	return s.enter(&op{ctx: ctx, solo: fn, alone: true, told: make(chan verdict, 1)}, false)
 }
 
 // enter lines o up and returns its outcome.
@@ -111,14 +115,7 @@ func (s *Store) enter(o *op, last bool) error {
 // commitWaiting is one turn: it commits what waits, urgent ops first, and gives the turn away. What found no room waits on.
 func (s *Store) commitWaiting() {
 	l := &s.turns
-	run := group{ops: s.takeUrgent(nil)}
-	l.mu.Lock()
-	n := min(len(l.waiting), max(maxBatch-len(run.ops), 1)) // one at least: no storm of asks keeps records out for ever
-	run.ops = append(run.ops, l.waiting[:n]...)
-	rest := copy(l.waiting, l.waiting[n:])
-	clear(l.waiting[rest:])
-	l.waiting = l.waiting[:rest]
-	l.mu.Unlock()
+	run := s.takeTurn()
 	ended := false
 	defer func() {
 		if !ended { // fn ended its goroutine: what the open transaction holds is unknown
@@ -132,13 +129,43 @@ func (s *Store) commitWaiting() {
 		}
 		s.passTurn()
 	}()
-	s.runBatch(&run, true)
+	s.runBatch(&run)
 	if len(run.left) > 0 {
 		l.mu.Lock()
 		l.waiting = append(run.left, l.waiting...)
 		l.mu.Unlock()
 	}
 	ended = true
+}
+
+// takeTurn is what one turn begins with. Urgent ops have every other turn for themselves: their commit is small, and no storm of them
+// keeps the others out for ever (I2). An op that is alone has a turn for itself.
+func (s *Store) takeTurn() group {
+	l := &s.turns
+	l.mu.Lock()
+	owed, alone := l.skipped && len(l.waiting) > 0, len(l.waiting) > 0 && l.waiting[0].alone
+	l.mu.Unlock()
+	var run group
+	if !owed || !alone {
+		run.ops = s.takeUrgent(nil)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	switch l.skipped = false; {
+	case len(run.ops) > 0 && !owed:
+		l.skipped = len(l.waiting) > 0
+	case len(l.waiting) > 0 && l.waiting[0].alone:
+		n = 1
+	default:
+		n = min(len(l.waiting), max(maxBatch-len(run.ops), 1))
+		if i := slices.IndexFunc(l.waiting[:n], func(o *op) bool { return o.alone }); i > 0 {
+			n = i
+		}
+	}
+	run.ops = append(run.ops, l.waiting[:n]...)
+	l.waiting = slices.Delete(l.waiting, 0, n)
+	return run
 }
 
 // takeUrgent moves the urgent ops that wait behind list, at most to a batch.
@@ -197,9 +224,9 @@ type group struct {
 	left []*op // did not get into the transaction
 }
 
-// runBatch commits the operations together; when one fails they run again one by one, so that the
-// others do not suffer for it. open says that urgent ones may join, and that ops may be left.
-func (s *Store) runBatch(run *group, open bool) {
+// runBatch commits the operations together. One that fails is set aside to run alone in a later turn, and the others run again without it:
+// they do not suffer for it, nor does who waits at a door, as every turn looks for urgent ops first.
+func (s *Store) runBatch(run *group) {
 	tell := func(err error) {
 		for _, o := range run.ops {
 			o.told <- verdict{err: err}
@@ -208,11 +235,6 @@ func (s *Store) runBatch(run *group, open bool) {
 	if s.latched != nil {
 		tell(ErrLatched)
 		return
-	}
-	alone := func() {
-		for _, o := range run.ops {
-			s.runBatch(&group{ops: []*op{o}}, false)
-		}
 	}
 	if len(run.ops) == 1 && run.ops[0].solo != nil {
 		err := run.ops[0].solo()
@@ -223,25 +245,35 @@ func (s *Store) runBatch(run *group, open bool) {
 		tell(err)
 		return
 	}
-	if slices.ContainsFunc(run.ops, func(o *op) bool { return o.solo != nil }) {
-		alone()
-		return
+	for failed := 1; ; failed++ {
+		bad, err := s.runOnce(run)
+		if err == nil || len(run.ops) == 1 || s.latched != nil {
+			tell(err)
+			return
+		}
+		if bad < 0 || failed > mostFailed { // nobody knows whose fault it is, or too many have failed
+			for _, o := range run.ops {
+				o.alone = true
+			}
+			run.ops, run.left = nil, slices.Concat(run.ops, run.left)
+			return
+		}
+		o := run.ops[bad]
+		o.alone = true
+		run.ops = slices.Concat(run.ops[:bad], run.ops[bad+1:])
+		run.left = slices.Concat([]*op{o}, run.left)
 	}
-	err := s.runOnce(run, open)
-	if err != nil && len(run.ops) > 1 && s.latched == nil {
-		alone()
-		return
-	}
-	tell(err)
 }
 
-// runOnce runs a batch in one transaction. On any error nothing of it is left.
-func (s *Store) runOnce(run *group, open bool) error {
+// runOnce runs a batch in one transaction, which urgent ops may join unless its op is alone. On any error nothing of it is left; bad is the
+// op that failed, -1 when it was none of them.
+func (s *Store) runOnce(run *group) (bad int, err error) {
+	open := !run.ops[0].alone
 	if len(run.ops) == 1 && run.ops[0].ctx.Err() != nil {
-		return run.ops[0].ctx.Err() // the caller has gone before anything was done
+		return 0, run.ops[0].ctx.Err() // the caller has gone before anything was done
 	}
 	if err := s.conn.control("BEGIN IMMEDIATE"); err != nil {
-		return s.failedBegin(err)
+		return -1, s.failedBegin(err)
 	}
 	tx := &Tx{Reader: Reader{q: s.conn, keys: s.opt.Keys, terms: &s.opt.Terms}, s: s, tree: s.tree, chains: map[chainKey]chainState{}}
 	undo := func(err error) error {
@@ -256,17 +288,17 @@ func (s *Store) runOnce(run *group, open bool) error {
 		o := run.ops[i]
 		if took := time.Since(began); open && !o.urgent && others > 0 && (took > longest || urgent && took > hurried) {
 			// Nobody behind an op that is not urgent is: those stand in front, or joined when the ops before had run.
-			run.ops, run.left = run.ops[:i:i], run.ops[i:]
+			run.ops, run.left = run.ops[:i:i], slices.Concat(run.ops[i:], run.left)
 			break
 		}
 		if urgent = urgent || o.urgent; !o.urgent {
 			others++
 		}
 		if err := call(o.fn, tx); err != nil {
-			return undo(err)
+			return i, undo(err)
 		}
 		if tx.err != nil {
-			return undo(tx.err)
+			return i, undo(tx.err)
 		}
 		if open && s.turns.hurry.Load() { // before all that wait, and in this commit instead of the next
 			joined := s.takeUrgent(run.ops[: i+1 : i+1])
@@ -274,12 +306,12 @@ func (s *Store) runOnce(run *group, open bool) error {
 		}
 	}
 	if err := tx.flushChains(); err != nil {
-		return undo(err)
+		return -1, undo(err)
 	}
 	// crash point 1: nothing is committed; the gateway repeats, the asker times out
 	if err := s.conn.control("COMMIT"); err != nil {
 		// crash point 2: the commit may or may not be on the disk; rollback finds out
-		return undo(fmt.Errorf("commit: %w", err))
+		return -1, undo(fmt.Errorf("commit: %w", err))
 	}
 	// crash point 3: committed, nobody told; the gateway repeats and finds its records there
 	grown := tx.tree.Size() != s.tree.Size()
@@ -294,7 +326,7 @@ func (s *Store) runOnce(run *group, open bool) error {
 	for _, f := range tx.after {
 		f()
 	}
-	return nil
+	return 0, nil
 }
 
 // call turns a panic of one op into its error, so that those who share its transaction go on.
