@@ -16,6 +16,8 @@
 15:06:00 fire_release server-room-1
 15:07:00 clock_step server-room-1
 15:08:00 pin_locked server-room-1
+15:09:00 no_entry server-room-1 reason=door_locked   # of the lock that did not obey: told already
+15:10:00 no_entry server-room-1 reason=interlock     # of the airlock's other door
 -- want --
 09:00:00 no_entry severity=low proof=3
 12:00:00 forced_open severity=high proof=4
