@@ -3,8 +3,6 @@ package year
 import (
 	"slices"
 	"time"
-
-	"monban/firmware/calendar"
 )
 
 // seeding is how one kind's cases and near misses are made. at is when the kept time begins; d is the door.
@@ -23,14 +21,8 @@ func (m *maker) seed() {
 	}
 	for _, s := range seedings() {
 		d := m.doors[s.door]
-		taken := map[calendar.Date]bool{}
 		for range m.plan.Cases {
-			at := m.slot(d, s.keep)
-			for s.kind == "escort_left" && taken[m.dayOf(at)] && len(taken) < m.plan.Days/2 { // a second one is told when the first is closed, which is the next morning
-				at = m.slot(d, s.keep)
-			}
-			taken[m.dayOf(at)] = true
-			s.yes(m, at, d)
+			s.yes(m, m.slot(d, s.keep), d)
 		}
 		for range m.plan.Near {
 			if s.no != nil {
@@ -40,11 +32,14 @@ func (m *maker) seed() {
 	}
 }
 
+// settled is how many days a year goes on after the last seeded case begins: some are told days later.
+const settled = 8
+
 // slot finds a time of a business day at which a door is not kept for anything, and keeps it.
 func (m *maker) slot(d *doorway, keep time.Duration) int64 {
 	const before, after = 90_000, 90_000
 	for {
-		day := m.day(m.rng.IntN(m.plan.Days))
+		day := m.day(m.rng.IntN(max(m.plan.Days-settled, 7)))
 		if !m.cal.IsBusinessDay(day) {
 			continue
 		}
@@ -101,5 +96,5 @@ func (m *maker) out(at int64, p *person, d *doorway) int64 {
 
 // seedings lists every kind that is seeded.
 func seedings() []seeding {
-	return slices.Concat(doorSeedings(), cardSeedings(), deviceSeedings(), trySeedings(), staySeedings(), hourSeedings())
+	return slices.Concat(doorSeedings(), cardSeedings(), deviceSeedings(), trySeedings(), staySeedings(), hourSeedings(), visitSeedings(), counterSeedings(), togetherSeedings())
 }

@@ -33,7 +33,7 @@ func deviceSeedings() []seeding {
 				m.act(Act{AtMS: at + 60_000, Do: Strike, Door: d.ID, On: true})
 				m.act(Act{AtMS: at + 90_000, Do: Rearm, Door: d.ID})
 				m.must("strike_failed", d, at+10_000, at+13_000, "the lock did not obey")
-				m.may(d, at+10_000, at+20_000, "the door did not open for a card", "no_entry")
+				m.entry(MustNot, "no_entry", d, at+10_000, at+20_000, false, "nobody could go in: the lock has told of it")
 			},
 			func(m *maker, at int64, d *doorway) {
 				m.act(Act{AtMS: at, Do: Strike, Door: d.ID})

@@ -58,6 +58,28 @@ func staySeedings() []seeding {
 				m.out(at+480_000, guest, d)
 				m.out(at+510_000, p, d)
 			}},
+		{"escort_left", "lab-1", 26 * min, // and again, after having come back: each absence is one of its own
+			func(m *maker, at int64, d *doorway) {
+				p, guest := m.pair(at, d)
+				m.out(at+120_000, p, d)
+				m.must("escort_left", d, at+115_000, at+345_000, "the escort went away")
+				m.in(at+420_000, p, d)
+				m.out(at+540_000, p, d)
+				m.must("escort_left", d, at+535_000, at+765_000, "the escort went away again")
+				m.in(at+900_000, p, d)
+				m.out(at+960_000, guest, d)
+				m.out(at+990_000, p, d)
+			},
+			func(m *maker, at int64, d *doorway) {
+				p, guest := m.pair(at, d)
+				m.out(at+120_000, p, d)
+				m.in(at+240_000, p, d)
+				m.out(at+300_000, p, d)
+				m.in(at+420_000, p, d)
+				m.near("escort_left", d, at, at+480_000, "the escort was away twice, for two minutes each")
+				m.out(at+480_000, guest, d)
+				m.out(at+510_000, p, d)
+			}},
 		{"overstay", "depot-1", 2 * min,
 			func(m *maker, at int64, d *doorway) { m.long(at, d, 12*60+30, true) },
 			func(m *maker, at int64, d *doorway) { m.long(at, d, 11*60+30, false) }},

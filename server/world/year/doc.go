@@ -32,6 +32,17 @@ type Year struct {
 	Doors []Doorway
 	Acts  []Act // in the order of time
 	Sheet Sheet
+	// Guests are people whom only a visit knows, by their names; Badges what lies in the counter's drawer.
+	Guests map[string]string // name → person
+	Badges []Badge
+	// Looked are zones into which whatever is brought is looked at, Asked those whose entries have to have a purpose.
+	Looked, Asked []string
+}
+
+// Badge is a card of the counter, lent to visitors or, with Temporary, to people who have forgotten their own.
+type Badge struct {
+	Card
+	Temporary bool
 }
 
 // Doorway is where a door leads; "" is outside every zone.
@@ -65,6 +76,8 @@ const (
 	SetCard        // the office sets a card's status to Word
 	SetHolder      // the office sets a person active (On) or not
 	Transfer       // the office moves a person to section Word
+	Grant          // the office gives a person a right to zone Word, around the clock; By is whose account writes it
+	Counter        // what Errand says is done at the counter or on the office's pages
 )
 
 // Act is one thing that is done to the site.
@@ -81,6 +94,8 @@ type Act struct {
 	On      bool
 	Forced  bool // the leaf opens whatever the lock says
 	Denied  bool // of Read: the world knows that the door must stay shut
+	By      string
+	Errand  *Errand // of Counter
 }
 
 // Card is what is inside a card.
@@ -111,6 +126,7 @@ type Case struct {
 	Verdict      Verdict
 	Seeded       bool   // made for the sheet; else it happened in the ordinary course of things
 	Tells        string // what happened, for the report
+	Ref          string // what it is about at the counter; "" = nothing there
 }
 
 // Verdict is what the sheet says of a situation.

@@ -24,6 +24,9 @@ type maker struct {
 	seq     int
 	year    *Year
 	slots   int // times that were taken already
+	keys    []key
+	chief   *person // attends visits, and is nobody else
+	told    map[string]bool
 }
 
 // doorway is a door while bodies pass it one after another.
@@ -76,8 +79,10 @@ func Make(p Plan) (*Year, []Card, error) {
 		return nil, nil, fmt.Errorf("year: %w", err)
 	}
 	m := &maker{
-		plan: p, rng: rand.New(rand.NewPCG(p.Seed, 0x79656172)), zone: zone, doors: map[string]*doorway{},
-		cal: table.Calendar(p.First, p.First.AddDays(p.Days)), year: &Year{Plan: p, Zone: zone, Doors: doorways()},
+		plan: p, rng: rand.New(rand.NewPCG(p.Seed, 0x79656172)), zone: zone, doors: map[string]*doorway{}, told: map[string]bool{},
+		cal: table.Calendar(p.First, p.First.AddDays(p.Days)), year: &Year{
+			Plan: p, Zone: zone, Doors: doorways(), Guests: map[string]string{}, Looked: []string{archive}, Asked: []string{records},
+		},
 	}
 	m.year.Sheet.doors = map[string]Doorway{}
 	for _, d := range m.year.Doors {

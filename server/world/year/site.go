@@ -14,6 +14,10 @@ const (
 	depot  = "depot" // a store in another building, hardly used: most seeded cases happen there
 	vault  = "vault" // in the same building; asks for a PIN
 	lab    = "lab"   // in the same building; outsiders enter with an escort only
+	// In the old town hall, for what is done at the counter.
+	archive = "archive" // visitors come here
+	records = "records" // every entry has to have a purpose
+	twin    = "twin"    // nobody should be alone
 )
 
 // within reports whether a zone is, or lies in, another.
@@ -34,6 +38,11 @@ func doorways() []Doorway {
 		{"depot-2", "gw-5", depot, ""},
 		{"vault-1", "gw-4", vault, ""},
 		{"lab-1", "gw-5", lab, ""},
+		{"archive-1", "gw-6", archive, ""},
+		{"archive-2", "gw-6", archive, ""},
+		{"records-1", "gw-7", records, ""},
+		{"twin-1", "gw-7", twin, ""},
+		{"twin-2", "gw-6", twin, ""},
 	}
 }
 
@@ -95,7 +104,7 @@ func (m *maker) stranger() string {
 
 // files writes the site as the CSV import takes it.
 func (m *maker) files() map[string]string {
-	var people, cards, grants, gateways, doors, closed strings.Builder
+	var people, cards, grants, gateways, doors, closed, items strings.Builder
 	people.WriteString("person_id,name,name_reduced,kana,romaji,section,company,category,contract_from,contract_until,kind,training_until,conditions,may_escort\n")
 	cards.WriteString("card_id,person_id,format,facility_code,card_number,assurance,status,pin,duress_pin\n")
 	grants.WriteString("person_id,zone_id,schedule_id,valid_from,valid_until\n")
@@ -110,7 +119,7 @@ func (m *maker) files() map[string]string {
 			training = last.AddDays(300).String()
 		}
 		fmt.Fprintf(&people, "%s,%s,,,,%s,%s,%s,%s,%s,%s,,%s\n", p.id, p.name, p.section, p.company, p.category, contract, kind, training, escort)
-		fmt.Fprintf(&cards, "%s,%s,H10301,%d,%d,uid_only,active,%s,%s\n", p.card, p.id, facility, p.number, p.pin, p.duress)
+		fmt.Fprintf(&cards, "c-%s,%s,H10301,%d,%d,uid_only,active,%s,%s\n", p.id, p.id, facility, p.number, p.pin, p.duress)
 		for _, g := range p.grants {
 			fmt.Fprintf(&grants, "%s,%s,%s,%s,%s\n", p.id, g.zone, g.schedule, first, last)
 		}
@@ -132,18 +141,23 @@ func (m *maker) files() map[string]string {
 		}
 		fmt.Fprintf(&doors, "%s,扉 %s,Door %s,%s,%s,%s,%s,%s,cached,24h\n", d.ID, d.ID, d.ID, d.Gateway, d.Inner, d.Outer, kind, exit)
 	}
+	items.WriteString("item_id,kind,name,doors\n")
+	for _, k := range m.keys {
+		fmt.Fprintf(&items, "%s,key,鍵 %s,%s\n", k.id, k.id, k.door)
+	}
 	closed.WriteString("date,name\n")
 	for _, c := range m.cal.Closed {
 		fmt.Fprintf(&closed, "%s,%s\n", c.Date, c.Name)
 	}
 	return map[string]string{
 		"people.csv": people.String(), "cards.csv": cards.String(), "grants.csv": grants.String(), "gateways.csv": gateways.String(),
-		"doors.csv": doors.String(), "closed_days.csv": closed.String(),
-		"zones.csv": "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag,parent,anti_passback,training,escort,escort_within,escort_grace\n" +
-			"office,執務室,Office,1,uid_only,no,no,,off,off,none,,\nserver-room,サーバ室,Server room,2,uid_only,yes,no,office,soft,off,,,\n" +
-			"media-store,媒体保管庫,Media store,1,uid_only,no,no,office,off,flag,none,,\nannex,分庁舎機械室,Plant room,1,uid_only,no,no,,off,off,none,,\n" +
-			"vault,金庫室,Vault,2,uid_only,yes,no,,off,off,,,\nlab,実験室,Lab,1,uid_only,no,no,,off,off,outsiders,30s,3m\n" +
-			"depot,倉庫,Depot,1,uid_only,no,no,,soft,flag,none,,\n",
+		"doors.csv": doors.String(), "closed_days.csv": closed.String(), "inventory.csv": items.String(),
+		"zones.csv": "zone_id,name,name_en,level,min_assurance,pin_always,offline_grant_and_flag,parent,anti_passback,training,escort,escort_within,escort_grace,min_inside,max_inside\n" +
+			"office,執務室,Office,1,uid_only,no,no,,off,off,none,,,,\nserver-room,サーバ室,Server room,2,uid_only,yes,no,office,soft,off,,,,,\n" +
+			"media-store,媒体保管庫,Media store,1,uid_only,no,no,office,off,flag,none,,,,\nannex,分庁舎機械室,Plant room,1,uid_only,no,no,,off,off,none,,,,\n" +
+			"vault,金庫室,Vault,2,uid_only,yes,no,,off,off,,,,,\nlab,実験室,Lab,1,uid_only,no,no,,off,off,outsiders,30s,3m,,\n" +
+			"depot,倉庫,Depot,1,uid_only,no,no,,soft,flag,none,,,,\n" +
+			"archive,書庫,Archive,1,uid_only,no,no,,off,off,none,,,,\nrecords,公文書室,Records,1,uid_only,no,no,,off,off,none,,,,\ntwin,検査室,Inspection,1,uid_only,no,yes,,off,off,none,,,2,10\n",
 		"schedules.csv": "schedule_id,name,name_en,days,from,to\nalways,常時,Always,every,0:00,24:00\nwork,勤務時間,Work,weekdays,6:00,22:30\n" +
 			"rounds,巡回,Rounds,every,22:00,6:00\nevening,夜間作業,Evening work,every,20:00,23:30\n" +
 			"day,開庁時間,Office hours,weekdays,8:30,17:15\n",

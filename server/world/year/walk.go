@@ -44,7 +44,14 @@ func (m *maker) walk(at int64, p *person, d *doorway, out bool, how manner) int6
 	if out {
 		side = 1
 	}
+	from := d.Outer
+	if out {
+		from = d.Inner
+	}
 	for i, x := range d.behind[side] {
+		if x.place != from {
+			continue // has gone elsewhere meanwhile
+		}
 		m.pass(opened+int64(i+1)*200, x, d, out, false, how.unseen)
 	}
 	d.behind[side] = nil
@@ -143,7 +150,9 @@ func (m *maker) slip(at int64, p *person, d *doorway, out bool) {
 		for i, x := range d.behind[side] {
 			if x == p {
 				d.behind[side] = append(d.behind[side][:i:i], d.behind[side][i+1:]...)
-				m.ordinary(at, p, d, out)
+				if from := []string{d.Outer, d.Inner}[side]; p.place == from {
+					m.ordinary(at, p, d, out)
+				}
 				return
 			}
 		}

@@ -41,7 +41,8 @@ func (p *Plant) Findings(ctx context.Context) (out []attempt.Finding, err error)
 }
 
 // Compare holds what was found against the sheet: kind by kind, in the order of their names.
-func Compare(sheet *year.Sheet, findings []attempt.Finding, tell func(ms int64) string) []Line {
+func (p *Plant) Compare(findings []attempt.Finding) []Line {
+	sheet, tell := &p.Year.Sheet, p.Tell
 	lines := map[string]*Line{}
 	line := func(kind string) *Line {
 		if lines[kind] == nil {
@@ -71,7 +72,7 @@ func Compare(sheet *year.Sheet, findings []attempt.Finding, tell func(ms int64) 
 			more, _ := strconv.Atoi(n)
 			for _, n := range byKind[f.Kind] {
 				c := &sheet.Cases[n]
-				if c.Verdict != year.MustNot && found[n] == 0 && more > 0 && c.FromMS <= f.AtMS && f.AtMS-c.FromMS <= 26*3_600_000 && there(c, f) {
+				if c.Verdict != year.MustNot && found[n] == 0 && more > 0 && c.FromMS <= f.AtMS && f.AtMS-c.FromMS <= 26*3_600_000 && p.there(c, f) {
 					found[n], more = 1, more-1
 				}
 			}
@@ -81,7 +82,7 @@ func Compare(sheet *year.Sheet, findings []attempt.Finding, tell func(ms int64) 
 		best := -1
 		for _, n := range byKind[f.Kind] {
 			c := &sheet.Cases[n]
-			if c.Verdict == year.MustNot || !fits(c, f) {
+			if c.Verdict == year.MustNot || !p.fits(c, f) {
 				continue
 			}
 			if best < 0 || rank(c, found[n]) < rank(&sheet.Cases[best], found[best]) {
@@ -131,13 +132,17 @@ func rank(c *year.Case, found int) int {
 }
 
 // fits reports whether a finding is about a case.
-func fits(c *year.Case, f *attempt.Finding) bool {
-	return f.AtMS >= c.FromMS-slackMS && f.AtMS <= c.ToMS+slackMS && there(c, f)
+func (p *Plant) fits(c *year.Case, f *attempt.Finding) bool {
+	return f.AtMS >= c.FromMS-slackMS && f.AtMS <= c.ToMS+slackMS && p.there(c, f)
 }
 
 // there reports whether a finding is of a case's place.
-func there(c *year.Case, f *attempt.Finding) bool {
-	return (c.Door == "" || c.Door == f.Door) && (c.Gateway == "" || c.Gateway == f.Gateway)
+func (p *Plant) there(c *year.Case, f *attempt.Finding) bool {
+	ref := ""
+	if f.Door == "" && f.Gateway == "" { // of the counter
+		ref = p.desk.refs[f.Cause]
+	}
+	return ref == c.Ref && (c.Door == "" || c.Door == f.Door) && (c.Gateway == "" || c.Gateway == f.Gateway)
 }
 
 // Print writes the table.

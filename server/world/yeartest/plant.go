@@ -46,6 +46,7 @@ type Plant struct {
 	settled []func() // what waits for the commit of the step that runs
 	sent    int
 	ticked  int
+	desk    *counter
 
 	silentMS int64 // how long a gateway may be silent before the server says so
 }
@@ -127,6 +128,9 @@ func (p *Plant) open(ctx context.Context) (err error) {
 	for i := range dir.Doors {
 		p.boxes[string(dir.Doors[i].Gateway)].addDoor(&dir.Doors[i])
 	}
+	if err := p.openCounter(ctx); err != nil {
+		return err
+	}
 	return p.policies(ctx)
 }
 
@@ -172,6 +176,9 @@ func (p *Plant) Run(ctx context.Context) error {
 			if err := p.office(ctx, office); err != nil {
 				return err
 			}
+		}
+		if err := p.sweep(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.Tell(p.wallMS()), err)
 		}
 		if today := calendar.DateOf(p.clock().In(p.Year.Zone)); today != day {
 			day = today
@@ -279,12 +286,18 @@ func (p *Plant) newDay(ctx context.Context) error {
 }
 
 func isOffice(d year.Deed) bool {
-	return d == year.SetCard || d == year.SetHolder || d == year.Transfer
+	return d == year.SetCard || d == year.SetHolder || d == year.Transfer || d == year.Grant || d == year.Counter
 }
 
 // office changes the directory.
 func (p *Plant) office(ctx context.Context, a *year.Act) error {
 	p.now = max(p.now, p.mono(a.AtMS))
+	if a.Do == year.Counter {
+		if err := p.errand(ctx, a.Errand); err != nil {
+			return fmt.Errorf("%s: %w", p.Tell(p.wallMS()), err)
+		}
+		return p.policies(ctx)
+	}
 	actor, ms := directory.Actor{From: "cli"}, p.wallMS()
 	_, err := p.pub.Change(ctx, func(tx *store.Tx) ([]directory.Change, error) {
 		switch a.Do {
@@ -296,6 +309,8 @@ func (p *Plant) office(ctx context.Context, a *year.Act) error {
 			return directory.SetCardStatus(tx, actor, "a made year", ms, directory.CardID(a.Card), status)
 		case year.SetHolder:
 			return directory.SetPersonActive(tx, actor, "a made year", ms, directory.PersonID(a.Person), a.On)
+		case year.Grant:
+			return p.grantBy(tx, a)
 		default:
 			return directory.Update(tx, actor, "a made year", ms, func(s *directory.Snapshot) error {
 				for i := range s.People {

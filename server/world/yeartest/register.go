@@ -39,6 +39,9 @@ func (p *Plant) Registers(ctx context.Context, asks int) (out []Book, err error)
 	for i := range dir.People {
 		names[dir.People[i].Name] = string(dir.People[i].ID)
 	}
+	for name, person := range p.Year.Guests {
+		names[name] = person
+	}
 	read := p.Site.Registers(p.pub, p.clock)
 	zones, err := read.RegisterZones(ctx)
 	if err != nil {

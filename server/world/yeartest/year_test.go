@@ -91,7 +91,7 @@ func TestCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	held(t, p)
-	lines := Compare(&p.Year.Sheet, findings, p.Tell)
+	lines := p.Compare(findings)
 	var b strings.Builder
 	if err := Print(&b, lines); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestOrdinaryDays(t *testing.T) {
 	}
 	cal := table.Calendar(plan.First, plan.First.AddDays(plan.Days))
 	load := p.Reviewed(findings, cal.IsBusinessDay)
-	for i, l := range Compare(&p.Year.Sheet, findings, p.Tell) {
+	for i, l := range p.Compare(findings) {
 		for _, s := range l.Inventions {
 			t.Errorf("%d %s invented: %s", i, l.Kind, s)
 		}
