@@ -121,8 +121,13 @@ year: need-cc ## a made year of a city hall: 100,000 entries and more, 20 seeded
 	MONBAN_YEAR_REPORT=$$PWD/docs/reports/year-$$(date +%F).md MONBAN_YEAR_ASKS=$${MONBAN_YEAR_ASKS:-48} MONBAN_YEAR_DAYS=$${MONBAN_YEAR_DAYS:-365} MONBAN_YEAR_STAFF=$${MONBAN_YEAR_STAFF:-110} MONBAN_YEAR_CASES=$${MONBAN_YEAR_CASES:-20} MONBAN_YEAR_NEAR=$${MONBAN_YEAR_NEAR:-5} \
 		$(GO) test -count=1 -v -timeout 40m ./server/world/yeartest
 
-flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them; then seven pairs of windows of 500 decisions without and with the flood
-	MONBAN_FLOOD_QUEUES=$${MONBAN_FLOOD_QUEUES-$$( [ -w /dev/shm ] && echo /dev/shm )} MONBAN_FLOOD_WINDOWS=$${MONBAN_FLOOD_WINDOWS:-7} MONBAN_FLOOD_DECISIONS=$${MONBAN_FLOOD_DECISIONS:-500} MONBAN_FLOOD_SECONDS=$${MONBAN_FLOOD_SECONDS:-60} MONBAN_FLOOD_RATE=$${MONBAN_FLOOD_RATE:-5000} $(GO) test -count=1 -v -timeout 30m -run 'TestFlood' ./server/world
+flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them; then five pairs of windows of 500 decisions without and with the flood
+	MONBAN_FLOOD_QUEUES=$${MONBAN_FLOOD_QUEUES-$$( [ -w /dev/shm ] && echo /dev/shm )} MONBAN_FLOOD_WINDOWS=$${MONBAN_FLOOD_WINDOWS:-5} MONBAN_FLOOD_DECISIONS=$${MONBAN_FLOOD_DECISIONS:-500} MONBAN_FLOOD_SECONDS=$${MONBAN_FLOOD_SECONDS:-60} MONBAN_FLOOD_RATE=$${MONBAN_FLOOD_RATE:-5000} $(GO) test -count=1 -v -timeout 30m -run 'TestFlood' ./server/world
+flood-soak: ## the flood for ten minutes (3,000,000 records; 6 GB of disk)
+	MONBAN_FLOOD_SECONDS=600 MONBAN_FLOOD_WINDOWS=$${MONBAN_FLOOD_WINDOWS:-7} $(MAKE) --no-print-directory flood
+
+alerts: need-cc ## 300 alerts from sensor to channel through real processes, then 10 kills between event and delivery
+	MONBAN_ALERTS=$${MONBAN_ALERTS:-300} MONBAN_ALERT_PATH_KILLS=$${MONBAN_ALERT_PATH_KILLS:-10} $(GO) test -count=1 -v -timeout 30m -run 'TestAlertPath' ./server/world/e2e
 bench-large: need-cc ## the pages of a day with 10 M leaves (3 years) over HTTP; takes 10 GB of disk
 	MONBAN_PAGE_ROWS=$${MONBAN_PAGE_ROWS:-10000000} MONBAN_PAGE_DAYS=$${MONBAN_PAGE_DAYS:-1095} $(GO) test -count=1 -v -timeout 90m -run 'TestDailyPages' ./server/app
 
@@ -208,4 +213,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood flood-soak alerts bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

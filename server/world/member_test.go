@@ -254,12 +254,19 @@ func newProxy(t testing.TB, cfg *config.Config, dir, name string, gateways int, 
 // rows are the record bodies of each gateway in the order of the log.
 func rows(t testing.TB, cfg *config.Config) map[access.GatewayID][]wire.Record {
 	t.Helper()
+	out := map[access.GatewayID][]wire.Record{}
+	eachRow(t, cfg, func(r *wire.Record) { out[r.Gateway] = append(out[r.Gateway], *r) })
+	return out
+}
+
+// eachRow reads the records in the order of the log.
+func eachRow(t testing.TB, cfg *config.Config, f func(*wire.Record)) {
+	t.Helper()
 	s, err := app.OpenSite(cfg, time.Now(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	out := map[access.GatewayID][]wire.Record{}
 	err = s.Store.Read(t.Context(), func(r *store.ReadTx) error {
 		for from := int64(0); ; from += 500 {
 			leaves, err := r.Leaves(from, 500)
@@ -281,14 +288,13 @@ func rows(t testing.TB, cfg *config.Config) map[access.GatewayID][]wire.Record {
 				if !bytes.Equal(wire.AppendRecord(nil, &rec), leaf.Body) {
 					t.Errorf("row %d is not as its gateway wrote it", l.Idx)
 				}
-				out[rec.Gateway] = append(out[rec.Gateway], rec)
+				f(&rec)
 			}
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
 }
 
 // seedOf is MONBAN_SEED or random, and is printed.
