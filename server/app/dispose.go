@@ -103,7 +103,15 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun, tries int) (sto
 			return d, fmt.Errorf("nothing was destroyed: %w", err)
 		}
 	}
-	files, err := t.keys.Destroy(keystore.Disposal{Run: d.ID, Class: d.Class, FiscalYear: d.Year, Asked: d.AskedBy, Approved: d.ApprovedBy, AtMS: t.now().UnixMilli()})
+	people, err := t.leaving(ctx, d)
+	if err != nil {
+		return d, err
+	}
+	entry := keystore.Disposal{Run: d.ID, Class: d.Class, FiscalYear: d.Year, Asked: d.AskedBy, Approved: d.ApprovedBy, AtMS: t.now().UnixMilli()}
+	if d.Class == retention.ClassDirectory {
+		entry.People = t.keys.Tags(d.ID, people)
+	}
+	files, err := t.keys.Destroy(entry)
 	if err != nil && !gone {
 		return d, err
 	}
@@ -111,7 +119,7 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun, tries int) (sto
 	if err := t.at("key"); err != nil {
 		return d, err
 	}
-	if err := t.drop(ctx, d); err != nil {
+	if err := t.drop(ctx, d, people); err != nil {
 		return d, err
 	}
 	if err := t.compact(ctx, d.ID, tries); err != nil {
@@ -189,10 +197,31 @@ func (t *Retainer) listed(run string) bool {
 	return slices.ContainsFunc(t.keys.Disposals(), func(d keystore.Disposal) bool { return d.Run == run })
 }
 
+// leaving lists whom a run of the directory takes. A database that was restored from before the run may hold people who came back since: of those whom the list
+// does not name none goes; and one who had not left yet when the backup was made goes too.
+func (t *Retainer) leaving(ctx context.Context, d store.DisposalRun) (people []string, err error) {
+	if d.Class != retention.ClassDirectory {
+		return nil, nil
+	}
+	err = t.store.Read(ctx, func(r *store.ReadTx) error {
+		noted, err := r.Noted(d.ID)
+		if err != nil {
+			return err
+		}
+		if _, known := t.keys.Took(d.ID, ""); known && !noted {
+			people, err = r.People()
+		} else {
+			people, err = r.Leaving(d.ID, d.Year)
+		}
+		return err
+	})
+	return slices.DeleteFunc(people, func(p string) bool { took, known := t.keys.Took(d.ID, p); return known && !took }), err
+}
+
 // drop takes what the run names out of the database.
-func (t *Retainer) drop(ctx context.Context, d store.DisposalRun) error {
+func (t *Retainer) drop(ctx context.Context, d store.DisposalRun, people []string) error {
 	if d.Class == retention.ClassDirectory {
-		if err := t.store.Write(ctx, func(tx *store.Tx) error { return tx.DropPeople(d.ID) }); err != nil {
+		if err := t.store.Write(ctx, func(tx *store.Tx) error { return tx.DropPeople(d.ID, people) }); err != nil {
 			return err
 		}
 		if t.dropped != nil {

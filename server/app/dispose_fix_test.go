@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/hex"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -285,5 +286,83 @@ func TestBrokenOffRestoreLeavesNothing(t *testing.T) {
 	if found := scan(t, 5, cfg.DataDir); len(found) > 0 {
 		t.Errorf("after the next start: %v", found)
 	}
+	verified(t, cfg)
+}
+
+// EV-8, EV-9: a restore takes of the directory those whom the run took: nobody who came back between the backup and the run, and also who had not left yet when the
+// backup was made. The list names nobody. A card that is lost keeps nobody.
+func TestRestoreTakesWhomTheRunTook(t *testing.T) {
+	cfg := testSite(t)
+	change := func(id string, until string, active bool) {
+		t.Helper()
+		withSite(t, cfg, func(s *Site) {
+			last, _ := directory.ParseDate(until)
+			p := directory.Person{ID: directory.PersonID(id), Name: "渡邉", Category: directory.Staff, ValidUntil: last, Active: active}
+			err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+				return tx.ChangeDirectory(directory.Change{Op: directory.OpChange, Person: &p})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	ids := func(s *Site) (out []string) {
+		t.Helper()
+		err := s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+			all, err := r.People()
+			for _, id := range all {
+				if strings.HasPrefix(id, "old") || id == "lostcard" {
+					out = append(out, id)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 3)
+		left, _ := directory.ParseDate("2021-09-30")
+		p := directory.Person{ID: "lostcard", Name: "渡邉", Category: directory.Staff, ValidUntil: left}
+		c := directory.Credential{ID: "K-lost", Person: p.ID, KeyVersion: 1, Masked: "****", Assurance: card.UIDOnly, Status: access.CredentialLost}
+		copy(c.Ref[:], "lostcard")
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(tx.ChangeDirectory(directory.Change{Op: directory.OpAdd, Person: &p}), tx.ChangeDirectory(directory.Change{Op: directory.OpAdd, Credential: &c}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	change("old000002", "2040-03-31", true) // will leave after the backup, in the same year as the others
+	before := backupOf(t, cfg)
+	change("old000002", "2021-12-31", false)
+	change("old000001", "2040-03-31", true) // has come back
+	withSite(t, cfg, func(s *Site) {
+		r := retainer(s)
+		approve2021(t, r, retention.ClassDirectory)
+		ok(r.CarryOut(t.Context()))(t)
+		if left := ids(s); strings.Join(left, " ") != "old000001" {
+			t.Fatalf("after the run: %v, want only who came back", left)
+		}
+	})
+	list := string(ok(os.ReadFile(cfg.Path(keyStoreFile)))(t))
+	for _, id := range []string{"old000000", "old000001", "lostcard"} {
+		if strings.Contains(list, id) {
+			t.Errorf("the list names %s", id)
+		}
+	}
+	if _, err := Restore(t.Context(), cfg, RestoreOptions{Backup: before, Reason: "drill", By: "kato", Now: disposalDay}); err != nil {
+		t.Fatal(err)
+	}
+	withSite(t, cfg, func(s *Site) {
+		if later, err := retainer(s).Resume(t.Context()); err != nil || later != nil {
+			t.Fatal(err, later)
+		}
+		if left := ids(s); strings.Join(left, " ") != "old000001" {
+			t.Errorf("after a restore: %v, want only who came back", left)
+		}
+	})
 	verified(t, cfg)
 }

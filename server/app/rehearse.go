@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -145,8 +144,8 @@ func pastDecision(r store.Reader, cur *policypub.Current, row *attempt.Row) (p r
 				continue
 			}
 		}
-		o, err := r.Opening(idx)
-		if errors.Is(err, store.ErrErased) || errors.Is(err, store.ErrNotFound) {
+		o, err := usable(r, idx)
+		if nobodyReads(err) {
 			continue
 		}
 		if err != nil {

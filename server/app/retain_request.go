@@ -112,6 +112,11 @@ func (t *Retainer) PrintRequests(ctx context.Context, say func(string)) error {
 // errRestricted says that a record's person is not shown because a request about it is open.
 var errRestricted = errors.New("use of the record is suspended")
 
+// nobodyReads reports that an opening is gone or suspended: its line is shown without its person.
+func nobodyReads(err error) bool {
+	return errors.Is(err, store.ErrErased) || errors.Is(err, store.ErrNotFound) || errors.Is(err, errRestricted)
+}
+
 // usable reads an opening for a page, unless its use is suspended.
 func usable(r store.Reader, idx int64) (entrylog.Opening, error) {
 	if no, err := r.Restricted(idx); err != nil || no {

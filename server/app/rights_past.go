@@ -96,7 +96,7 @@ func eachDeed(ctx context.Context, r store.Reader, f func(directory.Deed)) error
 				continue
 			}
 			d := directory.Deed{Leaf: l.Idx, AtMS: act.AtMS, Account: act.Account, Verb: act.Verb, Noun: act.Target, ID: act.ID}
-			o, err := r.Opening(l.Idx)
+			o, err := r.Opening(l.Idx) // of an action: no request is about one (PR-3)
 			switch {
 			case errors.Is(err, store.ErrErased), errors.Is(err, store.ErrNotFound): // told by an empty text
 			case err != nil:

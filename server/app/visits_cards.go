@@ -189,9 +189,9 @@ func (t *visitTx) uses(x *visit.Suspension) (out []visit.DoubtfulEntry, err erro
 		if at <= x.LastSureMS || row.Outcome != access.Granted.String() || row.Opening < 0 {
 			continue
 		}
-		o, err := t.Opening(row.Opening)
+		o, err := usable(t.Reader, row.Opening)
 		if err != nil || o.Masked != t.site.Dir.Credentials[i].Masked {
-			continue // another card, or a line that nobody can read any more
+			continue // another card, or a line that nobody can read any more or now
 		}
 		out = append(out, visit.DoubtfulEntry{Attempt: hex.EncodeToString(row.ID[:]), AtMS: at, Door: access.DoorID(row.Door)})
 	}

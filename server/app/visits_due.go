@@ -147,8 +147,8 @@ func entriesOf(r store.Reader, s *visit.Site, d directory.Date) (out []visit.Pas
 		if row.Opening < 0 || row.PersonRef == nil {
 			continue
 		}
-		o, err := r.Opening(row.Opening)
-		if errors.Is(err, store.ErrErased) || errors.Is(err, store.ErrNotFound) {
+		o, err := usable(r, row.Opening)
+		if nobodyReads(err) {
 			continue
 		}
 		if err != nil {
@@ -219,7 +219,10 @@ func entryOf(r store.Reader, s *visit.Site, id string) (e visit.Passage, d direc
 	if row.Passage != string(door.EventEntry) || row.Opening < 0 {
 		return e, d, store.ErrNotFound
 	}
-	o, err := r.Opening(row.Opening)
+	o, err := usable(r, row.Opening)
+	if nobodyReads(err) {
+		return e, d, store.ErrNotFound
+	}
 	if err != nil {
 		return e, d, err
 	}

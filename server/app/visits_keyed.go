@@ -1,21 +1,19 @@
 package app
 
 import (
-	"errors"
-
 	"monban/server/attempt"
 	"monban/server/store"
 )
 
 // keyed reads what was keyed in at the reader for an attempt, "" when nothing was, nobody had named the code, or the personal data are
-// gone (RR-7).
+// gone or suspended (RR-7, PR-3).
 func keyed(r store.Reader, row *attempt.Row) (string, error) {
 	idx, err := attempt.KeyedLeaf(r, row)
 	if err != nil || idx == attempt.NoIndex {
 		return "", err
 	}
-	o, err := r.Opening(idx)
-	if errors.Is(err, store.ErrErased) || errors.Is(err, store.ErrNotFound) {
+	o, err := usable(r, idx)
+	if nobodyReads(err) {
 		return "", nil
 	}
 	return o.Purpose, err

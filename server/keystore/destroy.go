@@ -27,6 +27,8 @@ type Disposal struct {
 	Asked      string         `json:"asked"`    // account
 	Approved   string         `json:"approved"` // another account
 	AtMS       int64          `json:"at_ms"`    // UTC ms
+	// People are tags of those whom a run of the directory took, of Tags; NoPeople = nobody; "" = of another class, or written before there were tags.
+	People string `json:"people,omitempty"`
 }
 
 // Period is the key that died.

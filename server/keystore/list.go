@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"monban/server/entrylog"
@@ -59,4 +61,36 @@ func plausible(path string, list []Disposal) error {
 		}
 	}
 	return nil
+}
+
+// NoPeople says that a run of the directory took nobody.
+const NoPeople = "none"
+
+// Tags are what a run's entry in the list says of the people that it takes: 16 hex digits of each, which only who has the master key can hold against a
+// person's id. A restored database is told by them whom the run took, and takes nobody else (EV-8).
+func (ks *KeyStore) Tags(run string, people []string) string {
+	tags := make([]string, 0, len(people))
+	for _, p := range people {
+		tags = append(tags, ks.tag(run, p))
+	}
+	slices.Sort(tags) // not in the order of the directory
+	return cmp.Or(strings.Join(tags, ","), NoPeople)
+}
+
+// Took reports whether a run of the directory took a person; known is false when its entry does not say.
+func (ks *KeyStore) Took(run, person string) (took, known bool) {
+	ks.mu.Lock()
+	i := slices.IndexFunc(ks.disposals, func(d Disposal) bool { return d.Run == run })
+	tags := ""
+	if i >= 0 {
+		tags = ks.disposals[i].People
+	}
+	ks.mu.Unlock()
+	return slices.Contains(strings.Split(tags, ","), ks.tag(run, person)), tags != ""
+}
+
+func (ks *KeyStore) tag(run, person string) string {
+	m := hmac.New(sha256.New, ks.list)
+	m.Write([]byte("person " + run + "\x00" + person))
+	return hex.EncodeToString(m.Sum(nil)[:8])
 }

@@ -18,9 +18,10 @@ const goneExpr = `max(p.valid_until, p.contract_until,
 	coalesce((SELECT max(c.valid_until) FROM contract_worker w JOIN contract c ON c.id = w.contract WHERE w.person = p.id), ''))`
 
 // goneQuery lists people who have left, and when: who is not active, and whom no account that may sign in is of. Not active is also who is only suspended,
-// and an empty day means "until further notice": who has no last day, or anything that has none and can come back, has not left.
+// and an empty day means "until further notice": who has no last day, or anything that has none and can come back, has not left. A card that is lost does not
+// come back by itself: it holds nobody for ever.
 const goneQuery = `SELECT p.id, ` + goneExpr + ` AS gone FROM person p WHERE p.active = 0 AND p.valid_until <> '' AND (p.contract_from = '' OR p.contract_until <> '')
-	AND NOT EXISTS (SELECT 1 FROM credential c WHERE c.person = p.id AND c.valid_until = '' AND c.status <> 'revoked')
+	AND NOT EXISTS (SELECT 1 FROM credential c WHERE c.person = p.id AND c.valid_until = '' AND c.status NOT IN ('revoked', 'lost'))
 	AND NOT EXISTS (SELECT 1 FROM grant_row g WHERE g.person = p.id AND g.valid_until = '')
 	AND NOT EXISTS (SELECT 1 FROM contract_worker w JOIN contract c ON c.id = w.contract WHERE w.person = p.id AND c.valid_until = '')
 	AND NOT EXISTS (SELECT 1 FROM account a WHERE a.person = p.id AND a.suspended = 0) ORDER BY gone, p.id`
@@ -87,9 +88,50 @@ func (r Reader) noted(id string) (people []string, ok bool, err error) {
 	return people, ok, rows.Err()
 }
 
-// DropPeople deletes the people whose last day was in the run's fiscal year, with all that the directory says of them: those only who had left already when
-// the run was asked for. Of a run that was through before a restore nobody is noted; StartDisposal lets no other one begin.
-func (tx *Tx) DropPeople(id string) error {
+// Leaving lists whom a run of the directory takes: people whose last day was in its fiscal year, and of those only who had left already when it was asked for.
+// Of a run that was through before a restore nobody is noted; StartDisposal lets no other one begin.
+func (r Reader) Leaving(id string, year int) (people []string, err error) {
+	gone, err := r.Gone()
+	if err != nil {
+		return nil, err
+	}
+	noted, ok, err := r.noted(id)
+	if err != nil {
+		return nil, err
+	}
+	for _, person := range gone[year] {
+		if !ok || slices.Contains(noted, person) {
+			people = append(people, person)
+		}
+	}
+	return people, nil
+}
+
+// People lists everybody in the directory.
+func (r Reader) People() (out []string, err error) {
+	rows, err := r.query(`SELECT id FROM person ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("read people: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
+}
+
+// Noted reports whether the database knows who had left when a run was asked for, or that the run took its people. One that was restored from before knows neither.
+func (r Reader) Noted(id string) (bool, error) {
+	_, ok, err := r.noted(id)
+	return ok, err
+}
+
+// DropPeople deletes people for a run of the directory that has begun, with all that the directory says of them.
+func (tx *Tx) DropPeople(id string, people []string) error {
 	d, err := tx.DisposalRun(id)
 	if err != nil {
 		return fmt.Errorf("disposal run %s: %w", id, err)
@@ -97,18 +139,7 @@ func (tx *Tx) DropPeople(id string) error {
 	if d.State != RunStarted {
 		return fmt.Errorf("disposal run %s: has not begun", id)
 	}
-	gone, err := tx.Gone()
-	if err != nil {
-		return err
-	}
-	noted, ok, err := tx.noted(id)
-	if err != nil {
-		return err
-	}
-	for _, person := range gone[d.Year] {
-		if ok && !slices.Contains(noted, person) {
-			continue
-		}
+	for _, person := range people {
 		for _, q := range []string{
 			`DELETE FROM group_member WHERE person = ?`, `DELETE FROM contract_worker WHERE person = ?`, `DELETE FROM biometric_enrolment WHERE person = ?`,
 			`DELETE FROM recertification_answer WHERE person = ?`, `DELETE FROM transfer WHERE person = ?`, `DELETE FROM own_right WHERE person = ?`,
@@ -130,6 +161,9 @@ func (tx *Tx) DropPeople(id string) error {
 			}
 			d.Rows += n
 		}
+	}
+	if _, err := tx.exec(`INSERT INTO disposal_person (run, person) VALUES (?, '') ON CONFLICT DO NOTHING`, id); err != nil { // taken: who is registered anew stays
+		return fmt.Errorf("disposal run %s: %w", id, err)
 	}
 	return errors.Join(tx.ForgetPeople(id), tx.PutDisposalRun(d))
 }
