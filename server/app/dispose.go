@@ -290,6 +290,37 @@ func (t *Retainer) applyList(ctx context.Context) error {
 	return later
 }
 
+// vouchedSetting is set in a database from which on the key store's file had a MAC of its lists.
+const vouchedSetting = "keystore.vouched"
+
+// vouchList refuses a key store whose list of what was destroyed has lost its MAC: who can write the file, and has no master key, could have a year destroyed by it, or
+// a disposal forgotten. A file of before the MAC gets one, if write. Doors: the server does not start; they go on by their own rules.
+func vouchList(ctx context.Context, s *store.Store, keys *keystore.KeyStore, path string, write bool) error {
+	var once bool
+	err := s.Read(ctx, func(r *store.ReadTx) error {
+		_, err := r.Setting(vouchedSetting)
+		if once = err == nil; errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if once && !keys.Vouched() {
+		return fmt.Errorf("%s: its list of what was destroyed had a MAC and has none now: somebody changed it; put a copy of the file in its place (docs/operations.md, Disposal)", path)
+	}
+	if once || !write {
+		return nil
+	}
+	if !keys.Vouched() {
+		if err := keys.Vouch(); err != nil {
+			return err
+		}
+	}
+	return s.Write(ctx, func(tx *store.Tx) error { return tx.SetSetting(vouchedSetting, "1") })
+}
+
 // applyErased does the same for single records, and puts on the list what a crash kept from it.
 func (t *Retainer) applyErased(ctx context.Context) error {
 	var have []keystore.Erasure

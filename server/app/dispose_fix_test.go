@@ -1,11 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/card"
@@ -364,5 +367,38 @@ func TestRestoreTakesWhomTheRunTook(t *testing.T) {
 			t.Errorf("after a restore: %v, want only who came back", left)
 		}
 	})
+	verified(t, cfg)
+}
+
+// EV-8, EV-9: who can write the key store's file cannot take the MAC of its lists away, with or without a line of theirs: the server does not start, and no backup is restored.
+func TestListKeepsItsMAC(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) { seed(t, s, 3) })
+	before := backupOf(t, cfg)
+	whole := ok(os.ReadFile(cfg.Path(keyStoreFile)))(t)
+	bare := regexp.MustCompile(`,\s*"mac": "[0-9a-f]+"`).ReplaceAll(whole, nil)
+	forged := bytes.Replace(bare, []byte(`"keys":`), []byte(`"disposals":[{"run":"disposal-2030-00009","class":"register","fiscal_year":2021,"asked":"a","approved":"b","at_ms":1900000000000}],"keys":`), 1)
+	if bytes.Equal(bare, whole) || bytes.Equal(forged, bare) {
+		t.Fatal("the file has no MAC: there is nothing to take away")
+	}
+	for name, data := range map[string][]byte{"without": bare, "with a line": forged} {
+		if err := os.WriteFile(cfg.Path(keyStoreFile), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenSite(cfg, time.Now(), quiet)
+		wantLine(t, err, "MAC", "copy")
+		_, err = Restore(t.Context(), cfg, RestoreOptions{Backup: before, Reason: "drill", By: "kato", Now: disposalDay})
+		wantLine(t, err, "MAC", "copy")
+		if there, err := exists(cfg.Path(restoreReady)); err != nil || there {
+			t.Errorf("%s: a restore has begun: %v", name, err)
+		}
+	}
+	if err := os.WriteFile(cfg.Path(keyStoreFile), whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	withSite(t, cfg, func(*Site) {})
+	if found := scan(t, 3, cfg.DataDir); len(found) == 0 {
+		t.Error("something was destroyed")
+	}
 	verified(t, cfg)
 }

@@ -273,6 +273,9 @@ func (r *restore) forget(ctx context.Context, db string) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	t := &Retainer{store: s, keys: r.keys, zone: r.cfg.Location(), now: func() time.Time { return r.o.Now }, step: r.o.Step}
+	if err := vouchList(ctx, s, r.keys, r.cfg.Path(keyStoreFile), false); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	if err = t.withdrawRestored(ctx, Operator{Name: r.o.By}); err == nil {
 		err = t.applyList(ctx)
 	}

@@ -324,7 +324,13 @@ func (s *Site) open(now time.Time, log *slog.Logger) error {
 	s.Store, err = store.Open(cfg.Path(databaseFile), store.Options{
 		Zone: cfg.Location(), Keys: keys, Signer: s.Signer, Log: logKey, Anchor: cfg.Path(anchorFile), Logger: log, Terms: cfg.Terms(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if err := vouchList(context.Background(), s.Store, keys, cfg.Path(keyStoreFile), true); err != nil {
+		return errors.Join(err, s.Store.Close())
+	}
+	return nil
 }
 
 // manifestVersion reads gateway and version out of the text of a sealed manifest, for the signer's

@@ -110,6 +110,7 @@ func (ks *KeyStore) Destroy(d Disposal) (files int, err error) {
 		ks.disposals = append(ks.disposals, d)
 	}
 	delete(ks.keys, d.Period())
+	ks.mac = true
 	// A crash between the files is made good by the next Open: what one of them calls destroyed dies in all.
 	if err := ks.save(); err != nil {
 		return 0, err
@@ -147,6 +148,6 @@ func (ks *KeyStore) Erase(e Erasure) error {
 			return nil
 		}
 	}
-	ks.erased = append(ks.erased, e)
+	ks.erased, ks.mac = append(ks.erased, e), true
 	return ks.save()
 }

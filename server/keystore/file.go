@@ -118,7 +118,7 @@ func (ks *KeyStore) form() ([]byte, error) {
 			Key: base64.StdEncoding.EncodeToString(ks.keys[p].wrapped)})
 	}
 	var err error
-	if len(form.Disposals)+len(form.Erased) > 0 {
+	if ks.mac { // also of empty lists: a file without one is of before the MAC, or somebody took it away, and a new key does not make that good
 		if form.MAC, err = ks.listMAC(form); err != nil {
 			return nil, err
 		}

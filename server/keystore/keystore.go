@@ -58,6 +58,7 @@ type KeyStore struct {
 	mu        sync.Mutex
 	keys      map[Period]*periodKey // mu
 	copies    []*copyFile           // mu
+	mac       bool                  // mu; the file has a MAC of its lists, or gets one with the next save
 	disposals []Disposal            // mu; in the order in which they were carried out
 	erased    []Erasure             // mu; in the order in which they were decided
 }
@@ -150,6 +151,7 @@ func Open(path, masterPath string, rand io.Reader, copies ...string) (*KeyStore,
 			return nil, err
 		}
 	}
+	ks.mac = form.MAC != ""
 	ks.disposals, ks.erased = form.Disposals, form.Erased
 	for _, d := range ks.disposals {
 		delete(ks.keys, d.Period())

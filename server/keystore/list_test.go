@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"regexp"
 	"testing"
 )
 
@@ -19,6 +20,7 @@ func TestForgedList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		data = regexp.MustCompile(`,\s*"mac": "[0-9a-f]+"`).ReplaceAll(data, nil) // as before the MAC, or as somebody leaves it who takes it away
 		if err := os.WriteFile(path, bytes.Replace(data, []byte(`"keys":`), line, 1), 0o600); err != nil {
 			t.Fatal(err)
 		}
