@@ -25,6 +25,11 @@ func TestReach(t *testing.T) {
 		around.ID, around.Name, around.Parent, around.Level = annex, "別館", "", 1
 		s.Zones[i].Parent = annex
 		s.Zones = append(s.Zones, around)
+		// A gateway that two zones share: beside the store's door hangs one of the server room.
+		shared := s.Doors[slices.IndexFunc(s.Doors, func(d directory.Door) bool { return d.ID == store1 })].Gateway
+		d := s.Doors[slices.IndexFunc(s.Doors, func(d directory.Door) bool { return d.Enter == "server-room" })]
+		d.ID, d.Name, d.Gateway, d.Interlock = "server-room-9", "サーバ室 裏扉", shared, ""
+		s.Doors = append(s.Doors, d)
 	})
 	p := c.registers()
 	p.versions, p.certificates = func(access.GatewayID) web.Versions { return web.Versions{} }, func() map[string]time.Time { return nil }
@@ -53,6 +58,12 @@ func TestReach(t *testing.T) {
 			}
 		}
 	}
+	shared := c.pub.Site().Door(store1).Gateway
+	for name, x := range map[string]web.Reach{"annex": media, "server room": room} {
+		if !slices.Contains(x.Gateways, shared) || slices.Contains(x.Whole, shared) {
+			t.Errorf("%s: the gateway that both share: %v, whole %v", name, x.Gateways, x.Whole)
+		}
+	}
 	c.pass(c.site.Ref(4568), store1, door.EventEntry)
 	c.found("held_open", [16]byte{0, 0, 0, byte(c.n)})
 	var loan int64
@@ -66,13 +77,16 @@ func TestReach(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if _, err = tx.AppendFinding(attempt.Finding{Kind: "mains_lost", Severity: "medium", Gateway: string(shared), Cause: attempt.NoIndex, AtMS: c.at.UnixMilli()}, nil); err != nil {
+			return err
+		}
 		_, err = tx.AppendFinding(attempt.Finding{Kind: "some_kind", Severity: "low", Cause: attempt.NoIndex, AtMS: c.at.UnixMilli()}, nil)
 		return err
 	}))
 	for name, x := range map[string]struct {
 		in              web.Reach
 		lines, findings int
-	}{"annex": {media, 1, 2}, "server room": {room, 0, 0}, "nothing": {web.Reach{}, 0, 0}, "all": {web.Reach{All: true}, 1, 3}} {
+	}{"annex": {media, 1, 3}, "server room": {room, 0, 1}, "nothing": {web.Reach{}, 0, 0}, "all": {web.Reach{All: true}, 1, 4}} {
 		day, err := p.DayLog(t.Context(), web.LogQuery{Day: "2026-11-24", In: x.in, Names: true, Limit: 50})
 		c.must(err)
 		list, total, err := p.ListFindings(t.Context(), web.FindingQuery{In: x.in, Names: true, Limit: 50})

@@ -6,6 +6,7 @@ import (
 	"monban/server/attempt"
 	"monban/server/policypub"
 	"monban/server/review"
+	"monban/server/store"
 )
 
 // resume tells the watch since when outsiders are without an escort and where somebody was left alone, as the log says
@@ -68,8 +69,12 @@ func (p *Places) unescortedSince(past Past, site *policypub.Current, zone access
 			if err != nil {
 				return 0, err
 			}
-			was, more := p.wasWithin(site, rows, zone, &left)
+			in, more := p.wasWithin(site, rows, zone, &left)
+			was := in != nil
 			if was {
+				if left, err = takenOut(past, person, ledInto(site, in), in.PassedMS, left); err != nil {
+					return 0, err
+				}
 				since = max(since, left)
 			}
 			if was || !more || len(rows) < walk {
@@ -80,20 +85,38 @@ func (p *Places) unescortedSince(past Past, site *policypub.Current, zone access
 	return since, nil
 }
 
-// wasWithin goes back over a person's passages, the newest last, until one that led into the zone; left becomes the time of
-// the movement after it. more is false when nothing older can matter. mu is held.
-func (p *Places) wasWithin(site *policypub.Current, rows []attempt.Row, zone access.ZoneID, left *int64) (was, more bool) {
+// takenOut is when somebody who went into a zone left it: at untilMS, by their next passage, or before by an officer's word that they are
+// outside, or that the zone is empty (AD-9, AD-10).
+func takenOut(past Past, person string, zone access.ZoneID, fromMS, untilMS int64) (int64, error) {
+	acts, err := past.ZoneActs(fromMS)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range acts {
+		if a.AtMS < fromMS || a.AtMS >= untilMS {
+			continue
+		}
+		if a.Kind == store.ActForgiven && a.Subject == person || a.Kind == store.ActZoneReset && a.Subject == string(zone) {
+			untilMS = a.AtMS
+		}
+	}
+	return untilMS, nil
+}
+
+// wasWithin goes back over a person's passages, the newest last, until one that led into the zone, which it gives; left becomes the time
+// of the movement after it. more is false when nothing older can matter. mu is held.
+func (p *Places) wasWithin(site *policypub.Current, rows []attempt.Row, zone access.ZoneID, left *int64) (in *attempt.Row, more bool) {
 	for i := len(rows) - 1; i >= 0; i-- {
 		r := &rows[i]
 		if site.Policy.Within(ledInto(site, r), zone) {
-			return true, false
+			return r, false
 		}
 		if r.PassedMS < *left {
 			more = true
 		}
 		*left = r.PassedMS
 	}
-	return false, more
+	return nil, more
 }
 
 // ledInto is the zone that a passage led into, "" = outside or a door that there is no more.

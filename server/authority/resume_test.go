@@ -61,6 +61,41 @@ func TestInsideForAYear(t *testing.T) {
 	h.inside("1002")
 }
 
+// VE-10, AD-9: an escort whom an officer has declared to be outside left then, whatever doors were passed since.
+func TestTheGraceBeginsWithAnOfficersWord(t *testing.T) {
+	h := newHarness(t)
+	h.zone(func(z *directory.Zone) { z.Escort, z.EscortGrace = directory.EscortOutsiders, time.Minute })
+	_, err := h.Publisher.Change(context.Background(), func(tx *store.Tx) ([]directory.Change, error) {
+		return directory.Update(tx, directory.Actor{From: "cli"}, "test", sitetest.Now().UnixMilli(), func(s *directory.Snapshot) error {
+			for i := range s.People {
+				s.People[i].MayEscort = s.People[i].ID == "1001"
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := sitetest.Now().UnixMilli()
+	h.logged(h.enter(4567), door.EventEntry, 0, 1)
+	guest := h.enter(20001) // goes in behind the escort, whatever the answer is
+	h.logged(guest, door.EventEntry, 5000, 2)
+	if err := h.Store.Write(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.AppendZoneAct(store.ZoneAct{Kind: store.ActForgiven, Subject: "1001", AtMS: now + 20_000}, "", "cli", "", "left by the back door")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.logged(h.exit(4567), door.EventExit, 50_000, 3) // comes by a door that nobody saw, and leaves by this one
+	h.restart(55_000)
+	if got := h.Places().Due(now + 79_999); len(got) != 0 {
+		t.Errorf("before the grace is over: %+v", got)
+	}
+	if got := h.Places().Due(now + 80_000); len(got) != 1 || got[0].AtMS != now+80_000 || got[0].Kind != access.NoticeEscort {
+		t.Errorf("a minute after the officer's word: %+v", got)
+	}
+}
+
 // VE-10, AD-10: the grace of an escort who left goes on over a restart of the server, whatever the escort did since; what was
 // told is not told again, and what was not yet is.
 func TestTheGraceGoesOnOverARestart(t *testing.T) {
