@@ -137,6 +137,18 @@ func TestYesterdaysDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	leaves(t, cfg, 3)
+	today, _, end := running(t, cfg) // the newest one after an ordinary end: nothing is in doubt
+	if err := today.site.Store.Read(t.Context(), func(r *store.ReadTx) error {
+		if open, err := r.OpenFinding("log_doubt", "", "", "start"); err != nil || open {
+			t.Errorf("log_doubt on today's database: %v, %v", open, err)
+		}
+		return nil
+	}); err != nil || today.site.Store.SignErr() != nil {
+		t.Fatal(err, today.site.Store.SignErr())
+	}
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(cfg.Path(databaseFile), yesterday, 0o600); err != nil {
 		t.Fatal(err)
 	}
