@@ -74,7 +74,7 @@ func noteCopy(cfg *config.Config, id, path string, now time.Time) error {
 func CopyMaster(cfg *config.Config, dir string, now time.Time) (path string, have int, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return "", 0, fmt.Errorf("copy of the master key: %w", err)
+		return "", 0, aboutStick(fmt.Errorf("copy of the master key: %w", err))
 	}
 	if !info.IsDir() {
 		return "", 0, fmt.Errorf("%s is no folder: name the folder of the stick", dir)
@@ -87,7 +87,7 @@ func CopyMaster(cfg *config.Config, dir string, now time.Time) (path string, hav
 	}
 	c, path, err := keystore.CopyMaster(cfg.Path(masterFile), dir, cfg.Site, now, rand.Reader)
 	if err != nil {
-		return "", 0, err
+		return "", 0, aboutStick(err)
 	}
 	return noted(cfg, c.ID, path, now)
 }
@@ -103,9 +103,20 @@ func CheckMasterCopy(cfg *config.Config, path string, now time.Time) (string, in
 	}
 	c, err := keystore.CheckMaster(path, cfg.Path(masterFile))
 	if err != nil {
-		return "", 0, err
+		return "", 0, aboutStick(err)
 	}
 	return noted(cfg, c.ID, path, now)
+}
+
+// aboutStick adds what to do about a medium that is not there or not ours.
+func aboutStick(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: plug the stick in, mount it, and name the folder in which it is mounted", err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: mount the stick writable for this user, or run the command as root", err)
+	}
+	return err
 }
 
 func noted(cfg *config.Config, id, path string, now time.Time) (string, int, error) {

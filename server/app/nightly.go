@@ -26,18 +26,30 @@ const (
 func PlaceBackups(dir string) error {
 	f, err := os.OpenFile(filepath.Join(dir, placeMark), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: the folder must be on another disk and writable for the server's user (mount options, chown)", err)
 	}
 	_, err = f.WriteString("monban-server puts its encrypted backups here.\n")
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// placeThere is an error while backups are to go to a stick or share that is not there, the morning after it was pulled out and not a week
+// later; nil where none is named.
+func placeThere(cfg *config.Config) error {
+	if cfg.Backup.Dir == "" {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Backup.Dir, placeMark)); err != nil {
+		return fmt.Errorf("%s is not there or not made ready: plug the stick in, mount the share, or run `monban-server backup place` (%w)", cfg.Backup.Dir, err)
+	}
+	return nil
 }
 
 // nightly makes the backup that was due at a time: copied and verified beside the database, encrypted onto the other disk, read back from it. Only
 // then older ones are removed. A try that was cut off begins anew.
 func nightly(ctx context.Context, cfg *config.Config, due time.Time) (note string, err error) {
 	b := cfg.Backup
-	if _, err := os.Stat(filepath.Join(b.Dir, placeMark)); err != nil {
-		return "", fmt.Errorf("%s is not there or not made ready: plug the stick in, mount the share, or run `monban-server backup place` (%w)", b.Dir, err)
+	if err := placeThere(cfg); err != nil {
+		return "", err
 	}
 	to, err := sealed.Recipients(b.Recipients)
 	if err != nil {

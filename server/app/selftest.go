@@ -150,9 +150,11 @@ func (a *App) checks() selfTestChecks {
 			itemWitness: func(ctx context.Context, now time.Time) error {
 				return bothAges(witnessAge(ctx, s.Store, s.Config.Site, a.pub.Site().Directory().Gateways, now), a.outside.age(ctx))
 			},
-			itemClock:        func(ctx context.Context, now time.Time) error { return clock(ctx, s, now).Err },
-			itemDisk:         func(context.Context, time.Time) error { return diskRoom(s.Config.DataDir) },
-			itemBackup:       func(_ context.Context, now time.Time) error { return backupAge(s.Config.Path(backupNote), now) },
+			itemClock: func(ctx context.Context, now time.Time) error { return clock(ctx, s, now).Err },
+			itemDisk:  func(context.Context, time.Time) error { return diskRoom(s.Config.DataDir) },
+			itemBackup: func(_ context.Context, now time.Time) error {
+				return errors.Join(placeThere(s.Config), backupAge(s.Config.Path(backupNote), now))
+			},
 			itemCertificates: func(_ context.Context, now time.Time) error { return certificates(s.CA, now).Err },
 			itemHolidays: func(_ context.Context, now time.Time) error {
 				return holidaysAhead(a.pub.Site().Directory().ClosedDays, calendar.DateOf(now.In(s.Config.Location())).FiscalYear())

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,4 +94,97 @@ func TestFormsStepByWhatWasDone(t *testing.T) {
 			t.Errorf("%+v %v", o, err)
 		}
 	})
+}
+
+// OP-10: whatever is wrong on the way of set-up is said in one line with what to do, in its own step, and the other steps stand all the same.
+func TestSetupOfWrongInputs(t *testing.T) {
+	cfg := testConfig(t)
+	_, err := SetupSteps(t.Context(), cfg, time.Now())
+	wantLine(t, err, "no site here yet", "monban-server setup")
+	cfg = testSite(t)
+	step := func(n int) setup.Step {
+		t.Helper()
+		steps, err := SetupSteps(t.Context(), cfg, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return steps[n]
+	}
+	doctor := func(name string) (found bool, err error) {
+		withSite(t, cfg, func(s *Site) {
+			for _, c := range siteChecks(t.Context(), s, time.Now()) {
+				if c.Name == name {
+					found, err = true, c.Err
+				}
+			}
+		})
+		return found, err
+	}
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		make func(cert, key string)
+		want string
+	}{
+		"files are missing": {func(string, string) {}, "no such file"},
+		"files are empty":   {func(cert, key string) { write(t, cert, ""); write(t, key, "") }, "PEM"},
+	} {
+		cert, key := filepath.Join(dir, "pages.crt"), filepath.Join(dir, "pages.key")
+		c.make(cert, key)
+		cfg.HTTP.TLSCert, cfg.HTTP.TLSKey = cert, key
+		if s := step(2); s.State != setup.Open || !strings.Contains(s.What.In(setup.English), c.want) || !strings.Contains(s.What.In(setup.Japanese), cert) || s.Do.In(setup.Japanese) == "" {
+			t.Errorf("%s: %+v", name, s)
+		}
+		there, err := doctor("certificate of the pages")
+		if !there {
+			t.Errorf("%s: the doctor does not look at the certificate of the pages", name)
+		}
+		wantLine(t, err, cert, "PEM")
+		_, err = New(t.Context(), cfg, quiet, io.Discard)
+		wantLine(t, err, cert)
+	}
+	cfg.HTTP.TLSCert, cfg.HTTP.TLSKey = "", ""
+
+	// The stick for backups is not plugged in: its step, the doctor and the self-test say so at once, and no longer once it is there.
+	cfg.Backup.Dir = filepath.Join(dir, "stick")
+	if s := step(10); s.State != setup.Open || !strings.Contains(s.What.In(setup.Japanese), cfg.Backup.Dir) {
+		t.Errorf("without the stick: %+v", s)
+	}
+	_, err = doctor("place of nightly backups")
+	wantLine(t, err, cfg.Backup.Dir, "backup place")
+	selfTest := func() (err error) {
+		withSite(t, cfg, func(s *Site) {
+			if err := noteBackup(cfg.Path(backupNote), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			err = (&App{site: s}).checks().check[itemBackup](t.Context(), time.Now())
+		})
+		return err
+	}
+	wantLine(t, selfTest(), cfg.Backup.Dir, "plug the stick in")
+	wantLine(t, PlaceBackups(cfg.Backup.Dir), cfg.Backup.Dir, "another disk")
+	if err := os.Mkdir(cfg.Backup.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := PlaceBackups(cfg.Backup.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := doctor("place of nightly backups"); !there || err != nil {
+		t.Errorf("with the stick: %v, %v", there, err)
+	}
+	if err := selfTest(); err != nil {
+		t.Errorf("with the stick: %v", err)
+	}
+
+	// A medium for the master key that is not there.
+	_, _, err = CopyMaster(cfg, filepath.Join(dir, "away"), time.Now())
+	wantLine(t, err, "away", "plug the stick in")
+	_, _, err = CheckMasterCopy(cfg, filepath.Join(dir, "away.txt"), time.Now())
+	wantLine(t, err, "away.txt", "plug the stick in")
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

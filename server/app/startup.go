@@ -2,8 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +28,13 @@ import (
 // SetupSteps says how far the site is on its way to a guarded door: beside a running server by asking it, else by looking at the
 // stopped site. Before `setup` has made the site, and before the configuration can be read, that is the first thing to do.
 func SetupSteps(ctx context.Context, cfg *config.Config, now time.Time) ([]setup.Step, error) {
+	there, err := exists(cfg.Path(siteKeysFile))
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, fmt.Errorf("%s: no site here yet, so nothing is done yet: begin with `monban-server setup --config FILE`", cfg.DataDir)
+	}
 	l, err := lock(cfg.Path(lockFile))
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
@@ -183,10 +189,14 @@ func startupFacts(ctx context.Context, s *Site, now time.Time, linked func(acces
 	f.PagesTLS = cfg.HTTP.TLSCert != ""
 	f.PagesLocal = !f.PagesTLS
 	if f.PagesTLS {
-		if f.PagesEnd, err = certificateEnd(cfg.HTTP.TLSCert); err != nil {
-			return f, err
+		end, err := certificateEnd(cfg)
+		if err != nil { // the other steps stand all the same
+			f.PagesFault = err.Error()
 		}
-		f.PagesEnd = f.PagesEnd.In(cfg.Location())
+		f.PagesEnd = end.In(cfg.Location())
+	}
+	if err := placeThere(cfg); err != nil {
+		f.PlaceFault = err.Error()
 	}
 	if st, err := os.Stat(cfg.Path(backupNote)); err == nil {
 		f.Backup = st.ModTime().In(cfg.Location())
@@ -287,19 +297,11 @@ func givesRights(roles []store.RoleAssignment, now time.Time) bool {
 	return false
 }
 
-// certificateEnd reads when the first certificate of a PEM file ends.
-func certificateEnd(path string) (time.Time, error) {
-	data, err := os.ReadFile(path)
+// certificateEnd reads when the certificate of the pages ends; it and its key must belong together.
+func certificateEnd(cfg *config.Config) (time.Time, error) {
+	pair, err := tls.LoadX509KeyPair(cfg.HTTP.TLSCert, cfg.HTTP.TLSKey)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("certificate of the pages: %w", err)
+		return time.Time{}, fmt.Errorf("%s: is not a certificate with its key %s: %w: put both there, PEM, readable for the server's user", cfg.HTTP.TLSCert, cfg.HTTP.TLSKey, err)
 	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return time.Time{}, fmt.Errorf("%s: holds no certificate", path)
-	}
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return c.NotAfter, nil
+	return pair.Leaf.NotAfter, nil
 }

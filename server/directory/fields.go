@@ -53,7 +53,8 @@ func conditionsFields(c Conditions) []Field {
 
 func itemFields(x Item) []Field {
 	return list("kind", x.Kind, "name", x.Name, "refers", x.Refers, "doors", x.Doors, "place", x.Place, "owner", x.Owner,
-		"every_days", count(uint32(max(x.Every, 0))), "state", x.State, "counted", x.Counted.String(), "proof", x.Proof)
+		"every_days", count(uint32(max(x.Every, 0))), "state", x.State, "counted", x.Counted.String(), "proof", x.Proof,
+		"remote", yes(x.Remote), "approval", x.Approval)
 }
 
 func enrolmentFields(e Enrolment) []Field {

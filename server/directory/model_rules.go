@@ -134,10 +134,12 @@ const (
 	ItemCard    = "card"
 	ItemBadge   = "badge"
 	ItemGateway = "gateway"
+	ItemPlace   = "place" // a room that is looked at once a year: where it lies, fixing, spare parts (M2, M4, M11)
 	ItemOther   = "other"
 
 	ItemPresent  = "present"
 	ItemMissing  = "missing"
+	ItemRepair   = "repair" // away for repair, erased before or under a contract of confidentiality (M14)
 	ItemDisposed = "disposed"
 )
 
@@ -146,14 +148,17 @@ type Item struct {
 	ID      ItemID
 	Kind    string // ItemKey …
 	Name    string
-	Refers  string // the card or gateway it is, by identifier; "" for a key
+	Refers  string // the card, gateway or zone it is, by identifier; "" for a key
 	Doors   string // what a key opens: door ids, sorted, a blank between them
 	Place   string // where it is kept
 	Owner   string // section
 	Every   int    // days between counts, 0 = is not counted
 	State   string // ItemPresent …
 	Counted Date   // last count that found or missed it, none = never
-	Proof   string // of its erasure or destruction; needed once disposed of
+	Proof   string // of its erasure or destruction, or of confidentiality; needed once disposed of or away for repair
+
+	Remote   bool   // stands outside of the organisation's buildings (M15)
+	Approval string // who approved that, when; needed then
 }
 
 // Fallbacks of a person whom the biometric reader does not know.

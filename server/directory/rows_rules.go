@@ -31,6 +31,7 @@ func ruleColumns(k Kind) []column {
 		return []column{
 			{"item_id", "管理番号", true}, {"kind", "種類", true}, {"name", "名称", true}, {"refers", "機器カード番号", false}, {"doors", "扉番号", false},
 			{"place", "保管場所", false}, {"owner", "所管課", false}, {"every_days", "棚卸間隔日数", false}, {"state", "状態", false}, {"proof", "廃棄証明", false},
+			{"counted", "最終確認日", false}, {"remote", "庁外", false}, {"approval", "庁外設置承認", false},
 		}
 	case KindEnrolments:
 		return []column{
@@ -243,6 +244,7 @@ func (d *draft) readItem(r *row) {
 	}
 	x.State = oneOf(r, "state", itemStates(), x.State)
 	x.Refers, x.Place, x.Owner, x.Proof = orOld(r.get("refers"), old.Refers), orOld(r.get("place"), old.Place), orOld(r.get("owner"), old.Owner), orOld(r.get("proof"), old.Proof)
+	x.Counted, x.Remote, x.Approval = d.date(r, "counted", old.Counted), oneOf(r, "remote", yesNo(), old.Remote), orOld(r.get("approval"), old.Approval)
 	x.Every = int(r.optional("every_days", uint64(old.Every), 0, maxItemEvery))
 	if v := r.get("doors"); v != "" {
 		ids := slices.Compact(slices.Sorted(slices.Values(strings.FieldsFunc(v, func(c rune) bool { return strings.ContainsRune(" \u3000・、;/", c) }))))
@@ -259,6 +261,9 @@ func (d *draft) readItem(r *row) {
 	case ItemGateway:
 		_, ok := d.gateways[access.GatewayID(x.Refers)]
 		d.refers(r, KindGateways, "refers", x.Refers, ok)
+	case ItemPlace:
+		_, ok := d.zones[access.ZoneID(x.Refers)]
+		d.refers(r, KindZones, "refers", x.Refers, ok)
 	}
 	r.check("item_id", x.validate())
 	if !r.bad {

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -359,6 +360,42 @@ func TestInventory(t *testing.T) {
 	}
 	if err := site.CountItems([]ItemID{"CARD-5"}, nil, today); err == nil {
 		t.Error("counted after it was disposed of")
+	}
+}
+
+// M2, M11, M14, M15: what is away for repair says how it was erased or which contract binds; what stands outside of the building has an
+// approval and is looked at; a room is looked at once a year. The day of a look comes in by the file, and the next one is due after the interval.
+func TestInventoryAway(t *testing.T) {
+	const head = "item_id,kind,name,refers,every_days,state,proof,counted,remote,approval\n"
+	for row, want := range map[string]string{
+		"GW-9,gateway,分館,gw-1,30,repair,,,,":                     "M14",
+		"GW-9,gateway,分館,gw-1,30,present,,,はい,":                  "M15",
+		"GW-9,gateway,分館,gw-1,0,present,,,yes,CISO 2026-11-01":   "M15",
+		"ROOM-1,place,サーバ室の点検,server-room,0,present,,,,":         "M11",
+		"ROOM-1,place,サーバ室の点検,server-room,400,present,,,,":       "M11",
+		"ROOM-1,place,サーバ室の点検,no-such-zone,365,present,,,,":      "no-such-zone",
+		"ROOM-1,place,サーバ室の点検,server-room,365,present,,26-1-1,,": "counted",
+	} {
+		if _, _, err := Import(sampleSite(t), []File{file(KindItems, head+row+"\n")}, testConfig()); !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: %v", row, err)
+		}
+	}
+	site := importInto(t, sampleSite(t), KindItems, head+
+		"GW-9,gateway,分館,gw-1,30,present,,2026-11-01,yes,CISO承認 2026-10-30\n"+
+		"GW-8,gateway,予備機,gw-1,30,repair,記憶媒体を抜いて発送 2026-11-20,,,\n"+
+		"ROOM-1,place,サーバ室の点検,server-room,365,present,,2026-04-10,,\n")
+	due := func(today Date) (ids []string) {
+		for _, x := range site.ItemsDue(today) {
+			if x.ID == "GW-9" || x.ID == "GW-8" || x.ID == "ROOM-1" {
+				ids = append(ids, string(x.ID))
+			}
+		}
+		return ids
+	}
+	for today, want := range map[Date]string{day(2026, 11, 24): "", day(2026, 12, 1): "GW-9", day(2027, 4, 9): "GW-9", day(2027, 4, 10): "ROOM-1 GW-9"} {
+		if got := strings.Join(due(today), " "); got != want {
+			t.Errorf("on %v %q are due, want %q", today, got, want)
+		}
 	}
 }
 

@@ -154,11 +154,11 @@ func (c *Conditions) validate() string {
 }
 
 func itemKinds() []word[string] {
-	return []word[string]{{ItemKey, "key 鍵"}, {ItemCard, "card カード"}, {ItemBadge, "badge 名札"}, {ItemGateway, "gateway ゲートウェイ"}, {ItemOther, "other その他"}}
+	return []word[string]{{ItemKey, "key 鍵"}, {ItemCard, "card カード"}, {ItemBadge, "badge 名札"}, {ItemGateway, "gateway ゲートウェイ"}, {ItemPlace, "place 設置場所"}, {ItemOther, "other その他"}}
 }
 
 func itemStates() []word[string] {
-	return []word[string]{{ItemPresent, "present 有 在庫"}, {ItemMissing, "missing 所在不明 紛失"}, {ItemDisposed, "disposed 廃棄"}}
+	return []word[string]{{ItemPresent, "present 有 在庫"}, {ItemMissing, "missing 所在不明 紛失"}, {ItemRepair, "repair 修理中"}, {ItemDisposed, "disposed 廃棄"}}
 }
 
 func (x *Item) validate() string {
@@ -175,10 +175,16 @@ func (x *Item) validate() string {
 		return fmt.Sprintf("is counted at an interval outside 0–%d days", maxItemEvery)
 	case x.State == ItemDisposed && x.Proof == "":
 		return "is disposed of without proof of its erasure or destruction (EQ-4)"
+	case x.State == ItemRepair && x.Proof == "":
+		return "is away for repair without word of how it was erased, or of the contract of confidentiality (M14)"
+	case x.Remote && (x.Approval == "" || x.Every == 0):
+		return "stands outside of the building without approval, or without an interval in which it is looked at (M15)"
+	case x.Kind == ItemPlace && (x.Every == 0 || x.Every > 366):
+		return "is a place that is not looked at once a year: every_days is 1–366 (M2, M11)"
 	case x.Doors != "" && x.Kind != ItemKey:
 		return "opens doors and is no key"
 	}
-	return first(freeText(x.Name, 0, 100), freeText(x.Place, 0, 100), freeText(x.Owner, 0, 100), freeText(x.Proof, 0, maxFreeText))
+	return first(freeText(x.Name, 0, 100), freeText(x.Place, 0, 100), freeText(x.Owner, 0, 100), freeText(x.Proof, 0, maxFreeText), freeText(x.Approval, 0, maxFreeText))
 }
 
 func fallbacks() []word[string] {

@@ -48,6 +48,7 @@ type Facts struct {
 	Printed        bool      // a paper was made once
 	PagesTLS       bool      // pages are served over TLS
 	PagesEnd       time.Time // end of their certificate; zero = unknown
+	PagesFault     string    // why their certificate cannot be used; "" when it can
 	PagesLocal     bool      // pages are for this machine only
 	KeyCopies      int       // copies of the master key that were read back
 	Synced         bool      // this machine's clock follows another
@@ -61,6 +62,7 @@ type Facts struct {
 	Channels       int       // ways by which alerts go out
 	Alerted        time.Time // newest message that a channel took
 	BackupPlace    bool
+	PlaceFault     string    // why backups cannot go there now; "" when they can
 	Backup         time.Time // newest one that was read back
 	Faults         []string  // what the doctor finds, in short
 }
@@ -117,6 +119,8 @@ func (f *Facts) pages() Step {
 	switch {
 	case !f.PagesTLS && f.PagesLocal:
 		return Step{State: Open, What: text("pages.local"), Do: text("pages.do")}
+	case f.PagesFault != "":
+		return Step{State: Open, What: text("pages.fault", f.PagesFault), Do: text("pages.renew")}
 	case !f.PagesEnd.IsZero() && !f.PagesEnd.After(f.Now):
 		return Step{State: Open, What: text("pages.ended", f.PagesEnd.Format(time.DateOnly)), Do: text("pages.renew")}
 	case !f.PagesEnd.IsZero() && f.PagesEnd.Before(f.Now.Add(soon)):
@@ -218,6 +222,8 @@ func (f *Facts) alert() Step {
 
 func (f *Facts) backup() Step {
 	switch {
+	case f.PlaceFault != "":
+		return Step{State: Open, What: text("backup.away", f.PlaceFault), Do: text("backup.plug")}
 	case !f.BackupPlace && f.Backup.IsZero():
 		return Step{State: Open, What: text("backup.none"), Do: text("backup.place")}
 	case !f.BackupPlace:

@@ -71,6 +71,8 @@ func TestEachStepByItself(t *testing.T) {
 		"no swipe":               {"swipe", Open, func(f *Facts) { f.Swipe = time.Time{} }},
 		"no channel":             {"alert", Open, func(f *Facts) { f.Channels = 0 }},
 		"channel not tried":      {"alert", Open, func(f *Facts) { f.Alerted = time.Time{} }},
+		"certificate unreadable": {"pages", Open, func(f *Facts) { f.PagesFault = "pages.crt: no such file" }},
+		"stick pulled out":       {"backup", Open, func(f *Facts) { f.PlaceFault = "/mnt/monban-backup is not there" }},
 		"no place":               {"backup", Advice, func(f *Facts) { f.BackupPlace = false }},
 		"neither place nor copy": {"backup", Open, func(f *Facts) { f.BackupPlace, f.Backup = false, time.Time{} }},
 		"first one to come":      {"backup", Open, func(f *Facts) { f.Backup = time.Time{} }},

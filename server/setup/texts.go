@@ -54,6 +54,7 @@ var sentences = map[string]Text{
 	"pages.do": {"Put a certificate that the office PCs trust into [http] tls_cert and tls_key, set listen and public_url, and start the server again.",
 		"職員の PC が信頼する証明書を [http] の tls_cert と tls_key に指定し、listen と public_url を設定して、サーバを再起動してください。"},
 	"pages.ended": {"The certificate of the pages ended on %s.", "画面の証明書は %s に期限が切れました。"},
+	"pages.fault": {"The certificate of the pages cannot be used: %s.", "画面の証明書が使えません：%s。"},
 	"pages.soon":  {"The certificate of the pages ends on %s.", "画面の証明書の期限は %s です。"},
 	"pages.renew": {"Put a new one in its place and start the server again.", "新しい証明書に入れ替え、サーバを再起動してください。"},
 	"pages.ok":    {"The pages are served with TLS.", "TLS で配信しています。"},
@@ -112,6 +113,8 @@ var sentences = map[string]Text{
 
 	"title.backup": {"Backup", "バックアップ"},
 	"backup.none":  {"There is no backup and no place for one.", "バックアップも、その保存先もありません。"},
+	"backup.away":  {"Backups cannot go to their place: %s.", "バックアップの保存先が使えません：%s。"},
+	"backup.plug":  {"Plug the stick in or mount the share, as the server's user can write it, and look again.", "USB メモリを挿すか共有フォルダを接続し、サーバの利用者が書き込めることを確かめてください。"},
 	"backup.place": {"Name another disk, a share or a stick in [backup]: monban-server backup key and backup place make it ready.",
 		"別のディスク・共有・USB メモリを [backup] に指定してください。monban-server backup key と backup place で準備します。"},
 	"backup.hand":  {"The last backup is of %s; none is made by itself.", "最後のバックアップは %s です。自動では作られません。"},

@@ -102,11 +102,11 @@ func (r Reader) conditions(s *directory.Snapshot) error {
 }
 
 func (r Reader) items(s *directory.Snapshot) error {
-	const q = `SELECT id, kind, name, refers, doors, place, owner, every_days, state, counted_on, proof FROM inventory_item ORDER BY id`
+	const q = `SELECT id, kind, name, refers, doors, place, owner, every_days, state, counted_on, proof, remote, approval FROM inventory_item ORDER BY id`
 	return r.each(q, func(rows *sql.Rows) error {
 		var x directory.Item
 		var d dates
-		err := rows.Scan(&x.ID, &x.Kind, &x.Name, &x.Refers, &x.Doors, &x.Place, &x.Owner, &x.Every, &x.State, d.into(&x.Counted), &x.Proof)
+		err := rows.Scan(&x.ID, &x.Kind, &x.Name, &x.Refers, &x.Doors, &x.Place, &x.Owner, &x.Every, &x.State, d.into(&x.Counted), &x.Proof, &x.Remote, &x.Approval)
 		if err = d.parse(err); err != nil {
 			return fmt.Errorf("item %s: %w", x.ID, err)
 		}
@@ -193,12 +193,12 @@ func (tx *Tx) changeRules(c directory.Change) error {
 			x.Version, x.Text, x.TextEN, x.From.String())
 	case c.Item != nil:
 		x := c.Item
-		return tx.put(`INSERT INTO inventory_item (id, kind, name, refers, doors, place, owner, every_days, state, counted_on, proof)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		return tx.put(`INSERT INTO inventory_item (id, kind, name, refers, doors, place, owner, every_days, state, counted_on, proof, remote, approval)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = excluded.name, refers = excluded.refers, doors = excluded.doors,
 				place = excluded.place, owner = excluded.owner, every_days = excluded.every_days, state = excluded.state,
-				counted_on = excluded.counted_on, proof = excluded.proof`,
-			x.ID, x.Kind, x.Name, x.Refers, x.Doors, x.Place, x.Owner, x.Every, x.State, x.Counted.String(), x.Proof)
+				counted_on = excluded.counted_on, proof = excluded.proof, remote = excluded.remote, approval = excluded.approval`,
+			x.ID, x.Kind, x.Name, x.Refers, x.Doors, x.Place, x.Owner, x.Every, x.State, x.Counted.String(), x.Proof, x.Remote, x.Approval)
 	case c.Enrolment != nil:
 		x := c.Enrolment
 		return tx.put(`INSERT INTO biometric_enrolment (person, reader, reference, consent_on, fallback, deleted_on) VALUES (?, ?, ?, ?, ?, ?)
