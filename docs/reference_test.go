@@ -256,7 +256,7 @@ func TestCommandsExist(t *testing.T) {
 	}
 	helps := map[string]string{}
 	tried := 0
-	for _, file := range []string{"../README.md", "operations.md", "operations.ja.md", "hardware-setup.md", "architecture.md", "log-format.md"} {
+	for _, file := range []string{"../README.md", "operations.md", "operations.ja.md", "first-door.md", "hardware-setup.md", "architecture.md", "log-format.md"} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
