@@ -454,6 +454,9 @@ func (a *App) offerSetup(ctx context.Context) error {
 	}
 	code, hash := web.NewSetupCode()
 	err = a.site.Store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.EndSetupCodes(); err != nil { // of a start before this one: whoever has read it has it no longer
+			return err
+		}
 		return tx.InsertSetupCode(hash, time.Now().Add(web.SetupCodeLife))
 	})
 	if err != nil {

@@ -128,8 +128,11 @@ func TestServe(t *testing.T) {
 	}
 	const password = "correct horse battery staple"
 	form := url.Values{"code": {"AAAA-AAAA-AAAA"}, "name": {"takahashi"}, "full_name": {"髙橋 健一"}, "password": {password}, "repeat": {password}, "again": {password}}
-	if _, body := do(http.MethodPost, "/setup", form); strings.Contains(body, "/me") {
-		t.Error("a wrong code signed somebody in")
+	for _, code := range []string{"AAAA-AAAA-AAAA", first} { // a code ends with the start that printed it
+		form.Set("code", code)
+		if status, body := do(http.MethodPost, "/setup", form); status != http.StatusUnprocessableEntity || strings.Contains(body, "/me") {
+			t.Errorf("a code that is wrong or of an earlier start: %d", status)
+		}
 	}
 	form.Set("code", second)
 	status, body := do(http.MethodPost, "/setup", form)

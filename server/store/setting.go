@@ -28,6 +28,14 @@ func (tx *Tx) InsertSetupCode(hash [32]byte, expires time.Time) error {
 	return nil
 }
 
+// EndSetupCodes ends every unused set-up code: the one that a restart prints is the only one.
+func (tx *Tx) EndSetupCodes() error {
+	if _, err := tx.exec(`DELETE FROM setup_code WHERE used_ms IS NULL`); err != nil {
+		return fmt.Errorf("end set-up codes: %w", err)
+	}
+	return nil
+}
+
 // UseSetupCode uses up an unused code that has not expired at now; ErrNotFound when there is none
 // with this hash.
 func (tx *Tx) UseSetupCode(hash [32]byte, now time.Time) error {
