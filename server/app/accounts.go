@@ -80,6 +80,8 @@ func targetOf(k web.ActionKind) string {
 		return "zone"
 	case web.ActionLogChecked:
 		return "log"
+	case web.ActionPackMade, web.ActionPackTaken:
+		return "pack"
 	case web.ActionProofMade:
 		return "leaf"
 	case web.ActionOrganisation:

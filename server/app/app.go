@@ -65,6 +65,7 @@ type App struct {
 	alerts     *notify.Notifier
 	reports    *reportPages
 	proofs     *verificationPages
+	packs      *packPages
 	desks      *desks
 	muster     *musterCopy // nil = none is made
 	outside    *outside
@@ -299,6 +300,9 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if a.proofs, err = newVerificationPages(a.site, p); err != nil {
 		return err
 	}
+	if a.packs, err = openPacks(a.site, p, a.proofs.out); err != nil {
+		return err
+	}
 	if a.muster, err = openMuster(p, a.pub, cfg, a.site.Keys.Derive("monban muster code")); err != nil {
 		return err
 	}
@@ -315,7 +319,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
 		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Retention: &retainPages{a.retain}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Outages: &outages{a.visits, p.health}, Cases: p,
-		Startup: &startupPages{a, p}, Verification: a.proofs,
+		Startup: &startupPages{a, p}, Verification: a.proofs, Packs: a.packs,
 		People: files, Rights: &rightsPages{files},
 		Desks:      a.desks,
 		Alerts:     &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
@@ -494,6 +498,7 @@ func (a *App) sweep(ctx context.Context) {
 			if err := a.orders.pages.tellUnsigned(ctx); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "unsigned days", slog.Any("err", err))
 			}
+			a.packs.sweep(ctx)
 			if err := a.visits.sweep(ctx); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep of visits", slog.Any("err", err))
 			}
@@ -527,6 +532,7 @@ func (a *App) followLog(ctx context.Context) {
 // close gives everything back, in the order of dependence.
 func (a *App) close() error {
 	var errs []error
+	a.packs.Close() // before the log that it writes to
 	if a.broker != nil {
 		errs = append(errs, a.broker.Close())
 	}

@@ -15,8 +15,8 @@ import (
 
 // notLooked are GET routes that are no page of their own, with the reason.
 var notLooked = map[string]string{
-	"GET /verification/checkpoint": "a file of text",
-	"GET /static/{file...}":        "a file", "GET /me/factors/totp/code.svg": "a picture of the page before", "GET /live/fragment": "a part of /live", "GET /events": "a stream",
+	"GET /verification/checkpoint": "a file of text", "GET /verification/packs/{job}/file": "a file; TestPackPages takes one",
+	"GET /static/{file...}": "a file", "GET /me/factors/totp/code.svg": "a picture of the page before", "GET /live/fragment": "a part of /live", "GET /events": "a stream",
 	"GET /{$}": "leads to the role's first page", "GET /login/provider": "leads out of the house", "GET /login/provider/back": "leads on from outside",
 	"GET /login/desk/stage": "a word for the script of /login/desk", "GET /step-up/desk/stage": "the same",
 	"GET /reports/{job}/{n}": "a file; TestBrowserReports opens one",

@@ -62,6 +62,7 @@ type Sources struct {
 	Alerts           Alerts
 	Startup          Startup
 	Verification     Verification
+	Packs            Packs
 	Desks            Desks
 	Thresholds       Thresholds
 }
@@ -78,7 +79,7 @@ func (s Sources) validate() error {
 		"rights":  s.Rights == nil,
 		"visits":  s.Visits == nil,
 		"alerts":  s.Alerts == nil,
-		"startup": s.Startup == nil, "verification": s.Verification == nil,
+		"startup": s.Startup == nil, "verification": s.Verification == nil, "packs": s.Packs == nil,
 		"rules": s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
 		"desks": s.Desks == nil,
 	} {

@@ -33,6 +33,7 @@ type Memory struct {
 	Tested    web.SelfTest
 	Startup   *Startup
 	Proofs    *Verification
+	Packs     Packs
 	FailAudit error // returned instead of writing a leaf
 
 	mu         sync.Mutex
@@ -57,7 +58,7 @@ type Memory struct {
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
-	m.Papers.m = m
+	m.Papers.m, m.Packs.m = m, m
 	m.Alerts.m = m
 	if m.Proofs == nil {
 		m.Proofs = newVerification(m)
@@ -78,6 +79,7 @@ func (m *Memory) Sources() web.Sources {
 		Reports:          &m.Papers,
 		Startup:          m.Startup,
 		Verification:     m.Proofs,
+		Packs:            &m.Packs,
 		Thresholds:       &Thresholds{m: m},
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
 }
