@@ -86,7 +86,7 @@ func (x *exporter) pack(ctx context.Context, w io.Writer, p PackExport, n export
 		case "audit":
 			return x.audit(ctx, r, out, &p, progress)
 		case "day":
-			return errors.Join(x.logPart(ctx, r, out, &p, progress), x.lines(r, out, &p))
+			return errors.Join(x.logPart(ctx, r, out, &p, progress), x.lines(ctx, r, out, &p))
 		case "person":
 			return x.person(ctx, r, out, &p, progress)
 		}
@@ -210,7 +210,7 @@ func (x *exporter) audit(ctx context.Context, r store.Reader, out *logcheck.Pack
 			return err
 		}
 	}
-	return errors.Join(x.lines(r, out, p), x.signed(r, out, &dir, p), putVerifiers(out, p.Verifier), out.Put("policy.txt", x.suggestedPolicy(r)))
+	return errors.Join(x.lines(ctx, r, out, p), x.signed(r, out, &dir, p), putVerifiers(out, p.Verifier), out.Put("policy.txt", x.suggestedPolicy(r)))
 }
 
 // signed lists who looked at and signed which day and month of which zone.
@@ -246,20 +246,47 @@ func putCSV(out *logcheck.PackWriter, name string, rows [][]string) error {
 }
 
 // lines lists the lines of the days for people to read. Without names nobody is named.
-func (x *exporter) lines(r store.Reader, out *logcheck.PackWriter, p *PackExport) error {
-	list, err := r.Lines(p.From.String(), p.To.String())
-	if err != nil {
-		return err
-	}
+func (x *exporter) lines(ctx context.Context, r store.Reader, out *logcheck.PackWriter, p *PackExport) error {
 	var who func(*entrylog.Opening) (name, section, escort string)
 	if p.Names {
 		who = func(o *entrylog.Opening) (name, section, escort string) { return o.Name, o.Section, o.Escort }
 	}
-	rows, err := x.readable(r, list, who)
+	w, err := out.Create("lists/lines.csv")
 	if err != nil {
 		return err
 	}
-	return putCSV(out, "lists/lines.csv", rows)
+	var head []byte                                      // of the file, which is not repeated each day
+	for d := p.From; !p.To.Before(d); d = d.AddDays(1) { // memory holds a day, not the years of an audit
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		list, err := r.Lines(d.String(), d.String())
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 && d != p.From {
+			continue
+		}
+		rows, err := x.readable(r, list, who)
+		if err != nil {
+			return err
+		}
+		data, err := directory.WriteCSV(rows)
+		if err != nil {
+			return err
+		}
+		if head == nil {
+			if head, err = directory.WriteCSV(rows[:1]); err != nil {
+				return err
+			}
+		} else {
+			data = bytes.TrimPrefix(data, head)
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readable makes lines readable; who says how much of the people in a line's opening is shown, nil = nothing, and no opening is opened.

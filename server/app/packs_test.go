@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,9 @@ func TestPacksOfThePages(t *testing.T) {
 		}
 		return err
 	})
+	if n := saidWhy(t, a.site.Store, act.Reason, "purpose "+ask.Use); n != 2 {
+		t.Errorf("%d leaves of the pack say why and for which purpose, want the two of it", n)
+	}
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +133,32 @@ func TestPacksOfThePages(t *testing.T) {
 	if !hasAction(t, cfg, string(web.ActionPackTaken), j.Sum) {
 		t.Error("taking it is no leaf")
 	}
+}
+
+// saidWhy counts the leaves whose openings hold all of these words.
+func saidWhy(t *testing.T, s *store.Store, words ...string) (n int) {
+	t.Helper()
+	err := s.Read(t.Context(), func(r *store.ReadTx) error {
+		list, err := r.Leaves(0, 10_000)
+		if err != nil {
+			return err
+		}
+		var all []int64
+		for _, l := range list {
+			all = append(all, l.Idx)
+		}
+		openings, err := r.Openings(all)
+		for _, o := range openings {
+			if o.Err == nil && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(o.Opening.Text, w) }) {
+				n++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // RR-5: what a stop breaks off is begun again by the next start, with all that was asked for.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ Checks a file that "monban-server export" made: a bundle, a pack (.zip) or the p
   --resume           go on where a check on this PC was broken off: what that one looked at already is only compared, not
                      checked again
   --version          print the version
+
+On Windows, drop the file on monban-verify.exe: the page is written beside it, into NAME.result.txt.
 
 Exit 0: nothing found. 1: something found, the first bad record is named. 2: could not check.
 `
@@ -60,7 +63,8 @@ type options struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Getenv("LANG"), os.Stdout, os.Stderr))
+	args := os.Args[1:]
+	os.Exit(withResult(runtime.GOOS, args, os.Stdout, os.Stderr, func(out, errs io.Writer) int { return run(ctx, args, os.Getenv("LANG"), out, errs) }))
 }
 
 // run is the whole program; it gives the exit code.
