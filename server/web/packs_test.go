@@ -24,7 +24,7 @@ func TestPackPages(t *testing.T) {
 		}
 	}
 	shows("/verification", "en", `href="/verification/packs"`)
-	shows("/verification/packs", "ja", "監査用", "日別", "本人への開示用", "作成済", "作成できず", "2025-04-01 ~ 2026-03-31")
+	shows("/verification/packs", "ja", "監査用", "日別", "本人への開示用", "作成済", "作成できず", "2025-04-01〜2026-03-31")
 	shows("/verification/packs", "en", "Audit pack", "Pack of days", "Not made", "Person 1001")
 	shows("/verification/packs?kind=person", "en", `name="person"`, "third parties are masked")
 	shows("/verification/packs?kind=audit", "ja", `name="names"`, `name="use"`)
