@@ -170,8 +170,11 @@ func (tx *Tx) DropBatch(id string, limit int) (done bool, err error) {
 		return false, fmt.Errorf("disposal run %s: has not begun", id)
 	}
 	batch, err := tx.nextOfRun(&d, limit)
-	if err != nil || len(batch) == 0 {
-		return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	if len(batch) == 0 {
+		return true, tx.dropRequests(&d)
 	}
 	touched := map[[16]byte]bool{}
 	for _, idx := range batch {

@@ -124,6 +124,39 @@ func (r Reader) People() (out []string, err error) {
 	return out, rows.Err()
 }
 
+// dropRequests deletes what was asked for accounts and decided in the year of a run of class action: why it was asked is in clear beside the log.
+func (tx *Tx) dropRequests(d *DisposalRun) error {
+	if d.Class != entrylog.ClassAction {
+		return nil
+	}
+	rows, err := tx.query(`SELECT id, coalesce(decided_ms, 0) FROM account_request WHERE state <> 'asked'`)
+	if err != nil {
+		return fmt.Errorf("disposal run %s: requests for accounts: %w", d.ID, err)
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var id string
+		var at int64
+		if err := rows.Scan(&id, &at); err != nil {
+			return err
+		}
+		if entrylog.FiscalYear(at, tx.s.opt.Zone) == d.Year {
+			ids = append(ids, id)
+		}
+	}
+	if err := rows.Err(); err != nil || len(ids) == 0 {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := tx.exec(`DELETE FROM account_request WHERE id = ?`, id); err != nil {
+			return fmt.Errorf("disposal run %s: requests for accounts: %w", d.ID, err)
+		}
+		d.Rows++
+	}
+	return tx.PutDisposalRun(*d)
+}
+
 // Noted reports whether the database knows who had left when a run was asked for, or that the run took its people. One that was restored from before knows neither.
 func (r Reader) Noted(id string) (bool, error) {
 	_, ok, err := r.noted(id)
