@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -94,6 +95,41 @@ func TestNamedSeries(t *testing.T) {
 		}
 		if strings.HasSuffix(path, ".json") && !json.Valid(data) {
 			t.Errorf("%s is not JSON", path)
+		}
+	}
+}
+
+// OP-1: Prometheus itself reads the alert rules, each rings for its fault and none on a healthy server.
+func TestAlertRules(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed (package prometheus)")
+	}
+	for _, args := range [][]string{{"check", "rules", "alerts.yml"}, {"test", "rules", "alerts_test.yml"}} {
+		cmd := exec.Command(promtool, args...)
+		cmd.Dir = "../../packaging/monitoring"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// Each alert rule has its test, so that a new one is not forgotten.
+func TestAlertRulesAreTested(t *testing.T) {
+	read := func(name string) string {
+		data, err := os.ReadFile("../../packaging/monitoring/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	tests, rules := read("alerts_test.yml"), regexp.MustCompile(`(?m)- alert: (\w+)$`).FindAllStringSubmatch(read("alerts.yml"), -1)
+	if len(rules) < 10 {
+		t.Errorf("%d rules", len(rules))
+	}
+	for _, m := range rules {
+		if !regexp.MustCompile(`alertname: ` + m[1] + `, exp_alerts`).MatchString(tests) {
+			t.Errorf("%s rings in no test", m[1])
 		}
 	}
 }

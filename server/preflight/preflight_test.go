@@ -132,6 +132,7 @@ func TestEachFault(t *testing.T) {
 		"old library":    {Bad, "2.4 is older than 2.34", func(m *Machine) { m.Library = func() (string, string, error) { return "2.4", "2.34", nil } }},
 		"clock":          {Bad, "not synchronised", func(m *Machine) { m.Synced = func() (bool, error) { return false, nil } }},
 		"clock unknown":  {Note, "could not be found out", func(m *Machine) { m.Synced = func() (bool, error) { return false, errUnknown } }},
+		"unseen mount":   {Note, "cannot be seen here", disk(func(d *Disk) { d.FileSystem, d.Options = "", "" })},
 		"little memory":  {Bad, "512 MiB", func(m *Machine) { m.Memory = func() (uint64, error) { return 512 << 20, nil } }},
 		"some memory":    {Note, "2048 MiB", func(m *Machine) { m.Memory = func() (uint64, error) { return 2 << 30, nil } }},
 		"full":           {Bad, "1 GiB free", disk(func(d *Disk) { d.Free = 1 << 30 })},

@@ -59,6 +59,7 @@ var sentences = map[string]Text{
 	"disk.slow":    {"speed: %.0f MB/s; 20 are needed", "速度：%.0f MB/s（20 必要）"},
 	"disk.slowdo":  {"use a local SSD; no network share, no SD card", "内蔵 SSD を使ってください（共有フォルダーや SD カードは不可）"},
 	"sync.ok":      {"durable write: %s", "確実な書き込み：%s"},
+	"sync.unseen":  {"durable write: %s, but how the disk is mounted cannot be seen here", "確実な書き込み：%s（マウント設定はここから確かめられません）"},
 	"sync.late":    {"durable write: %s; more than 50 ms makes people wait at doors", "確実な書き込み：%s（50 ms を超えると扉で待たされます）"},
 	"sync.memory":  {"durable write: %s lies in memory and forgets everything at a power cut", "確実な書き込み：%s はメモリ上にあり、停電ですべて消えます"},
 	"sync.barrier": {"durable write: the mount option %s takes away the guarantee", "確実な書き込み：マウント設定 %s により保証されません"},
