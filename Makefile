@@ -63,6 +63,13 @@ image: gateway-arm64 ## bin/monban-gateway.img: memory card of a gateway on a Ra
 image-boot: server ## start the image in QEMU as a Raspberry Pi 3, TIMES=3 times to a card logged at a server of this machine; audit
 	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@scripts/image-boot bin/monban-gateway.img $(or $(TIMES),3)
+test-nested: need-go ## the tests of the modules that make packages and the image
+	cd packaging && $(GO) vet ./... && $(GO) test ./...
+	cd firmware/image && $(GO) vet ./... && $(GO) test ./...
+spare-drill: need-cc ## a gateway dies with its card: a spare is invited, joins, has its rules, and the same card opens (OP-9); with the time of each step
+	$(GO) test -count=1 -v -run 'TestSpareGatewayDrill' ./server/world/e2e
+restore-drill: need-cc ## a site restored on an empty machine by the commands of the manual alone, English and Japanese
+	$(GO) test -count=1 -v -run 'TestRestoreFromTheManual' ./server/world/e2e
 install-drill: ## the whole way on fresh Debian trees without a network: bundle, set-up, gateway, card, backup, restore, verify (root)
 	@[ -d bin/bundle ] || { echo "missing: bin/bundle. Make it with: make bundle RELEASE_KEY=FILE"; exit 1; }
 	@scripts/install-drill bin/bundle bin/bundle/root/1 # stands for the root that came another way

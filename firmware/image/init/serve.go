@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,12 +16,13 @@ import (
 )
 
 const (
-	again      = 2 * time.Second  // between two starts of the gateway
+	restart    = 2 * time.Second  // between two starts of the gateway
 	enrolAgain = 5 * time.Second  // network and time come while it is tried
 	lookEvery  = 10 * time.Second // for sticks and new devices
 	config     = "/run/monban/gateway.toml"
 	identity   = "/data/monban/identity"
 	simSocket  = "/run/monban/sim.sock"
+	again      = "again.txt" // beside a release
 )
 
 // gateway keeps the one program running.
@@ -34,7 +36,7 @@ type gateway struct {
 // serve returns when the machine is told to stop.
 func (g *gateway) serve() error {
 	g.told = map[string]bool{}
-	g.update(filepath.Join(bootDir, "update"))
+	g.update(filepath.Join(bootDir, "update"), filepath.Join(ownDir, again))
 	for {
 		if err := g.enrol(); err != nil {
 			g.say("enrol: %v", err)
@@ -49,7 +51,7 @@ func (g *gateway) serve() error {
 			return err
 		}
 		g.say("monban-gateway ended after %s: %v", time.Since(begun).Round(time.Second), err)
-		if !g.pause(again) {
+		if !g.pause(restart) {
 			return errPowerOff
 		}
 	}
@@ -196,7 +198,7 @@ func (g *gateway) sticks() {
 			continue // the card itself, or a stick of another kind
 		}
 		for _, sub := range []string{"", "bundle"} {
-			g.update(filepath.Join(dir, sub))
+			g.update(filepath.Join(dir, sub), filepath.Join(dir, again))
 		}
 		if err := unix.Unmount(dir, 0); err != nil {
 			g.say("stick: %v", err)
@@ -209,12 +211,16 @@ func (g *gateway) sticks() {
 	}
 }
 
-// update hands a release to the gateway's own check. What it says stands in the log.
-func (g *gateway) update(dir string) {
+// update hands a release to the gateway's own check. What it says stands in the log. A file named again means that a release whose trial was cut
+// short, by a power cut too, may be tried once more: nobody can type --again here. It is not signed: who has a good release in hand may install it.
+func (g *gateway) update(dir, again string) {
 	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
 		return
 	}
 	args := []string{"update", "--config", config, "--slots", slotsDir, "--root", "/run/monban/release.root", dir}
+	if _, err := os.Stat(again); err == nil {
+		args = slices.Insert(args, 1, "--again")
+	}
 	if strings.HasPrefix(dir, bootDir) { // which is nobody's but ours: what is needed is copied
 		copied, err := copyRelease(dir)
 		if err != nil {
