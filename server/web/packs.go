@@ -283,6 +283,6 @@ func (h *Handler) getPackFile(w http.ResponseWriter, rq *request) error {
 	w.Header().Set("Content-Type", "application/zip")
 	w.Header().Set("Content-Disposition", `attachment; filename="monban-`+j.Kind+"-"+j.First+`.zip"`)
 	w.Header().Set("Content-Length", strconv.FormatInt(j.Size, 10))
-	_, _ = io.Copy(w, r) // cut short, the browser sees that bytes are missing; the peer may have gone away
+	_, _ = io.Copy(piecewise{w, lift(w)}, r) // cut short, the browser sees that bytes are missing; the peer may have gone away
 	return nil
 }

@@ -1,10 +1,13 @@
 package web_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"monban/server/web"
 )
@@ -79,4 +82,29 @@ func TestPackPages(t *testing.T) {
 	}
 	s.status("half a pack", s.get("/verification/packs/RUNS/file", auditor), http.StatusNotFound)
 	s.status("who runs the machines", s.get("/verification/packs", s.login("system_administrator")), http.StatusForbidden)
+}
+
+// RR-5: a pack of a year takes longer on its way than a page may.
+func TestLargePackOnASlowLine(t *testing.T) {
+	s := newSite(t, nil)
+	auditor := s.login("auditor")
+	srv := httptest.NewUnstartedServer(s.h)
+	srv.Config.WriteTimeout = 200 * time.Millisecond
+	srv.Start()
+	t.Cleanup(srv.Close)
+	s.mem.Packs.Slow = 5 * srv.Config.WriteTimeout
+	rq, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/verification/packs/DONE/file", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rq.Header.Set("Cookie", auditor)
+	res, err := http.DefaultClient.Do(rq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil || !strings.HasPrefix(string(data), "PK") || int64(len(data)) != res.ContentLength {
+		t.Errorf("%d bytes of %d: %v", len(data), res.ContentLength, err)
+	}
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -22,6 +24,22 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+}
+
+// pieceTime is how long a piece of a large file may take on its way.
+const pieceTime = 30 * time.Second
+
+// piecewise writes a file that may take longer than a page: each piece has a deadline of its own, so a peer that takes nothing is still cut off.
+type piecewise struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func (p piecewise) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(pieceTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return p.w.Write(b)
 }
 
 // lift removes the deadlines of a stream; its writer sets one for each write.

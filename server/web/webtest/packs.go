@@ -17,13 +17,22 @@ type Packs struct {
 	m  *Memory
 	mu sync.Mutex
 
-	Busy bool // StartPack refuses
+	Busy bool          // StartPack refuses
+	Slow time.Duration // how long a pack takes on its way
 	jobs []ownPack
 }
 
 type ownPack struct {
 	web.PackJob
 	account string
+}
+
+// late is at its end after a while.
+type late struct{ after time.Duration }
+
+func (l late) Read([]byte) (int, error) {
+	time.Sleep(l.after)
+	return 0, io.EOF
 }
 
 const packSum = "9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab"
@@ -85,5 +94,6 @@ func (p *Packs) OpenPack(ctx context.Context, id string, act web.Action) (io.Rea
 		return nil, web.PackJob{}, err
 	}
 	jobs[i].Size = int64(len(packText))
-	return io.NopCloser(strings.NewReader(packText)), jobs[i], nil
+	half := len(packText) / 2
+	return io.NopCloser(io.MultiReader(strings.NewReader(packText[:half]), late{p.Slow}, strings.NewReader(packText[half:]))), jobs[i], nil
 }
