@@ -131,6 +131,9 @@ var problemWords = []struct {
 	{regexp.MustCompile(`^(.*?) is year (.*?) is outside 1900–2999$`), "problem.year", []string{"value", "year"}},
 	{regexp.MustCompile(`^cannot be imported here: no card key is at hand$`), "problem.no_card_key", nil},
 	{regexp.MustCompile(`^cannot change: the card is revoked for good$`), "problem.revoked", nil},
+	{regexp.MustCompile(`^is away for repair without word of how it was erased, or of the contract of confidentiality \(M14\)$`), "problem.repair", nil},
+	{regexp.MustCompile(`^stands outside of the building without approval, or without an interval in which it is looked at \(M15\)$`), "problem.remote", nil},
+	{regexp.MustCompile(`^is a place that is not looked at once a year: every_days is 1–366 \(M2, M11\)$`), "problem.place", nil},
 	{regexp.MustCompile(`^(.*?); check format, facility_code and card_number$`), "problem.card_format", []string{"what"}},
 }
 
