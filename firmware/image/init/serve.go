@@ -230,6 +230,7 @@ func (g *gateway) update(dir, again string) {
 		defer func() { _ = os.RemoveAll(copied) }() // memory
 		args[len(args)-1] = copied
 	}
+	g.say("update from %s: is checked", dir)
 	ended, err := g.start(g.command(args...))
 	if err == nil {
 		err = <-ended
