@@ -35,6 +35,7 @@ type commands struct {
 	Dispose    disposeCommands   `cmd:"" help:"What is due for disposal, and its destruction on the word of two persons. The server must be stopped."`
 	Hold       holdCommands      `cmd:"" help:"Legal holds: what is not disposed of until two persons release it. The server must be stopped."`
 	Export     exportCommand     `cmd:"" help:"Files for somebody who checks the log elsewhere. Each export is an entry of the log."`
+	Checkpoint checkpointCommand `cmd:"" help:"The log's checkpoints: show one, compare one that somebody holds, carry files to a witness or a time-stamping authority and back. Works beside a running server."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup in the database's place and begin a new log that follows the old one. The server must be stopped; the site's secrets must be there."`
 	Card       cardCommand       `cmd:"" help:"Suspend, report lost, revoke or re-activate a card. Works beside a running server, which does it at once."`
 	Explain    explainCommand    `cmd:"" help:"Can this person pass this door at this time? Every check of the door's own decision, for each card. The server must be stopped."`

@@ -32,7 +32,7 @@ const (
 	answerTail   = ".answer"  // done, or refused
 	requestEvery = 200 * time.Millisecond
 	requestWait  = 10 * time.Second // then the command takes its request back
-	maxRequest   = 16 << 10
+	maxRequest   = 64 << 10
 )
 
 // request asks for a card's new status, or with Steps how far the site is on its way; then nothing is changed.
@@ -42,7 +42,8 @@ type request struct {
 	Reason string `json:"reason,omitempty"`
 	Steps  bool   `json:"steps,omitempty"`
 
-	Export *exportNote `json:"export,omitempty"` // the leaf of an export
+	Export     *exportNote    `json:"export,omitempty"` // the leaf of an export
+	Checkpoint *checkpointAsk `json:"checkpoint,omitempty"`
 }
 
 type answer struct {
@@ -50,6 +51,8 @@ type answer struct {
 	Steps    []setup.Step `json:"steps,omitempty"`
 	Leaf     int64        `json:"leaf,omitempty"` // index of the leaf of an export
 	Error    string       `json:"error,omitempty"`
+
+	File *CheckpointFile `json:"file,omitempty"`
 }
 
 // ErrNotKnown says that a command does not know what became of what it asked for.
@@ -215,6 +218,13 @@ func (a *App) doRequest(ctx context.Context, path string) (out answer) {
 			out.Error = err.Error()
 		}
 		return out
+	}
+	if err == nil && q.Checkpoint != nil {
+		f, err := a.outside.byFile(ctx, a.site, q.Checkpoint)
+		if err != nil {
+			return answer{Error: err.Error()}
+		}
+		return answer{File: &f}
 	}
 	var status access.CredentialStatus
 	if err == nil {

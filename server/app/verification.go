@@ -59,6 +59,9 @@ func (v *verificationPages) Close() {
 // witnessesShown is how many cosignatures are looked at for the page: the newest of each witness are among them.
 const witnessesShown = 500
 
+// stampsShown is how many time stamps the page lists.
+const stampsShown = 20
+
 // Standing implements web.Verification.
 func (v *verificationPages) Standing(ctx context.Context) (out web.LogStanding, err error) {
 	err = v.store.Read(ctx, func(r *store.ReadTx) error {
@@ -68,6 +71,14 @@ func (v *verificationPages) Standing(ctx context.Context) (out web.LogStanding, 
 		list, err := r.Cosignatures("", witnessesShown)
 		if err != nil {
 			return err
+		}
+		stamps, err := r.Stamps(stampsShown)
+		if err != nil {
+			return err
+		}
+		for i := range stamps {
+			s := &stamps[i]
+			out.Stamps = append(out.Stamps, web.StampStanding{Size: s.Size, At: time.UnixMilli(s.StampMS), Received: time.UnixMilli(s.ReceivedMS), Authority: s.Authority})
 		}
 		seen := map[string]bool{}
 		for _, c := range list {

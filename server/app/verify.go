@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"monban/server/config"
 	"monban/server/entrylog"
 	"monban/server/keystore"
 	"monban/server/logcheck"
@@ -25,6 +26,7 @@ type VerifyOptions struct {
 	Database string // a database, a backup's folder, or what export made: bundle, pack, proof
 	Keys     string // data directory; "" = where the database lies
 	Openings bool
+	Stamps   string    // file of certificates (PEM) of the time-stamping authorities that are believed; "" = not asked
 	Held     []string  // files with checkpoints that others hold
 	Policy   string    // file of a tlog-policy; "" = none. Of what export made
 	Words    bool      // a page of plain words of a database too, in place of lines for a script
@@ -65,6 +67,9 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 		return 0, fmt.Errorf("%s: the public log key is needed to check anything: %w (name the data directory with --keys)", o.Database, err)
 	}
 	opt.Structure = true
+	if opt.Stamps, err = stampTrust(&config.Timestamp{CAFile: o.Stamps}); err != nil {
+		return 0, err
+	}
 	held, err := readHeld(o.Held)
 	if err != nil {
 		return 0, err

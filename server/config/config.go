@@ -46,6 +46,8 @@ type Config struct {
 	KeyCopies []string `toml:"key_copies"`
 	// Witness is a table for each witness of another house.
 	Witness []Witness `toml:"witness"`
+	// Timestamp is whose time stamps on checkpoints are believed.
+	Timestamp Timestamp `toml:"timestamp"`
 }
 
 // Muster is the sealed copy of who is inside that reception keeps for the case that this server is gone (OP-7).

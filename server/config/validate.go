@@ -50,6 +50,7 @@ func (c *Config) Validate() error {
 	c.Alerts.validate(&f)
 	c.Backup.validate(&f)
 	c.validateWitnesses(&f)
+	c.Timestamp.validate(&f)
 	f.between("muster.every", c.Muster.Every, 10*time.Second, time.Hour)
 	f.between("muster.keep", c.Muster.Keep, time.Minute, 24*time.Hour)
 	if c.Muster.Keep.Std() < c.Muster.Every.Std() {

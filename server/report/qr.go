@@ -43,3 +43,22 @@ func (c *Code) Box() string { return "0 0 " + strconv.Itoa(c.Size) + " " + strco
 func (c *Code) SVG() []byte {
 	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="%s" shape-rendering="crispEdges"><rect width="100%%" height="100%%" fill="#fff"/><path fill="#000" d="%s"/></svg>`, c.Box(), c.Path)
 }
+
+// QRText draws a text as a QR code for a terminal: dark on light whatever its colours are, two rows of modules a line.
+func QRText(text string) (string, error) {
+	q, err := qrcode.New(text, qrcode.Medium)
+	if err != nil {
+		return "", fmt.Errorf("QR code: %w", err)
+	}
+	m := q.Bitmap()
+	dark := func(y, x int) bool { return y < len(m) && m[y][x] }
+	var b bytes.Buffer
+	for y := 0; y < len(m); y += 2 {
+		b.WriteString("\x1b[30;107m") // black on white
+		for x := range m[y] {
+			b.WriteString(map[[2]bool]string{{false, false}: " ", {true, false}: "▀", {false, true}: "▄", {true, true}: "█"}[[2]bool{dark(y, x), dark(y+1, x)}])
+		}
+		b.WriteString("\x1b[0m\n")
+	}
+	return b.String(), nil
+}

@@ -227,6 +227,23 @@ func (r Reader) CheckpointAt(size int64) (note string, err error) {
 	return note, nil
 }
 
+// RootAt is the root of the tree of the first size leaves.
+func (r Reader) RootAt(size int64) (root tlog.Hash, err error) {
+	t, err := entrylog.Load(size, r.hashes)
+	if err != nil {
+		return root, err
+	}
+	return t.Root(), nil
+}
+
+// NewestCheckpoint is the size of the newest stored checkpoint; 0 = there is none.
+func (r Reader) NewestCheckpoint() (size int64, err error) {
+	if err = r.row(`SELECT coalesce(max(size), 0) FROM checkpoint`).Scan(&size); err != nil {
+		return 0, fmt.Errorf("read checkpoint: %w", err)
+	}
+	return size, nil
+}
+
 // cosignedHeld has the log compared with what witnesses hold of it: the rows say what it was when they were written. A
 // row whose signatures do not hold, or that says otherwise than its note, is a finding. Rows taken out are not: whoever
 // audits asks the witnesses.

@@ -14,6 +14,7 @@ import (
 	"monban/server/entrylog"
 	"monban/server/keystore"
 	"monban/server/logcheck"
+	"monban/server/timestamp"
 )
 
 // VerifyOptions of a verification.
@@ -32,6 +33,8 @@ type VerifyOptions struct {
 	Structure bool
 	// Held are checkpoints that others hold, their signatures checked: the log must be the one they name.
 	Held []logcheck.Held
+	// Stamps says whose time stamps are believed; nil = each is checked with the certificate that it brings along.
+	Stamps *timestamp.Trust
 	// Progress is told now and then how many of the leaves were checked; nil = nobody is.
 	Progress func(done, of int64)
 }
@@ -85,7 +88,7 @@ func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (rep *logcheck
 		res.Findings = append(res.Findings, entrylog.Finding{Table: "log_leaf", Key: "0", What: fault + "; nothing after it could be judged"})
 		return rep, nil
 	}
-	if err := cosignedHeld(ctx, tx, &opt, res); err != nil {
+	if err := errors.Join(cosignedHeld(ctx, tx, &opt, res), stampsHeld(ctx, tx, &opt, res)); err != nil {
 		return rep, err
 	}
 	if err := tx.QueryRowContext(ctx, `SELECT max(idx) + 1 FROM log_leaf`).Scan(&rep.Head.Log); err != nil {

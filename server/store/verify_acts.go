@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 
 	"monban/server/entrylog"
 )
@@ -14,7 +15,7 @@ func (c *check) openActs() (err error) {
 	if c.cases, err = openCursor(c.ctx, c.tx, `SELECT idx, finding, kind, account, at_ms FROM finding_act ORDER BY idx`, scanFindingAct); err != nil {
 		return err
 	}
-	if err = c.openCosigned(); err != nil {
+	if err = errors.Join(c.openCosigned(), c.openStamps()); err != nil {
 		return err
 	}
 	c.zoneActs, err = openCursor(c.ctx, c.tx, `SELECT idx, at_ms FROM zone_act ORDER BY idx`,
@@ -57,7 +58,7 @@ func (c *check) actRows(idx int64, l *entrylog.Action) error {
 			c.res.Add("zone_act", key(idx), "is not what the leaf says")
 		}
 	}
-	return nil
+	return c.stampRow(idx, l)
 }
 
 func (c *check) strayCase(idx int64, _ FindingAct) {

@@ -123,6 +123,7 @@ type check struct {
 	cases       *cursor[FindingAct]
 	zoneActs    *cursor[int64]
 	cosigned    *cursor[cosigned]
+	stamps      *cursor[stamped]
 
 	open     map[[16]byte]*line
 	records  map[logcheck.ChainKey]*chainRows
@@ -238,7 +239,7 @@ func scanFinding(r *sql.Rows) (int64, attempt.Finding, error) {
 
 func (c *check) close() {
 	for _, r := range []*sql.Rows{c.leaves, rowsOf(c.checkpoints), rowsOf(c.attempts), rowsOf(c.following), rowsOf(c.findings),
-		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies), rowsOf(c.days), rowsOf(c.cases), rowsOf(c.zoneActs), rowsOf(c.cosigned)} {
+		rowsOf(c.quarantine), rowsOf(c.coverage), rowsOf(c.policies), rowsOf(c.days), rowsOf(c.cases), rowsOf(c.zoneActs), rowsOf(c.cosigned), rowsOf(c.stamps)} {
 		if r != nil {
 			r.Close() // every error has shown in Err
 		}
@@ -587,7 +588,7 @@ func (c *check) finish() error {
 	}
 	err := errors.Join(c.attempts.drain(c.strayAttempt), c.following.drain(c.strayFollowing), c.findings.drain(c.strayFinding),
 		c.quarantine.drain(c.strayQuarantine), c.coverage.drain(c.strayCoverage), c.policies.drain(c.strayPolicy),
-		c.days.drain(c.strayDay), c.cases.drain(c.strayCase), c.zoneActs.drain(c.strayZoneAct), c.cosigned.drain(c.strayCosigned))
+		c.days.drain(c.strayDay), c.cases.drain(c.strayCase), c.zoneActs.drain(c.strayZoneAct), c.cosigned.drain(c.strayCosigned), c.stamps.drain(c.strayStamp))
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type verificationView struct {
 	Behind     string // leaves that no checkpoint covers yet, "" = none
 	Note       string
 	Witnesses  []witnessLine
+	Stamps     []stampLine
 	Check      Tag
 	CheckText  string
 	CheckTimes string
@@ -54,6 +55,11 @@ type witnessLine struct {
 	Name, Whose, Size string
 	At                time.Time
 	Age               Tag
+}
+
+type stampLine struct {
+	Size, Authority string
+	At, Received    time.Time
 }
 
 // witnessOld is how old the newest cosignature of a witness may be (EV-4).
@@ -93,6 +99,9 @@ func (h *Handler) showVerification(w http.ResponseWriter, rq *request, form form
 			l.Age = Tag{v.T("verification.old"), ToneWarn, "clock"}
 		}
 		v.Witnesses = append(v.Witnesses, l)
+	}
+	for _, x := range s.Stamps {
+		v.Stamps = append(v.Stamps, stampLine{strconv.FormatInt(x.Size, 10), x.Authority, x.At, x.Received})
 	}
 	v.checked(&s.Check)
 	if v.MayProve = rq.roles&proveRoles != 0; v.MayProve && h.freshAt(rq, "POST /verification/proof") != "" {

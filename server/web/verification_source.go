@@ -23,6 +23,7 @@ type LogStanding struct {
 	Checkpoint string // signed note, "" = none
 	Refused    bool   // nothing is signed any more: the log is in doubt
 	Witnesses  []WitnessStanding
+	Stamps     []StampStanding // the newest first
 	Check      LogCheck
 }
 
@@ -32,6 +33,14 @@ type WitnessStanding struct {
 	Own  bool // a gateway of this site
 	Size int64
 	At   time.Time // of receipt
+}
+
+// StampStanding is a time stamp of another house on a checkpoint (EV-10).
+type StampStanding struct {
+	Size      int64     // entries of the checkpoint
+	At        time.Time // in the stamp, by the authority's clock
+	Received  time.Time // by this server's
+	Authority string
 }
 
 // CheckState is how far a check of the log is. The zero value: none was made since the server began.
