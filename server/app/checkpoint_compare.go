@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -49,9 +50,14 @@ type Comparison struct {
 // errNoCheckpoint says that a text holds no checkpoint.
 var errNoCheckpoint = errors.New("holds no checkpoint: three lines, monban/ and 8 characters, a number, 44 characters that end in =")
 
+// originForm finds a checkpoint's first line, also behind what a log server or a QR reader puts before it.
+var originForm = regexp.MustCompile(`(?:^|[^a-z0-9/])(monban/[0-9a-f]{8})$`)
+
 // readCheckpoint finds a checkpoint in what somebody typed, got by mail or read from a QR code: blanks and quote marks around lines,
 // lines before and behind, digits as an input method writes them do not matter. sigs are the lines that may be signatures.
 func readCheckpoint(text string) (origin string, size int64, root tlog.Hash, sigs []string, err error) {
+	// A line of a log server writes the ends of lines and = with a backslash (CEF, JSON).
+	text = strings.NewReplacer(`\n`, "\n", `\=`, "=", `\u2014`, "—").Replace(text)
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\r' || r == '\ufeff' || r == '\u200b':
@@ -70,7 +76,8 @@ func readCheckpoint(text string) (origin string, size int64, root tlog.Hash, sig
 		}
 	}
 	for i := range lines {
-		if i+2 >= len(lines) || !strings.HasPrefix(lines[i], "monban/") || strings.Contains(lines[i], " ") {
+		at := originForm.FindStringSubmatch(lines[i])
+		if i+2 >= len(lines) || at == nil {
 			continue
 		}
 		size, err := strconv.ParseInt(lines[i+1], 10, 64)
@@ -84,11 +91,12 @@ func readCheckpoint(text string) (origin string, size int64, root tlog.Hash, sig
 		for _, l := range lines[i+3:] {
 			for _, dash := range []string{"—", "–", "-", "ー", "―"} {
 				if rest, ok := strings.CutPrefix(l, dash+" "); ok {
+					rest, _, _ = strings.Cut(rest, `"`) // what stands behind a text in JSON
 					sigs = append(sigs, "— "+rest)
 				}
 			}
 		}
-		return lines[i], size, root, sigs, nil
+		return at[1], size, root, sigs, nil
 	}
 	return "", 0, root, nil, errNoCheckpoint
 }

@@ -42,9 +42,11 @@ func TestCompareCheckpoint(t *testing.T) {
 		"CRLF":     strings.ReplaceAll(early, "\n", "\r\n"),
 		"QR":       strings.TrimSuffix(early, "\n") + "\nsha256 0011\n",
 		"wide":     "　" + lines[0] + "\n " + strings.NewReplacer("0", "０", "1", "１", "2", "２", "3", "３", "4", "４", "5", "５", "6", "６", "7", "７", "8", "８", "9", "９").Replace(lines[1]) + "\n" + root + "\n",
+		"CEF":      `<85>1 2026-11-26T06:20:00Z host monban - checkpoint CEF:0|monban|monban|1|checkpoint|x|0|cat=checkpoint msg=x cs4Label=checkpoint cs4=` + strings.NewReplacer("\n", `\n`, "=", `\=`).Replace(strings.TrimSpace(early)),
+		"JSON":     `{"event":{},"monban":{"checkpoint":"` + strings.ReplaceAll(strings.TrimSpace(early), "\n", `\n`) + `","count":0,"step":0}}`,
 		"no blank": lines[0] + "\n" + lines[1] + "\n" + root,
 	} {
-		if c := compare(text); c.Result != ComparedOlder {
+		if c := compare(text); c.Result != ComparedOlder || c.Signed != (name != "no blank") && name != "wide" {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}

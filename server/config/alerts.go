@@ -34,6 +34,8 @@ type Alerts struct {
 	Digest []string `toml:"digest"`
 	// Canary gets the daily test message; none = there is no daily test.
 	Canary []string `toml:"canary"`
+	// Checkpoint gets the log's checkpoint each day, to keep it outside; none = it is not sent.
+	Checkpoint []string `toml:"checkpoint"`
 	// CanaryAt is when the gateways are tested, CanaryBy when it must have arrived; HH:MM, every day.
 	CanaryAt string         `toml:"canary_at"`
 	CanaryBy string         `toml:"canary_by"`
@@ -132,6 +134,7 @@ func (a *Alerts) validate(f *faults) {
 	known("alerts.every", a.Every)
 	known("alerts.digest", a.Digest)
 	known("alerts.canary", a.Canary)
+	known("alerts.checkpoint", a.Checkpoint)
 	routes := map[string]bool{}
 	for i := range a.Route {
 		r := &a.Route[i]

@@ -36,7 +36,7 @@ type Message struct {
 	Waiting  []Line      `json:"waiting,omitempty"`
 	Faults   []string    `json:"faults,omitempty"`   // items of the self-test
 	GivenUp  int         `json:"given_up,omitempty"` // messages that never arrived
-	Log      string      `json:"log,omitempty"`      // of a digest: the newest signed checkpoint
+	Log      string      `json:"log,omitempty"`      // of a digest or a checkpoint: the newest signed checkpoint
 	More     int         `json:"more,omitempty"`     // lines that are left out
 }
 
@@ -87,6 +87,8 @@ func (w words) subject(m *Message) string {
 		return w.t("subject_digest", "n", strconv.Itoa(m.total()), "day", time.UnixMilli(m.AtMS).In(w.zone).Format(time.DateOnly))
 	case route.WhatCanary:
 		return w.t("subject_canary")
+	case route.WhatCheckpoint:
+		return w.t("subject_checkpoint", "day", time.UnixMilli(m.AtMS).In(w.zone).Format(time.DateOnly))
 	case route.WhatTest:
 		return w.t("subject_test")
 	}
@@ -119,6 +121,10 @@ func (w words) body(m *Message) string {
 		line(w.t("canary", "n", strconv.Itoa(m.Count)))
 		line(w.t("canary_took", "seconds", strconv.FormatFloat(float64(m.Millis)/1000, 'f', 2, 64)))
 		line(w.t("at", "time", w.time(m.AtMS)))
+	case route.WhatCheckpoint:
+		line(w.t("checkpoint"))
+		line("")
+		line(m.Log)
 	case route.WhatTest:
 		line(w.t("test"))
 		line(w.t("at", "time", w.time(m.AtMS)))

@@ -385,6 +385,35 @@ func (n *Notifier) Canary(tx *store.Tx, day string, channels []string, devices i
 	return name, nil
 }
 
+// Checkpoint queues the log's newest checkpoint for channels, for somebody else to keep (EV-4): once a day, whatever restarts. It gives
+// what was queued, "" when nothing is signed.
+func (n *Notifier) Checkpoint(ctx context.Context, day string, channels []string) (signed string, err error) {
+	if signed = strings.TrimSpace(n.cfg.Store.Checkpoint()); signed == "" {
+		return "", nil
+	}
+	now := n.cfg.Now()
+	err = n.cfg.Store.Write(ctx, func(tx *store.Tx) error {
+		name, err := key(tx.Reader, "checkpoint.%s", day)
+		if err != nil {
+			return err
+		}
+		for _, c := range channels {
+			if _, known := n.queues[c]; !known {
+				continue
+			}
+			m := Message{What: route.WhatCheckpoint, AtMS: now.UnixMilli(), Log: signed}
+			if err := n.enqueue(tx, name, c, 0, 1, &m, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, c := range channels {
+		n.Poke(c)
+	}
+	return signed, err
+}
+
 // Poke says that there is something new for a channel.
 func (n *Notifier) Poke(channel string) {
 	if q := n.queues[channel]; q != nil {

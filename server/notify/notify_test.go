@@ -369,7 +369,7 @@ func TestWords(t *testing.T) {
 	if len(w.texts["ja"]) != len(w.texts["en"]) {
 		t.Error("English has words of its own")
 	}
-	for _, what := range []route.What{route.WhatAlert, route.WhatMore, route.WhatEscalation, route.WhatDigest, route.WhatCanary, route.WhatTest} {
+	for _, what := range []route.What{route.WhatAlert, route.WhatMore, route.WhatEscalation, route.WhatDigest, route.WhatCanary, route.WhatCheckpoint, route.WhatTest} {
 		m := forced()
 		m.What = what
 		for _, lang := range []string{"ja", "en"} {

@@ -144,14 +144,22 @@ func (c *Syslog) cef(id string, m *Message) string {
 	}
 	add("request", m.Link)
 	add("msg", c.words.subject(m))
+	if m.What == route.WhatCheckpoint {
+		add("cs4Label", "checkpoint")
+		add("cs4", m.Log)
+	}
 	return b.String() + strings.Join(pairs, " ")
 }
 
 // ecs is Elastic's common schema as one line of JSON.
 func (c *Syslog) ecs(id string, m *Message) ([]byte, error) {
 	kind := "alert"
-	if m.What == route.WhatCanary || m.What == route.WhatTest || m.What == route.WhatDigest {
+	if m.What == route.WhatCanary || m.What == route.WhatTest || m.What == route.WhatDigest || m.What == route.WhatCheckpoint {
 		kind = "event"
+	}
+	own := map[string]any{"count": m.Count, "step": m.Step}
+	if m.What == route.WhatCheckpoint {
+		own["checkpoint"] = m.Log
 	}
 	return json.Marshal(map[string]any{
 		"@timestamp": time.UnixMilli(m.AtMS).UTC().Format("2006-01-02T15:04:05.000Z"),
@@ -160,6 +168,6 @@ func (c *Syslog) ecs(id string, m *Message) ([]byte, error) {
 			"severity": map[string]int{"high": 9, "medium": 6, "low": 3}[m.Severity], "reference": m.Link},
 		"message": c.words.subject(m),
 		"labels":  map[string]string{"case": strconv.FormatInt(m.Case, 10), "door_code": m.Door, "device_code": m.Gateway, "site": c.words.site},
-		"monban":  map[string]any{"count": m.Count, "step": m.Step},
+		"monban":  own,
 	})
 }

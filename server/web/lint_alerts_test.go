@@ -7,6 +7,6 @@ var alertFamilies = map[string][]string{
 	"alerts_held":    {"hours", "low", "silenced", "inhibited", "burst", "nobody"},
 	"alerts_what":    {"alert", "more", "escalation"},
 	"self_item":      {"log", "witness", "clock", "disk", "backup", "certificates", "holidays", "other"},
-	"self_job":       {"canary", "canary_check", "self_test", "digest", "upkeep", "backup", "other"},
+	"self_job":       {"canary", "canary_check", "checkpoint", "self_test", "digest", "upkeep", "backup", "other"},
 	"alerts_message": {"sent", "waiting", "given_up"},
 }

@@ -98,6 +98,7 @@ const (
 	WhatEscalation What = "escalation" // nobody has acknowledged
 	WhatDigest     What = "digest"     // the morning's list
 	WhatCanary     What = "canary"     // the daily test event
+	WhatCheckpoint What = "checkpoint" // the log's daily checkpoint
 	WhatTest       What = "test"       // somebody has pressed the button
 )
 
