@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -49,7 +50,7 @@ func siteChecks(ctx context.Context, s *Site, now time.Time) (checks []Check) {
 	if cfg.Backup.Dir != "" {
 		checks = append(checks, Check{Name: "place of nightly backups", Note: ": " + cfg.Backup.Dir, Err: placeThere(cfg)})
 	}
-	checks = append(checks, Check{Name: "signing of checkpoints", Err: s.Store.SignErr()})
+	checks = append(checks, Check{Name: "signing of checkpoints", Err: guided(s.Store.SignErr())})
 	dir, err := s.Directory(ctx)
 	checks = append(checks, Check{Name: "directory", Err: err, Note: fmt.Sprintf(": %d people, %d cards, %d doors, %d gateways",
 		len(dir.People), len(dir.Credentials), len(dir.Doors), len(dir.Gateways))})
@@ -128,6 +129,14 @@ func listOr(ids []string) string {
 		return "none"
 	}
 	return strings.Join(ids, ", ")
+}
+
+// guided adds to a log in doubt what to do.
+func guided(err error) error {
+	if !errors.Is(err, store.ErrHead) {
+		return err
+	}
+	return fmt.Errorf("%w: find out who put this database there, and keep it; then put the right one back, or `monban-server restore` the newest backup (operations, Restore). Doors decide by themselves meanwhile", err)
 }
 
 // rollCheck says how a change of the root stands; nothing when none is under way.

@@ -28,6 +28,7 @@ type verificationView struct {
 	Base
 	formView
 	State      Tag
+	Refused    bool
 	Size       string
 	Signed     string
 	Behind     string // leaves that no checkpoint covers yet, "" = none
@@ -77,7 +78,7 @@ func (h *Handler) showVerification(w http.ResponseWriter, rq *request, form form
 		return fmt.Errorf("how the log stands: %w", err)
 	}
 	v := &verificationView{Base: h.base(rq, "verification.title"), formView: form, Note: s.Checkpoint}
-	v.Here = "/verification"
+	v.Here, v.Refused = "/verification", s.Refused
 	v.Size, v.Signed = strconv.FormatInt(s.Size, 10), strconv.FormatInt(s.Signed, 10)
 	if s.Size > s.Signed {
 		v.Behind = v.T("verification.behind", "n", strconv.FormatInt(s.Size-s.Signed, 10))

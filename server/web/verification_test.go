@@ -27,8 +27,8 @@ func TestVerificationPage(t *testing.T) {
 		}
 	}
 	pages(map[string][]string{
-		"ja": {"証跡検証", "未署名 3 件", "このサイトのゲートウェイ", "1 日より前", "サーバーの起動後は未検証", "ログ全体を検証する"},
-		"en": {"Verification", "3 not signed yet", "A gateway of this site", "Older than a day", "Not checked since the server began"},
+		"ja": {"証跡検証", "未署名 3 件", "このサイトのゲートウェイ", "1 日より前", "サーバーの起動後は未検証", "ログ全体を検証する", "タイムスタンプ", "CN=Time 1,O=Example", "10200"},
+		"en": {"Verification", "3 not signed yet", "A gateway of this site", "Older than a day", "Not checked since the server began", "Time by the authority", "CN=Time 1,O=Example"},
 	})
 	before := len(s.mem.Actions())
 	s.status("check", s.post("/verification/check", auditor, nil), http.StatusSeeOther)
@@ -45,7 +45,7 @@ func TestVerificationPage(t *testing.T) {
 	c.State, c.Findings, c.First = web.CheckFound, 3, "log_leaf 320: the body does not have its stored hash"
 	pages(map[string][]string{"ja": {"異常 3 件", "log_leaf 320"}, "en": {"3 findings", "log_leaf 320"}})
 	s.mem.Proofs.Log.Refused = true
-	pages(map[string][]string{"ja": {"署名を停止中"}, "en": {"nothing is signed"}})
+	pages(map[string][]string{"ja": {"署名を停止中", "証拠として保全"}, "en": {"nothing is signed", "keep it as evidence"}})
 
 	res := s.get("/verification/checkpoint", auditor)
 	if doc := text(t, res); doc != s.mem.Proofs.Log.Checkpoint || !strings.Contains(res.Header.Get("Content-Disposition"), "checkpoint-10500.txt") {

@@ -25,6 +25,7 @@ func newVerification(m *Memory) *Verification {
 			{Name: "monban/hall/gw/gw-1/witness", Own: true, Size: 10_480, At: now.Add(-10 * time.Minute)},
 			{Name: "witness.example", Size: 9_000, At: now.Add(-60 * time.Hour)},
 		},
+		Stamps: []web.StampStanding{{Size: 10_200, At: now.Add(-26 * time.Hour), Received: now.Add(-24 * time.Hour), Authority: "CN=Time 1,O=Example"}},
 	}}
 }
 

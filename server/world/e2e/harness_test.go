@@ -25,6 +25,9 @@ import (
 var binDir string // where TestMain put the two programs
 
 func TestMain(m *testing.M) {
+	if args := os.Getenv(witnessEnv); args != "" {
+		os.Exit(serveWitness(args))
+	}
 	code := func() int {
 		dir, err := os.MkdirTemp("", "monban-e2e-*")
 		if err != nil {
