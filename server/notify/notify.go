@@ -385,14 +385,10 @@ func (n *Notifier) Canary(tx *store.Tx, day string, channels []string, devices i
 	return name, nil
 }
 
-// Checkpoint queues the log's newest checkpoint for channels, for somebody else to keep (EV-4): once a day, whatever restarts. It gives
-// what was queued, "" when nothing is signed.
-func (n *Notifier) Checkpoint(ctx context.Context, day string, channels []string) (signed string, err error) {
-	if signed = strings.TrimSpace(n.cfg.Store.Checkpoint()); signed == "" {
-		return "", nil
-	}
+// Checkpoint queues a signed checkpoint for channels, for somebody else to keep (EV-4): one a day, whatever restarts.
+func (n *Notifier) Checkpoint(ctx context.Context, day, signed string, channels []string) error {
 	now := n.cfg.Now()
-	err = n.cfg.Store.Write(ctx, func(tx *store.Tx) error {
+	err := n.cfg.Store.Write(ctx, func(tx *store.Tx) error {
 		name, err := key(tx.Reader, "checkpoint.%s", day)
 		if err != nil {
 			return err
@@ -401,7 +397,7 @@ func (n *Notifier) Checkpoint(ctx context.Context, day string, channels []string
 			if _, known := n.queues[c]; !known {
 				continue
 			}
-			m := Message{What: route.WhatCheckpoint, AtMS: now.UnixMilli(), Log: signed}
+			m := Message{What: route.WhatCheckpoint, AtMS: now.UnixMilli(), Log: strings.TrimSpace(signed)}
 			if err := n.enqueue(tx, name, c, 0, 1, &m, now); err != nil {
 				return err
 			}
@@ -411,7 +407,7 @@ func (n *Notifier) Checkpoint(ctx context.Context, day string, channels []string
 	for _, c := range channels {
 		n.Poke(c)
 	}
-	return signed, err
+	return err
 }
 
 // Poke says that there is something new for a channel.
