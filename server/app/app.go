@@ -87,6 +87,8 @@ type App struct {
 	told  map[access.GatewayID]silence // watchPlaces'
 	// thresholds are what the rules over time count by until the next start.
 	thresholds review.Settings
+	// looks are looks at what other numbers would have found.
+	looks *previews
 
 	endSaid int // keepUp's: the limit, in days, of which a finding was made last
 
@@ -247,6 +249,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		store: a.site.Store, health: a.health, now: time.Now, log: a.log,
 		certificates: a.site.CA.GatewayEnds, validity: cfg.CA.DeviceValidity.Std(),
 		directory: func() directory.Snapshot { return *a.pub.Site().Directory() },
+		occupied:  a.authority.Places().Occupied,
 		versions: func(gw access.GatewayID) web.Versions {
 			v, _ := a.pub.Versions(gw) // a gateway without a policy has version 0 of all
 			return web.Versions(v)
@@ -293,6 +296,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	reg := &apiRegistry{p, a.registry, a.visits}
 	files := &peoplePages{reg, &ZoneDesk{Store: a.site.Store, Places: a.authority.Places(), Site: a.pub.Site, Now: time.Now}}
 	drafts := &importPages{registry: a.registry, now: time.Now}
+	a.looks = newPreviews(a.site.Store, a.ingest, time.Now, a.log)
 	a.rehearsals = newRehearsePages(a.registry, drafts, people, a.pub.Site, a.log)
 	if a.reports, err = openReports(ctx, cfg.Path(reportDir), p); err != nil {
 		return err
@@ -323,7 +327,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		People: files, Rights: &rightsPages{files},
 		Desks:      a.desks,
 		Alerts:     &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
-		Thresholds: &thresholdPages{a.site.Store, a.thresholds, cfg.Thresholds()},
+		Thresholds: &thresholdPages{a.site.Store, a.thresholds, cfg.Thresholds(), a.looks},
 	})
 	if err != nil {
 		return err
@@ -417,6 +421,7 @@ func (a *App) Run(ctx context.Context) error {
 	<-ctx.Done()
 	a.pages.Close()
 	a.rehearsals.Close()
+	a.looks.Close()
 	a.reports.Close()
 	a.proofs.Close()
 	stop, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

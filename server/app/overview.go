@@ -8,6 +8,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/server/authority"
 	"monban/server/directory"
 	"monban/server/store"
 	"monban/server/web"
@@ -31,8 +32,16 @@ func (p *pages) Overview(ctx context.Context, in web.Reach, show bool) (web.Over
 		out.Doors = append(out.Doors, g.Doors...)
 	}
 	n := p.names(ctx)
+	var inside map[access.ZoneID]authority.Occupancy
+	if p.occupied != nil {
+		inside = p.occupied()
+	}
 	for _, z := range p.directory().Zones {
-		out.Rooms = append(out.Rooms, web.PlanRoom{ID: z.ID, Name: cmp.Or(n.zones[z.ID].Name, string(z.ID)), Parent: z.Parent})
+		room := web.PlanRoom{ID: z.ID, Name: cmp.Or(n.zones[z.ID].Name, string(z.ID)), Parent: z.Parent}
+		if o, some := inside[z.ID]; some && in.Zone(z.ID) { // how many are in a zone is told to those who see it (RA-1)
+			room.People, room.Since = o.People, moment(o.SinceMS)
+		}
+		out.Rooms = append(out.Rooms, room)
 	}
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		size, err := r.LogSize()

@@ -14,6 +14,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/attempt"
+	"monban/server/authority"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/store"
@@ -32,6 +33,8 @@ type pages struct {
 	validity     time.Duration
 	log          *slog.Logger
 	muster       *musterCopy // nil = none is made
+	// occupied tells who is in which zone now; nil = nobody knows.
+	occupied func() map[access.ZoneID]authority.Occupancy
 }
 
 // names finds doors and zones by id, of one snapshot.

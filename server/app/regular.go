@@ -82,6 +82,11 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 		// In the first morning of a fiscal year something more is due.
 		jobs.Job{Name: "disposal_due", Spec: "30 6 1 4 *", Do: a.retain.tellDue},
 	)
+	if cfg.Report.DayAt != "" {
+		list = append(list, jobs.Job{Name: "day_paper", Spec: daily(cfg.Report.DayAt), Do: func(ctx context.Context, due time.Time) (string, error) {
+			return (&dayPapers{a.reports, a.pages.DayPaper, zone}).make(ctx, due)
+		}})
+	}
 	if cfg.Backup.Dir != "" {
 		list = append(list, jobs.Job{Name: "backup", Spec: daily(cfg.Backup.At), Do: func(ctx context.Context, due time.Time) (string, error) {
 			return nightly(ctx, cfg, due)

@@ -140,6 +140,16 @@ func (p *reportPages) ReportFile(_ context.Context, account, job string, n int) 
 	return f, err
 }
 
+// DayPapers implements web.Reports.
+func (p *reportPages) DayPapers(context.Context) ([]report.Job, error) {
+	return p.spool.Jobs(report.Unasked), nil
+}
+
+// DayPaperFile implements web.Reports.
+func (p *reportPages) DayPaperFile(ctx context.Context, job string, n int) (report.File, error) {
+	return p.ReportFile(ctx, report.Unasked, job, n)
+}
+
 // ReportForms implements web.Reports.
 func (p *reportPages) ReportForms(ctx context.Context) (f report.Forms, err error) {
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {

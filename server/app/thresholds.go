@@ -74,6 +74,7 @@ func putThresholds(tx *store.Tx, before string, now review.Settings, leaf entryl
 type thresholdPages struct {
 	store          *store.Store
 	running, asked review.Settings
+	looks          *previews
 }
 
 // Thresholds implements web.Thresholds.

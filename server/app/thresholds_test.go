@@ -29,7 +29,7 @@ func TestThresholdsAreSettled(t *testing.T) {
 		})
 		return now, func() (err error) {
 			withSite(t, cfg, func(s *Site) {
-				p := &thresholdPages{s.Store, now, cfg.Thresholds()}
+				p := &thresholdPages{store: s.Store, running: now, asked: cfg.Thresholds()}
 				err = p.AgreeThresholds(t.Context(), cfg.Thresholds(), web.Action{Kind: web.ActionThresholds, Actor: "BOSS", Reason: "髙橋の巡回", At: time.Now()})
 			})
 			return err

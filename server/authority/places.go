@@ -35,6 +35,37 @@ type Places struct {
 	lacking map[access.GatewayID]bool        // mu; gateways that hold records which are not here
 }
 
+// Occupancy is who is in a zone itself, not in those in it.
+type Occupancy struct {
+	People  int
+	SinceMS int64 // when the one who has been there longest came in, UTC ms
+}
+
+// Occupied tells of each zone that somebody is in by the log.
+func (p *Places) Occupied() map[access.ZoneID]Occupancy {
+	out := map[access.ZoneID]Occupancy{}
+	site := p.policies.Site()
+	if site == nil {
+		return out
+	}
+	zones := site.Directory().Zones
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range zones {
+		o := Occupancy{}
+		for _, person := range p.st.People(zones[i].ID) {
+			if at := p.last[person].ms; o.People == 0 || at < o.SinceMS {
+				o.SinceMS = at
+			}
+			o.People++
+		}
+		if o.People > 0 {
+			out[zones[i].ID] = o
+		}
+	}
+	return out
+}
+
 // order is the place of an event in the fold: occurred, then gateway and number, as they are written.
 type order struct {
 	ms  int64

@@ -40,6 +40,7 @@ type Config struct {
 	Log     Log     `toml:"log"`
 	Metrics Metrics `toml:"metrics"`
 	Backup  Backup  `toml:"backup"`
+	Report  Report  `toml:"report"`
 	Alerts  Alerts  `toml:"alerts"`
 	Muster  Muster  `toml:"muster"`
 	// KeyCopies are further files that hold the same year keys as the data directory's keystore.json, each on another disk or share; at most 4.
@@ -247,6 +248,18 @@ func (b *Backup) validate(f *faults) {
 	f.number("backup.keep", b.Keep, 2, 400)
 }
 
+// Report is about papers that are made unasked.
+type Report struct {
+	// DayAt is when the papers of the day before are made, HH:MM in the site's zone; "" = none are made.
+	DayAt string `toml:"day_at"`
+}
+
+func (r *Report) validate(f *faults) {
+	if at, ok := TimeOfDay(r.DayAt); r.DayAt != "" && (!ok || at >= 24*3600) {
+		f.add("report.day_at", "%q is no HH:MM", r.DayAt)
+	}
+}
+
 // Duration is a time written as "400ms", "14h" in the file. It is a struct because the TOML library
 // would read a bare number, which has no unit, into any integer type.
 type Duration struct{ d time.Duration }
@@ -311,6 +324,8 @@ func Default() Config {
 		// Half a year is what cities publish; five tries give a guesser of four digits one chance in 2,000; UIDs are what most cards at hand
 		// can show, so that asking for more is the site's own step.
 		Rights: Rights{RecertifyMonths: 6, RecertifyDays: 30, RecertifyLapse: LapseSuspend, PINTries: 5, AssuranceLevel1: "uid_only", AssuranceLevel2: "uid_only", AssuranceLevel3: "uid_only"},
+		// Before people come, after the self-test.
+		Report: Report{DayAt: "06:30"},
 		// Long before the self-test at 06:00, which asks for it. Two weeks: a fault is often found after some days.
 		Backup: Backup{At: "02:30", Keep: 14},
 		// Info and JSON: for the journal of a machine nobody watches.

@@ -49,6 +49,7 @@ func (c *Config) Validate() error {
 	c.LDAP.validate(&f)
 	c.Alerts.validate(&f)
 	c.Backup.validate(&f)
+	c.Report.validate(&f)
 	c.validateWitnesses(&f)
 	c.Timestamp.validate(&f)
 	f.between("muster.every", c.Muster.Every, 10*time.Second, time.Hour)

@@ -5,6 +5,7 @@ import "html/template"
 // Room is a zone of a floor plan with the doors that lead into it and the zones that lie in it.
 type Room struct {
 	Name   string
+	Note   string // beside the name: who is in it now
 	Doors  []PlanDoor
 	Inside []Room
 }
@@ -75,6 +76,9 @@ func Plan(rooms []Room, summary string) template.HTML {
 func (c *canvas) room(r *Room, x, y, w int) {
 	c.rect(x, y, w, planHeight(r), "#ffffff", ` stroke="`+ink+`" stroke-width="2"`)
 	c.text(x+planIndent, y+17, 13, "start", ink, r.Name)
+	if r.Note != "" {
+		c.text(x+w-planGap, y+17, 12, "end", ink, r.Note)
+	}
 	y += planRow + 4
 	for i := range r.Doors {
 		c.door(&r.Doors[i], x, y)

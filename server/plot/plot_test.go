@@ -49,7 +49,7 @@ func pictures() map[string]template.HTML {
 			{Name: "管理廊下", Inside: []Room{
 				{Name: "サーバ室", Doors: []PlanDoor{{"正面", "施錠中", DoorShut}, {`<b>"裏口"`, "こじ開け", DoorAlarm}}}, {Name: "媒体保管庫", Doors: []PlanDoor{{"扉", "不明", DoorUnknown}, {"奥", "閉鎖", DoorBarred}}},
 			}},
-			{Name: "書庫", Doors: []PlanDoor{{"書庫", "開", DoorAjar}}},
+			{Name: "書庫", Note: "2人 最長45分", Doors: []PlanDoor{{"書庫", "開", DoorAjar}}},
 		}, "平面図。扉5か所"),
 		"empty": Strip(nil, "だれもいません", 1440),
 	}

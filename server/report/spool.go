@@ -50,6 +50,9 @@ const (
 	maxWaitingEach = 5
 )
 
+// Unasked is the account of papers that the server makes by itself. No account is called so.
+const Unasked = "*"
+
 // Job is one report that somebody asked for. It names nobody but the account.
 type Job struct {
 	ID      string    `json:"id"`
@@ -259,6 +262,32 @@ func (s *Spool) Jobs(account string) (out []Job) {
 	}
 	slices.SortFunc(out, func(a, b Job) int { return cmp.Or(b.Asked.Compare(a.Asked), cmp.Compare(a.ID, b.ID)) })
 	return out
+}
+
+// Wait waits until a job has ended and gives it.
+func (s *Spool) Wait(ctx context.Context, id string) (Job, error) {
+	t := time.NewTicker(50 * time.Millisecond)
+	defer t.Stop()
+	for {
+		s.mu.Lock()
+		j := s.jobs[id]
+		if j == nil {
+			s.mu.Unlock()
+			return Job{}, ErrNone
+		}
+		x := *j
+		s.mu.Unlock()
+		if x.State != Waiting && x.State != Running {
+			return x, nil
+		}
+		select {
+		case <-ctx.Done():
+			return x, ctx.Err()
+		case <-s.ctx.Done():
+			return x, context.Canceled
+		case <-t.C:
+		}
+	}
 }
 
 // Read gives a file of a job to whoever asked for it, and to nobody else: ErrNone.

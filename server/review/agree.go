@@ -18,6 +18,9 @@ type Number struct {
 // Of reads the number in s.
 func (n *Number) Of(s *Settings) int64 { return n.get(s) }
 
+// Put writes the number into s.
+func (n *Number) Put(s *Settings, v int64) { n.set(s, v) }
+
 // Numbers lists every threshold but the walks, in the order of the configuration's table.
 func Numbers() []Number {
 	more := func(old, new int64) bool { return new > old }

@@ -12,6 +12,7 @@ var reportFamilies = func() map[string][]string {
 	for _, k := range reportKinds() {
 		f["report_kind"], f["report_text"] = append(f["report_kind"], k.word), append(f["report_text"], k.word)
 	}
+	f["report_kind"] = append(f["report_kind"], dayPaper.word)
 	for _, x := range report.Formats() {
 		f["report_format"] = append(f["report_format"], string(x))
 	}

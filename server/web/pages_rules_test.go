@@ -26,6 +26,8 @@ func init() {
 		probe{"POST /zones/{zone}/edit", "/zones/server-room/edit", url.Values{"do": {"save"}, "name": {"x"}, "reason": {"x"}}},
 		probe{"GET /schedules", "/schedules", nil},
 		probe{"GET /thresholds", "/thresholds", nil},
+		probe{"POST /thresholds/preview", "/thresholds/preview", url.Values{"unknown_cards": {"x"}}},
+		probe{"GET /thresholds/preview/{look}", "/thresholds/preview/DONE", nil},
 		probe{"POST /thresholds/agree", "/thresholds/agree", url.Values{"of": {"x"}, "reason": {"x"}}},
 		probe{"GET /schedules/new", "/schedules/new", nil},
 		probe{"POST /schedules/new", "/schedules/new", url.Values{}},

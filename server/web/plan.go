@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"strconv"
 
 	"monban/firmware/access"
@@ -14,21 +15,24 @@ var doorShapes = map[Tone]plot.DoorShape{ToneGood: plot.DoorShut, ToneNote: plot
 // itself; so does a door without a zone.
 func (b Base) plan(o *Overview) figure {
 	f := figure{ID: "plan", Title: b.T("plan.title"), Empty: b.T("live.no_doors"), AsTable: b.T("plot.as_table"),
-		Head: []string{b.T("register.zone"), b.T("plan.inside"), b.T("col.door"), b.T("register.state"), b.T("door.contact")}}
-	names := map[access.ZoneID]string{"": b.T("register.blank")}
+		Head: []string{b.T("register.zone"), b.T("plan.inside"), b.T("plan.people"), b.T("col.door"), b.T("register.state"), b.T("door.contact")}}
+	names, notes := map[access.ZoneID]string{"": b.T("register.blank")}, map[access.ZoneID]string{}
 	for _, r := range o.Rooms {
 		names[r.ID] = r.Name
+		if r.People > 0 {
+			notes[r.ID] = b.T("plan.now", "n", strconv.Itoa(r.People), "time", b.span(max(o.UpTo.Sub(r.Since), 0)))
+		}
 	}
 	drawn, doors, heed := map[access.ZoneID]bool{}, 0, 0
 	room := func(zone, parent access.ZoneID) plot.Room {
-		r := plot.Room{Name: names[zone]}
+		r := plot.Room{Name: names[zone], Note: notes[zone]}
 		for _, d := range o.Doors {
 			if d.Zone != zone {
 				continue
 			}
 			c := b.doorCard(d)
 			r.Doors = append(r.Doors, plot.PlanDoor{Name: d.Name, State: c.Word, Shape: doorShapes[c.Tone]})
-			f.Rows = append(f.Rows, []string{names[zone], names[parent], d.Name, c.Word, c.Contact.Word})
+			f.Rows = append(f.Rows, []string{names[zone], names[parent], cmp.Or(notes[zone], b.T("register.blank")), d.Name, c.Word, c.Contact.Word})
 			if doors++; c.Tone == ToneAlarm || c.Tone == ToneWarn || c.Tone == ToneLost {
 				heed++
 			}

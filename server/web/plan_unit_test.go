@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,8 @@ func TestFloorPlan(t *testing.T) {
 		return DoorState{Door: access.DoorID(name), Name: name, Zone: zone, Known: true, Linked: linked, State: s}
 	}
 	o := Overview{
-		Rooms: []PlanRoom{{ID: "a", Name: "Hall"}, {ID: "b", Name: "Room", Parent: "a"}, {ID: "c", Name: "Lost", Parent: "none"}, {ID: "d", Name: "Circle 1", Parent: "e"}, {ID: "e", Name: "Circle 2", Parent: "d"}},
+		UpTo:  time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+		Rooms: []PlanRoom{{ID: "a", Name: "Hall"}, {ID: "b", Name: "Room", Parent: "a", People: 2, Since: time.Date(2026, 11, 24, 8, 15, 0, 0, time.UTC)}, {ID: "c", Name: "Lost", Parent: "none"}, {ID: "d", Name: "Circle 1", Parent: "e"}, {ID: "e", Name: "Circle 2", Parent: "d"}},
 		Doors: []DoorState{state("front door", "b", door.Secured, true), state("back door", "b", door.Forced, true), state("far door", "c", door.Secured, false), state("round door", "e", door.Open, true), state("street door", "", door.Secured, true)},
 	}
 	f := b.plan(&o)
@@ -35,6 +37,9 @@ func TestFloorPlan(t *testing.T) {
 		if strings.Count(picture, ">"+z.Name+"</text>") != 1 {
 			t.Errorf("zone %s is not once in the picture", z.Name)
 		}
+	}
+	if strings.Count(picture, "2 people inside, longest 45") != 1 || strings.Count(fmt.Sprint(f.Rows), "2 people inside, longest 45") != 2 {
+		t.Error("who is inside is not told beside the room, once, and in the table")
 	}
 	if len(f.Rows) != len(o.Doors) {
 		t.Errorf("%d rows of the table for %d doors", len(f.Rows), len(o.Doors))

@@ -25,6 +25,10 @@ type Reports interface {
 	StartReport(ctx context.Context, ask ReportAsk, build func(context.Context) (*report.Document, error), act Action) (string, error)
 	// ReportJobs lists what an account asked for, newest first; what is too old is gone.
 	ReportJobs(ctx context.Context, account string) ([]report.Job, error)
+	// DayPapers lists the papers that the server makes by itself, newest first: DayPaperFile gives their files. Who may have one is the
+	// pages' to decide, by the zone.
+	DayPapers(ctx context.Context) ([]report.Job, error)
+	DayPaperFile(ctx context.Context, job string, n int) (report.File, error)
 	// ReportFile gives a file to whoever asked for it. ErrNotFound for anybody else.
 	ReportFile(ctx context.Context, account, job string, n int) (report.File, error)
 	// ReportForms are the names, numbers, columns and seals of the site's papers.

@@ -1,12 +1,15 @@
 package web_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 
+	"monban/firmware/calendar"
 	"monban/server/report"
 	"monban/server/web"
 	"monban/server/web/webtest"
@@ -14,7 +17,7 @@ import (
 
 // Papers take part in the checks of all pages and routes.
 func init() {
-	pagePaths = append(pagePaths, "/reports", "/reports?report=entry_register", "/reports?report=none", "/reports?report=entry_register&zone=nowhere&from=x", "/reports/RUNS", "/reports/DONE", "/reports/LOST", "/reports/NONE",
+	pagePaths = append(pagePaths, "/reports", "/reports?report=entry_register", "/reports?report=none", "/reports?report=entry_register&zone=nowhere&from=x", "/reports/RUNS", "/reports/DONE", "/reports/LOST", "/reports/NONE", "/reports/DAY-server-room",
 		"/reports/forms", "/reports/forms?report=entry_register&zone=server-room", "/reports?report=council", "/reports?report=rights_list", "/reports?report=training_due", "/register?zone=server-room&from=2025-04-01&to=2026-03-31")
 	probes = append(probes,
 		probe{"GET /reports", "/reports?report=entry_register", nil},
@@ -309,5 +312,49 @@ func TestPaperEndsWithTheRole(t *testing.T) {
 	s.status("the file, without the role", s.get(at+"/0", cookie), http.StatusNotFound)
 	if page := text(t, s.get("/reports", cookie)); strings.Contains(page, at) {
 		t.Error("it is still listed")
+	}
+}
+
+// RR-1, PR-1, RA-1: papers of days lie in the list of whoever may make reports of the zone and of nobody else; opening one is a leaf before the
+// file is given. A PIN under duress stands on none (AD-13).
+func TestDayPapers(t *testing.T) {
+	s := newSite(t, nil)
+	auditor := s.login(web.RoleAuditor.String())
+	page := text(t, s.get("/reports", auditor))
+	for _, want := range []string{"毎朝作られる日報", "/reports/DAY-server-room", "/reports/DAY-media-store", "日報"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the list does not say %q", want)
+		}
+	}
+	media := s.mediaOnly("media", "", web.RoleZoneManager)
+	if page := text(t, s.get("/reports", media)); strings.Contains(page, "DAY-server-room") || !strings.Contains(page, "DAY-media-store") {
+		t.Error("a manager of one zone sees another's paper, or not the own one")
+	}
+	s.status("another zone's", s.get("/reports/DAY-server-room/0", media), http.StatusNotFound)
+	s.status("its page", s.get("/reports/DAY-media-store", media), http.StatusOK)
+	n := len(s.mem.Actions())
+	r := s.get("/reports/DAY-media-store/0", media)
+	s.status("its file", r, http.StatusOK)
+	acts := s.mem.Actions()[n:]
+	if got := text(t, r); got != "%PDF-" || len(acts) != 1 || acts[0].Kind != web.ActionViewRegister || acts[0].Target != "media-store" || !strings.Contains(acts[0].Filter, "to=2026-11-23") {
+		t.Errorf("%q, leaves %+v", got, acts)
+	}
+	s.mem.FailAudit = errors.New("full")
+	if r := s.get("/reports/DAY-media-store/0", media); r.StatusCode < 500 || strings.Contains(text(t, r), "%PDF") {
+		t.Errorf("given without a leaf: %d", r.StatusCode)
+	}
+	s.mem.FailAudit = nil
+
+	s.mem.LoudDuress = true
+	yesterday := calendar.DateOf(noon()).AddDays(-1)
+	d, err := s.h.DayPaper(t.Context(), web.ZoneName{ID: "server-room", Name: "サーバ室"}, yesterday, noon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Tables) != 2 || len(d.Tables[0].Rows) == 0 || d.Title != "日報" || !strings.Contains(d.Period, "令和") || d.Made == "" {
+		t.Fatalf("%+v", d)
+	}
+	if all := fmt.Sprint(d.Tables[1].Rows); !strings.Contains(all, "扉の長時間開放") || len(d.Tables[1].Rows) != 1 || len(d.Tables[1].Rows[0]) != len(d.Tables[1].Columns) {
+		t.Errorf("findings, of which one is of a PIN under duress: %s", all)
 	}
 }

@@ -26,6 +26,8 @@ func ruleRoutes() []route {
 		{pattern: "POST /zones/{zone}/edit", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postZone},
 
 		{pattern: "GET /thresholds", roles: ruleReaders, serve: (*Handler).getThresholds},
+		{pattern: "POST /thresholds/preview", roles: ruleReaders, serve: (*Handler).postThresholdPreview},
+		{pattern: "GET /thresholds/preview/{look}", roles: ruleReaders, serve: (*Handler).getThresholdPreview},
 		{pattern: "POST /thresholds/agree", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postThresholdsAgree},
 
 		{pattern: "GET /schedules", roles: ruleReaders, serve: (*Handler).getSchedules},

@@ -378,6 +378,8 @@ type PlanRoom struct {
 	ID     access.ZoneID
 	Name   string
 	Parent access.ZoneID // the zone it lies in; "" = none
+	People int           // who are in it now by the log, not in zones in it; 0 for those who may not see the zone
+	Since  time.Time     // when the one who has been there longest came in
 }
 
 // Overviews makes the live page's data. names=false: no names, no sections.

@@ -25,6 +25,10 @@ type thresholdsView struct {
 	StepUp   string // where to go for a fresh check first, "" = it is fresh
 	Of       string // what would be agreed
 	Reason   string
+	Preview  []fieldView // other numbers, for a look
+	Days     string
+	Tried    string // fault of the look as a whole
+	Open     bool   // the form of a look is unfolded
 }
 
 type thresholdLine struct {
@@ -38,9 +42,17 @@ func (h *Handler) getThresholds(w http.ResponseWriter, rq *request) error {
 }
 
 func (h *Handler) renderThresholds(w http.ResponseWriter, rq *request, fault, reason string, status int) error {
+	v, err := h.thresholds(rq, fault, reason)
+	if err != nil {
+		return err
+	}
+	return h.renderStatus(w, rq, "thresholds", v, status)
+}
+
+func (h *Handler) thresholds(rq *request, fault, reason string) (*thresholdsView, error) {
 	s, err := h.src.Thresholds.Thresholds(rq.Context())
 	if err != nil {
-		return fmt.Errorf("thresholds: %w", err)
+		return nil, fmt.Errorf("thresholds: %w", err)
 	}
 	v := &thresholdsView{Base: h.base(rq, "threshold.title"), Fault: fault, Reason: reason, Of: settingsHash(&s.Asked)}
 	_, waits := review.Settle(s.Agreed, s.Asked)
@@ -56,7 +68,8 @@ func (h *Handler) renderThresholds(w http.ResponseWriter, rq *request, fault, re
 	if v.MayAgree = v.Waits && mayAgreeThresholds(rq); v.MayAgree {
 		v.StepUp = h.freshAt(rq, "POST /thresholds/agree")
 	}
-	return h.renderStatus(w, rq, "thresholds", v, status)
+	v.Preview, v.Days = v.previewFields(&s.Asked, nil), strconv.Itoa(PreviewDays)
+	return v, nil
 }
 
 // mayAgreeThresholds: the numbers are those of the whole site, and whoever may have written the configuration gives no word on it (D27).

@@ -55,3 +55,61 @@ func TestThresholds(t *testing.T) {
 		t.Error("what is agreed still waits, or nothing says from when it counts")
 	}
 }
+
+// VR-1: whoever works findings looks what other numbers would have found. It is no leaf and changes nothing; numbers that are none are refused
+// beside their fields; a role of one zone sees no place of another.
+func TestThresholdPreview(t *testing.T) {
+	s := newSite(t, nil)
+	officer := s.login(web.RoleReviewer.String())
+	page := text(t, s.get("/thresholds", officer))
+	for _, want := range []string{`name="unknown_cards" type="text" value="8"`, `name="window" type="text" value="10m"`, `name="usual_from" type="text" value="7:00"`, `name="overstay_level_1" type="text" value="0"`, `name="first_use" type="text" value="180d"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no field %s", want)
+		}
+	}
+	if strings.Contains(page, `name="offline_after"`) {
+		t.Error("silent gateways are looked at")
+	}
+	before := len(s.mem.Actions())
+	for _, bad := range []url.Values{
+		{"unknown_cards": {"x"}}, {"unknown_cards": {"99"}}, {"window": {"10"}}, {"window": {"-1m"}}, {"window": {"2h"}}, {"usual_from": {"25:00"}}, {"usual_from": {"7"}},
+		{"usual_from": {"21:00"}, "usual_until": {"20:00"}}, {"flood": {"99999999999999999999"}},
+	} {
+		r := s.post("/thresholds/preview", officer, bad)
+		s.status(bad.Encode(), r, http.StatusUnprocessableEntity)
+		if page := text(t, r); !strings.Contains(page, `aria-invalid="true"`) && !strings.Contains(page, `role="alert"`) {
+			t.Errorf("%s: nothing says what is wrong", bad.Encode())
+		}
+	}
+	r := s.post("/thresholds/preview", officer, url.Values{"unknown_cards": {"4"}, "window": {"20m"}, "usual_from": {"8:30"}, "usual_until": {"24:00"}, "first_use": {"30d"}})
+	s.status("a look", r, http.StatusSeeOther)
+	if to := r.Header.Get("Location"); to != "/thresholds/preview/DONE" {
+		t.Errorf("led to %s", to)
+	}
+	page = text(t, s.get("/thresholds/preview/DONE", officer))
+	for _, want := range []string{"1つの扉での未登録カード", "20分", "8:30", "2件減", "1件増", "同数", "検知されない", "新たに検知"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the result does not say %q", want)
+		}
+	}
+	if n := len(s.mem.Actions()); n != before {
+		t.Errorf("%d leaves", n-before)
+	}
+	if page := text(t, s.get("/thresholds/preview/RUNNING", officer)); !strings.Contains(page, `http-equiv="refresh"`) || !strings.Contains(page, "24000件のうち6000件") {
+		t.Error("a look that goes on does not say how far it is")
+	}
+	if page := text(t, s.get("/thresholds/preview/FAILED", officer)); !strings.Contains(page, "調べられませんでした") {
+		t.Error("a look that failed does not say so")
+	}
+	s.status("none", s.get("/thresholds/preview/none", officer), http.StatusNotFound)
+	media := s.mediaOnly("media", "", web.RoleReviewer)
+	if page := text(t, s.get("/thresholds/preview/DONE", media)); strings.Count(page, "検知されない") != 1 {
+		t.Error("a role of one zone sees a place of another, or not its own")
+	}
+	s.mem.Thresholds.Busy = true
+	r = s.post("/thresholds/preview", officer, url.Values{})
+	s.status("another goes on", r, http.StatusUnprocessableEntity)
+	if !strings.Contains(text(t, r), "ほかの人が調べています") {
+		t.Error("nothing says why")
+	}
+}

@@ -63,6 +63,24 @@ func (r *Reports) StartReport(ctx context.Context, ask web.ReportAsk, build func
 	return k.ID, nil
 }
 
+// DayPapers implements web.Reports: one of each of two zones.
+func (r *Reports) DayPapers(context.Context) (out []report.Job, err error) {
+	at := time.Now().Add(-2 * time.Hour)
+	for _, zone := range []string{"server-room", "media-store"} {
+		out = append(out, report.Job{ID: "DAY-" + zone, Account: report.Unasked, Kind: "day", Zone: zone, Query: "report=entry_register&zone=" + zone + "&from=2026-11-23&to=2026-11-23", Format: report.AsPDF, State: report.Done,
+			Asked: at, Ended: at, Files: []report.Kept{{Name: "day-" + zone + "-20261123.pdf", Type: "application/pdf", Size: 21_000}}, Output: report.Output{Rows: 9, Hash: "5d41402abc4b2a76b9719d911017c592"}})
+	}
+	return out, nil
+}
+
+// DayPaperFile implements web.Reports.
+func (r *Reports) DayPaperFile(_ context.Context, job string, n int) (report.File, error) {
+	if n != 0 {
+		return report.File{}, web.ErrNotFound
+	}
+	return report.File{Name: job + ".pdf", Type: "application/pdf", Data: []byte("%PDF-")}, nil
+}
+
 // ReportJobs implements web.Reports.
 func (r *Reports) ReportJobs(_ context.Context, account string) (out []report.Job, err error) {
 	r.mu.Lock()

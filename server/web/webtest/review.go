@@ -91,6 +91,9 @@ func (r *Reviews) ReviewDay(ctx context.Context, zone access.ZoneID, day string,
 	}
 	if f.Findings > 0 {
 		out.Found = []web.Finding{{ID: "f-2", Leaf: 40, Kind: "held_open", Severity: web.SeverityMedium, At: r.now.Add(-25 * time.Hour), Count: 1, DoorName: "サーバ室 正面扉", Open: true}}
+		if r.m.LoudDuress {
+			out.Found = append(out.Found, web.Finding{ID: "f-3", Leaf: 41, Kind: "duress", Severity: web.SeverityHigh, At: r.now.Add(-25 * time.Hour), Count: 1, DoorName: "サーバ室 正面扉", Open: true})
+		}
 	}
 	for _, a := range r.acts[day] {
 		x := web.ReviewAct{Kind: a.Kind, By: "髙橋 美咲", AtMS: a.AtMS, Leaf: uint64(a.Idx), Upto: uint64(a.Upto)}
