@@ -34,7 +34,7 @@ var without = map[string]string{
 	"POST /accounts/{id}/sessions/end": removes, "POST /desks/{desk}/remove": removes, "POST /desks/{desk}/unbind": removes,
 	"POST /login/provider": signsIn, "POST /logout": signsIn, "POST /step-up": signsIn, "POST /step-up/passkey/options": signsIn, "POST /step-up/passkey": signsIn,
 	"POST /me/password": "asks for the old password itself", "POST /me/sessions/revoke": removes, "POST /me/tokens/{id}/revoke": removes,
-	"POST /language": looks, "POST /rehearse": looks, "POST /verification/check": looks, "POST /alerts/channels/{channel}/test": looks,
+	"POST /language": looks, "POST /rehearse": looks, "POST /thresholds/preview": looks, "POST /verification/check": looks, "POST /alerts/channels/{channel}/test": looks,
 
 	"POST /commands/{id}/withdraw": removes, "POST /commands/{id}/confirm": notes, "POST /accounts/requests/{id}/withdraw": removes,
 	"POST /people/{person}/stop": removes, "POST /people/{person}/cards/{card}/suspend": removes, "POST /people/{person}/cards/{card}/lost": removes,
