@@ -19,24 +19,6 @@ import (
 // Memory implements all of web.Sources in memory. The zero value is empty; fields may be set before
 // use, afterwards only through methods.
 type Memory struct {
-<<<<<<< HEAD
-	View      web.Overview
-	Day       []web.Attempt // newest first
-	Gaps      []web.Gap
-	Details   map[string]web.AttemptDetail
-	Doors     []web.DoorName
-	Items     []web.Finding
-	Gateways  []web.Gateway
-	Orders    Orders
-	Papers    Reports
-	Desk      Desk
-	Alerts    Alerts
-	Tested    web.SelfTest
-	Startup   *Startup
-	Proofs    *Verification
-	Packs     Packs
-	FailAudit error // returned instead of writing a leaf
-=======
 	View       web.Overview
 	Day        []web.Attempt // newest first
 	Gaps       []web.Gap
@@ -52,10 +34,10 @@ type Memory struct {
 	Tested     web.SelfTest
 	Startup    *Startup
 	Proofs     *Verification
+	Packs      Packs
 	FailAudit  error // returned instead of writing a leaf
 	// LoudDuress has the day's sheet hold a PIN under duress, as no source may: papers leave it out all the same.
 	LoudDuress bool
->>>>>>> 62b1496 (thresholds: what other numbers would have found (VR-1, ADR 0063); reports: papers of the day made unasked (RR-1, ADR 0083); live: how many are in each zone stands in the plan (RR-2))
 
 	mu         sync.Mutex
 	accounts   map[string]web.Account
@@ -79,13 +61,8 @@ type Memory struct {
 // Sources gives m in every place.
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
-<<<<<<< HEAD
 	m.Papers.m, m.Packs.m = m, m
-	m.Alerts.m = m
-=======
-	m.Papers.m = m
 	m.Alerts.m, m.Thresholds.m = m, m
->>>>>>> 62b1496 (thresholds: what other numbers would have found (VR-1, ADR 0063); reports: papers of the day made unasked (RR-1, ADR 0083); live: how many are in each zone stands in the plan (RR-2))
 	if m.Proofs == nil {
 		m.Proofs = newVerification(m)
 	}
@@ -105,12 +82,8 @@ func (m *Memory) Sources() web.Sources {
 		Reports:          &m.Papers,
 		Startup:          m.Startup,
 		Verification:     m.Proofs,
-<<<<<<< HEAD
 		Packs:            &m.Packs,
-		Thresholds:       &Thresholds{m: m},
-=======
 		Thresholds:       &m.Thresholds,
->>>>>>> 62b1496 (thresholds: what other numbers would have found (VR-1, ADR 0063); reports: papers of the day made unasked (RR-1, ADR 0083); live: how many are in each zone stands in the plan (RR-2))
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
 }
 
