@@ -25,10 +25,13 @@ func TestUnitsAreHardened(t *testing.T) {
 		t.Skip("systemd-analyze is not installed (package systemd)")
 	}
 	units, err := filepath.Glob(packaged + "/*.service")
-	if err != nil || len(units) != 3 {
+	if err != nil || len(units) != 4 {
 		t.Fatalf("units: %v, %v", units, err)
 	}
 	for _, u := range units {
+		if filepath.Base(u) == "monban-update.service" {
+			continue // root for some seconds, and only after a power cut during an update: it runs dpkg (ADR 0075)
+		}
 		out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", "--threshold=25", u).CombinedOutput()
 		m := exposure.FindSubmatch(out)
 		if m == nil {

@@ -61,6 +61,7 @@ func describe(program, arch, binary, root string) (Package, error) {
 	switch program {
 	case "server":
 		add(filepath.Join(own, "monban-signer.service"), "/usr/lib/systemd/system/monban-signer.service")
+		add(filepath.Join(own, "monban-update.service"), "/usr/lib/systemd/system/monban-update.service")
 		p.Summary = "server of monban, access control and entry log for server rooms"
 		p.Text = "Decides who may enter, keeps the entry log, serves the pages.\nInstalling it starts nothing: it begins with a configuration of yours."
 		// Not needed: pages are printed from the browser. With these the server makes PDFs itself.

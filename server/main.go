@@ -21,7 +21,11 @@ import (
 	"monban/server/world/story"
 )
 
-var version = "unknown" // set by the linker
+// Set by the linker. number is the time of the commit in seconds since 1970, "0" without: it orders versions.
+var (
+	version = "unknown"
+	number  = "0"
+)
 
 type commands struct {
 	Serve      serveCommand      `cmd:"" help:"Run the server until it is told to stop."`
@@ -52,6 +56,7 @@ type commands struct {
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	Preflight preflightCommand `cmd:"" help:"Look at a machine before the visit: system, clock, memory, disk, ports, certificates, printing, and what to do. Needs no site. Exit 0 ready, 1 something must be mended."`
+	Update    updateCommands   `cmd:"" help:"Updates of this server and of the gateways from a checked release."`
 	Bundle    bundleCommand    `cmd:"" help:"The offline bundle: packages, manual and licences in one signed folder."`
 
 	Simulate simulateCommand `cmd:"" help:"Run stories: what happens at a site and what must come of it, in virtual time (docs/stories.md). Touches nothing real. Exit 0 as expected, 1 something differed, 2 not a story."`
@@ -85,6 +90,12 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	cfg, err := config.Load(c.Config)
 	if err != nil {
 		return err
+	}
+	if err := app.Trial(ctx, cfg, logger(cfg)); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return nil // told to end while a new version was tried
 	}
 	a, err := app.New(ctx, cfg, logger(cfg), os.Stdout)
 	if err != nil {

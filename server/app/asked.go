@@ -44,12 +44,14 @@ type request struct {
 
 	Export     *exportNote    `json:"export,omitempty"` // the leaf of an export
 	Checkpoint *checkpointAsk `json:"checkpoint,omitempty"`
+	Update     *updateRequest `json:"update,omitempty"`
 }
 
 type answer struct {
 	Proposal string       `json:"proposal,omitempty"`
 	Steps    []setup.Step `json:"steps,omitempty"`
 	Leaf     int64        `json:"leaf,omitempty"` // index of the leaf of an export
+	Update   *UpdateState `json:"update,omitempty"`
 	Error    string       `json:"error,omitempty"`
 
 	File *CheckpointFile `json:"file,omitempty"`
@@ -170,15 +172,15 @@ func (a *App) followRequests(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			if err := a.doRequests(ctx, dir); err != nil && ctx.Err() == nil {
+			if err := eachRequest(dir, func(path string) answer { return a.doRequest(ctx, path) }); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "requests of commands", slog.Any("err", err))
 			}
 		}
 	}
 }
 
-// doRequests does each request that lies there, in the order of their names.
-func (a *App) doRequests(ctx context.Context, dir string) error {
+// eachRequest has each request that lies there done, in the order of their names.
+func eachRequest(dir string, do func(path string) answer) error {
 	list, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -194,7 +196,7 @@ func (a *App) doRequests(ctx context.Context, dir string) error {
 		} else if err != nil {
 			return err
 		}
-		done, err := json.Marshal(a.doRequest(ctx, base+takenTail))
+		done, err := json.Marshal(do(base + takenTail))
 		if err == nil {
 			err = errors.Join(place(base+answerTail, done, nil), os.Remove(base+takenTail))
 		}
@@ -225,6 +227,12 @@ func (a *App) doRequest(ctx context.Context, path string) (out answer) {
 			return answer{Error: err.Error()}
 		}
 		return answer{File: &f}
+	}
+	if err == nil && q.Update != nil {
+		if out, err = a.updateRequested(ctx, q.Update); err != nil {
+			out.Error = err.Error()
+		}
+		return out
 	}
 	var status access.CredentialStatus
 	if err == nil {

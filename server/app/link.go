@@ -37,7 +37,7 @@ func (a *answers) Answer(ctx context.Context, _ access.GatewayID, ask wire.Ask, 
 // yesterday, and a card that was revoked since would open doors (I5). So nothing is answered, no lease
 // given and no policy published: doors decide with what their gateways hold.
 func inDoubt(s *store.Store) error {
-	if err := s.SignErr(); errors.Is(err, store.ErrHead) {
+	if err := s.SignErr(); errors.Is(err, store.ErrHead) || errors.Is(err, store.ErrTrial) {
 		return err
 	}
 	return nil

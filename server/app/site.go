@@ -52,6 +52,7 @@ type Site struct {
 	Keys   policypub.Keys
 	Store  *store.Store
 	lock   *os.File
+	held   bool // nothing is written: a new version is tried
 	// keysNote is the list of role keys that the root has signed.
 	keysNote []byte
 }
@@ -236,7 +237,11 @@ func firstLine(b []byte) string {
 // OpenSite opens a data directory for this process alone: a second one would have its own idea of
 // where the log ends.
 func OpenSite(cfg *config.Config, now time.Time, log *slog.Logger) (*Site, error) {
-	s := &Site{Config: cfg}
+	return openSite(&Site{Config: cfg}, now, log)
+}
+
+func openSite(s *Site, now time.Time, log *slog.Logger) (*Site, error) {
+	cfg := s.Config
 	there, err := exists(cfg.Path(siteKeysFile))
 	if err != nil {
 		return nil, err
@@ -322,7 +327,7 @@ func (s *Site) open(now time.Time, log *slog.Logger) error {
 		return err
 	}
 	s.Store, err = store.Open(cfg.Path(databaseFile), store.Options{
-		Zone: cfg.Location(), Keys: keys, Signer: s.Signer, Log: logKey, Anchor: cfg.Path(anchorFile), Logger: log, Terms: cfg.Terms(),
+		Zone: cfg.Location(), Keys: keys, Signer: s.Signer, Log: logKey, Anchor: cfg.Path(anchorFile), Logger: log, Terms: cfg.Terms(), Trial: s.held,
 	})
 	if err != nil {
 		return err

@@ -212,3 +212,32 @@ func checkSchema(ctx context.Context, q rowQueryer) ([]int64, error) {
 	}
 	return st.applied, nil
 }
+
+// Upgrade brings the schema of the closed database at path up to date, as Open does, and gives the numbers of the migrations that it had
+// not seen. It is for a copy: nothing is compared with a signer.
+func Upgrade(ctx context.Context, path string) (applied []int64, err error) {
+	db := openPool(path, false, 1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, oneLine(err))
+	}
+	defer c.Close()
+	before, err := readSchemaState(ctx, c)
+	if err == nil {
+		err = migrate(ctx, c, migrations, nil)
+	}
+	var after schemaState
+	if err == nil {
+		after, err = readSchemaState(ctx, c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, oneLine(err))
+	}
+	for _, n := range after.applied {
+		if !slices.Contains(before.applied, n) {
+			applied = append(applied, n)
+		}
+	}
+	return applied, nil
+}

@@ -49,6 +49,8 @@ var (
 	// ErrLatched says that an I/O error came before: what was being written may or may not be on the
 	// disk. Close, open again and verify.
 	ErrLatched = errors.New("store has latched after an I/O error")
+	// ErrTrial says that nothing is written, signed or acknowledged, because a new version is tried on this database (Options.Trial).
+	ErrTrial = errors.New("a new version is being tried: nothing is written until it is kept")
 	// ErrNotNext says that a record does not follow on the watermark of its chain.
 	ErrNotNext = errors.New("record does not follow on the watermark")
 )
@@ -71,6 +73,10 @@ type Options struct {
 	Signer Signer
 	Log    note.Verifier
 	Anchor string // file beside which the database's head is compared at start; "" = path + ".anchor"
+
+	// Trial opens it for looking only: after the migrations nothing is written, signed or acknowledged (ErrTrial), so that the copy from before
+	// them can be put back and nothing is lost. Doors decide by what their gateways hold meanwhile.
+	Trial bool
 
 	CheckpointEvery time.Duration // from a leaf to its checkpoint; 0 = 500 ms
 	Readers         int           // reads at the same time; 0 = 4
@@ -278,7 +284,12 @@ func (s *Store) start() error {
 		return err
 	}
 	s.compareAnchor()
-	if s.unfinished || s.publishedSize() < s.tree.Size() { // what a crash left half done need not wait for the next leaf
+	switch {
+	case s.opt.Trial: // a trial signs nothing
+		if s.SignErr() == nil {
+			s.refuseToSign(ErrTrial)
+		}
+	case s.unfinished || s.publishedSize() < s.tree.Size(): // what a crash left half done need not wait for the next leaf
 		s.wake()
 	}
 	return nil

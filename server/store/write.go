@@ -85,6 +85,9 @@ func (s *Store) alone(ctx context.Context, fn func() error) error {
 
 // enter lines o up and returns its outcome.
 func (s *Store) enter(o *op, last bool) error {
+	if s.opt.Trial && !last {
+		return ErrTrial
+	}
 	l := &s.turns
 	l.mu.Lock()
 	if l.closed || l.closing && !last {

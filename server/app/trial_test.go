@@ -1,0 +1,179 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"monban/firmware/access"
+	"monban/firmware/wire"
+	"monban/server/config"
+	"monban/server/store"
+)
+
+// onTrial starts the server with a new version on trial; done gives what Trial returned.
+func onTrial(t *testing.T, cfg *config.Config) (done <-chan error, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	result := make(chan error, 1)
+	var once sync.Once
+	go func() { result <- Trial(ctx, cfg, quiet); close(result) }()
+	until(t, "the server on trial answers", func() bool {
+		s, err := AskUpdateState(ctx, cfg)
+		return err == nil && s.Trial
+	})
+	return result, func() { once.Do(cancel) }
+}
+
+// I4, EV-3, OP-4: while a new version is tried nothing is written, signed or acknowledged, so that the database of before can be put back;
+// after it has opened nothing is put back any more.
+func TestTrialHoldsBack(t *testing.T) {
+	cfg := testSite(t)
+	var size int64
+	var head string
+	withSite(t, cfg, func(s *Site) {
+		if err := s.Store.SignNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		size, head = s.Store.Size(), s.Store.Checkpoint()
+	})
+	if err := Trial(t.Context(), cfg, quiet); err != nil {
+		t.Fatalf("with nothing to be tried: %v", err)
+	}
+	before := filepath.Join(cfg.DataDir, "before")
+	if err := TakeBack(cfg, before); err != nil {
+		t.Fatal(err)
+	}
+	if err := MarkTrial(cfg, "0~2"); err != nil {
+		t.Fatal(err)
+	}
+	done, stop := onTrial(t, cfg)
+	s, err := AskUpdateState(t.Context(), cfg)
+	if err != nil || s.Leaves != size {
+		t.Errorf("state: %+v, %v; want %d leaves", s, err, size)
+	}
+	if err := NoteUpdate(t.Context(), cfg, UpdateNote{Verb: UpdateDone, Version: "0~2", Reason: "r", By: "b"}, quiet); err == nil || !strings.Contains(err.Error(), errShut.Error()) {
+		t.Errorf("a leaf while on trial: %v", err)
+	}
+	if _, err := SetCard(t.Context(), cfg, "C-001", "revoked", "lost", quiet); err == nil {
+		t.Error("a card was changed while on trial")
+	}
+	page := httptest.NewRecorder()
+	shutPage(page, nil)
+	if page.Code != http.StatusServiceUnavailable || !strings.Contains(page.Body.String(), "新しい版") {
+		t.Errorf("pages: %d %s", page.Code, page.Body)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Fatalf("ended: %v", err)
+	}
+	if there, err := exists(cfg.Path(trialFile)); err != nil || !there {
+		t.Errorf("a server that was ended while on trial is on trial: %t, %v", there, err)
+	}
+	// A database that the new version has changed, as a migration does.
+	if err := os.WriteFile(cfg.Path(databaseFile), []byte("of the new version"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time as after a power cut
+		if err := MarkTrial(cfg, "0~2"); err != nil {
+			t.Fatal(err)
+		}
+		if err := PutBack(cfg, before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	withSite(t, cfg, func(s *Site) {
+		if err := s.Store.SignErr(); err != nil || s.Store.Size() != size || s.Store.Checkpoint() != head {
+			t.Errorf("put back: %d leaves, want %d; %v; the same head: %t", s.Store.Size(), size, err, s.Store.Checkpoint() == head)
+		}
+	})
+
+	if err := MarkTrial(cfg, "0~2"); err != nil {
+		t.Fatal(err)
+	}
+	done, _ = onTrial(t, cfg)
+	if err := OpenTrial(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatalf("opened: %v", err)
+	}
+	if err := PutBack(cfg, before); err == nil || !strings.Contains(err.Error(), "has opened") {
+		t.Errorf("put back after it has opened: %v", err)
+	}
+	_, _, end := running(t, cfg)
+	if err := NoteUpdate(t.Context(), cfg, UpdateNote{Verb: UpdateDone, Version: "0~2", Reason: "月例の更新", By: "髙橋"}, quiet); err != nil {
+		t.Error(err)
+	}
+	if err := NoteUpdate(t.Context(), cfg, UpdateNote{Verb: "door_opened", Version: "0~2", Reason: "r", By: "b"}, quiet); err == nil {
+		t.Error("a leaf with a verb of something else was written")
+	}
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
+	withSite(t, cfg, func(s *Site) {
+		found := false
+		for _, x := range actions(t, s.Store) {
+			found = found || x.Verb == UpdateDone && x.ID == "0~2" && x.Reason
+		}
+		if !found {
+			t.Error("no leaf of the update")
+		}
+	})
+}
+
+// I1, I4, I5: a gateway gets nothing from a server on trial but that it is heard: no answer, no ack, no welcome, no lease, no policy.
+func TestTrialAnswersNobody(t *testing.T) {
+	s := shut{newHealth(time.Now())}
+	if _, err := s.Answer(t.Context(), "gw-1", wire.Ask{}, time.Now()); err == nil {
+		t.Error("an answer")
+	}
+	if _, err := s.Handle(t.Context(), "gw-1", wire.Events{}, time.Now()); err == nil {
+		t.Error("an ack")
+	}
+	if _, err := s.Watermark(t.Context(), "gw-1", wire.Hello{Software: "2"}); err == nil {
+		t.Error("a welcome")
+	}
+	if _, ok := s.Versions("gw-1"); ok {
+		t.Error("a lease")
+	}
+	if _, ok := s.Manifest("gw-1"); ok {
+		t.Error("a policy")
+	}
+	s.Heartbeat("gw-1", wire.Heartbeat{Gateway: "gw-1"}, time.Now())
+	if got := s.heard.linkedNow(time.Now()); len(got) != 1 || got[0] != "gw-1" {
+		t.Errorf("linked: %v", got)
+	}
+	if b, _ := s.heard.last(access.GatewayID("gw-1")); b.software != "2" {
+		t.Errorf("software: %q", b.software)
+	}
+}
+
+// EV-3: the store itself refuses while it is held, whoever asks.
+func TestHeldStoreWritesNothing(t *testing.T) {
+	cfg := testSite(t)
+	s, err := openSite(&Site{Config: cfg, held: true}, time.Now(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := s.Store.Size()
+	for name, write := range map[string]func(context.Context, func(*store.Tx) error) error{"write": s.Store.Write, "urgent": s.Store.WriteUrgent} {
+		if err := write(t.Context(), func(*store.Tx) error { t.Error("ran"); return nil }); !errors.Is(err, store.ErrTrial) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.Store.SignNow(t.Context()); !errors.Is(err, store.ErrTrial) || inDoubt(s.Store) == nil || s.Store.Checkpoint() != "" {
+		t.Errorf("signs: %v", err)
+	}
+	if err := s.Close(); err != nil || s.Store.Size() != size {
+		t.Error(err)
+	}
+}

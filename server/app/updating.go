@@ -1,0 +1,250 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"monban/server/config"
+	"monban/server/entrylog"
+	"monban/server/store"
+)
+
+// updateRequest is what `update` asks a running server for: how it stands; with Leaf an entry of the log; with Open that a server that
+// is being tried opens.
+type updateRequest struct {
+	Leaf *UpdateNote `json:"leaf,omitempty"`
+	Open bool        `json:"open,omitempty"`
+}
+
+// UpdateState is how a server stands, before an update and after.
+type UpdateState struct {
+	Trial  bool     `json:"trial,omitempty"`  // a new version is tried: nothing is written
+	Linked []string `json:"linked,omitempty"` // gateways that were heard within the life of a lease
+	Faults []string `json:"faults,omitempty"` // of doctor, one line each
+	Leaves int64    `json:"leaves"`
+}
+
+// UpdateNote is an entry of the log about an update. Who did it and why go into its encrypted opening (PR-2).
+type UpdateNote struct {
+	Verb    string `json:"verb"` // one of the Update… verbs
+	Version string `json:"version"`
+	Reason  string `json:"reason"`
+	By      string `json:"by"`
+}
+
+// The verbs of leaves about updates of the server.
+const (
+	UpdateBegun      = "update_begun"       // a checked release is about to be tried
+	UpdateDone       = "update_done"        // it was well and is open
+	UpdateRolledBack = "update_rolled_back" // the program and the database of before run again
+)
+
+func (n *UpdateNote) write(ctx context.Context, s *store.Store, at time.Time) error {
+	switch n.Verb {
+	case UpdateBegun, UpdateDone, UpdateRolledBack:
+	default:
+		return errors.New("not a note of an update")
+	}
+	if strings.TrimSpace(n.Reason) == "" || n.By == "" || n.Version == "" {
+		return errors.New("not a note of an update")
+	}
+	err := s.Write(ctx, func(tx *store.Tx) error {
+		a := entrylog.Action{Verb: n.Verb, Target: "version", ID: n.Version, From: "cli", Result: "ok", Reason: true, AtMS: at.UnixMilli()}
+		_, err := tx.AppendAction(a, &entrylog.Opening{Name: n.By, Text: n.Reason})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.SignNow(ctx)
+}
+
+// NoteUpdate writes an entry of the log: through the running server, else into the database of the stopped one.
+func NoteUpdate(ctx context.Context, cfg *config.Config, n UpdateNote, log *slog.Logger) error {
+	l, err := lock(cfg.Path(lockFile))
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		_, err := askServer(ctx, cfg.Path(requestDir), request{Update: &updateRequest{Leaf: &n}})
+		return err
+	case err != nil:
+		return err
+	}
+	if err := l.Close(); err != nil {
+		return err
+	}
+	s, err := OpenSite(cfg, time.Now(), log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(n.write(ctx, s.Store, time.Now()), s.Close())
+}
+
+// AskUpdateState asks the running server how it stands.
+func AskUpdateState(ctx context.Context, cfg *config.Config) (UpdateState, error) {
+	a, err := askServer(ctx, cfg.Path(requestDir), request{Update: &updateRequest{}})
+	if err != nil {
+		return UpdateState{}, err
+	}
+	if a.Update == nil {
+		return UpdateState{}, errors.New("the server that runs is too old to be asked")
+	}
+	return *a.Update, nil
+}
+
+// OpenTrial has the server that is being tried open.
+func OpenTrial(ctx context.Context, cfg *config.Config) error {
+	_, err := askServer(ctx, cfg.Path(requestDir), request{Update: &updateRequest{Open: true}})
+	return err
+}
+
+// updateRequested does what `update` asks this server for.
+func (a *App) updateRequested(ctx context.Context, q *updateRequest) (out answer, err error) {
+	switch {
+	case q.Open:
+		return out, nil // it is open
+	case q.Leaf != nil:
+		return out, q.Leaf.write(ctx, a.site.Store, time.Now())
+	}
+	out.Update = updateState(ctx, a.site, a.health, time.Now())
+	return out, nil
+}
+
+func updateState(ctx context.Context, s *Site, h *health, now time.Time) *UpdateState {
+	u := &UpdateState{Linked: h.linkedNow(now), Leaves: s.Store.Size()}
+	for _, c := range siteChecks(ctx, s, now) {
+		if c.Err != nil && !errors.Is(c.Err, store.ErrTrial) {
+			u.Faults = append(u.Faults, c.Name+": "+c.Err.Error())
+		}
+	}
+	return u
+}
+
+// TryResult is what TryUpdate found.
+type TryResult struct {
+	Leaves  int64   `json:"leaves"`
+	Applied []int64 `json:"applied"` // numbers of the migrations that the copy had not seen; the database cannot go back over them
+}
+
+// TryUpdate is the rehearsal of an update, done by the new program: it brings a copy of a backup that the old one has made, its
+// schema up to date, and verifies it from the first leaf. Site and backup are only read; the copy lies beside the backup and is removed.
+func TryUpdate(ctx context.Context, cfg *config.Config, dir string) (out TryResult, err error) {
+	if _, err := readManifest(dir, cfg.Site); err != nil {
+		return out, err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".update-try-")
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	db := filepath.Join(tmp, databaseFile)
+	if _, err := copyFile(filepath.Join(dir, databaseFile), db); err != nil {
+		return out, err
+	}
+	if out.Applied, err = store.Upgrade(ctx, db); err != nil {
+		return out, err
+	}
+	if out.Applied == nil {
+		out.Applied = []int64{}
+	}
+	out.Leaves, _, err = checkCopy(ctx, cfg, db, nil, false)
+	return out, err
+}
+
+// TakeBack copies the stopped server's database beside everything of before the update, so that PutBack can restore it. It must not be
+// there yet. It is a copy of bytes, with what SQLite has not merged yet: nobody may have it open.
+func TakeBack(cfg *config.Config, dir string) error {
+	return stopped(cfg, func() error {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		for _, name := range databaseFiles {
+			if _, err := os.Stat(cfg.Path(name)); errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			if _, err := copyFile(cfg.Path(name), filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+		if err := writeFile(filepath.Join(dir, wholeFile), []byte("all of it is here\n")); err != nil {
+			return err
+		}
+		return syncDir(filepath.Dir(dir))
+	})
+}
+
+// databaseFiles are what a stopped server's database consists of, the anchor with it.
+var databaseFiles = [...]string{databaseFile, databaseFile + "-wal", anchorFile}
+
+const wholeFile = "whole" // written last
+
+// PutBack puts the database of before the update in its place again, and takes the mark of the trial away. It refuses when there is no mark:
+// then the new version has opened, and what it has acknowledged would be lost. Broken off, it can be done again.
+func PutBack(cfg *config.Config, dir string) error {
+	return stopped(cfg, func() error {
+		there, err := exists(cfg.Path(trialFile))
+		if err != nil {
+			return err
+		}
+		if !there {
+			return errors.New("the new version has opened: records may have been acknowledged, and nothing is put back")
+		}
+		if _, err := os.Stat(filepath.Join(dir, wholeFile)); err != nil {
+			return fmt.Errorf("the database of before: %w", err)
+		}
+		for _, name := range databaseFiles {
+			from := filepath.Join(dir, name)
+			if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
+				if err := os.Remove(cfg.Path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+					return err
+				}
+				continue
+			}
+			tmp := cfg.Path(name + ".back")
+			if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+			if _, err := copyFile(from, tmp); err != nil {
+				return err
+			}
+			if err := os.Rename(tmp, cfg.Path(name)); err != nil {
+				return err
+			}
+		}
+		if err := os.Remove(cfg.Path(databaseFile + "-shm")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err := syncDir(cfg.DataDir); err != nil {
+			return err
+		}
+		if err := os.Remove(cfg.Path(trialFile)); err != nil {
+			return err
+		}
+		return syncDir(cfg.DataDir)
+	})
+}
+
+// MarkTrial says that the next program that serves is on trial.
+func MarkTrial(cfg *config.Config, version string) error {
+	return stopped(cfg, func() error { return writeFile(cfg.Path(trialFile), []byte(version+"\n")) })
+}
+
+// stopped does what needs a data directory that nobody uses.
+func stopped(cfg *config.Config, f func() error) error {
+	l, err := lock(cfg.Path(lockFile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(), l.Close())
+}
+
+// PrintJSON writes one line that another program reads.
+func PrintJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }

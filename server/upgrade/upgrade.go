@@ -1,0 +1,351 @@
+// Package upgrade puts a checked release in the place of the running server, and back when it is not well (ADR 0075). The old program does it;
+// the new one rehearses on a copy, then serves on trial with everything held back, and opens only when it is told to. Until then nothing was
+// written, signed or acknowledged, so that program and database of before can be put back and no record is lost (I4).
+//
+// It must never start a program of which not every byte was signed, and never put a database back after the new version has opened.
+//
+// The doors: from the stop of the old server to the opening of the new one each gateway decides by the rules it holds, and its outbox keeps
+// the records.
+package upgrade
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"monban/firmware/update"
+	"monban/server/bundle"
+)
+
+// Machine is what an update does to the machine.
+type Machine interface {
+	// Kind says which of a release's packages is for this machine: "deb" or "tar.gz".
+	Kind() string
+	// Program is the path of the installed program.
+	Program() string
+	// Keep saves what is installed in dir, so that PutBack can install it again.
+	Keep(ctx context.Context, dir string) error
+	// Install puts a package's files in place. It starts nothing that was stopped.
+	Install(ctx context.Context, pkg string) error
+	PutBack(ctx context.Context, dir string) error
+	Stop(ctx context.Context) error
+	Start(ctx context.Context) error
+}
+
+// Server runs a program's command as the owner of the data directory and gives what it printed.
+type Server interface {
+	Run(ctx context.Context, program string, args ...string) ([]byte, error)
+}
+
+// Standing is how a server says it stands: the answer of `update state`.
+type Standing struct {
+	Trial  bool     `json:"trial"`
+	Linked []string `json:"linked"`
+	Faults []string `json:"faults"`
+	Leaves int64    `json:"leaves"`
+}
+
+// Updater does it.
+type Updater struct {
+	Dir     string // /var/lib/monban-update
+	Config  string // the server's TOML file
+	Data    string // its data directory
+	Machine Machine
+	Server  Server
+	Own     int64 // number of the program that runs
+	Out     io.Writer
+	Limit   time.Duration // until when a new version must be well
+	Settle  time.Duration // how long it has to be well without a break
+	Every   time.Duration // how often it is looked at
+	Step    func()        // called before each thing that changes; nil = nobody looks. Tests break off there.
+}
+
+// Order is what a person asks for.
+type Order struct {
+	Bundle     string // folder of the release
+	Root       string // at the first time: the root, which came another way
+	Reason, By string
+	Clock      update.Clock
+}
+
+// ErrNothingNew says that the release is no newer than what runs.
+var ErrNothingNew = errors.New("the release is no newer than the program that runs here: nothing was changed")
+
+func (u *Updater) step() {
+	if u.Step != nil {
+		u.Step()
+	}
+}
+
+func (u *Updater) say(format string, args ...any) { _, _ = fmt.Fprintf(u.Out, format+"\n", args...) }
+
+// Apply checks a release and puts it in place. Its error says what is wrong and what runs now.
+func (u *Updater) Apply(ctx context.Context, o Order) error {
+	l, err := u.lock()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // nothing was written through it
+	if st, err := u.State(); err != nil {
+		return err
+	} else if st != nil {
+		return fmt.Errorf("the update to version %s broke off: run `monban-server update resume` first", st.Version)
+	}
+	list, err := u.check(o)
+	if err != nil {
+		return err
+	}
+	u.say("version %s: signed by enough keys, not older, not expired", list.Version)
+	pkg, fresh, err := u.fetch(o.Bundle, list)
+	if err != nil {
+		return err
+	}
+	st := &State{Version: list.Version, Reason: o.Reason, By: o.By}
+	if err := u.rehearse(ctx, fresh, st); err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	// From here on whatever ends this process leaves a state that resume puts right.
+	ctx = context.WithoutCancel(ctx)
+	if err := u.exchange(ctx, pkg, fresh, st); err != nil {
+		return u.rollBack(ctx, st, err)
+	}
+	why := u.await(ctx, st, true)
+	if why == nil {
+		if err := u.save(st, StageOpen); err != nil {
+			return u.rollBack(ctx, st, err)
+		}
+		_, why = u.server(ctx, u.Machine.Program(), "open")
+	}
+	if why != nil {
+		return u.rollBack(ctx, st, why)
+	}
+	if why := u.await(ctx, st, false); why != nil {
+		return u.after(ctx, st, why)
+	}
+	return u.done(ctx, st)
+}
+
+// check looks at the whole folder and remembers what was signed well.
+func (u *Updater) check(o Order) (*update.List, error) {
+	path := filepath.Join(u.Dir, trustFile)
+	trust, err := bundle.LoadTrust(path, o.Root)
+	if err != nil {
+		return nil, err
+	}
+	before := trust.Bytes()
+	l, trust, err := bundle.Verify(o.Bundle, trust, o.Clock)
+	if err == nil || !bytes.Equal(trust.Bytes(), before) {
+		err = errors.Join(err, bundle.SaveTrust(path, trust))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.Number <= u.Own {
+		return nil, fmt.Errorf("version %s: %w", l.Version, ErrNothingNew)
+	}
+	return l, nil
+}
+
+// fetch copies the packages out of the release, hashing on the way: what was signed is what arrives, whatever becomes of the stick. The new
+// program comes out of the tar, in which every machine finds it.
+func (u *Updater) fetch(folder string, l *update.List) (pkg, fresh string, err error) {
+	dir := filepath.Join(u.Dir, newDir)
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+		return "", "", err
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = root.Close() }() // only read
+	base := fmt.Sprintf("%s_%s_%s.", program, l.Version, runtime.GOARCH)
+	for _, kind := range slices.Compact([]string{"tar.gz", u.Machine.Kind()}) {
+		f, err := l.Find("packages/" + base + kind)
+		if err != nil {
+			return "", "", err
+		}
+		u.step()
+		pkg = filepath.Join(dir, base+kind)
+		out, err := os.OpenFile(pkg, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return "", "", err
+		}
+		err = update.Copy(out, root.FS(), f)
+		if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+			return "", "", err
+		}
+	}
+	fresh = filepath.Join(dir, program)
+	return pkg, fresh, takeProgram(filepath.Join(dir, base+"tar.gz"), fresh)
+}
+
+// server has a program do one step of an update, as the owner of the data.
+func (u *Updater) server(ctx context.Context, prog string, what string, args ...string) ([]byte, error) {
+	out, err := u.Server.Run(ctx, prog, append([]string{"update", what, "--config", u.Config}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return out, nil
+}
+
+func (u *Updater) standing(ctx context.Context, prog string) (s Standing, err error) {
+	out, err := u.server(ctx, prog, "state")
+	if err == nil {
+		err = json.Unmarshal(out, &s)
+	}
+	return s, err
+}
+
+// rehearse makes a backup beside the running server and has the new program bring a copy of it up to date and verify it. Nothing that
+// serves is touched.
+func (u *Updater) rehearse(ctx context.Context, fresh string, st *State) error {
+	was, err := u.standing(ctx, u.Machine.Program())
+	if err != nil {
+		return fmt.Errorf("the server must be running: an update has to bring back what was there: %w", err)
+	}
+	st.Linked, st.Faults = was.Linked, was.Faults
+	backup := filepath.Join(u.Data, backupName)
+	if err := errors.Join(os.RemoveAll(backup), os.RemoveAll(backup+".partial")); err != nil {
+		return err
+	}
+	if _, err := u.Server.Run(ctx, u.Machine.Program(), "backup", "--config", u.Config, "--out", backup); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	out, err := u.server(ctx, fresh, "try", "--backup", backup)
+	if err != nil {
+		return fmt.Errorf("version %s on a copy of the database: %w", st.Version, err)
+	}
+	var tried struct {
+		Leaves  int64
+		Applied []int64
+	}
+	if err := json.Unmarshal(out, &tried); err != nil {
+		return err
+	}
+	st.Applied = tried.Applied
+	u.say("backup in %s; on a copy the new version applied %d migrations and verified %d leaves", backup, len(tried.Applied), tried.Leaves)
+	return u.note(ctx, u.Machine.Program(), st, "update_begun", st.Reason)
+}
+
+func (u *Updater) note(ctx context.Context, prog string, st *State, verb, reason string) error {
+	_, err := u.server(ctx, prog, "note", "--verb", verb, "--version-is", st.Version, "--reason", reason, "--by", st.By)
+	return err
+}
+
+// exchange stops the old server and starts the new one on trial.
+func (u *Updater) exchange(ctx context.Context, pkg, fresh string, st *State) error {
+	before := filepath.Join(u.Dir, beforeDir)
+	if err := errors.Join(os.RemoveAll(before), os.Mkdir(before, 0o755)); err != nil {
+		return err
+	}
+	if err := copyProgram(u.Machine.Program(), filepath.Join(before, program)); err != nil {
+		return err
+	}
+	if err := u.Machine.Keep(ctx, before); err != nil {
+		return fmt.Errorf("keep the installed package: %w", err)
+	}
+	if err := u.save(st, StageStop); err != nil {
+		return err
+	}
+	if err := u.Machine.Stop(ctx); err != nil {
+		return err
+	}
+	u.say("the server is stopped; doors go on with what their gateways hold")
+	u.step()
+	if err := os.RemoveAll(filepath.Join(u.Data, copyName)); err != nil {
+		return err
+	}
+	if _, err := u.server(ctx, u.old(), "take", "--to", filepath.Join(u.Data, copyName)); err != nil {
+		return err
+	}
+	u.step()
+	if _, err := u.server(ctx, u.old(), "mark", "--version-is", st.Version); err != nil {
+		return err
+	}
+	if err := u.save(st, StageInstall); err != nil {
+		return err
+	}
+	if err := u.Machine.Install(ctx, pkg); err != nil {
+		return err
+	}
+	u.step()
+	if same, err := sameBytes(fresh, u.Machine.Program()); err != nil || !same {
+		return errors.Join(errors.New("the installed program is not the one that was rehearsed"), err)
+	}
+	if err := u.save(st, StageTrial); err != nil {
+		return err
+	}
+	if err := u.Machine.Start(ctx); err != nil {
+		return err
+	}
+	u.say("version %s runs on trial: it hears the gateways and holds everything back", st.Version)
+	return nil
+}
+
+// old is the program of before.
+func (u *Updater) old() string { return filepath.Join(u.Dir, beforeDir, program) }
+
+// await waits until the server is well for Settle without a break; its error says what was missing at the end of Limit.
+func (u *Updater) await(ctx context.Context, st *State, trial bool) error {
+	var since time.Time
+	why := errors.New("it did not answer")
+	for began := time.Now(); ; time.Sleep(u.Every) {
+		if why = u.unwell(ctx, st, trial); why != nil {
+			since = time.Time{}
+		} else if since.IsZero() {
+			since = time.Now()
+		}
+		switch {
+		case why == nil && time.Since(since) >= u.Settle:
+			return nil
+		case time.Since(began) > u.Limit+u.Settle:
+			return fmt.Errorf("not well within %s: %w", u.Limit, why)
+		}
+	}
+}
+
+// unwell says what is missing: an answer, a gateway that was linked before, or a check of doctor that was good before.
+func (u *Updater) unwell(ctx context.Context, st *State, trial bool) error {
+	now, err := u.standing(ctx, u.Machine.Program())
+	if err != nil {
+		return err
+	}
+	if now.Trial != trial {
+		return fmt.Errorf("it is on trial: %t", now.Trial)
+	}
+	for _, gw := range st.Linked {
+		if !slices.Contains(now.Linked, gw) {
+			return fmt.Errorf("gateway %s, which was linked before, is not back", gw)
+		}
+	}
+	for _, f := range now.Faults {
+		if !slices.ContainsFunc(st.Faults, func(g string) bool { return checkOf(f) == checkOf(g) }) {
+			return fmt.Errorf("doctor: %s", f)
+		}
+	}
+	return nil
+}
+
+// checkOf is the name of the check in a fault: its words may hold times and numbers.
+func checkOf(fault string) string {
+	name, _, _ := strings.Cut(fault, ":")
+	return name
+}
+
+// done ends a good update.
+func (u *Updater) done(ctx context.Context, st *State) error {
+	if err := u.note(ctx, u.Machine.Program(), st, "update_done", st.Reason); err != nil {
+		return fmt.Errorf("version %s runs and is well; this was not logged: %w", st.Version, err)
+	}
+	u.say("version %s runs and is well", st.Version)
+	return u.forget()
+}
