@@ -155,6 +155,8 @@ power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store,
 	MONBAN_CUTS=$${MONBAN_CUTS:-600} $(GO) test -count=1 -v -timeout 40m -run 'TestPowerCuts' -skip 'TestPowerCutsInUpdate' ./server/world/faults
 update-cuts: need-cc ## a real power cut before every step of an update, on an ext4 of its own (root and loop devices needed; 1 minute)
 	MONBAN_UPDATE_STRIDE=1 $(GO) test -count=1 -v -timeout 20m -run 'TestPowerCutsInUpdate' ./server/world/faults
+update-dpkg: need-go ## the server's package in and out by dpkg itself, on a copy of this system in namespaces of its own (root)
+	MONBAN_DPKG=1 $(GO) test -count=1 -v -run 'TestDebian$$' ./server/upgrade
 
 faults: need-cc ## kills of outbox, store and both sides of the link, full disks, failing I/O, damaged files
 	MONBAN_KILLS=$${MONBAN_KILLS:-300} MONBAN_FILLS=$${MONBAN_FILLS:-20} MONBAN_IOFAULTS=$${MONBAN_IOFAULTS:-100} MONBAN_FLIPS=$${MONBAN_FLIPS:-5000} \

@@ -178,6 +178,8 @@ func (t *Trust) Check(folder fs.FS, clock Clock) (*List, Trust, error) {
 		return nil, next, fmt.Errorf("%s: has number %d, and %s says %d", ListFile, l.Number, StampFile, s.List)
 	case now >= l.Expires:
 		return nil, next, fmt.Errorf("%s: expired on %s: ask for a newer release", ListFile, dayOf(l.Expires))
+	case s.Number >= l.Expires: // the one bound without a clock: those who sign lists set it, and who has the stamp's key alone cannot move it
+		return nil, next, fmt.Errorf("%s: was signed after %s has expired: do not use this release", StampFile, ListFile)
 	}
 	next.list, next.sum, next.stamp = l.Number, s.Sum, s.Number
 	return l, next, nil

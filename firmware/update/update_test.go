@@ -245,6 +245,12 @@ func TestAttacks(t *testing.T) {
 			f["root/2"] = &fstest.MapFile{Data: signed(t, m.rootText(2), m.root[0])}
 			return f
 		}},
+		"key compromise: the stamp's alone, a number beyond its list's end where no clock is trusted": {says: "was signed after MANIFEST has expired", clock: Clock{held, false},
+			folder: func(t *testing.T) fs.FS {
+				f, l := newer(t), m.list(held+100, "newer")
+				f[StampFile].Data = signed(t, StampOf(f[ListFile].Data, l, l.Expires, today+9000*day).Text(), m.stamp)
+				return f
+			}},
 		"key compromise: numbers of the far future": {says: "from the future", folder: func(t *testing.T) fs.FS { return m.release1(t, today+2*day, "newer") }},
 	} {
 		t.Run(name, func(t *testing.T) {

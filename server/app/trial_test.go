@@ -21,6 +21,9 @@ import (
 // onTrial starts the server with a new version on trial; done gives what Trial returned.
 func onTrial(t *testing.T, cfg *config.Config) (done <-chan error, stop func()) {
 	t.Helper()
+	if err := os.RemoveAll(cfg.Path(requestDir)); err != nil { // else it is asked before it has made that folder anew
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	result := make(chan error, 1)
@@ -122,7 +125,7 @@ func TestTrialHoldsBack(t *testing.T) {
 	withSite(t, cfg, func(s *Site) {
 		found := false
 		for _, x := range actions(t, s.Store) {
-			found = found || x.Verb == UpdateDone && x.ID == "0~2" && x.Reason
+			found = found || x.Verb == UpdateDone && x.ID == "0-2" && x.Reason
 		}
 		if !found {
 			t.Error("no leaf of the update")

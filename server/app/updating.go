@@ -58,7 +58,7 @@ func (n *UpdateNote) write(ctx context.Context, s *store.Store, at time.Time) er
 		return errors.New("not a note of an update")
 	}
 	err := s.Write(ctx, func(tx *store.Tx) error {
-		a := entrylog.Action{Verb: n.Verb, Target: "version", ID: n.Version, From: "cli", Result: "ok", Reason: true, AtMS: at.UnixMilli()}
+		a := entrylog.Action{Verb: n.Verb, Target: "version", ID: strings.Map(leafID, n.Version), From: "cli", Result: "ok", Reason: true, AtMS: at.UnixMilli()}
 		_, err := tx.AppendAction(a, &entrylog.Opening{Name: n.By, Text: n.Reason})
 		return err
 	})
@@ -66,6 +66,14 @@ func (n *UpdateNote) write(ctx context.Context, s *store.Store, at time.Time) er
 		return err
 	}
 	return s.SignNow(ctx)
+}
+
+// leafID leaves what a leaf's id may hold: a version has a tilde too.
+func leafID(r rune) rune {
+	if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("_.:-", r) {
+		return r
+	}
+	return '-'
 }
 
 // NoteUpdate writes an entry of the log: through the running server, else into the database of the stopped one.

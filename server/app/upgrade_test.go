@@ -115,7 +115,7 @@ func upgradeOldSite(t *testing.T, cfg *config.Config, made time.Time, before sto
 		t.Fatal(err)
 	}
 	err = s.Store.Write(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.AppendAction(entrylog.Action{Verb: UpdateDone, Target: "version", ID: "0~2", From: "cli", Result: "ok", AtMS: made.UnixMilli()}, nil)
+		_, err := tx.AppendAction(entrylog.Action{Verb: UpdateDone, Target: "version", ID: "0-2", From: "cli", Result: "ok", AtMS: made.UnixMilli()}, nil)
 		return err
 	})
 	if err == nil {
