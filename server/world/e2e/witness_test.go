@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -162,7 +163,6 @@ func TestOlderDatabaseWithWitness(t *testing.T) {
 			}
 		}
 	}
-	held := s.witnessed()
 	s.startServer()
 	s.linked("gw-1")
 	s.linked("gw-2")
@@ -171,15 +171,16 @@ func TestOlderDatabaseWithWitness(t *testing.T) {
 	s.drained("gw-1")
 	s.drained("gw-2")
 	s.server.stop(t)
+	newest := s.run("checkpoint", "show", "--plain", "--config", config)
+	lines := strings.SplitN(newest, "\n", 3)
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		t.Fatalf("%v in %q", err, newest)
+	}
 	s.startServer() // a witness is asked at each start
-	s.until(time.Minute, "the witness holds what came since", func() bool {
-		for origin, size := range s.witnessed() {
-			if size > held[origin]+3 {
-				return true
-			}
-		}
-		return false
-	})
+	s.until(time.Minute, "the witness holds what came since", func() bool { return s.witnessed()[lines[0]] >= size })
+	s.write("newest.txt", "> "+strings.ReplaceAll(newest, "\n", "\n> "))
+	s.run("checkpoint", "compare", "--config", config, s.path("newest.txt")) // beside the running server
 	s.server.kill()
 
 	// The database alone: the signer's process knows more.
@@ -204,8 +205,8 @@ func TestOlderDatabaseWithWitness(t *testing.T) {
 	if found := s.run("log", "--config", config, "--json"); !strings.Contains(found, `log_doubt`) {
 		t.Errorf("EV-3: no finding:\n%s", found)
 	}
-	if out, err := s.try("checkpoint", "compare", "--config", config, s.path("backup/nothing")); err == nil {
-		t.Errorf("compare with no file: %s", out)
+	if out, err := s.try("checkpoint", "compare", "--config", config, s.path("newest.txt")); err == nil || !strings.Contains(out, "NOT THE SAME LOG") {
+		t.Errorf("compared with what was there before: %v\n%s", err, out)
 	}
 
 	if !testing.Short() {
