@@ -145,7 +145,7 @@ func (d *disk) unmount() {
 		return
 	}
 	var err error
-	for range 500 { // the killed writer's last references go a moment after its end
+	for range 6000 { // the killed writer's last references go a moment after its end; on a loaded machine that takes seconds
 		if err = unix.Unmount(d.folder, 0); err == nil {
 			d.up = false
 			return
