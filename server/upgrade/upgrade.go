@@ -297,10 +297,11 @@ func (u *Updater) old() string { return filepath.Join(u.Dir, beforeDir, program)
 // await waits until the server is well for Settle without a break; its error says what was missing at the end of Limit.
 func (u *Updater) await(ctx context.Context, st *State, trial bool) error {
 	var since time.Time
-	why := errors.New("it did not answer")
+	var last error // what was missing most recently
 	for began := time.Now(); ; time.Sleep(u.Every) {
-		if why = u.unwell(ctx, st, trial); why != nil {
-			since = time.Time{}
+		why := u.unwell(ctx, st, trial)
+		if why != nil {
+			since, last = time.Time{}, why
 		} else if since.IsZero() {
 			since = time.Now()
 		}
@@ -308,7 +309,7 @@ func (u *Updater) await(ctx context.Context, st *State, trial bool) error {
 		case why == nil && time.Since(since) >= u.Settle:
 			return nil
 		case time.Since(began) > u.Limit+u.Settle:
-			return fmt.Errorf("not well within %s: %w", u.Limit, why)
+			return fmt.Errorf("not well within %s: %w", u.Limit, last)
 		}
 	}
 }
