@@ -24,6 +24,8 @@ const (
 	// askAgain and askAgainMost: after no answer it is asked again, ever later.
 	askAgain     = time.Minute
 	askAgainMost = time.Hour
+	// askSoon: a log that has just begun, e.g. after a restore, has its first checkpoint within a second.
+	askSoon = time.Second
 )
 
 // outside has witnesses of other houses cosign the log's checkpoints (EV-4).
@@ -69,6 +71,8 @@ func (o *outside) follow(ctx context.Context, c *witness.Client) {
 		switch err := o.ask(ctx, c); {
 		case err == nil:
 			again = askAgain
+		case errors.Is(err, store.ErrNotSigned):
+			wait = askSoon
 		case errors.Is(err, witness.ErrUnavailable):
 			wait, again = again, min(2*again, askAgainMost)
 			fallthrough

@@ -188,7 +188,7 @@ func (s *Store) ProveFrom(ctx context.Context, old int64) (signed string, size i
 		return "", 0, nil, err
 	}
 	if signed = s.Checkpoint(); signed == "" {
-		return "", 0, nil, errors.New("nothing is signed yet")
+		return "", 0, nil, ErrNotSigned
 	}
 	text, err := entrylog.SignedText([]byte(signed))
 	if err != nil {
