@@ -344,8 +344,9 @@ func (s *Spool) Sweep() {
 }
 
 // DropMadeBefore takes away what was made before a time, as what was disposed of or erased then must be in no file that is handed out later.
+// One that was asked for before and made after goes too: it may have read before.
 func (s *Spool) DropMadeBefore(t time.Time) {
-	s.drop(func(j *Job) bool { return j.State == Done && j.Ended.Before(t) })
+	s.drop(func(j *Job) bool { return j.State == Done && j.Asked.Before(t) })
 }
 
 func (s *Spool) drop(old func(*Job) bool) {

@@ -11,7 +11,7 @@ import (
 // rollBack puts program and database of before back and starts them. cause is why.
 func (u *Updater) rollBack(ctx context.Context, st *State, cause error) error {
 	u.say("version %s is taken back: %v", st.Version, cause)
-	if err := u.undo(ctx, st); err != nil {
+	if err := u.undo(ctx, st, false); err != nil {
 		return fmt.Errorf("version %s: %w; and the way back broke off: %w: run `monban-server update resume`", st.Version, cause, err)
 	}
 	if err := u.Machine.Start(ctx); err != nil {
@@ -31,7 +31,7 @@ func (u *Updater) rollBack(ctx context.Context, st *State, cause error) error {
 
 // undo brings a stopped machine back to where it was. It may be done again after it broke off anywhere. When the new version has opened, it
 // changes nothing and says so: what was acknowledged since would be lost (I4).
-func (u *Updater) undo(ctx context.Context, st *State) error {
+func (u *Updater) undo(ctx context.Context, st *State, boot bool) error {
 	marked, err := u.marked()
 	if err != nil {
 		return err
@@ -43,8 +43,10 @@ func (u *Updater) undo(ctx context.Context, st *State) error {
 	if st.Stage == "" {
 		return nil // nothing was touched yet
 	}
-	if err := u.Machine.Stop(ctx); err != nil {
-		return err
+	if !boot { // at boot nothing runs yet, and an order to stop would take back the start that waits for this
+		if err := u.Machine.Stop(ctx); err != nil {
+			return err
+		}
 	}
 	u.step()
 	if st.Stage != StageStop {
@@ -129,7 +131,7 @@ func (u *Updater) Resume(ctx context.Context, boot bool) error {
 	verb, what := "update_rolled_back", "the version of before is in place again"
 	if !marked && (st.Stage == StageTrial || st.Stage == StageOpen) && u.opened() != nil {
 		verb, what = "update_done", "version "+st.Version+" had opened and stays"
-	} else if err := u.undo(ctx, st); err != nil {
+	} else if err := u.undo(ctx, st, boot); err != nil {
 		return err
 	}
 	if !boot {
@@ -141,7 +143,11 @@ func (u *Updater) Resume(ctx context.Context, boot bool) error {
 		}
 	}
 	if err := u.note(ctx, u.Machine.Program(), st, verb, st.Reason); err != nil {
-		return err
+		if !boot {
+			return err
+		}
+		// A signer of its own starts after this. Without an end here each start would begin this anew, so the leaf of the end is missing then.
+		u.say("no leaf %s: %v", verb, err)
 	}
 	u.say("the update to version %s broke off; %s", st.Version, what)
 	return u.forget()
