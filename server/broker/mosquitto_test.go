@@ -1,12 +1,14 @@
 package broker_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,14 +50,16 @@ func newMosquitto(t *testing.T) *bench {
 	if b.ca, err = ca.Create(filepath.Join(dir, "ca"), ca.Options{Site: site, Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	// An address of its own: a free port of 127.0.0.1 could be taken by a parallel test before mosquitto does.
+	// An address of its own: a free port of 127.0.0.1 could be taken by a parallel test before mosquitto does. A port
+	// of its own, below those that the system hands out: who looks whether 8883 is free listens on it at every address.
 	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
-	b.addr = host + ":8883"
+	port := strconv.Itoa(20000 + rand.IntN(10000))
+	b.addr = net.JoinHostPort(host, port)
 	b.acl = filepath.Join(dir, "monban.acl")
 	sample(t, "monban.acl", b.acl, "monban/1/SITE/", "monban/1/"+site+"/")
 	conf := filepath.Join(dir, "mosquitto.conf")
 	sample(t, "mosquitto.conf", conf,
-		"listener 8883\n", "user root\nlistener 8883 "+host+"\n", // as root it would change to a user who cannot read our folder
+		"listener 8883\n", "user root\nlistener "+port+" "+host+"\n", // as root it would change to a user who cannot read our folder
 		"/etc/mosquitto/monban/monban.acl", b.acl, "/etc/mosquitto/monban/", filepath.Join(dir, "ca")+"/")
 	var out strings.Builder
 	cmd := exec.Command(program, "-c", conf)
@@ -86,7 +90,8 @@ func newMosquitto(t *testing.T) *bench {
 			t.Fatalf("mosquitto does not start with docs/mosquitto:\n%s", out.String())
 		default:
 		}
-		c, err := net.DialTimeout("tcp", b.addr, time.Second)
+		// That something takes the connection is not enough, it could be another test's: who shows this site's certificate is it.
+		c, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", b.addr, b.ca.ClientTLS("localhost"))
 		if err == nil {
 			_ = c.Close()
 		}
