@@ -125,3 +125,43 @@ func TestMaintainerScripts(t *testing.T) {
 		}
 	}
 }
+
+// OP-4, I4: after a power cut in the middle of an update the program of before puts it right, not the new one, which may be the broken one. Where nothing
+// was kept the installed program does it, and it is the unit's condition that keeps it from running each time.
+func TestUpdateUnitRunsTheProgramOfBefore(t *testing.T) {
+	text, err := os.ReadFile(packaged + "/monban-update.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^ExecStart=/bin/sh -c '([^'%\\]*)'$`).FindSubmatch(text)
+	if m == nil || !strings.Contains(string(text), "\nConditionPathExists=/var/lib/monban-update/state\n") {
+		t.Fatalf("the unit: %s", text)
+	}
+	if strings.Contains(strings.ReplaceAll(string(m[1]), "$$", ""), "$") {
+		t.Errorf("systemd would put a variable of its own in %s", m[1])
+	}
+	dir := t.TempDir()
+	script := strings.ReplaceAll(string(m[1]), "$$", "$")
+	for _, path := range []string{"/var/lib/monban-update/before", "/usr/bin"} {
+		if !strings.Contains(script, path+"/monban-server") {
+			t.Fatalf("%s does not run one of %s", script, path)
+		}
+		script = strings.ReplaceAll(script, path+"/", dir+path+"/")
+		if err := os.MkdirAll(dir+path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		program := "#!/bin/sh\necho \"" + filepath.Base(path) + " $*\"\n"
+		if err := os.WriteFile(dir+path+"/monban-server", []byte(program), 0o755); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"before", "bin"} {
+		out, err := exec.Command("/bin/sh", "-c", script).CombinedOutput()
+		if err != nil || string(out) != want+" update resume --boot --config /etc/monban/server.toml\n" {
+			t.Errorf("ran %q, %v; want the one in %s", out, err, want)
+		}
+		if err := os.RemoveAll(dir + "/var/lib/monban-update/before"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

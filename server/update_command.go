@@ -49,7 +49,7 @@ func (c *updating) updater(ctx context.Context) (*upgrade.Updater, error) {
 	}
 	u := &upgrade.Updater{
 		Dir: c.Dir, Config: c.Config, Data: cfg.DataDir, Server: upgrade.AsOwner{Dir: cfg.DataDir}, Machine: upgrade.Plain{Root: "/"},
-		Own: own, Out: os.Stdout, Limit: c.Limit, Settle: 10 * time.Second, Every: time.Second,
+		Own: own, Out: os.Stdout, Limit: c.Limit, Settle: 10 * time.Second, Every: time.Second, Now: time.Now, Wait: time.Sleep,
 	}
 	if upgrade.HasPackage(ctx) {
 		u.Machine = upgrade.Debian{}
@@ -62,7 +62,7 @@ type updateApplyCommand struct {
 	Bundle string `arg:"" type:"existingdir" help:"Folder of the release: the bundle, as it came."`
 	Root   string `default:"/etc/monban/release.root" placeholder:"FILE" help:"At the first time: the root, which came another way than the bundle."`
 	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
-	By     string `placeholder:"NAME" help:"Who does it; goes into the log. Default: the user's name."`
+	By     string `placeholder:"NAME" help:"Who does it; goes into the log. Default: who called sudo, else root."`
 }
 
 func (c *updateApplyCommand) Run(ctx context.Context) error {
@@ -72,9 +72,17 @@ func (c *updateApplyCommand) Run(ctx context.Context) error {
 	}
 	by := c.By
 	if by == "" {
-		by = operator()
+		by = asRoot()
 	}
 	return u.Apply(ctx, upgrade.Order{Bundle: c.Bundle, Root: c.Root, Reason: c.Reason, By: by, Clock: update.Clock{Now: time.Now().Unix(), Sure: true}})
+}
+
+// asRoot names who works as root: the account that sudo was called from. It is a word for the log, not a proof: root can say anything.
+func asRoot() string {
+	if by := os.Getenv("SUDO_USER"); by != "" {
+		return by
+	}
+	return operator()
 }
 
 type updateResumeCommand struct {

@@ -332,7 +332,7 @@ func (s *Site) open(now time.Time, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := vouchList(context.Background(), s.Store, keys, cfg.Path(keyStoreFile), true); err != nil {
+	if err := vouchList(context.Background(), s.Store, keys, cfg.Path(keyStoreFile), !s.held); err != nil {
 		return errors.Join(err, s.Store.Close())
 	}
 	return nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -178,5 +179,32 @@ func TestHeldStoreWritesNothing(t *testing.T) {
 	}
 	if err := s.Close(); err != nil || s.Store.Size() != size {
 		t.Error(err)
+	}
+}
+
+// OP-4, EV-8: a version on trial takes over a site whose key store has no MAC of its lists yet, and leaves its file alone: the program of before may have to
+// read it. The MAC comes when it has opened.
+func TestTrialLeavesTheKeyStore(t *testing.T) {
+	files, err := filepath.Glob("testdata/old/*.tar.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	cfg, made := oldSite(t, files[0])
+	before, err := os.ReadFile(cfg.Path(keyStoreFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, held := range []bool{true, false} {
+		s, err := openSite(&Site{Config: cfg, held: held}, made, quiet)
+		if err != nil {
+			t.Fatalf("on trial: %t: %v", held, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		after, err := os.ReadFile(cfg.Path(keyStoreFile))
+		if err != nil || bytes.Equal(before, after) != held {
+			t.Errorf("on trial: %t: the file is the same: %t, %v", held, bytes.Equal(before, after), err)
+		}
 	}
 }

@@ -4,48 +4,78 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
+// errOpened says that the new version has opened. What it acknowledged since would be lost with its database (I4).
+var errOpened = errors.New("the new version has opened, and its database cannot go back")
+
 // rollBack puts program and database of before back and starts them. cause is why.
 func (u *Updater) rollBack(ctx context.Context, st *State, cause error) error {
 	u.say("version %s is taken back: %v", st.Version, cause)
-	if err := u.undo(ctx, st, false); err != nil {
+	switch err := u.undo(ctx, st, false); {
+	case errors.Is(err, errOpened):
+		u.say("version %s has opened meanwhile, and stays", st.Version)
+		return u.serving(ctx, st)
+	case err != nil:
 		return fmt.Errorf("version %s: %w; and the way back broke off: %w: run `monban-server update resume`", st.Version, cause, err)
 	}
 	if err := u.Machine.Start(ctx); err != nil {
 		return fmt.Errorf("version %s: %w; the version of before is in place, but does not start: %w", st.Version, cause, err)
 	}
-	if err := u.await(ctx, st, false); err != nil {
+	if err := u.end(ctx, st, "update_rolled_back"); err != nil {
 		return fmt.Errorf("version %s: %w; the version of before is in place, but: %w", st.Version, cause, err)
-	}
-	if err := u.note(ctx, u.Machine.Program(), st, "update_rolled_back", st.Reason); err != nil {
-		return fmt.Errorf("version %s: %w; the version of before runs again; this was not logged: %w", st.Version, cause, err)
-	}
-	if err := u.forget(); err != nil {
-		return err
 	}
 	return fmt.Errorf("version %s: %w; the version of before runs again with its database, and nothing was lost", st.Version, cause)
 }
 
-// undo brings a stopped machine back to where it was. It may be done again after it broke off anywhere. When the new version has opened, it
-// changes nothing and says so: what was acknowledged since would be lost (I4).
+// end waits until the program that stays serves, notes what became of the update, and forgets it. What else is missing is said and does not
+// keep the update under way: a gateway that died meanwhile may never come back.
+func (u *Updater) end(ctx context.Context, st *State, verb string) error {
+	if err := u.await(ctx, st, serves); err != nil {
+		return err
+	}
+	if why := u.unwell(ctx, st, open); why != nil {
+		u.say("not as before the update: %v", why)
+	}
+	if err := u.note(ctx, u.Machine.Program(), st, verb, st.Reason); err != nil {
+		return fmt.Errorf("it runs; this was not logged: %w", err)
+	}
+	return u.forget()
+}
+
+// undo brings the machine back to where it was, stopped. It may be done again after it broke off anywhere. When the new version has opened, it
+// changes nothing, leaves that version running, and says so by errOpened.
 func (u *Updater) undo(ctx context.Context, st *State, boot bool) error {
+	if st.Stage == "" {
+		return nil // nothing was touched yet
+	}
 	marked, err := u.marked()
 	if err != nil {
 		return err
 	}
-	if !marked && st.Stage != StageStop && st.Stage != StageInstall && st.Stage != "" {
+	if !marked && st.Stage != StageStop && st.Stage != StageInstall {
 		// Either it has opened, or an undo before this one has put everything back and was cut off then.
 		return u.opened()
-	}
-	if st.Stage == "" {
-		return nil // nothing was touched yet
 	}
 	if !boot { // at boot nothing runs yet, and an order to stop would take back the start that waits for this
 		if err := u.Machine.Stop(ctx); err != nil {
 			return err
+		}
+	}
+	if marked {
+		// An order to open that was given up on may have come through until the stop. The mark says the truth only now.
+		still, err := u.marked()
+		if err != nil {
+			return err
+		}
+		if !still {
+			if boot {
+				return errOpened
+			}
+			return errors.Join(u.Machine.Start(ctx), errOpened)
 		}
 	}
 	u.step()
@@ -63,14 +93,16 @@ func (u *Updater) undo(ctx context.Context, st *State, boot bool) error {
 	return nil
 }
 
-// opened reports by nil that the program of before is in place already.
+// opened is errOpened unless the program of before is in place already. That it cannot be known is neither.
 func (u *Updater) opened() error {
 	same, err := sameBytes(u.old(), u.Machine.Program())
-	if err != nil {
-		return err
-	}
-	if !same {
-		return errors.New("the new version has opened, and its database cannot go back")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errOpened // nothing is left that could go back, or something else is in place
+	case err != nil:
+		return fmt.Errorf("whether the new version has opened cannot be known: %w", err)
+	case !same:
+		return errOpened
 	}
 	return nil
 }
@@ -98,15 +130,12 @@ func (u *Updater) after(ctx context.Context, st *State, cause error) error {
 		err = u.Machine.Start(ctx)
 	}
 	if err == nil {
-		err = u.await(ctx, st, false)
-	}
-	if err == nil {
-		err = u.note(ctx, u.Machine.Program(), st, "update_rolled_back", st.Reason)
+		err = u.end(ctx, st, "update_rolled_back")
 	}
 	if err != nil {
 		return fmt.Errorf("version %s: not well after it opened: %w; the program of before: %w", st.Version, cause, err)
 	}
-	return errors.Join(u.forget(), fmt.Errorf("version %s: not well after it opened: %w; the program of before runs again on the same database, which has the same form", st.Version, cause))
+	return fmt.Errorf("version %s: not well after it opened: %w; the program of before runs again on the same database, which has the same form", st.Version, cause)
 }
 
 // Resume puts right what an update left that broke off: a power cut, a killed terminal. Before the new version has opened everything of before
@@ -124,31 +153,24 @@ func (u *Updater) Resume(ctx context.Context, boot bool) error {
 		return err
 	}
 	defer func() { _ = l.Close() }() // nothing was written through it
-	marked, err := u.marked()
-	if err != nil {
-		return err
-	}
 	verb, what := "update_rolled_back", "the version of before is in place again"
-	if !marked && (st.Stage == StageTrial || st.Stage == StageOpen) && u.opened() != nil {
+	switch err := u.undo(ctx, st, boot); {
+	case errors.Is(err, errOpened):
 		verb, what = "update_done", "version "+st.Version+" had opened and stays"
-	} else if err := u.undo(ctx, st, boot); err != nil {
+	case err != nil:
 		return err
 	}
-	if !boot {
-		if err := u.Machine.Start(ctx); err != nil {
-			return err
-		}
-		if err := u.await(ctx, st, false); err != nil {
-			return err
-		}
-	}
-	if err := u.note(ctx, u.Machine.Program(), st, verb, st.Reason); err != nil {
-		if !boot {
-			return err
-		}
+	if boot {
 		// A signer of its own starts after this. Without an end here each start would begin this anew, so the leaf of the end is missing then.
-		u.say("no leaf %s: %v", verb, err)
+		if err := u.note(ctx, u.Machine.Program(), st, verb, st.Reason); err != nil {
+			u.say("no leaf %s: %v", verb, err)
+		}
+		err = u.forget()
+	} else if err = u.Machine.Start(ctx); err == nil {
+		err = u.end(ctx, st, verb)
 	}
-	u.say("the update to version %s broke off; %s", st.Version, what)
-	return u.forget()
+	if err == nil {
+		u.say("the update to version %s broke off; %s", st.Version, what)
+	}
+	return err
 }

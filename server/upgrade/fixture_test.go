@@ -120,6 +120,12 @@ type site struct {
 	root string
 	runs bool
 	h    *house
+	// The clock goes on by what is waited for, and by what a test says. No look at a site depends on how busy this machine is.
+	at    time.Time
+	looks int          // at how the server stands
+	look  func(n int)  // called before the n-th look; nil = nothing happens
+	dead  bool         // gateway gw-2
+	open  func() error // what becomes of the order to open; nil = it opens
 	// leaves that were written, and records that were acknowledged since the beginning
 	notes []string
 	acked []string
@@ -143,7 +149,8 @@ func newSite(t *testing.T) *site {
 	s.ack("first")
 	s.put("release.root", string(s.h.first))
 	s.u = &Updater{Dir: filepath.Join(s.root, "updates"), Config: "server.toml", Data: data, Own: held, Out: testWriter{t},
-		Limit: 100 * time.Millisecond, Settle: 2 * time.Millisecond, Every: time.Millisecond, Server: s,
+		Limit: time.Minute, Settle: 4 * time.Second, Every: time.Second, Server: s,
+		Now: func() time.Time { return s.at }, Wait: func(d time.Duration) { s.at = s.at.Add(d) },
 		Machine: Plain{Root: s.root, StopUnit: func(context.Context) error { s.runs = false; return nil }, StartUnit: func(context.Context) error { s.start(); return nil }}}
 	return s
 }
@@ -207,6 +214,13 @@ func (s *site) start() {
 
 func (s *site) trial() bool { return s.get("data/update-trial") != "" }
 
+// opens is the server on trial that does as it was told.
+func (s *site) opens() {
+	if err := os.Remove(filepath.Join(s.root, "data/update-trial")); err != nil {
+		s.t.Error(err)
+	}
+}
+
 // ack is a record that a gateway delivers: the server must run, must not hold back, and must be able to read its database.
 func (s *site) ack(record string) bool {
 	d := s.read()
@@ -241,13 +255,17 @@ func (s *site) Run(_ context.Context, prog string, args ...string) ([]byte, erro
 	}
 	switch args[1] {
 	case "state":
+		s.looks++
+		if s.look != nil {
+			s.look(s.looks)
+		}
 		if !s.runs || s.read().Schema > schemaOf(code) {
 			return nil, errors.New("the server does not answer")
 		}
 		s.ack("while it ran " + code) // gateways deliver at all times
 		out := Standing{Trial: s.trial(), Linked: []string{"gw-1", "gw-2"}, Leaves: int64(len(s.read().Records))}
 		switch {
-		case strings.HasPrefix(code, "lonely"):
+		case s.dead, strings.HasPrefix(code, "lonely"):
 			out.Linked = out.Linked[:1]
 		case strings.HasPrefix(code, "faulty"):
 			out.Faults = []string{"signing of checkpoints: is not possible"}
@@ -288,7 +306,10 @@ func (s *site) Run(_ context.Context, prog string, args ...string) ([]byte, erro
 		s.put("data/db", string(data))
 		return nil, os.Remove(filepath.Join(s.root, "data/update-trial"))
 	case "open":
-		return nil, os.Remove(filepath.Join(s.root, "data/update-trial"))
+		if s.open != nil {
+			return nil, s.open()
+		}
+		s.opens()
 	case "note":
 		if s.trial() {
 			return nil, errors.New("a new version of this server is being tried")

@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"monban/firmware/update"
@@ -66,7 +65,9 @@ type Updater struct {
 	Limit   time.Duration // until when a new version must be well
 	Settle  time.Duration // how long it has to be well without a break
 	Every   time.Duration // how often it is looked at
-	Step    func()        // called before each thing that changes; nil = nobody looks. Tests break off there.
+	Now     func() time.Time
+	Wait    func(time.Duration)
+	Step    func() // called before each thing that changes; nil = nobody looks. Tests break off there.
 }
 
 // Order is what a person asks for.
@@ -118,7 +119,7 @@ func (u *Updater) Apply(ctx context.Context, o Order) error {
 	if err := u.exchange(ctx, pkg, fresh, st); err != nil {
 		return u.rollBack(ctx, st, err)
 	}
-	why := u.await(ctx, st, true)
+	why := u.await(ctx, st, onTrial)
 	if why == nil {
 		if err := u.save(st, StageOpen); err != nil {
 			return u.rollBack(ctx, st, err)
@@ -128,7 +129,12 @@ func (u *Updater) Apply(ctx context.Context, o Order) error {
 	if why != nil {
 		return u.rollBack(ctx, st, why)
 	}
-	if why := u.await(ctx, st, false); why != nil {
+	return u.serving(ctx, st)
+}
+
+// serving is for a version that has opened: it is well, or after says what becomes of it.
+func (u *Updater) serving(ctx context.Context, st *State) error {
+	if why := u.await(ctx, st, open); why != nil {
 		return u.after(ctx, st, why)
 	}
 	return u.done(ctx, st)
@@ -197,14 +203,6 @@ func (u *Updater) server(ctx context.Context, prog string, what string, args ...
 	return out, nil
 }
 
-func (u *Updater) standing(ctx context.Context, prog string) (s Standing, err error) {
-	out, err := u.server(ctx, prog, "state")
-	if err == nil {
-		err = json.Unmarshal(out, &s)
-	}
-	return s, err
-}
-
 // rehearse makes a backup beside the running server and has the new program bring a copy of it up to date and verify it. Nothing that
 // serves is touched.
 func (u *Updater) rehearse(ctx context.Context, fresh string, st *State) error {
@@ -243,14 +241,7 @@ func (u *Updater) note(ctx context.Context, prog string, st *State, verb, reason
 
 // exchange stops the old server and starts the new one on trial.
 func (u *Updater) exchange(ctx context.Context, pkg, fresh string, st *State) error {
-	before := filepath.Join(u.Dir, beforeDir)
-	if err := errors.Join(os.RemoveAll(before), os.Mkdir(before, 0o755)); err != nil {
-		return err
-	}
-	if err := copyProgram(u.Machine.Program(), filepath.Join(before, program)); err != nil {
-		return err
-	}
-	if err := u.Machine.Keep(ctx, before); err != nil {
+	if err := u.keep(ctx); err != nil {
 		return fmt.Errorf("keep the installed package: %w", err)
 	}
 	if err := u.save(st, StageStop); err != nil {
@@ -291,56 +282,31 @@ func (u *Updater) exchange(ctx context.Context, pkg, fresh string, st *State) er
 	return nil
 }
 
-// old is the program of before.
-func (u *Updater) old() string { return filepath.Join(u.Dir, beforeDir, program) }
-
-// await waits until the server is well for Settle without a break; its error says what was missing at the end of Limit.
-func (u *Updater) await(ctx context.Context, st *State, trial bool) error {
-	var since time.Time
-	var last error // what was missing most recently
-	for began := time.Now(); ; time.Sleep(u.Every) {
-		why := u.unwell(ctx, st, trial)
-		if why != nil {
-			since, last = time.Time{}, why
-		} else if since.IsZero() {
-			since = time.Now()
-		}
-		switch {
-		case why == nil && time.Since(since) >= u.Settle:
-			return nil
-		case time.Since(began) > u.Limit+u.Settle:
-			return fmt.Errorf("not well within %s: %w", u.Limit, last)
-		}
-	}
-}
-
-// unwell says what is missing: an answer, a gateway that was linked before, or a check of doctor that was good before.
-func (u *Updater) unwell(ctx context.Context, st *State, trial bool) error {
-	now, err := u.standing(ctx, u.Machine.Program())
-	if err != nil {
+// keep saves program and package of before. The folder has its name once it is whole and on the disk: at boot its program is run (monban-update.service).
+func (u *Updater) keep(ctx context.Context) error {
+	before := filepath.Join(u.Dir, beforeDir)
+	made := before + ".new"
+	if err := errors.Join(os.RemoveAll(before), os.RemoveAll(made), os.Mkdir(made, 0o755)); err != nil {
 		return err
 	}
-	if now.Trial != trial {
-		return fmt.Errorf("it is on trial: %t", now.Trial)
+	if err := copyProgram(u.Machine.Program(), filepath.Join(made, program)); err != nil {
+		return err
 	}
-	for _, gw := range st.Linked {
-		if !slices.Contains(now.Linked, gw) {
-			return fmt.Errorf("gateway %s, which was linked before, is not back", gw)
-		}
+	u.step()
+	if err := u.Machine.Keep(ctx, made); err != nil {
+		return err
 	}
-	for _, f := range now.Faults {
-		if !slices.ContainsFunc(st.Faults, func(g string) bool { return checkOf(f) == checkOf(g) }) {
-			return fmt.Errorf("doctor: %s", f)
-		}
+	if err := syncFolder(made); err != nil {
+		return err
 	}
-	return nil
+	if err := os.Rename(made, before); err != nil {
+		return err
+	}
+	return syncFolder(u.Dir)
 }
 
-// checkOf is the name of the check in a fault: its words may hold times and numbers.
-func checkOf(fault string) string {
-	name, _, _ := strings.Cut(fault, ":")
-	return name
-}
+// old is the program of before.
+func (u *Updater) old() string { return filepath.Join(u.Dir, beforeDir, program) }
 
 // done ends a good update.
 func (u *Updater) done(ctx context.Context, st *State) error {

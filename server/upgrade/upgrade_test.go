@@ -103,6 +103,10 @@ func TestBrokenOffAtEachStep(t *testing.T) {
 				break
 			}
 			steps++
+			// What is run at boot is the kept program: it is there with all that it needs, or not at all.
+			if st, err := s.u.State(); err != nil || s.get("updates/before/monban-server") == "" && st != nil || (s.get("updates/before/monban-server") == "") != (s.get("updates/before/before.tar") == "") {
+				t.Errorf("%s, step %d: under way: %t, %v; kept program %q", prog, at, st != nil, err, s.get("updates/before/monban-server"))
+			}
 			// The power comes back: the service manager runs resume, then the server. Cut off once more on the way.
 			s.runs = false
 			s.cutAt(at%3, func() error { return s.u.Resume(t.Context(), true) })
