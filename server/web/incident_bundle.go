@@ -70,7 +70,7 @@ func (h *Handler) postIncidentBundle(w http.ResponseWriter, rq *request) error {
 	}
 	w.Header().Set("Content-Type", "application/zip")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+url.PathEscape(b.ID)+`.zip"`)
-	_, _ = w.Write(data) // the peer went away: nothing to tell it
+	sendFile(w, data)
 	return nil
 }
 

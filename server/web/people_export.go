@@ -136,6 +136,6 @@ func (h *Handler) postExport(w http.ResponseWriter, rq *request) error {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Disposition", `attachment; filename="people-`+strings.ReplaceAll(rq.now.In(h.cfg.Zone).Format(dayLayout), "-", "")+`.csv"`)
-	_, _ = w.Write(data) // the peer went away: nothing to tell it
+	sendFile(w, data)
 	return nil
 }

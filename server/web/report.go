@@ -511,6 +511,6 @@ func (h *Handler) getReportFile(w http.ResponseWriter, rq *request) error {
 	} else {
 		w.Header().Set("Content-Disposition", `attachment; filename="`+f.Name+`"`)
 	}
-	_, _ = w.Write(f.Data) // the peer went away: nothing to tell it
+	sendFile(w, f.Data)
 	return nil
 }

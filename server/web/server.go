@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -26,8 +27,12 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// pieceTime is how long a piece of a large file may take on its way.
-const pieceTime = 30 * time.Second
+const (
+	// pieceTime is how long a piece of a large file may take on its way.
+	pieceTime = 30 * time.Second
+	// pieceSize is the largest one, in bytes: a line of 20 kbit/s carries it in time.
+	pieceSize = 64 << 10
+)
 
 // piecewise writes a file that may take longer than a page: each piece has a deadline of its own, so a peer that takes nothing is still cut off.
 type piecewise struct {
@@ -35,11 +40,25 @@ type piecewise struct {
 	control *http.ResponseController
 }
 
-func (p piecewise) Write(b []byte) (int, error) {
-	if err := p.control.SetWriteDeadline(time.Now().Add(pieceTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, err
+func (p piecewise) Write(b []byte) (n int, err error) {
+	for len(b) > 0 {
+		if err := p.control.SetWriteDeadline(time.Now().Add(pieceTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return n, err
+		}
+		m, err := p.w.Write(b[:min(len(b), pieceSize)])
+		if n += m; err != nil {
+			return n, err
+		}
+		b = b[m:]
 	}
-	return p.w.Write(b)
+	return n, nil
+}
+
+// sendFile writes a file that was made in memory. Its length goes first, so that a browser notices when bytes are missing; whether the
+// peer took them all is not known here, and there is nobody to tell.
+func sendFile(w http.ResponseWriter, data []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	_, _ = piecewise{w, lift(w)}.Write(data)
 }
 
 // lift removes the deadlines of a stream; its writer sets one for each write.
