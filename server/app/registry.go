@@ -189,16 +189,6 @@ func (g *Registry) Renew(ctx context.Context, actor directory.Actor, reason stri
 	})
 }
 
-// CountItems notes the result of a count (EQ-4). A card that is missing is reported lost at once.
-func (g *Registry) CountItems(ctx context.Context, actor directory.Actor, reason string, found, missing []directory.ItemID) (directory.Outcome, error) {
-	return g.Change(ctx, actor, reason, func(s *directory.Snapshot) error { return s.CountItems(found, missing, g.Today()) })
-}
-
-// DisposeItem takes an item out of use for good, with proof of its erasure or destruction (EQ-4).
-func (g *Registry) DisposeItem(ctx context.Context, actor directory.Actor, reason string, id directory.ItemID, proof string) (directory.Outcome, error) {
-	return g.Change(ctx, actor, reason, func(s *directory.Snapshot) error { return s.DisposeItem(id, proof) })
-}
-
 // Proposals lists the changes that wait for a second person, newest first; with all, the decided ones too.
 func (g *Registry) Proposals(ctx context.Context, all bool, limit int) (list []directory.Proposal, err error) {
 	err = g.store.Read(ctx, func(r *store.ReadTx) error {

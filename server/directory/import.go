@@ -112,6 +112,10 @@ func Import(base Snapshot, files []File, cfg ImportConfig) (next Snapshot, chang
 		next.CarryOutTransfers(d.today)
 		next.sort()
 	}
+	if slices.ContainsFunc(files, func(f File) bool { return f.Kind == KindItems }) {
+		next = next.clone()
+		next.endItemCards(&base)
+	}
 	for _, w := range weakened(&base, &next, d.today) {
 		text := fmt.Sprintf(needsException, w.control)
 		if r := d.zoneRows[w.zone]; r != nil {

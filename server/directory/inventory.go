@@ -1,58 +1,35 @@
 package directory
 
 import (
-	"fmt"
 	"slices"
 
 	"monban/firmware/access"
 )
 
-// CountItems notes the result of a count (EQ-4): each item named was found or is missing. A card that is
-// missing is reported lost at once, and opens nothing from then on. Items that are disposed of are not counted.
-func (s *Snapshot) CountItems(found, missing []ItemID, today Date) error {
-	for state, ids := range map[string][]ItemID{ItemPresent: found, ItemMissing: missing} {
-		for _, id := range ids {
-			x, err := s.item(id)
-			if err != nil {
-				return err
-			}
-			if x.State == ItemDisposed {
-				return fmt.Errorf("item %s was disposed of and is not counted", id)
-			}
-			x.State, x.Counted = state, today
-			if state == ItemMissing {
-				s.endCard(x, access.CredentialLost)
-			}
-		}
+// endItemCards takes the rights from cards whose item is missing or out of use since before (EQ-4): whoever holds a card that a count did not
+// find opens nothing with it from then on, and one that was disposed of does not come back by mistake. It does not undo: a card
+// that is found again is given back by name.
+func (s *Snapshot) endItemCards(before *Snapshot) {
+	was := map[ItemID]string{}
+	for i := range before.Items {
+		was[before.Items[i].ID] = before.Items[i].State
 	}
-	return nil
-}
-
-// DisposeItem takes an item out of use for good; proof says how it was erased or destroyed. Its card is revoked.
-func (s *Snapshot) DisposeItem(id ItemID, proof string) error {
-	x, err := s.item(id)
-	if err != nil {
-		return err
-	}
-	x.State, x.Proof = ItemDisposed, proof
-	s.endCard(x, access.CredentialRevoked)
-	return nil
-}
-
-func (s *Snapshot) item(id ItemID) (*Item, error) {
 	for i := range s.Items {
-		if s.Items[i].ID == id {
-			return &s.Items[i], nil
+		x := &s.Items[i]
+		if x.Kind != ItemCard || was[x.ID] == x.State {
+			continue
+		}
+		switch x.State {
+		case ItemMissing:
+			s.endCard(x, access.CredentialLost)
+		case ItemDisposed:
+			s.endCard(x, access.CredentialRevoked)
 		}
 	}
-	return nil, fmt.Errorf("item %s: %w", id, ErrNoSuch)
 }
 
 // endCard takes the rights from the card that an item is.
 func (s *Snapshot) endCard(x *Item, status access.CredentialStatus) {
-	if x.Kind != ItemCard {
-		return
-	}
 	for i := range s.Credentials {
 		if c := &s.Credentials[i]; string(c.ID) == x.Refers && c.Status != access.CredentialRevoked {
 			c.Status = status
