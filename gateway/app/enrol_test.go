@@ -175,3 +175,35 @@ func TestEnrolAfterPowerCut(t *testing.T) {
 		t.Error("kept keys stay beside an identity")
 	}
 }
+
+// OP-3, D12: a machine without a clock and without a time server enrols all the same; it judges by the time at which the server's
+// certificate was made. A certificate that has ended is refused by a clock that is right, in words that say what to do.
+func TestEnrolWithoutAClock(t *testing.T) {
+	addr, code := enrolServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_, _ = io.WriteString(w, `{"error":"no_invite"}`) // it was asked: the connection is believed
+		}
+	})
+	for name, x := range map[string]struct {
+		now  time.Time
+		want string
+	}{
+		"1970":              {time.Unix(0, 0), "invited"},
+		"the image's time":  {time.Now().AddDate(-2, 0, 0), "invited"},
+		"right":             {time.Now(), "invited"},
+		"after its end":     {time.Now().AddDate(0, 1, 0), "if the clock is wrong, set it"},
+		"a century too far": {time.Now().AddDate(100, 0, 0), "monban.txt"},
+	} {
+		err := Enrol(t.Context(), EnrolOptions{Server: addr, Gateway: "g", Dir: filepath.Join(t.TempDir(), "identity"), Code: code, Out: io.Discard, Poll: time.Millisecond,
+			Now: func() time.Time { return x.now }})
+		if err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v, want %q", name, err, x.want)
+		}
+	}
+	// No clock is no way around the code: another root is refused whatever the time is.
+	_, other := enrolServer(t, func(http.ResponseWriter, *http.Request) {})
+	err := Enrol(t.Context(), EnrolOptions{Server: addr, Gateway: "g", Dir: filepath.Join(t.TempDir(), "identity"), Code: other, Out: io.Discard, Now: func() time.Time { return time.Unix(0, 0) }})
+	if err == nil || !strings.Contains(err.Error(), "not the server that made the code") {
+		t.Errorf("another server: %v", err)
+	}
+}
