@@ -76,6 +76,8 @@ func (c *checkpointCompareCommand) Run(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return exitCode{2, fmt.Errorf("could not compare: %s: %w", c.File, err)}
+	case got.Result == app.ComparedLost:
+		return exitCode{3, errors.New("the checkpoint names entries that a recorded restore lost")}
 	case !got.Result.Good():
 		return exitCode{1, errors.New("the log is not the one that the checkpoint names")}
 	}

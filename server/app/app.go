@@ -293,15 +293,12 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	drafts := &importPages{registry: a.registry, now: time.Now}
 	a.looks = newPreviews(a.site.Store, a.ingest, time.Now, a.log)
 	a.rehearsals = newRehearsePages(a.registry, drafts, people, a.pub.Site, a.log)
-	if a.reports, err = openReports(ctx, cfg.Path(reportDir), p); err != nil {
-		return err
-	}
+	a.reports = openReports(ctx, cfg.Path(reportDir), p)
 	if a.proofs, err = newVerificationPages(a.site, p); err != nil {
 		return err
 	}
-	if a.packs, err = openPacks(a.site, p, a.proofs.out); err != nil {
-		return err
-	}
+	a.packs = openPacks(ctx, a.site, p, a.proofs.out)
+	a.retain.gone = a.dropFiles
 	if a.muster, err = openMuster(p, a.pub, cfg, a.site.Keys.Derive("monban muster code")); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -30,6 +31,8 @@ const (
 	ComparedOther                       // another log: of a size that this one has, with other entries
 	ComparedBehind                      // it names more entries than the log has
 	ComparedUnknown                     // of a log whose key is not here
+	ComparedLost                        // of the log before a recorded restore, and names entries that the restore says are lost
+	ComparedBeyond                      // of the log before a restore, and names more entries than the restore knew of
 )
 
 // Good reports whether the log is the one that the checkpoint names.
@@ -45,6 +48,8 @@ type Comparison struct {
 	Signed   bool      // the checkpoint bore the log's signature, and it held
 	Earlier  bool      // of a log that this one follows
 	Succeeds int64     // leaves that were restored from that one
+	LostTo   int64     // leaves that it is known to have had
+	Restored time.Time // when
 }
 
 // errNoCheckpoint says that a text holds no checkpoint.
@@ -129,6 +134,19 @@ func Compare(ctx context.Context, cfg *config.Config, text string) (c Comparison
 		if c.Now, err = r.LogSize(); err != nil {
 			return err
 		}
+		if c.Earlier {
+			after, err := r.SuccessionOf(origin)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if err == nil {
+				c.Succeeds, c.Restored = after.Size, time.UnixMilli(after.AtMS).In(cfg.Location())
+				if _, c.LostTo = after.Lost(); size > after.Size {
+					c.Result = c.ofLost(&after)
+					return nil
+				}
+			}
+		}
 		if size > c.Now {
 			c.Result = ComparedBehind
 			return nil
@@ -156,6 +174,20 @@ func Compare(ctx context.Context, cfg *config.Config, text string) (c Comparison
 	})
 }
 
+// ofLost judges a checkpoint that names more of the log before than was restored. What was lost cannot be shown; where that log is known to have ended, by a
+// signature of its own, the root must be that one.
+func (c *Comparison) ofLost(after *entrylog.Succession) Compared {
+	if c.Size > c.LostTo {
+		return ComparedBeyond
+	}
+	if known, err := after.KnownCheckpoint(); err == nil && known.Size == c.Size {
+		if c.Own = known.Root; c.Own != c.Root {
+			return ComparedOther
+		}
+	}
+	return ComparedLost
+}
+
 // Print says the outcome in plain words.
 func (c *Comparison) Print(w io.Writer, japanese bool) error {
 	say := comparedEN
@@ -166,7 +198,8 @@ func (c *Comparison) Print(w io.Writer, japanese bool) error {
 		signed, unsigned = "記録の署名が付いており、正しい署名です。", "記録の署名がないか、写し間違いがあります。件数とハッシュだけを照合しました。"
 		earlier = "復元の前の記録のチェックポイントです。失われた範囲は継承の記録にあります（monban-server verify）。"
 	}
-	text := strings.NewReplacer("{size}", strconv.FormatInt(c.Size, 10), "{now}", strconv.FormatInt(c.Now, 10), "{since}", strconv.FormatInt(c.Now-c.Size, 10), "{root}", c.Root.String(), "{own}", c.Own.String()).Replace(say[c.Result])
+	text := strings.NewReplacer("{size}", strconv.FormatInt(c.Size, 10), "{now}", strconv.FormatInt(c.Now, 10), "{since}", strconv.FormatInt(c.Now-c.Size, 10), "{root}", c.Root.String(), "{own}", c.Own.String(),
+		"{restored}", strconv.FormatInt(c.Succeeds, 10), "{lost}", strconv.FormatInt(c.LostTo, 10), "{date}", c.Restored.Format("2006-01-02 15:04")).Replace(say[c.Result])
 	if c.Result != ComparedUnknown {
 		if c.Signed {
 			text += "\n" + signed
@@ -188,6 +221,8 @@ var comparedEN = map[Compared]string{
 	ComparedOther:   "NOT THE SAME LOG: among the first {size} entries at least one was changed, taken out or put in since this checkpoint was made, or the checkpoint is mistyped.\nThe checkpoint says {root}\nthe log says        {own}\nCompare once more character by character; if it stays so, keep the database and the checkpoint as evidence.",
 	ComparedBehind:  "NOT THE SAME LOG: the checkpoint names {size} entries, the log has {now}. The database was taken back to an older state, or the number is mistyped.",
 	ComparedUnknown: "NOT THE SAME LOG: its first line names a log whose key this site does not have. It is of another site, or mistyped.",
+	ComparedLost:    "BEFORE A RESTORE: the checkpoint is of this site's earlier log. It was restored on {date} with its first {restored} entries; that entries {restored} to {lost} were lost is recorded in the log. The checkpoint names {size}: what it says of the lost ones cannot be shown here. The database that was replaced, or a gateway's queue, may still have them.",
+	ComparedBeyond:  "NOT THE SAME LOG: the checkpoint is of this site's earlier log and names {size} entries. The restore of {date} recorded that log as of at most {lost}: more was lost than anybody knew then, or the checkpoint is mistyped. Keep the checkpoint as evidence.",
 }
 
 var comparedJA = map[Compared]string{
@@ -197,6 +232,8 @@ var comparedJA = map[Compared]string{
 	ComparedOther:   "同じ記録ではありません：このチェックポイントの後で、最初の {size} 件のうち少なくとも一件が変更、削除または挿入されたか、写し間違いです。\nチェックポイント {root}\nこの記録         {own}\n一文字ずつ照合し直してください。変わらなければ、データベースとチェックポイントを証拠として保全してください。",
 	ComparedBehind:  "同じ記録ではありません：チェックポイントは {size} 件を示しますが、この記録は {now} 件です。データベースが古い状態に戻されたか、件数の写し間違いです。",
 	ComparedUnknown: "同じ記録ではありません：一行目が示す記録の鍵がこの拠点にありません。ほかの拠点のものか、写し間違いです。",
+	ComparedLost:    "復元の前の記録です：この拠点の以前の記録のチェックポイントです。{date} に最初の {restored} 件から復元され、{restored} 件目から {lost} 件目までの喪失は記録に残っています。このチェックポイントは {size} 件を示すため、失われた部分はここでは確かめられません。置き換える前のデータベースやゲートウェイの待ち行列に残っていることがあります。",
+	ComparedBeyond:  "同じ記録ではありません：この拠点の以前の記録のチェックポイントで、{size} 件を示します。{date} の復元の記録では、その記録は多くても {lost} 件でした。当時わかっていたより多くが失われたか、写し間違いです。チェックポイントを証拠として保全してください。",
 }
 
 // Newest gives the newest stored checkpoint of a site, beside a running server or not.

@@ -2,8 +2,10 @@ package app
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"monban/server/report"
 )
@@ -71,14 +73,14 @@ func TestCompareCheckpoint(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	for result := ComparedSame; result <= ComparedUnknown; result++ {
+	for result := ComparedSame; result <= ComparedBeyond; result++ {
 		for _, japanese := range []bool{false, true} {
 			var out strings.Builder
 			c := Comparison{Result: result, Size: 5, Now: 9}
 			if err := c.Print(&out, japanese); err != nil || strings.ContainsAny(out.String(), "{}") || out.Len() < 20 {
 				t.Errorf("%d: %q, %v", result, out.String(), err)
 			}
-			if said := strings.Contains(out.String(), "NOT THE SAME LOG") || strings.Contains(out.String(), "同じ記録ではありません"); said == result.Good() {
+			if said := strings.Contains(out.String(), "NOT THE SAME LOG") || strings.Contains(out.String(), "同じ記録ではありません"); said == (result.Good() || result == ComparedLost) {
 				t.Errorf("%d says %q", result, out.String())
 			}
 		}
@@ -112,6 +114,50 @@ func TestCompareTakenBack(t *testing.T) {
 	})
 	if c, err := Compare(t.Context(), cfg, newest); err != nil || c.Result != ComparedOther {
 		t.Errorf("written anew: %+v %v", c, err)
+	}
+}
+
+// D22, EV-3: after a recorded restore a checkpoint of the log before is told as what it is: within what was restored it is compared, within what was lost it is
+// said to be lost, with the root that the restore knew; what the restore knew nothing of is another log.
+func TestCompareBeforeARestore(t *testing.T) {
+	cfg := testSite(t)
+	leaves(t, cfg, 3)
+	kept, err := Newest(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := backupOf(t, cfg)
+	leaves(t, cfg, 2)
+	within, err := Newest(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves(t, cfg, 2)
+	last, err := Newest(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now()
+	if _, err := Restore(t.Context(), cfg, RestoreOptions{Backup: backup, Reason: "disk failed", By: "kato", Now: at}); err != nil {
+		t.Fatal(err)
+	}
+	leaves(t, cfg, 40) // longer than the log before ever was
+	lines := strings.Split(last, "\n")
+	n, _ := strconv.Atoi(lines[1])
+	more := lines[0] + "\n" + strconv.Itoa(n+1) + "\n" + lines[2] + "\n"
+	forged := lines[0] + "\n" + lines[1] + "\n" + strings.Split(kept, "\n")[2] + "\n"
+	for what, x := range map[string]struct {
+		text string
+		want Compared
+	}{"restored": {kept, ComparedOlder}, "lost": {within, ComparedLost}, "the last of the log before": {last, ComparedLost}, "more than was known": {more, ComparedBeyond}, "another end": {forged, ComparedOther}} {
+		c, err := Compare(t.Context(), cfg, x.text)
+		if err != nil || c.Result != x.want || !c.Earlier || c.Succeeds == 0 || c.LostTo != int64(n) || c.Restored.UnixMilli() != at.UnixMilli() {
+			t.Errorf("%s: %+v %v, want %d", what, c, err, x.want)
+		}
+		var out strings.Builder
+		if err := c.Print(&out, false); err != nil || strings.Contains(out.String(), "NOT THE SAME") != (x.want == ComparedBeyond || x.want == ComparedOther) {
+			t.Errorf("%s: %v %q", what, err, out.String())
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func (o *outside) stampAsk(ctx context.Context) (f CheckpointFile, err error) {
 	if err != nil {
 		return f, err
 	}
-	nonce, err := timestamp.NewNonce(nil)
+	nonce, err := o.stampNonce(ctx, signed)
 	if err != nil {
 		return f, err
 	}
@@ -146,6 +147,19 @@ func (o *outside) stampAsk(ctx context.Context) (f CheckpointFile, err error) {
 	return f, o.store.Write(ctx, func(tx *store.Tx) error {
 		return tx.PutStampRequest(store.StampRequest{Size: size, Note: signed, Nonce: nonce, AtMS: o.now().UnixMilli()})
 	})
+}
+
+// stampNonce is that of the request that waits for its answer, or a new one: asked for again, the file that was carried away first is answered too.
+func (o *outside) stampNonce(ctx context.Context, signed string) (nonce []byte, err error) {
+	err = o.store.Read(ctx, func(r *store.ReadTx) error {
+		q, err := r.StampRequest(sha256.Sum256([]byte(signed)))
+		nonce = q.Nonce
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return timestamp.NewNonce(nil)
+	}
+	return nonce, err
 }
 
 // stampTrust reads whose time stamps are believed; nil when none is set up.

@@ -85,7 +85,11 @@ func (p *dayPapers) first(ctx context.Context, last calendar.Date) (calendar.Dat
 // paper makes the paper of one day of a zone, unless it is there, or there is nothing to put on it.
 func (p *dayPapers) paper(ctx context.Context, zone web.ZoneName, day calendar.Date) (made bool, err error) {
 	query := url.Values{"report": {"entry_register"}, "zone": {string(zone.ID)}, "from": {day.String()}, "to": {day.String()}}.Encode()
-	for _, j := range p.papers.spool.Jobs(report.Unasked) {
+	spool, err := p.papers.spool(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, j := range spool.Jobs(report.Unasked) {
 		if j.Query == query && j.State == report.Done {
 			return true, nil // a run that was cut off made it
 		}
@@ -106,7 +110,7 @@ func (p *dayPapers) paper(ctx context.Context, zone web.ZoneName, day calendar.D
 	if p.papers.cannot != nil {
 		format = report.AsHTML
 	}
-	id, err := p.papers.spool.Start(report.Job{Account: report.Unasked, Kind: "day", Zone: string(zone.ID), Query: query, Format: format},
+	id, err := spool.Start(report.Job{Account: report.Unasked, Kind: "day", Zone: string(zone.ID), Query: query, Format: format},
 		func(ctx context.Context, progress func(done, of int)) (*report.Output, error) {
 			d.Reduced, d.Checkpoint = p.papers.reducedNames(), signedLog(p.papers.store.Checkpoint())
 			out, err := report.Make(ctx, d, format, fmt.Sprintf("day-%s-%04d%02d%02d", zone.ID, day.Year, int(day.Month), day.Day), p.papers.printer, progress)
@@ -118,7 +122,7 @@ func (p *dayPapers) paper(ctx context.Context, zone web.ZoneName, day calendar.D
 	if err != nil {
 		return false, err
 	}
-	j, err := p.papers.spool.Wait(ctx, id)
+	j, err := spool.Wait(ctx, id)
 	if err == nil && j.State != report.Done {
 		err = errors.New("the paper could not be made: see the server's log")
 	}

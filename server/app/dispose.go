@@ -122,6 +122,9 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun, tries int) (sto
 	if err := t.drop(ctx, d, people); err != nil {
 		return d, err
 	}
+	if t.gone != nil {
+		t.gone()
+	}
 	if err := t.compact(ctx, d.ID, tries); err != nil {
 		return d, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,37 @@ func TestDisposalOfPeopleSparesWhoHasNotLeft(t *testing.T) {
 				t.Errorf("left in the directory: %v, want suspended, opencard, later", ids)
 			}
 			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// EV-8: who comes back while the run is being carried out stays.
+func TestComesBackDuringTheRun(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 3)
+		r := retainer(s)
+		approve2021(t, r, retention.ClassDirectory)
+		r.step = func(name string) error {
+			if name != "key" {
+				return nil
+			}
+			last, _ := directory.ParseDate("2040-03-31")
+			p := directory.Person{ID: "old000001", Name: "渡邉", Category: directory.Staff, ValidUntil: last, Active: true}
+			return s.Store.Write(t.Context(), func(tx *store.Tx) error {
+				return tx.ChangeDirectory(directory.Change{Op: directory.OpChange, Person: &p})
+			})
+		}
+		ok(r.CarryOut(t.Context()))(t)
+		err := s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+			all, err := r.People()
+			if !slices.Contains(all, "old000001") || slices.Contains(all, "old000000") || slices.Contains(all, "old000002") {
+				t.Errorf("left in the directory: %v", all)
+			}
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

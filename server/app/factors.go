@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"monban/firmware/access"
+	"monban/server/entrylog"
 	"monban/server/store"
 	"monban/server/web"
 )
@@ -312,6 +313,38 @@ func (f factors) WithdrawRequest(ctx context.Context, id string, action web.Acti
 		action.Target = q.Account
 		return act(tx, action)
 	}))
+}
+
+// requestEnds is when a request that nobody decided is withdrawn by itself (†): what was wanted then may be wanted no longer, and why it was asked stands in clear.
+const requestEnds = 90 * 24 * time.Hour
+
+// withdrawOld withdraws what nobody has decided within requestEnds, each with a leaf. It gives no right and takes none.
+func (f factors) withdrawOld(ctx context.Context, now time.Time) (note string, err error) {
+	n := 0
+	err = f.store.Write(ctx, func(tx *store.Tx) error {
+		n = 0
+		list, err := tx.OpenAccountRequests()
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if now.UnixMilli()-list[i].AskedMS < requestEnds.Milliseconds() {
+				continue
+			}
+			leaf := entrylog.Action{
+				Verb: string(web.ActionRequestWithdrawn), Target: targetOf(web.ActionRequestWithdrawn), ID: list[i].Account, From: "job", Result: "ok", Reason: true, AtMS: now.UnixMilli(),
+			}
+			if err := tx.DecideAccountRequest(list[i].ID, "withdrawn", "", now.UnixMilli()); err != nil {
+				return err
+			}
+			if _, err := tx.AppendAction(leaf, &entrylog.Opening{Text: "nobody has decided it within 90 days"}); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return fmt.Sprintf("%d requests withdrawn", n), err
 }
 
 // RemoveRole implements web.Requests. The role ends and stays in the list: who had one that may agree counts as

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"time"
 
 	"monban/firmware/calendar"
 	"monban/server/directory"
@@ -24,23 +23,37 @@ const packDir = "packs"
 // packPages implements web.Packs: jobs that write packs as the command line does.
 type packPages struct {
 	*pages
-	out   *exporter
-	spool *packs.Spool
+	out    *exporter
+	folder *folder[packs.Spool]
 }
 
 // openPacks goes on with what a restart broke off.
-func openPacks(s *Site, p *pages, out *exporter) (*packPages, error) {
+func openPacks(ctx context.Context, s *Site, p *pages, out *exporter) *packPages {
 	x := &packPages{pages: p, out: out}
 	var err error
-	x.spool, err = packs.Open(s.Config.Path(packDir), s.Keys.Derive("monban packs of the pages"), x.write, p.now, p.log)
-	return x, err
+	x.folder, err = openFolder(func() (*packs.Spool, error) {
+		return packs.Open(s.Config.Path(packDir), s.Keys.Derive("monban packs of the pages"), x.write, p.now, p.log)
+	})
+	if err != nil {
+		p.log.LogAttrs(ctx, slog.LevelError, "no packs can be made until this is mended; doors are not touched", slog.Any("err", err))
+	}
+	return x
 }
 
 // Close breaks off what runs and waits for it; the next start goes on.
 func (p *packPages) Close() {
 	if p != nil {
-		p.spool.Close()
+		p.folder.close((*packs.Spool).Close)
 	}
+}
+
+// spool gives the packs that may still be handed out.
+func (p *packPages) spool(ctx context.Context) (*packs.Spool, error) {
+	s, err := p.folder.get()
+	if err != nil {
+		return nil, err
+	}
+	return s, forget(ctx, p.store, s, nil)
 }
 
 // StartPack implements web.Packs.
@@ -59,12 +72,19 @@ func (p *packPages) StartPack(ctx context.Context, ask web.PackAsk, act web.Acti
 	if ask.Kind == web.PackOfPerson && !slices.ContainsFunc(p.directory().People, func(x directory.Person) bool { return x.ID == ask.Person }) {
 		return "", web.FormFault{{Field: "person", Word: "nobody"}}
 	}
-	id, err := p.spool.Start(packs.Job{
+	spool, err := p.spool(ctx)
+	if err != nil {
+		return "", err
+	}
+	id, err := spool.Start(packs.Job{
 		Account: act.Actor, From: originOf(act), Address: addressOf(act), Kind: ask.Kind, First: ask.From.String(), Last: ask.To.String(),
 		Person: string(ask.Person), Names: ask.Names, Use: ask.Use, Reason: act.Reason,
 	})
 	if errors.Is(err, packs.ErrBusy) {
 		err = web.ErrBusy
+	}
+	if errors.Is(err, packs.ErrNoRoom) {
+		err = errors.Join(err, web.ErrNoPlace)
 	}
 	return id, err
 }
@@ -94,8 +114,12 @@ func (p *packPages) write(ctx context.Context, j packs.Job, w io.Writer, progres
 }
 
 // PackJobs implements web.Packs.
-func (p *packPages) PackJobs(_ context.Context, account string) (out []web.PackJob, err error) {
-	for _, j := range p.spool.Jobs(account) {
+func (p *packPages) PackJobs(ctx context.Context, account string) (out []web.PackJob, err error) {
+	spool, err := p.spool(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range spool.Jobs(account) {
 		out = append(out, packJob(&j))
 	}
 	return out, nil
@@ -110,7 +134,11 @@ func packJob(j *packs.Job) web.PackJob {
 
 // OpenPack implements web.Packs. That it was taken is a leaf before a byte of it is given.
 func (p *packPages) OpenPack(ctx context.Context, id string, act web.Action) (io.ReadCloser, web.PackJob, error) {
-	r, j, err := p.spool.Read(act.Actor, id)
+	spool, err := p.spool(ctx)
+	if err != nil {
+		return nil, web.PackJob{}, err
+	}
+	r, j, err := spool.Read(act.Actor, id)
 	if errors.Is(err, packs.ErrNone) {
 		return nil, web.PackJob{}, web.ErrNotFound
 	}
@@ -122,33 +150,4 @@ func (p *packPages) OpenPack(ctx context.Context, id string, act web.Action) (io
 		return nil, web.PackJob{}, errors.Join(fmt.Errorf("pack: %w", err), r.Close())
 	}
 	return r, packJob(&j), nil
-}
-
-// sweep takes away what is too old, and what was made before something was disposed of or erased: it may hold that.
-func (p *packPages) sweep(ctx context.Context) {
-	p.spool.Sweep()
-	var newest int64
-	err := p.store.Read(ctx, func(r *store.ReadTx) error {
-		runs, err := r.DisposalRuns()
-		for i := range runs {
-			if runs[i].Done >= 0 {
-				newest = max(newest, runs[i].DoneMS)
-			}
-		}
-		if err != nil {
-			return err
-		}
-		list, err := r.ErasureRequests()
-		for i := range list {
-			newest = max(newest, list[i].DecidedMS)
-		}
-		return err
-	})
-	if err != nil {
-		if ctx.Err() == nil {
-			p.log.LogAttrs(ctx, slog.LevelError, "packs of before a disposal stay until they are a day old", slog.Any("err", err))
-		}
-		return
-	}
-	p.spool.DropMadeBefore(time.UnixMilli(newest))
 }

@@ -3,6 +3,8 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -121,10 +123,24 @@ func TestPacksOfThePages(t *testing.T) {
 		t.Errorf("%v %+v", err, rep)
 	}
 
-	// What was made before an erasure goes at once; what was asked for is told anew.
-	a.packs.spool.DropMadeBefore(time.Now().Add(time.Minute))
-	if _, _, err := a.packs.OpenPack(t.Context(), id, act); err == nil {
-		t.Error("still handed out")
+	// What was made before the use of a record was suspended goes at once; what is asked for after it is handed out.
+	record := [16]byte{3}
+	if _, err := a.retain.Restrict(t.Context(), hex.EncodeToString(record[:]), "本人の申出", Operator{Name: "kato"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.packs.OpenPack(t.Context(), id, act); !errors.Is(err, web.ErrNotFound) {
+		t.Errorf("still handed out: %v", err)
+	}
+	time.Sleep(2 * time.Millisecond) // within the same millisecond it would be taken for older
+	act.Kind = web.ActionPackMade
+	if id, err = a.packs.StartPack(t.Context(), ask, act); err != nil {
+		t.Fatal(err)
+	}
+	madePack(t, a.packs, act.Actor)
+	if r, _, err := a.packs.OpenPack(t.Context(), id, act); err != nil {
+		t.Error(err)
+	} else if err := r.Close(); err != nil {
+		t.Error(err)
 	}
 	ended = true
 	if err := stop(); err != nil {
@@ -192,5 +208,35 @@ func TestPackGoesOnAfterARestart(t *testing.T) {
 	defer func() { _ = stop() }()
 	if j := madePack(t, a.packs, act.Actor); j.ID != id || strings.TrimSpace(j.Sum) == "" {
 		t.Errorf("%+v", j)
+	}
+}
+
+// I9, RR-5: a folder that cannot be used keeps no server from starting: packs and papers say so, and are there again as soon as it can be used.
+func TestFolderThatCannotBeUsed(t *testing.T) {
+	cfg := testSite(t)
+	for _, dir := range []string{packDir, reportDir} {
+		if err := os.WriteFile(cfg.Path(dir), []byte("not a folder"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, _, stop := running(t, cfg)
+	defer func() { _ = stop() }()
+	if _, err := a.packs.PackJobs(t.Context(), "a-auditor"); !errors.Is(err, web.ErrNoPlace) {
+		t.Errorf("packs: %v", err)
+	}
+	if _, err := a.reports.ReportJobs(t.Context(), "a-auditor"); !errors.Is(err, web.ErrNoPlace) {
+		t.Errorf("papers: %v", err)
+	}
+	a.sweepFiles(t.Context())
+	for _, dir := range []string{packDir, reportDir} {
+		if err := os.Remove(cfg.Path(dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.packs.PackJobs(t.Context(), "a-auditor"); err != nil {
+		t.Errorf("packs after it was mended: %v", err)
+	}
+	if _, err := a.reports.ReportJobs(t.Context(), "a-auditor"); err != nil {
+		t.Errorf("papers after it was mended: %v", err)
 	}
 }

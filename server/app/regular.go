@@ -70,6 +70,9 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 		{Name: "cosigned", Spec: "30 0 * * *", Do: a.outside.commit},
 		{Name: "checkpoint", Spec: "20 6 * * *", Do: a.mailCheckpoint},
 		{Name: "key_copies", Spec: "15 6 * * *", Do: a.remindCopies},
+		{Name: "requests", Spec: "5 3 * * *", Do: func(ctx context.Context, _ time.Time) (string, error) {
+			return factors{store: a.site.Store}.withdrawOld(ctx, time.Now())
+		}},
 		{Name: "upkeep", Spec: "15 3 * * *", Do: func(ctx context.Context, due time.Time) (string, error) {
 			return "", a.site.Store.Write(ctx, func(tx *store.Tx) error {
 				return errors.Join(tx.ForgetDeliveries(due.Add(-keepRuns)), tx.ForgetJobRuns(due.Add(-keepRuns)))

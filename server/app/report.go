@@ -22,29 +22,47 @@ const reportDir = "reports"
 // reportPages implements web.Reports: a spool of jobs over the log.
 type reportPages struct {
 	*pages
-	spool   *report.Spool
+	folder  *folder[report.Spool]
 	printer *report.Printer // nil: no program that makes PDFs
 	cannot  error
 }
 
 // openReports looks once for the program that makes PDFs.
-func openReports(ctx context.Context, dir string, p *pages) (*reportPages, error) {
-	spool, err := report.OpenSpool(dir, p.now, p.log)
-	if err != nil {
-		return nil, err
+func openReports(ctx context.Context, dir string, p *pages) *reportPages {
+	r := &reportPages{pages: p}
+	var err error
+	if r.folder, err = openFolder(func() (*report.Spool, error) { return report.OpenSpool(dir, p.now, p.log) }); err != nil {
+		p.log.LogAttrs(ctx, slog.LevelError, "no papers can be made until this is mended; doors are not touched", slog.Any("err", err))
 	}
-	r := &reportPages{pages: p, spool: spool}
 	if r.printer, r.cannot = report.FindPrinter(ctx); r.cannot != nil {
 		p.log.LogAttrs(ctx, slog.LevelInfo, "no PDF of reports", slog.Any("err", r.cannot))
 	}
-	return r, nil
+	return r
 }
 
 // Close ends what runs and waits for it.
 func (p *reportPages) Close() {
 	if p != nil {
-		p.spool.Close()
+		p.folder.close((*report.Spool).Close)
 	}
+}
+
+// spool gives the papers that may still be handed out.
+func (p *reportPages) spool(ctx context.Context) (*report.Spool, error) {
+	s, err := p.folder.get()
+	if err != nil {
+		return nil, err
+	}
+	return s, forget(ctx, p.store, nil, s)
+}
+
+// jobs lists those of an account.
+func (p *reportPages) jobs(ctx context.Context, account string) ([]report.Job, error) {
+	s, err := p.spool(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Jobs(account), nil
 }
 
 // CanPrint implements web.Reports.
@@ -64,7 +82,11 @@ func (p *reportPages) StartReport(ctx context.Context, ask web.ReportAsk, build 
 		return "", err
 	}
 	job := report.Job{Account: act.Actor, Kind: ask.Kind, Zone: string(ask.Zone), Query: ask.Query, Format: ask.Format}
-	id, err := p.spool.Start(job, func(ctx context.Context, progress func(done, of int)) (*report.Output, error) {
+	spool, err := p.spool(ctx)
+	if err != nil {
+		return "", err
+	}
+	id, err := spool.Start(job, func(ctx context.Context, progress func(done, of int)) (*report.Output, error) {
 		d, err := build(ctx)
 		if err != nil {
 			return nil, err
@@ -127,13 +149,17 @@ func signedLog(note string) report.Checkpoint {
 }
 
 // ReportJobs implements web.Reports.
-func (p *reportPages) ReportJobs(_ context.Context, account string) ([]report.Job, error) {
-	return p.spool.Jobs(account), nil
+func (p *reportPages) ReportJobs(ctx context.Context, account string) ([]report.Job, error) {
+	return p.jobs(ctx, account)
 }
 
 // ReportFile implements web.Reports.
-func (p *reportPages) ReportFile(_ context.Context, account, job string, n int) (report.File, error) {
-	f, err := p.spool.Read(account, job, n)
+func (p *reportPages) ReportFile(ctx context.Context, account, job string, n int) (report.File, error) {
+	s, err := p.spool(ctx)
+	if err != nil {
+		return report.File{}, err
+	}
+	f, err := s.Read(account, job, n)
 	if errors.Is(err, report.ErrNone) {
 		err = web.ErrNotFound
 	}
@@ -141,8 +167,8 @@ func (p *reportPages) ReportFile(_ context.Context, account, job string, n int) 
 }
 
 // DayPapers implements web.Reports.
-func (p *reportPages) DayPapers(context.Context) ([]report.Job, error) {
-	return p.spool.Jobs(report.Unasked), nil
+func (p *reportPages) DayPapers(ctx context.Context) ([]report.Job, error) {
+	return p.jobs(ctx, report.Unasked)
 }
 
 // DayPaperFile implements web.Reports.

@@ -18,10 +18,12 @@ import (
 func (c *counter) papers() *reportPages {
 	c.t.Helper()
 	p := c.registers()
-	spool, err := report.OpenSpool(c.t.TempDir(), p.now, quiet)
+	dir := c.t.TempDir()
+	folder, err := openFolder(func() (*report.Spool, error) { return report.OpenSpool(dir, p.now, quiet) })
 	c.must(err)
-	c.t.Cleanup(spool.Close)
-	return &reportPages{pages: p, spool: spool, cannot: report.ErrNoPrinter}
+	r := &reportPages{pages: p, folder: folder, cannot: report.ErrNoPrinter}
+	c.t.Cleanup(r.Close)
+	return r
 }
 
 // paperDone waits until a report is made.

@@ -87,6 +87,8 @@ type Retainer struct {
 	signed bool
 	// dropped is called after people were taken out of the directory; nil = nobody keeps a copy of it.
 	dropped func(context.Context) error
+	// gone is called when a run has taken its rows; nil = nobody keeps files that were made of them.
+	gone func()
 	// compacted are the runs after which this process wrote the database file anew.
 	compacted sync.Map
 	// batch is how many leaves a transaction takes: doors wait for it; 0 = dropBatch.

@@ -162,7 +162,7 @@ func (a *App) sweep(ctx context.Context) {
 			if err := a.orders.pages.tellUnsigned(ctx); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "unsigned days", slog.Any("err", err))
 			}
-			a.packs.sweep(ctx)
+			a.sweepFiles(ctx)
 			if err := a.visits.sweep(ctx); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "sweep of visits", slog.Any("err", err))
 			}

@@ -50,6 +50,15 @@ func (s *Succession) knownCheckpoint() (c Checkpoint, sig []byte, err error) {
 	return c, sig, err
 }
 
+// KnownCheckpoint is where the old log is known to have ended; an error when nothing is known. Its signature is not checked here.
+func (s *Succession) KnownCheckpoint() (Checkpoint, error) {
+	c, _, err := s.knownCheckpoint()
+	if err == nil && s.Known == "" {
+		err = errors.New("succession: no checkpoint of the old log is known")
+	}
+	return c, err
+}
+
 // Lost is the range of indices of the old log that the restored database does not hold, as far as is
 // known: from ≤ index < to. It is empty when nothing is known to be lost.
 func (s *Succession) Lost() (from, to int64) {

@@ -278,3 +278,24 @@ func TestLimits(t *testing.T) {
 		t.Errorf("begun after the end: %v", err)
 	}
 }
+
+// I4: a pack leaves the log its room: none is begun on a full disk, and one that fills it ends with its reason and takes its file away.
+func TestRoomForTheLog(t *testing.T) {
+	b := newBench(t)
+	room := uint64(Reserve - 1)
+	b.s.free = func(string) (uint64, error) { return room, nil }
+	if _, err := b.s.Start(ask); !errors.Is(err, ErrNoRoom) || !strings.Contains(err.Error(), "1023 MiB") {
+		t.Errorf("begun on a full disk: %v", err)
+	}
+	room = Reserve
+	must(b.s.Start(ask))(t)
+	<-b.begun
+	room = 0
+	b.goOn <- nil
+	if j := b.until("failed", func(j Job) bool { return j.State == Failed }); !strings.Contains(j.Fault, ErrNoRoom.Error()) {
+		t.Errorf("%+v", j)
+	}
+	if left := must(filepath.Glob(filepath.Join(b.dir, "*.pack")))(t); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}

@@ -23,6 +23,8 @@ import (
 var (
 	ErrBusy = errors.New("too many packs are waiting or kept: try again when some are done or gone")
 	ErrNone = errors.New("no such pack")
+	// ErrNoRoom is told before a pack is begun, and ends one that is being made: the disk is the log's first.
+	ErrNoRoom = errors.New("there is no room for a pack")
 )
 
 // State is how far a job is. The zero value is none.
@@ -44,7 +46,9 @@ const (
 	jobTime = 2 * time.Hour
 	// mostTries ends a job that each time takes the server down with it.
 	mostTries = 3
-	maxJobs   = 60
+	// Reserve is what a pack leaves free on its disk, in bytes: the log lies there too, and an acknowledgement needs room (I4).
+	Reserve = 1 << 30
+	maxJobs = 60
 	// Of one account: nobody keeps the others from their packs.
 	maxJobsEach, maxWaitingEach = 12, 3
 )
@@ -90,6 +94,7 @@ type Spool struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 	turn chan struct{} // one at a time
+	free func(dir string) (uint64, error)
 
 	mu   sync.Mutex
 	jobs map[string]*Job
@@ -104,7 +109,7 @@ func Open(dir string, key [32]byte, make Make, now func() time.Time, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	s := &Spool{dir: dir, make: make, now: now, log: log, turn: newTurn(), jobs: map[string]*Job{}}
+	s := &Spool{dir: dir, make: make, now: now, log: log, turn: newTurn(), free: freeBytes, jobs: map[string]*Job{}}
 	if s.seal, err = cipher.NewGCMWithRandomNonce(block); err != nil {
 		return nil, err
 	}
@@ -172,6 +177,9 @@ func (s *Spool) Close() {
 // Start queues a job and gives its id. It is kept before this returns.
 func (s *Spool) Start(j Job) (string, error) {
 	s.Sweep()
+	if err := s.room(); err != nil {
+		return "", err
+	}
 	j.ID, j.State, j.Asked, j.Tries = rand.Text(), Waiting, s.now(), 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,7 +245,7 @@ func (s *Spool) write(j Job) (sum string, size int64, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("packs: %w", err)
 	}
-	w, err := newSealer(f, j.Key)
+	w, err := newSealer(&roomy{s: s, f: f}, j.Key)
 	if err != nil {
 		return "", 0, errors.Join(err, f.Close())
 	}
@@ -245,7 +253,7 @@ func (s *Spool) write(j Job) (sum string, size int64, err error) {
 	if err == nil {
 		err = w.Close()
 	}
-	return sum, w.size, errors.Join(err, f.Sync(), f.Close())
+	return sum, w.size, errors.Join(err, f.Sync(), f.Close(), syncDir(s.dir))
 }
 
 // guarded turns a panic into a failed job: a pack must not end the server.
@@ -276,16 +284,19 @@ func (s *Spool) set(id string, change func(*Job)) (Job, error) {
 	return *j, s.save(j)
 }
 
-// save writes the note of a job, under s.mu. It replaces the one before as a whole.
+// save writes the note of a job, under s.mu. It replaces the one before as a whole, and is on the disk when it returns: a power cut leaves a note or none.
 func (s *Spool) save(j *Job) error {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return err
 	}
 	path := s.path(j.ID, "job")
-	err = os.WriteFile(path+".tmp", s.seal.Seal(nil, nil, data, []byte(j.ID)), 0o600)
+	err = writeSynced(path+".tmp", s.seal.Seal(nil, nil, data, []byte(j.ID)))
 	if err == nil {
 		err = os.Rename(path+".tmp", path)
+	}
+	if err == nil {
+		err = syncDir(s.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("packs: %w", err)

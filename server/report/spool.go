@@ -33,7 +33,7 @@ const (
 	Running State = "running"
 	Done    State = "done"
 	Failed  State = "failed"
-	// Lost is a job that a restart ended, or whose files it made unreadable: it is asked for again.
+	// Lost is a job that a restart ended, or whose files it made unreadable, or whose files may show what is withheld since: it is asked for again.
 	Lost State = "lost"
 )
 
@@ -325,5 +325,20 @@ func (s *Spool) Sweep() {
 		}
 		_ = os.Remove(filepath.Join(s.dir, id+".json"))
 		delete(s.jobs, id)
+	}
+}
+
+// DropMadeBefore makes papers lost that were asked for before a time: what is withheld since then must be in no file that is handed out later. They are asked for again.
+func (s *Spool) DropMadeBefore(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, j := range s.jobs {
+		if j.State != Done || !j.Asked.Before(t) {
+			continue
+		}
+		for n := range j.Files {
+			_ = os.Remove(s.path(id, n)) // its key is in memory only: what stays is swept at the next start
+		}
+		j.State, j.Files, j.Output = Lost, nil, Output{}
 	}
 }

@@ -180,3 +180,32 @@ func TestShareOfEach(t *testing.T) {
 		t.Errorf("somebody else: %v", err)
 	}
 }
+
+// PR-3, EV-8: a paper that was asked for before something was withheld is lost, with its file; one that was asked for after stays.
+func TestPapersOfBefore(t *testing.T) {
+	dir, c := t.TempDir(), &clock{time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	s := openSpool(t, dir, c)
+	var ids []string
+	for range 2 {
+		id, err := s.Start(Job{Account: "A", Kind: "entry_register", Format: AsCSV, Query: "q"}, done("𠮷田"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended(t, s, "A", id)
+		ids = append(ids, id)
+		c.at = c.at.Add(time.Minute)
+	}
+	s.DropMadeBefore(c.at.Add(-time.Minute))
+	if _, err := s.Read("A", ids[0], 0); !errors.Is(err, ErrNone) {
+		t.Errorf("the older: %v", err)
+	}
+	if _, err := s.Read("A", ids[1], 0); err != nil {
+		t.Errorf("the newer: %v", err)
+	}
+	if j := ended(t, s, "A", ids[0]); j.State != Lost || len(j.Files) != 0 {
+		t.Errorf("%+v", j)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.bin")); len(left) != 1 {
+		t.Errorf("files left: %v", left)
+	}
+}

@@ -172,6 +172,17 @@ func (tx *Tx) DropPeople(id string, people []string) error {
 	if d.State != RunStarted {
 		return fmt.Errorf("disposal run %s: has not begun", id)
 	}
+	// Who came back while the run was being carried out stays. A database that was restored from before the run knows nobody who was noted: there all that the
+	// key store's list names go.
+	if _, known, err := tx.noted(id); err != nil {
+		return err
+	} else if known {
+		left, err := tx.Leaving(id, d.Year)
+		if err != nil {
+			return err
+		}
+		people = slices.DeleteFunc(slices.Clone(people), func(p string) bool { return !slices.Contains(left, p) })
+	}
 	for _, person := range people {
 		for _, q := range []string{
 			`DELETE FROM group_member WHERE person = ?`, `DELETE FROM contract_worker WHERE person = ?`, `DELETE FROM biometric_enrolment WHERE person = ?`,

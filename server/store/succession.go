@@ -59,6 +59,32 @@ func (r Reader) LogMark() (string, error) {
 	return hex.EncodeToString(sum[:4]), nil
 }
 
+// SuccessionOf finds the succession by which a log ended, by that log's origin; ErrNotFound. It looks through the log's system leaves.
+func (r Reader) SuccessionOf(before string) (y entrylog.Succession, err error) {
+	rows, err := r.query(`SELECT body FROM log_leaf WHERE kind = 'system' AND instr(body, ?) > 0 ORDER BY idx DESC`, []byte(entrylog.SystemSuccession))
+	if err != nil {
+		return y, fmt.Errorf("read successions: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var body []byte
+		if err := rows.Scan(&body); err != nil {
+			return y, fmt.Errorf("read successions: %w", err)
+		}
+		leaf, err := entrylog.ParseSystem(body)
+		if err != nil || leaf.Name != entrylog.SystemSuccession {
+			continue // the word stood in another leaf
+		}
+		if y, err = entrylog.SuccessionOf(&leaf); err != nil || y.Before == before {
+			return y, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return y, fmt.Errorf("read successions: %w", err)
+	}
+	return entrylog.Succession{}, ErrNotFound
+}
+
 // Head is where a log ends.
 type Head struct {
 	Size       int64

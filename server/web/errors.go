@@ -51,6 +51,8 @@ func status(err error) (code int, words string) {
 		return http.StatusTooManyRequests, "error.throttled"
 	case errors.Is(err, ErrBusy), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, "error.busy"
+	case errors.Is(err, ErrNoPlace):
+		return http.StatusServiceUnavailable, "error.no_place"
 	}
 	return http.StatusInternalServerError, "error.internal"
 }

@@ -259,7 +259,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		f["finding"] = append(f["finding"], string(e.Kind))
 	}
 	f["finding_help"] = append(f["finding_help"], f["finding"][2:]...)
-	for _, e := range []string{"no_role", "sign_in", "forbidden", "cross_site", "not_found", "bad_input", "too_large", "throttled", "busy", "internal"} {
+	for _, e := range []string{"no_role", "sign_in", "forbidden", "cross_site", "not_found", "bad_input", "too_large", "throttled", "busy", "no_place", "internal"} {
 		f["error"] = append(f["error"], e+"_title", e+"_text")
 	}
 	for _, e := range []string{"bad_input", "token", "account_pending", "no_orders", "forbidden", "media_type", "same_person", "too_late", "not_allowed", "revoked", "second_person", "wrong_state"} {

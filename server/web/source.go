@@ -17,6 +17,8 @@ var (
 	ErrExists    = errors.New("exists already")
 	ErrSetupCode = errors.New("set-up code is wrong, used or too old")
 	ErrBusy      = errors.New("busy, try again")
+	// ErrNoPlace says that files cannot be made: their folder cannot be used, or its disk is full. The administrator has to do something.
+	ErrNoPlace = errors.New("no place for files")
 
 	ErrRevoked = errors.New("revoked for good")
 	// ErrNoPerson says that the directory has no such person.

@@ -81,10 +81,10 @@ func cutEvidence(t *testing.T, k evidenceKind, template string, cuts int, seed u
 		}
 		p := startWriter(t, k.writer, folder)
 		p.waitReady(t)
-		begun := time.Now()
+		begun, byItself := time.Now(), false
 		select {
 		case <-p.ended:
-			span = time.Since(begun)
+			span, byItself = time.Since(begun), true
 		case <-time.After(time.Duration(rng.Int64N(int64(span)))):
 		}
 		p.stopCounting()
@@ -99,6 +99,9 @@ func cutEvidence(t *testing.T, k evidenceKind, template string, cuts int, seed u
 			if err != nil {
 				t.Fatalf("SEED=%d cut %d (the %d. of this folder): %v\n%s", seed, made, row, err, p.stderr.String())
 			}
+		}
+		if byItself && !ended { // an error of the product is no cut
+			fail(errors.New("the writer ended by itself before the power went"))
 		}
 		if !ended && len(lines) > 0 { // checkpoints that somebody has seen
 			note, err := checkpointIn(lines[len(lines)-1])
