@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strconv"
 	"time"
@@ -35,7 +36,18 @@ type updating struct {
 	Limit time.Duration `default:"5m" help:"Until when a new version must be well; gateways need up to a minute to come back."`
 }
 
-func (c *updating) updater(ctx context.Context) (*upgrade.Updater, error) {
+// with does f with an updater, in a process that neither a lost terminal nor root's umask disturbs.
+func (c *updating) with(ctx context.Context, f func(*upgrade.Updater) error) error {
+	upgrade.OwnProcess()
+	tell := upgrade.NewTeller(os.Stdout)
+	u, err := c.updater(ctx, tell)
+	if err == nil {
+		err = f(u)
+	}
+	return errors.Join(err, tell.Close())
+}
+
+func (c *updating) updater(ctx context.Context, out io.Writer) (*upgrade.Updater, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("update: must run as root: it installs a package and stops the server")
 	}
@@ -49,7 +61,7 @@ func (c *updating) updater(ctx context.Context) (*upgrade.Updater, error) {
 	}
 	u := &upgrade.Updater{
 		Dir: c.Dir, Config: c.Config, Data: cfg.DataDir, Server: upgrade.AsOwner{Dir: cfg.DataDir}, Machine: upgrade.Plain{Root: "/"},
-		Own: own, Out: os.Stdout, Limit: c.Limit, Settle: 10 * time.Second, Every: time.Second, Now: time.Now, Wait: time.Sleep,
+		Own: own, Out: out, Limit: c.Limit, Settle: 10 * time.Second, Every: time.Second, Now: time.Now, Wait: time.Sleep,
 	}
 	if upgrade.HasPackage(ctx) {
 		u.Machine = upgrade.Debian{}
@@ -66,15 +78,13 @@ type updateApplyCommand struct {
 }
 
 func (c *updateApplyCommand) Run(ctx context.Context) error {
-	u, err := c.updater(ctx)
-	if err != nil {
-		return err
-	}
 	by := c.By
 	if by == "" {
 		by = asRoot()
 	}
-	return u.Apply(ctx, upgrade.Order{Bundle: c.Bundle, Root: c.Root, Reason: c.Reason, By: by, Clock: update.Clock{Now: time.Now().Unix(), Sure: true}})
+	return c.with(ctx, func(u *upgrade.Updater) error {
+		return u.Apply(ctx, upgrade.Order{Bundle: c.Bundle, Root: c.Root, Reason: c.Reason, By: by, Clock: update.Clock{Now: time.Now().Unix(), Sure: true}})
+	})
 }
 
 // asRoot names who works as root: the account that sudo was called from. It is a word for the log, not a proof: root can say anything.
@@ -91,11 +101,7 @@ type updateResumeCommand struct {
 }
 
 func (c *updateResumeCommand) Run(ctx context.Context) error {
-	u, err := c.updater(ctx)
-	if err != nil {
-		return err
-	}
-	return u.Resume(context.WithoutCancel(ctx), c.Boot)
+	return c.with(ctx, func(u *upgrade.Updater) error { return u.Resume(context.WithoutCancel(ctx), c.Boot) })
 }
 
 type updateStateCommand struct{ onSite }

@@ -298,6 +298,7 @@ func command(ctx context.Context, name string, args ...string) ([]byte, error) {
 func output(c *exec.Cmd) ([]byte, error) {
 	var out, bad bytes.Buffer
 	c.Stdout, c.Stderr = &out, &bad
+	group(c)
 	if err := c.Run(); err != nil {
 		lines := strings.Split(strings.TrimSpace(bad.String()), "\n")
 		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(c.Path), err, lines[len(lines)-1])

@@ -100,7 +100,8 @@ var ErrBusy = errors.New("another update is at work here")
 
 // lock keeps a second update away; it ends with the process.
 func (u *Updater) lock() (*os.File, error) {
-	if err := os.MkdirAll(u.Dir, 0o755); err != nil { // the new program is read from there by the server's user
+	// The new program is read from there by the server's user.
+	if err := errors.Join(os.MkdirAll(u.Dir, 0o755), os.Chmod(u.Dir, 0o755)); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(u.Dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
