@@ -22,7 +22,6 @@ const (
 	config     = "/run/monban/gateway.toml"
 	identity   = "/data/monban/identity"
 	simSocket  = "/run/monban/sim.sock"
-	again      = "again.txt" // beside a release
 )
 
 // gateway keeps the one program running.
@@ -93,7 +92,7 @@ func (g *gateway) start(c *exec.Cmd) (<-chan error, error) {
 		if err := c.Wait(); err != nil {
 			ended <- err
 		} else {
-			ended <- errors.New("exit status 0")
+			ended <- errTaken
 		}
 	}()
 	return ended, nil
@@ -211,16 +210,12 @@ func (g *gateway) sticks() {
 	}
 }
 
-// update hands a release to the gateway's own check. What it says stands in the log. A file named again means that a release whose trial was cut
-// short, by a power cut too, may be tried once more: nobody can type --again here. It is not signed: who has a good release in hand may install it.
+// update hands a release to the gateway's own check, and once more with --again where a file says so. What it says stands in the log.
 func (g *gateway) update(dir, again string) {
 	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
 		return
 	}
-	args := []string{"update", "--config", config, "--slots", slotsDir, "--root", "/run/monban/release.root", dir}
-	if _, err := os.Stat(again); err == nil {
-		args = slices.Insert(args, 1, "--again")
-	}
+	from := dir
 	if strings.HasPrefix(dir, bootDir) { // which is nobody's but ours: what is needed is copied
 		copied, err := copyRelease(dir)
 		if err != nil {
@@ -228,14 +223,51 @@ func (g *gateway) update(dir, again string) {
 			return
 		}
 		defer func() { _ = os.RemoveAll(copied) }() // memory
-		args[len(args)-1] = copied
+		from = copied
 	}
 	g.say("update from %s: is checked", dir)
+	g.say("update from %s: %v", dir, g.offer(from, again, againUsed, g.stage))
+}
+
+// errTaken is how a program ends that has done what it was asked.
+var errTaken = errors.New("exit status 0")
+
+// stage runs the gateway's check of a release.
+func (g *gateway) stage(dir string, again bool) error {
+	args := []string{"update", "--config", config, "--slots", slotsDir, "--root", "/run/monban/release.root", dir}
+	if again {
+		args = slices.Insert(args, 1, "--again")
+	}
 	ended, err := g.start(g.command(args...))
 	if err == nil {
 		err = <-ended
 	}
-	g.say("update from %s: %v", dir, err)
+	return err
+}
+
+// offer has the release in dir taken; where it is not and the file again is there, once more with --again, if used does not say that this was done.
+func (g *gateway) offer(dir, again string, used retries, stage func(dir string, again bool) error) error {
+	err := stage(dir, false)
+	if errors.Is(err, errTaken) {
+		return err
+	}
+	r, err2 := retryOf(dir, again)
+	if errors.Is(err2, os.ErrNotExist) {
+		return err
+	}
+	if err2 == nil {
+		err2 = used.once(r, func() error {
+			if err := stage(dir, true); !errors.Is(err, errTaken) {
+				return err
+			}
+			g.say("%s: release %d is tried once more, and not again with this file", filepath.Base(again), r.release)
+			return nil
+		})
+	}
+	if err2 != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(again), err2)
+	}
+	return errTaken
 }
 
 // simulate sends the lines to the simulated doors, one every 5 s, over and over.
