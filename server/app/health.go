@@ -211,6 +211,9 @@ func (h *health) silentSince(gw access.GatewayID) (since time.Time, known bool) 
 func (h *health) said(gw access.GatewayID, hello wire.Hello) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if hello.Software == "" { // what a witness asks for is looked up by a hello that nobody sent
+		return
+	}
 	b := h.beats[gw]
 	b.software = hello.Software
 	h.beats[gw] = b

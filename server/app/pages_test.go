@@ -292,6 +292,7 @@ func TestHealth(t *testing.T) {
 	}
 	now := sitetest.Now()
 	d.health.said("gw-2", wire.Hello{Software: "1.2.3"})
+	d.health.said("gw-2", wire.Hello{Gateway: "gw-2"}) // what a witness asks for is looked up so
 	if _, heard := d.health.last("gw-2"); heard {
 		t.Error("a hello is no heartbeat")
 	}
