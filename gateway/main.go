@@ -107,24 +107,27 @@ func (c *enrolCommand) Run(ctx context.Context) error {
 
 type doctorCommand struct {
 	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
+	Lang   string `enum:"auto,ja,en" default:"auto" help:"ja, en, or auto for the terminal's. The marks BAD and ok are the same in both."`
 }
 
 func (c *doctorCommand) Run(ctx context.Context) error {
 	checks := append(app.Doctor(c.Config), app.DoctorMachine(ctx, c.Config, pi.Inspection{})...)
-	bad := 0
-	for _, k := range checks {
-		mark := "ok  "
-		if k.Err != nil {
-			mark, bad = "BAD ", bad+1
-			fmt.Printf("%s %s: %v\n", mark, k.Name, k.Err)
-			continue
+	bad, ja := 0, speaksJapanese(c.Lang)
+	for i := range checks {
+		if checks[i].Err != nil {
+			bad++
 		}
-		fmt.Printf("%s %s%s\n", mark, k.Name, k.Note)
+		fmt.Println(checks[i].Line(ja))
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d checks failed", bad, len(checks))
+		return errors.New(app.ChecksFailed(bad, len(checks), ja))
 	}
 	return nil
+}
+
+// speaksJapanese reports whether --lang, or with auto the terminal, asks for Japanese.
+func speaksJapanese(lang string) bool {
+	return lang == "ja" || lang == "auto" && strings.HasPrefix(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "ja")
 }
 
 type presentCommand struct {
@@ -151,7 +154,7 @@ func (c *statusCommand) Run() error {
 		return err
 	}
 	lang := c.Lang
-	if lang == "auto" && strings.HasPrefix(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "ja") {
+	if speaksJapanese(lang) {
 		lang = "ja"
 	}
 	return app.PrintStatus(os.Stdout, cfg, lang)

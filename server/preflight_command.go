@@ -17,7 +17,7 @@ type preflightCommand struct {
 
 func (c *preflightCommand) Run(ctx context.Context) error {
 	lang := preflight.English
-	if c.Lang == "ja" || c.Lang == "auto" && strings.HasPrefix(locale(), "ja") {
+	if speaksJapanese(c.Lang) {
 		lang = preflight.Japanese
 	}
 	lines := preflight.Run(ctx, c.Config, preflight.This())
@@ -31,6 +31,11 @@ func (c *preflightCommand) Run(ctx context.Context) error {
 		return exitCode{1, errors.New("mend the lines BAD before the server is set up")}
 	}
 	return nil
+}
+
+// speaksJapanese reports whether --lang, or with auto the terminal, asks for Japanese.
+func speaksJapanese(lang string) bool {
+	return lang == "ja" || lang == "auto" && strings.HasPrefix(locale(), "ja")
 }
 
 // locale is the terminal's, in the order of locale(7).

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"monban/server/app"
@@ -50,7 +49,7 @@ func (c *setupStepsCommand) Run(ctx context.Context) error {
 		return err
 	}
 	lang := setup.English
-	if c.Lang == "ja" || c.Lang == "auto" && strings.HasPrefix(locale(), "ja") {
+	if speaksJapanese(c.Lang) {
 		lang = setup.Japanese
 	}
 	open := 0

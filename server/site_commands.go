@@ -165,21 +165,22 @@ func (c *demoCommand) Run(ctx context.Context) error {
 	return app.WriteDemo(ctx, app.DemoOptions{Dir: c.Dir, HTTP: c.HTTP, MQTT: c.MQTT, Now: time.Now(), Log: log, Out: os.Stdout})
 }
 
-type doctorCommand struct{ onSite }
+type doctorCommand struct {
+	onSite
+	Lang string `enum:"auto,ja,en" default:"auto" help:"Language: ja, en, or auto for that of the terminal. The marks BAD and ok are the same in both."`
+}
 
 func (c *doctorCommand) Run(ctx context.Context) error {
-	bad := 0
+	bad, ja := 0, speaksJapanese(c.Lang)
 	checks := app.Doctor(ctx, c.Config, time.Now())
-	for _, k := range checks {
-		if k.Err != nil {
+	for i := range checks {
+		if checks[i].Err != nil {
 			bad++
-			fmt.Printf("BAD  %s: %v\n", k.Name, k.Err)
-			continue
 		}
-		fmt.Printf("ok   %s%s\n", k.Name, k.Note)
+		fmt.Println(checks[i].Line(ja))
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d checks failed", bad, len(checks))
+		return errors.New(app.ChecksFailed(bad, len(checks), ja))
 	}
 	return nil
 }

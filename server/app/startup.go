@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -212,7 +213,7 @@ func startupFacts(ctx context.Context, s *Site, now time.Time, linked func(acces
 	f.Synced = state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
 	for _, c := range siteChecks(ctx, s, now) {
 		if c.Err != nil {
-			f.Faults = append(f.Faults, c.Name+": "+c.Err.Error())
+			f.Faults = append(f.Faults, setup.Text{setup.English: strings.TrimPrefix(c.Line(false), badMark), setup.Japanese: strings.TrimPrefix(c.Line(true), badMark)})
 		}
 	}
 	return f, nil

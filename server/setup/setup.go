@@ -64,7 +64,7 @@ type Facts struct {
 	BackupPlace    bool
 	PlaceFault     string    // why backups cannot go there now; "" when they can
 	Backup         time.Time // newest one that was read back
-	Faults         []string  // what the doctor finds, in short
+	Faults         []Text    // what the doctor finds, in short
 }
 
 const (

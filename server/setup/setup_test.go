@@ -77,7 +77,7 @@ func TestEachStepByItself(t *testing.T) {
 		"neither place nor copy": {"backup", Open, func(f *Facts) { f.BackupPlace, f.Backup = false, time.Time{} }},
 		"first one to come":      {"backup", Open, func(f *Facts) { f.Backup = time.Time{} }},
 		"old":                    {"backup", Advice, func(f *Facts) { f.Backup = now().AddDate(0, 0, -4) }},
-		"fault":                  {"doctor", Open, func(f *Facts) { f.Faults = []string{"1 April: few"} }},
+		"fault":                  {"doctor", Open, func(f *Facts) { f.Faults = []Text{{"1 April: few", "4 月 1 日：少数"}} }},
 	} {
 		f := guarded()
 		c.spoil(&f)
@@ -129,7 +129,7 @@ func TestEveryStepSpeaks(t *testing.T) {
 			PagesEnd: at.Draw(t, "end"), KeyCopies: n.Draw(t, "copies"), Synced: yes.Draw(t, "synced"), ClockUnknown: yes.Draw(t, "unknown"),
 			Doors: n.Draw(t, "doors"), Observed: n.Draw(t, "observed"), Cards: n.Draw(t, "cards"), Holders: n.Draw(t, "holders"), Swipe: at.Draw(t, "swipe"),
 			Channels: n.Draw(t, "channels"), Alerted: at.Draw(t, "alerted"), BackupPlace: yes.Draw(t, "place"), Backup: at.Draw(t, "backup"),
-			Faults: rapid.SliceOfN(rapid.Just("a fault"), 0, 3).Draw(t, "faults"),
+			Faults: rapid.SliceOfN(rapid.Just(Text{"a fault", "異常"}), 0, 3).Draw(t, "faults"),
 		}
 		f.PagesLocal = !f.PagesTLS
 		for range n.Draw(t, "gateways") {

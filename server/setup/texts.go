@@ -28,7 +28,19 @@ func text(key string, args ...any) Text {
 	if len(args) == 0 {
 		return s
 	}
-	return Text{fmt.Sprintf(s[English], args...), fmt.Sprintf(s[Japanese], args...)}
+	return Text{fmt.Sprintf(s[English], in(English, args)...), fmt.Sprintf(s[Japanese], in(Japanese, args)...)}
+}
+
+// in gives the texts among the arguments in one language.
+func in(l Language, args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		if t, ok := a.(Text); ok {
+			a = t.In(l)
+		}
+		out[i] = a
+	}
+	return out
 }
 
 var sentences = map[string]Text{
