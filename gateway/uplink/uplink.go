@@ -108,6 +108,7 @@ type Uplink struct {
 	tag      uint64
 	applying bool
 	checking bool
+	dropped  dropped
 	own      sync.WaitGroup
 
 	mu    sync.Mutex
@@ -137,7 +138,7 @@ func New(cfg Config) *Uplink {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Uplink{
-		cfg: cfg,
+		cfg: cfg, dropped: dropped{log: cfg.Log},
 		machine: link.NewGateway(link.GatewayConfig{
 			Site: cfg.Site, ID: cfg.Gateway, Signer: cfg.Signer, Verifiers: cfg.Verifiers, Root: cfg.Root,
 			Next: cfg.Next, KeysVersion: cfg.KeysVersion, AskKey: cfg.AskKey, Rand: cfg.Rand, Boot: cfg.Boot,
@@ -214,6 +215,8 @@ func (u *Uplink) Run(ctx context.Context) {
 	u.own.Go(func() { u.connectLoop(ctx) })
 	defer u.own.Wait() // the connecting goroutine, and a policy that is being stored
 
+	defer u.dropped.end()
+
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	u.step(u.cfg.Policies.Held())
@@ -254,6 +257,7 @@ func (u *Uplink) Run(ctx context.Context) {
 			u.step(link.Power{Power: power})
 		case <-timer.C:
 			u.step(link.Tick{})
+			u.dropped.due(u.cfg.Now())
 		}
 	}
 }
@@ -331,7 +335,7 @@ func (u *Uplink) do(a link.GatewayAction) {
 	case link.KeysChanged:
 		u.cfg.Listener.KeysChanged(a.Note)
 	case link.Rejected:
-		u.cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "message dropped", slog.String("kind", a.Kind), slog.String("why", a.Why))
+		u.dropped.add(u.cfg.Now(), a)
 	case link.Wake:
 		u.wake = a.At
 	}
