@@ -388,9 +388,7 @@ func (s *Store) closePools() {
 // queued are still committed; later ones get ErrClosed.
 func (s *Store) Close() error {
 	s.once.Do(func() { // who calls while it is being closed waits until it is
-		s.turns.mu.Lock()
-		s.turns.closing = true
-		s.turns.mu.Unlock()
+		s.turns.close()
 		close(s.quit)
 		<-s.ended
 		s.shut()

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -18,44 +16,15 @@ import (
 const (
 	// maxBatch bounds a group commit: above it latency grows and throughput does not.
 	maxBatch = 1000
-	// longest is when a transaction takes no more ops, and hurried when it takes no more but urgent ones because one of those is in it: a
-	// commit is a third of a millisecond, so shorter transactions would cost throughput and longer ones only make doors wait.
+	// longest is when a transaction takes no more ops, and hurried when it takes no more but urgent ones because one of those is in it or
+	// waits: a commit is a third of a millisecond, so shorter transactions would cost throughput and longer ones only make doors wait.
 	longest, hurried = 20 * time.Millisecond, time.Millisecond
+	// behind is how long one of the others may have waited before they are behind: then hurried is pressed, so that they come as far as they
+	// would without asks.
+	behind, pressed = 2 * mostRest, 4 * time.Millisecond
 	// mostFailed is how many ops may fail in one transaction, each of which is set aside, before all that are left of it run one by one.
 	mostFailed = 8
 )
-
-// op is one Write on its way.
-type op struct {
-	ctx    context.Context
-	fn     func(*Tx) error
-	solo   func() error // in place of fn: has the connection to itself, outside a transaction
-	urgent bool
-	alone  bool         // shares no transaction: solo, or it has failed in a shared one
-	told   chan verdict // capacity 1: each message is taken before the next can come
-}
-
-// verdict is what an op's goroutine waits for: how the op came out, or that it is its turn.
-type verdict struct {
-	err  error
-	turn bool
-}
-
-// turns is where ops wait for the connection. Whoever finds it free commits on its own goroutine, for
-// itself and all who came meanwhile, and then gives the turn to the first of those who came later: at
-// a quiet door nobody has to be woken for a commit, at a busy one the commits grow. Urgent ops go before
-// the others, and into the transaction that is open.
-type turns struct {
-	mu      sync.Mutex
-	urgent  []*op
-	waiting []*op
-	taken   bool          // somebody has the turn
-	skipped bool          // the turn before took urgent ops only, though others waited
-	closing bool          // Close has begun: only the last checkpoint may still come
-	closed  bool          // nothing may come
-	empty   chan struct{} // made by Close, closed when the turn comes back with nobody waiting
-	hurry   atomic.Bool   // urgent is not empty
-}
 
 // Write runs fn in a transaction and returns nil only after the commit has reached the disk. fn may
 // share its transaction with others, may run more than once and on another caller's goroutine
@@ -83,148 +52,11 @@ func (s *Store) alone(ctx context.Context, fn func() error) error {
 	return s.enter(&op{ctx: ctx, solo: fn, alone: true, told: make(chan verdict, 1)}, false)
 }
 
-// enter lines o up and returns its outcome.
-func (s *Store) enter(o *op, last bool) error {
-	if s.opt.Trial && !last {
-		return ErrTrial
-	}
-	l := &s.turns
-	l.mu.Lock()
-	if l.closed || l.closing && !last {
-		l.mu.Unlock()
-		return ErrClosed
-	}
-	if o.urgent {
-		l.urgent = append(l.urgent, o)
-		l.hurry.Store(true)
-	} else {
-		l.waiting = append(l.waiting, o)
-	}
-	mine := !l.taken
-	l.taken = true
-	l.mu.Unlock()
-	for {
-		if mine {
-			s.commitWaiting()
-		}
-		v := <-o.told
-		if !v.turn {
-			return v.err
-		}
-		mine = true // also a second time, when urgent ops filled the transaction of the first
-	}
-}
-
-// commitWaiting is one turn: it commits what waits, urgent ops first, and gives the turn away. What found no room waits on.
-func (s *Store) commitWaiting() {
-	l := &s.turns
-	run := s.takeTurn()
-	ended := false
-	defer func() {
-		if !ended { // fn ended its goroutine: what the open transaction holds is unknown
-			s.latch(errors.New("a write ended in the middle of its transaction"))
-			for _, o := range slices.Concat(run.ops, run.left) {
-				select {
-				case o.told <- verdict{err: ErrLatched}:
-				default: // it had its answer
-				}
-			}
-		}
-		s.passTurn()
-	}()
-	s.runBatch(&run)
-	if len(run.left) > 0 {
-		l.mu.Lock()
-		l.waiting = append(run.left, l.waiting...)
-		l.mu.Unlock()
-	}
-	ended = true
-}
-
-// takeTurn is what one turn begins with. Urgent ops have every other turn for themselves: their commit is small, and no storm of them
-// keeps the others out for ever (I2). An op that is alone has a turn for itself.
-func (s *Store) takeTurn() group {
-	l := &s.turns
-	l.mu.Lock()
-	owed, alone := l.skipped && len(l.waiting) > 0, len(l.waiting) > 0 && l.waiting[0].alone
-	l.mu.Unlock()
-	var run group
-	if !owed || !alone {
-		run.ops = s.takeUrgent(nil)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := 0
-	switch l.skipped = false; {
-	case len(run.ops) > 0 && !owed:
-		l.skipped = len(l.waiting) > 0
-	case len(l.waiting) > 0 && l.waiting[0].alone:
-		n = 1
-	default:
-		n = min(len(l.waiting), max(maxBatch-len(run.ops), 1))
-		if i := slices.IndexFunc(l.waiting[:n], func(o *op) bool { return o.alone }); i > 0 {
-			n = i
-		}
-	}
-	run.ops = append(run.ops, l.waiting[:n]...)
-	l.waiting = slices.Delete(l.waiting, 0, n)
-	return run
-}
-
-// takeUrgent moves the urgent ops that wait behind list, at most to a batch.
-func (s *Store) takeUrgent(list []*op) []*op {
-	l := &s.turns
-	if !l.hurry.Load() {
-		return list
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := min(len(l.urgent), max(maxBatch-len(list), 0))
-	list = append(list, l.urgent[:n]...)
-	l.urgent = slices.Delete(l.urgent, 0, n)
-	l.hurry.Store(len(l.urgent) > 0)
-	return list
-}
-
-// passTurn gives the turn to the first who waits.
-func (s *Store) passTurn() {
-	l := &s.turns
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case len(l.urgent) > 0:
-		l.urgent[0].told <- verdict{turn: true}
-		return
-	case len(l.waiting) > 0:
-		l.waiting[0].told <- verdict{turn: true}
-		return
-	}
-	l.taken = false
-	if l.empty != nil {
-		close(l.empty)
-		l.empty, l.closed = nil, true
-	}
-}
-
-// shut ends the queue: it returns when the last op that was let in has its outcome.
-func (s *Store) shut() {
-	l := &s.turns
-	l.mu.Lock()
-	if !l.taken {
-		l.closed = true
-		l.mu.Unlock()
-		return
-	}
-	empty := make(chan struct{})
-	l.empty = empty
-	l.mu.Unlock()
-	<-empty
-}
-
 // group is what one transaction is made of.
 type group struct {
-	ops  []*op
-	left []*op // did not get into the transaction
+	ops    []*op // urgent ones in front, so that nobody who waits at a door is cut off
+	behind bool  // the others are
+	left   []*op // did not get into the transaction, or failed in it
 }
 
 // runBatch commits the operations together. One that fails is set aside to run alone in a later turn, and the others run again without it:
@@ -263,8 +95,8 @@ func (s *Store) runBatch(run *group) {
 		}
 		o := run.ops[bad]
 		o.alone = true
-		run.ops = slices.Concat(run.ops[:bad], run.ops[bad+1:])
-		run.left = slices.Concat([]*op{o}, run.left)
+		run.ops, run.left = slices.Concat(run.ops[:bad], run.ops[bad+1:]), append(run.left, o)
+		slices.SortStableFunc(run.ops, urgentFirst) // those who joined stood behind what ran before them
 	}
 }
 
@@ -278,7 +110,13 @@ func (s *Store) runOnce(run *group) (bad int, err error) {
 	if err := s.conn.control("BEGIN IMMEDIATE"); err != nil {
 		return -1, s.failedBegin(err)
 	}
-	tx := &Tx{Reader: Reader{q: s.conn, keys: s.opt.Keys, terms: &s.opt.Terms}, s: s, tree: s.tree, chains: map[chainKey]chainState{}}
+	tx := &Tx{
+		Reader: Reader{q: s.conn, keys: s.opt.Keys, terms: &s.opt.Terms}, s: s, tree: s.tree, chains: map[chainKey]chainState{},
+		open: open, began: time.Now(), hurried: hurried,
+	}
+	if run.behind {
+		tx.hurried = pressed
+	}
 	undo := func(err error) error {
 		err = s.rollback(err)
 		for _, f := range slices.Backward(tx.undone) {
@@ -286,15 +124,15 @@ func (s *Store) runOnce(run *group) (bad int, err error) {
 		}
 		return err
 	}
-	began, urgent, others := time.Now(), false, 0
+	others := 0
 	for i := 0; i < len(run.ops); i++ {
 		o := run.ops[i]
-		if took := time.Since(began); open && !o.urgent && others > 0 && (took > longest || urgent && took > hurried) {
+		if took := time.Since(tx.began); open && !o.urgent && others > 0 && (took > longest || tx.urgent && took > tx.hurried) {
 			// Nobody behind an op that is not urgent is: those stand in front, or joined when the ops before had run.
-			run.ops, run.left = run.ops[:i:i], slices.Concat(run.ops[i:], run.left)
+			run.ops, run.left = run.ops[:i:i], append(run.left, run.ops[i:]...)
 			break
 		}
-		if urgent = urgent || o.urgent; !o.urgent {
+		if tx.urgent = tx.urgent || o.urgent; !o.urgent {
 			others++
 		}
 		if err := call(o.fn, tx); err != nil {
@@ -304,7 +142,7 @@ func (s *Store) runOnce(run *group) (bad int, err error) {
 			return i, undo(tx.err)
 		}
 		if open && s.turns.hurry.Load() { // before all that wait, and in this commit instead of the next
-			joined := s.takeUrgent(run.ops[: i+1 : i+1])
+			joined := s.turns.joining(run.ops[: i+1 : i+1])
 			run.ops = append(joined, run.ops[i+1:]...)
 		}
 	}
