@@ -31,6 +31,26 @@ type Visits struct {
 	store *store.Store
 	now   func() time.Time
 	log   *slog.Logger
+	round *round // nil = every reading reads the directory
+}
+
+// round is the directory as one round of the job has read it first: with thousands of people it is most of what the job would read, and each
+// of its parts asks for the same. What moves a matter reads it anew in its own transaction.
+type round struct{ dir *directory.Snapshot }
+
+// directory reads the directory, once in a round of the job.
+func (v *Visits) directory(r store.Reader) (*directory.Snapshot, error) {
+	if v.round != nil && v.round.dir != nil {
+		return v.round.dir, nil
+	}
+	dir, err := r.Directory()
+	if err != nil {
+		return nil, err
+	}
+	if v.round != nil {
+		v.round.dir = &dir
+	}
+	return &dir, nil
 }
 
 func newVisits(pub *policypub.Publisher, s *store.Store, now func() time.Time, log *slog.Logger) *Visits {

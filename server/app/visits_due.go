@@ -296,10 +296,12 @@ func (v *Visits) SetVisitSettings(ctx context.Context, s visit.Settings, reason 
 // sweep ends what is over by itself and tells, once each, of what is overdue. It runs once a minute, outside of the other
 // jobs' transaction: it reads openings, which takes longer than a door should wait.
 func (v *Visits) sweep(ctx context.Context) error {
-	if err := v.expire(ctx); err != nil {
+	job := *v
+	job.round = &round{}
+	if err := job.expire(ctx); err != nil {
 		return err
 	}
-	return errors.Join(v.tellOverdue(ctx), v.tellBlank(ctx), v.tellUnmatched(ctx), v.escalate(ctx))
+	return errors.Join(job.tellOverdue(ctx), job.tellBlank(ctx), job.tellUnmatched(ctx), job.escalate(ctx))
 }
 
 // expire ends visits that nobody came to, emergencies and permits whose time is over.

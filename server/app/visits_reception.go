@@ -330,11 +330,11 @@ func (v *Visits) views(r store.Reader, s *visit.Site, visits []visit.Visit) ([]V
 // read runs f over one view of the database.
 func (v *Visits) read(ctx context.Context, f func(r store.Reader, s *visit.Site) error) error {
 	return missing(v.store.Read(ctx, func(r *store.ReadTx) error {
-		dir, err := r.Directory()
+		dir, err := v.directory(r.Reader)
 		if err != nil {
 			return err
 		}
-		site, err := policypub.VisitSite(r.Reader, &dir, v.store.Zone())
+		site, err := policypub.VisitSite(r.Reader, dir, v.store.Zone())
 		if err != nil {
 			return err
 		}

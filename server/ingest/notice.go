@@ -5,8 +5,8 @@ import (
 	"monban/server/review"
 )
 
-// Notice logs what the watch over the people inside has found (VE-10, AD-10). That somebody was left alone is not told again while an open
-// finding says so of the zone; an escort who came back and went away again is told of each time. nowMS is the server's clock, UTC ms.
+// Notice logs what the watch over the people inside has found (VE-10, AD-10). Each time is told, also of a zone of which a finding is still
+// open: that somebody was alone this morning does not say that somebody was alone in the afternoon. nowMS is the server's clock, UTC ms.
 func (p *Pipeline) Notice(tx Tx, n access.Notice, nowMS int64) error {
 	site := p.policies.Site()
 	if site == nil {
@@ -25,13 +25,7 @@ func (p *Pipeline) Notice(tx Tx, n access.Notice, nowMS int64) error {
 	if !ok {
 		return nil
 	}
-	var told bool
-	var err error
-	if n.Kind == access.NoticeEscort {
-		told, err = tx.FoundSince(string(f.Kind), f.Detail, n.AtMS) // of this absence: a watch that begins anew gives its notice again
-	} else {
-		told, err = tx.OpenFinding(string(f.Kind), string(gw), string(at), f.Detail)
-	}
+	told, err := tx.FoundSince(string(f.Kind), f.Detail, n.AtMS) // of this absence: a watch that begins anew gives its notice again
 	if err != nil || told {
 		return err
 	}

@@ -148,13 +148,13 @@ func (p *Plant) there(c *year.Case, f *attempt.Finding) bool {
 // Print writes the table.
 func Print(w io.Writer, lines []Line) error {
 	var b strings.Builder
-	b.WriteString("| kind | cases | of them in the ordinary course | near misses | found | missed | told twice | invented |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| kind | cases | of them in the ordinary course | near misses | found | missed | told twice | invented | counted in vain |\n|---|---|---|---|---|---|---|---|---|\n")
 	for i := range lines {
 		l := &lines[i]
-		if l.Cases+l.Near+l.Invented+l.Again == 0 {
+		if l.Cases+l.Near+l.Invented+l.Again+l.Counted == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "| `%s` | %d | %d | %d | %d | %d | %d | %d |\n", l.Kind, l.Cases, l.Natural, l.Near, l.Found, l.Cases-l.Found, l.Again, l.Invented)
+		fmt.Fprintf(&b, "| `%s` | %d | %d | %d | %d | %d | %d | %d | %d |\n", l.Kind, l.Cases, l.Natural, l.Near, l.Found, l.Cases-l.Found, l.Again, l.Invented, l.Counted)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

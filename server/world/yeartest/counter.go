@@ -23,8 +23,14 @@ type counter struct {
 	swept time.Time
 }
 
-// sweepCounter is how often the server's job looks at what is owed; the product does so every minute, a year is spared that.
-const sweepCounter = time.Hour
+// The server's job looks at what is owed every minute. A year is spared that: it looks every hour of the day, and at one o'clock of the night
+// at what falls due at midnight. Nothing else does at night.
+const (
+	sweepCounter = time.Hour
+	dayBegins    = 7
+	dayEnds      = 20
+	nightLook    = 1
+)
 
 // The counter's people. Whoever applies does not approve.
 var (
@@ -60,7 +66,8 @@ func (p *Plant) openCounter(ctx context.Context) error {
 
 // sweep is the counter's job.
 func (p *Plant) sweep(ctx context.Context) error {
-	if p.clock().Sub(p.desk.swept) < sweepCounter {
+	h := p.clock().In(p.Year.Zone).Hour()
+	if p.clock().Sub(p.desk.swept) < sweepCounter || h != nightLook && (h < dayBegins || h >= dayEnds) {
 		return nil
 	}
 	p.desk.swept = p.clock()

@@ -224,7 +224,7 @@ func (p *Plant) stretch(acts []year.Act, until mono.Time) ([]year.Act, error) {
 // The server looks at who is inside each second, and once a minute at what never got a record; a year is spared some of that.
 const (
 	watchEvery = 30 * time.Second
-	sweepEvery = 20
+	sweepEvery = 40
 	tickEvery  = 2
 )
 
