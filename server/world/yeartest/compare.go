@@ -16,6 +16,22 @@ import (
 	"monban/server/world/year"
 )
 
+// eachRecord is the kind that is told of each record: one case, an outage, has as many of it as the gateway had to say meanwhile.
+const eachRecord = "late_record"
+
+// records is how many records a gateway can have made of what was done at its doors within a case's time: of a read, an opening or a closing
+// three at the most, and some of its own when the link is lost and found or the power comes back.
+func (p *Plant) records(c *year.Case) (n int) {
+	acts := p.Year.Acts
+	i, _ := slices.BinarySearchFunc(acts, c.FromMS, func(a year.Act, ms int64) int { return cmp.Compare(a.AtMS, ms) })
+	for ; i < len(acts) && acts[i].AtMS <= c.ToMS; i++ {
+		if a := &acts[i]; a.Gateway == c.Gateway || a.Door != "" && string(p.doors[a.Door].b.id) == c.Gateway {
+			n++
+		}
+	}
+	return 3*n + 8
+}
+
 // slackMS is how far the time that a finding tells may lie from what the sheet knows: the middle of an interval, one clock's error.
 const slackMS = 2_500
 
@@ -25,7 +41,7 @@ type Line struct {
 	Cases, Found                int // that a reviewer has to be shown; of them shown
 	Near, Invented              int // near misses; findings that nothing in the world explains, near misses that were shown among them
 	Again                       int // told twice
-	Counted                     int // told by a number, and nothing in the world explains them
+	Counted                     int // told by a number, and nothing in the world explains so many
 	Natural                     int // cases that were not seeded
 	Missed, Inventions, Repeats []string
 }
@@ -70,12 +86,20 @@ func (p *Plant) Compare(findings []attempt.Finding) []Line {
 		l := line(f.Kind)
 		if n, counted := strings.CutPrefix(f.Detail[strings.LastIndexByte(f.Detail, '/')+1:], "more-"); counted { // so many more of the kind, there and in the last day, are told by a number
 			more, _ := strconv.Atoi(n)
+			room := 0 // of what the cases there can have more than one
 			for _, n := range byKind[f.Kind] {
 				c := &sheet.Cases[n]
-				if c.Verdict != year.MustNot && found[n] == 0 && more > 0 && c.FromMS <= f.AtMS && f.AtMS-c.FromMS <= 26*3_600_000 && p.there(c, f) {
+				if c.Verdict == year.MustNot || c.FromMS > f.AtMS || f.AtMS-c.FromMS > 26*3_600_000 || !p.there(c, f) {
+					continue
+				}
+				if found[n] == 0 && more > 0 {
 					found[n], more = 1, more-1
 				}
+				if f.Kind == eachRecord {
+					room += p.records(c)
+				}
 			}
+			more = max(more-room, 0)
 			l.Counted += more
 			continue
 		}
