@@ -23,10 +23,12 @@ func (m *maker) habits() {
 	cleaner := m.newPerson("k", sections[4], grant{office, "work"})
 	cleaner.category, cleaner.company = "contractor", "多賀城清掃株式会社"
 	guard := m.newPerson("g", sections[4], grant{office, "rounds"})
+	desk := m.openReception()
 	for n := range m.plan.Days {
 		day := m.day(n)
 		open := m.cal.IsBusinessDay(day)
 		if open {
+			desk.day(m, n, day, staff[8:])
 			for _, p := range staff {
 				if !m.often(700) { // leave, illness, business trips
 					m.workday(day, p)

@@ -13,6 +13,9 @@ func (m *maker) troubles() {
 		if m.often(1200) { // somebody trips over a cable, a switch restarts
 			gw := gateways[m.rng.IntN(5)] // not those of the old town hall: a badge that was lent a minute ago opens nothing there then
 			at := m.clock(day, 7, 0) + m.ms(0, 12*time.Hour)
+			if m.plan.Cases+m.plan.Near == 0 {
+				at = max(at, m.clock(day, 9, 0)) // whoever was lent a card at a quarter to eight would find a door that has not heard of it
+			}
 			m.outage(at, gw, m.ms(10*time.Second, 25*time.Minute), false)
 		}
 		if day.Weekday() == time.Sunday && day.Day <= 7 { // maintenance

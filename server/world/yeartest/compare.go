@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"monban/firmware/calendar"
 	"monban/server/attempt"
+	"monban/server/notify/route"
+	"monban/server/review"
 	"monban/server/store"
 	"monban/server/world/year"
 )
@@ -194,27 +197,27 @@ type Load struct {
 	Days      int
 	PerDay    float64
 	Busiest   int
+	Month     float64        // items a day in the busiest month
+	Months    []string       // of each, oldest first
 	Night     []string       // what rang off hours
 	Kinds     map[string]int // findings by kind
 	WorstWeek int            // rings of the worst seven days in a row
 }
 
-// rings are the kinds that ring at night (AL-6).
-var rings = []string{"forced_open", "duress", "fire_release", "tamper", "chain_fork"}
-
 // Reviewed counts findings by the day and rings by the hour: off hours is outside 8:30–17:15 of open days.
 func (p *Plant) Reviewed(findings []attempt.Finding, open func(calendar.Date) bool) Load {
 	out := Load{Days: p.Year.Plan.Days, Kinds: map[string]int{}}
-	days, nights := map[string]int{}, make([]int, p.Year.Plan.Days+1)
+	days, nights, months := map[string]int{}, make([]int, p.Year.Plan.Days+1), map[string]int{}
 	for i := range findings {
 		f := &findings[i]
 		out.Kinds[f.Kind]++
 		at := time.UnixMilli(f.AtMS).In(p.Year.Zone)
 		day := calendar.DateOf(at)
 		days[day.String()]++
+		months[day.String()[:7]]++
 		out.Busiest = max(out.Busiest, days[day.String()])
 		minute := at.Hour()*60 + at.Minute()
-		if slices.Contains(rings, f.Kind) && f.Severity == "high" && !(open(day) && minute >= 8*60+30 && minute < 17*60+15) {
+		if route.Rings(review.Kind(f.Kind)) && !(open(day) && minute >= 8*60+30 && minute < 17*60+15) {
 			out.Night = append(out.Night, p.Tell(f.AtMS)+" "+f.Kind+" "+f.Door)
 			if n := day.Sub(p.Year.Plan.First); n >= 0 && n < len(nights) {
 				nights[n]++
@@ -222,6 +225,17 @@ func (p *Plant) Reviewed(findings []attempt.Finding, open func(calendar.Date) bo
 		}
 	}
 	out.PerDay = float64(len(findings)) / float64(max(out.Days, 1))
+	lived := map[string]int{}
+	for n := range p.Year.Plan.Days {
+		lived[p.Year.Plan.First.AddDays(n).String()[:7]]++
+	}
+	for _, month := range slices.Sorted(maps.Keys(lived)) {
+		each := float64(months[month]) / float64(lived[month])
+		out.Months = append(out.Months, fmt.Sprintf("%s %.1f", month, each))
+		if lived[month] > 14 { // of a few days nothing is an average
+			out.Month = max(out.Month, each)
+		}
+	}
 	for n := range nights {
 		week := 0
 		for _, x := range nights[n:min(n+7, len(nights))] {

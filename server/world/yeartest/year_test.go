@@ -125,18 +125,21 @@ func TestCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	out.line("%s", b.String())
+	judge(t, lines)
+}
+
+// judge fails for what was missed, told twice, invented, or told by a number that is too large.
+func judge(t *testing.T, lines []Line) {
+	t.Helper()
 	for i := range lines {
-		for _, s := range lines[i].Missed {
-			t.Errorf("%s missed: %s", lines[i].Kind, s)
+		l := &lines[i]
+		for what, list := range map[string][]string{"missed": l.Missed, "told twice": l.Repeats, "invented": l.Inventions} {
+			for _, s := range list {
+				t.Errorf("%s %s: %s", l.Kind, what, s)
+			}
 		}
-		for _, s := range lines[i].Repeats {
-			t.Errorf("%s told twice: %s", lines[i].Kind, s)
-		}
-		if lines[i].Counted > 0 {
-			t.Errorf("%s told by a number that nothing in the world explains: %d", lines[i].Kind, lines[i].Counted)
-		}
-		for _, s := range lines[i].Inventions {
-			t.Errorf("%s invented: %s", lines[i].Kind, s)
+		if l.Counted > 0 {
+			t.Errorf("%s told by a number that nothing in the world explains: %d too many", l.Kind, l.Counted)
 		}
 	}
 }
@@ -186,14 +189,17 @@ func TestOrdinaryDays(t *testing.T) {
 	}
 	cal := table.Calendar(plan.First, plan.First.AddDays(plan.Days))
 	load := p.Reviewed(findings, cal.IsBusinessDay)
-	for i, l := range p.Compare(findings) {
-		for _, s := range l.Inventions {
-			t.Errorf("%d %s invented: %s", i, l.Kind, s)
-		}
+	lines := p.Compare(findings)
+	judge(t, lines)
+	var b strings.Builder
+	if err := Print(&b, lines); err != nil {
+		t.Fatal(err)
 	}
-	out.line("%.1f items a day, the busiest day %d, %d rings off hours, %d in the worst week; %v", load.PerDay, load.Busiest, len(load.Night), load.WorstWeek, load.Kinds)
-	if load.PerDay > 5 {
-		t.Errorf("%.1f items a day; the goal is 5", load.PerDay)
+	out.line("%s", b.String())
+	out.line("%.1f items a day, %.1f in the busiest month, the busiest day %d, %d rings off hours, %d in the worst week. Visitors: %d. By month: %s. Kinds: %v",
+		load.PerDay, load.Month, load.Busiest, len(load.Night), load.WorstWeek, len(p.Year.Guests), strings.Join(load.Months, ", "), load.Kinds)
+	if load.PerDay > 5 || load.Month > 5 {
+		t.Errorf("%.1f items a day, %.1f in the busiest month; the goal is 5", load.PerDay, load.Month)
 	}
 	if load.WorstWeek > 1 {
 		t.Errorf("the night rang %d times in a week: %q", load.WorstWeek, load.Night)
