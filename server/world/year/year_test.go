@@ -132,7 +132,7 @@ func TestInside(t *testing.T) {
 	}
 }
 
-// VR-1: docs/findings.md says which kinds the year seeds, with cases and near misses.
+// VR-1: docs/findings.md says which kinds the year seeds, with cases and near misses; of others it may name the test that has as many.
 func TestFindingsTable(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/findings.md")
 	if err != nil {
@@ -164,7 +164,7 @@ func TestFindingsTable(t *testing.T) {
 				want = "cases, near misses"
 			}
 		}
-		if got := strings.TrimSpace(cells[4]); got != want {
+		if got := strings.TrimSpace(cells[4]); got != want && !(want == "–" && strings.HasPrefix(got, "`server/")) {
 			t.Errorf("%s: the table says %q, the seeds %q", kind, got, want)
 		}
 		delete(seeded, kind)
