@@ -37,21 +37,21 @@ func many(t *testing.T, s *store.Store, kind review.Kind, happen func(n int, yes
 	order := slices.Concat(slices.Repeat([]bool{true}, 20), slices.Repeat([]bool{false}, 5))
 	dice.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	seen := int64(-1)
-	shut(t, s, &seen)
+	shown(t, s, &seen)
 	for n, yes := range order {
 		happen(n, yes, dice)
 		var want []string
 		if yes {
 			want = []string{string(kind)}
 		}
-		if diff := gocmp.Diff(want, shut(t, s, &seen)); diff != "" {
+		if diff := gocmp.Diff(want, shown(t, s, &seen)); diff != "" {
 			t.Errorf("number %d, case %v: %s", n, yes, diff)
 		}
 	}
 }
 
-// shut closes every finding after seen and gives the kinds of those that the test did not write itself.
-func shut(t *testing.T, s *store.Store, seen *int64) (kinds []string) {
+// shown closes every finding after seen and gives the kinds of those that the test did not write itself.
+func shown(t *testing.T, s *store.Store, seen *int64) (kinds []string) {
 	t.Helper()
 	err := s.Write(t.Context(), func(tx *store.Tx) error {
 		list, err := tx.FindingsAfter(*seen, 1000)
