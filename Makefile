@@ -128,7 +128,7 @@ sim: need-cc ## SEEDS (100) simulated days under faults and a third as many with
 year: need-cc ## a made year of a city hall with 20 seeded cases and 5 near misses a kind, and one of ordinary days, at once (half an hour; 10 GB of memory, its databases in /dev/shm); writes docs/reports/year-DATE.md
 	@printf '# A made year, %s\n\nCommit %s, `make year`. What it is: [ADR 0041](../adr/0041-a-made-year.md).\n\n' "$$(date +%F)" "$$(git describe --always --dirty)" > docs/reports/year-$$(date +%F).md
 	MONBAN_YEAR_REPORT=$$PWD/docs/reports/year-$$(date +%F).md MONBAN_YEAR_ASKS=$${MONBAN_YEAR_ASKS:-48} MONBAN_YEAR_DAYS=$${MONBAN_YEAR_DAYS:-365} MONBAN_YEAR_STAFF=$${MONBAN_YEAR_STAFF:-110} MONBAN_YEAR_CASES=$${MONBAN_YEAR_CASES:-20} MONBAN_YEAR_NEAR=$${MONBAN_YEAR_NEAR:-5} \
-		GOGC=400 TMPDIR=$${MONBAN_YEAR_TMP:-$$( [ -w /dev/shm ] && echo /dev/shm || echo $${TMPDIR:-/tmp} )} $(GO) test -count=1 -v -timeout 150m ./server/world/yeartest
+		GOGC=400 GOTMPDIR=$${TMPDIR:-/tmp} TMPDIR=$${MONBAN_YEAR_TMP:-$$( [ -w /dev/shm ] && echo /dev/shm || echo $${TMPDIR:-/tmp} )} $(GO) test -count=1 -v -timeout 150m ./server/world/yeartest
 
 flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them; then five pairs of windows of 500 decisions without and with the flood
 	MONBAN_FLOOD_QUEUES=$${MONBAN_FLOOD_QUEUES-$$( [ -w /dev/shm ] && echo /dev/shm )} MONBAN_FLOOD_WINDOWS=$${MONBAN_FLOOD_WINDOWS:-5} MONBAN_FLOOD_DECISIONS=$${MONBAN_FLOOD_DECISIONS:-500} MONBAN_FLOOD_SECONDS=$${MONBAN_FLOOD_SECONDS:-60} MONBAN_FLOOD_RATE=$${MONBAN_FLOOD_RATE:-5000} $(GO) test -count=1 -v -timeout 30m -run 'TestFlood' ./server/world
