@@ -279,6 +279,9 @@ func (c *counter) noNames(words ...string) {
 				continue
 			}
 			for _, w := range words {
+				if len(w) < 6 && w[0] < 0x80 {
+					w += `"` // the number of a person is a whole value: a commitment may begin with any four digits
+				}
 				if bytes.Contains(l.Body, []byte(`"`+w)) {
 					c.t.Errorf("a leaf holds %q: %s", w, l.Body)
 				}
