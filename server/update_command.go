@@ -21,11 +21,12 @@ type updateCommands struct {
 	// What follows is for update itself: it has the old and the new program do their parts as the user of the data. Names and output are the
 	// same in every version.
 	State   updateStateCommand   `cmd:"" hidden:""`
+	Copy    updateCopyCommand    `cmd:"" hidden:""`
 	Try     updateTryCommand     `cmd:"" hidden:""`
 	Take    updateTakeCommand    `cmd:"" hidden:""`
-	Mark    updateMarkCommand    `cmd:"" hidden:""`
 	Putback updatePutbackCommand `cmd:"" hidden:""`
 	Open    updateOpenCommand    `cmd:"" hidden:""`
+	Reads   updateReadsCommand   `cmd:"" hidden:""`
 	Note    updateNoteCommand    `cmd:"" hidden:""`
 }
 
@@ -37,17 +38,17 @@ type updating struct {
 }
 
 // with does f with an updater, in a process that neither a lost terminal nor root's umask disturbs.
-func (c *updating) with(ctx context.Context, f func(*upgrade.Updater) error) error {
+func (c *updating) with(ctx context.Context, patience time.Duration, f func(*upgrade.Updater) error) error {
 	upgrade.OwnProcess()
 	tell := upgrade.NewTeller(os.Stdout)
-	u, err := c.updater(ctx, tell)
+	u, err := c.updater(ctx, patience, tell)
 	if err == nil {
 		err = f(u)
 	}
 	return errors.Join(err, tell.Close())
 }
 
-func (c *updating) updater(ctx context.Context, out io.Writer) (*upgrade.Updater, error) {
+func (c *updating) updater(ctx context.Context, patience time.Duration, out io.Writer) (*upgrade.Updater, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("update: must run as root: it installs a package and stops the server")
 	}
@@ -62,6 +63,7 @@ func (c *updating) updater(ctx context.Context, out io.Writer) (*upgrade.Updater
 	u := &upgrade.Updater{
 		Dir: c.Dir, Config: c.Config, Data: cfg.DataDir, Server: upgrade.AsOwner{Dir: cfg.DataDir}, Machine: upgrade.Plain{Root: "/"},
 		Own: own, Out: out, Limit: c.Limit, Settle: 10 * time.Second, Every: time.Second, Now: time.Now, Wait: time.Sleep,
+		Database: app.DatabaseFiles(cfg), Patience: patience, Free: upgrade.Free,
 	}
 	if upgrade.HasPackage(ctx) {
 		u.Machine = upgrade.Debian{}
@@ -82,7 +84,7 @@ func (c *updateApplyCommand) Run(ctx context.Context) error {
 	if by == "" {
 		by = asRoot()
 	}
-	return c.with(ctx, func(u *upgrade.Updater) error {
+	return c.with(ctx, 2*time.Minute, func(u *upgrade.Updater) error {
 		return u.Apply(ctx, upgrade.Order{Bundle: c.Bundle, Root: c.Root, Reason: c.Reason, By: by, Clock: update.Clock{Now: time.Now().Unix(), Sure: true}})
 	})
 }
@@ -101,7 +103,8 @@ type updateResumeCommand struct {
 }
 
 func (c *updateResumeCommand) Run(ctx context.Context) error {
-	return c.with(ctx, func(u *upgrade.Updater) error { return u.Resume(context.WithoutCancel(ctx), c.Boot) })
+	// A machine that has just started may install updates of its own for a while; without us nothing serves.
+	return c.with(ctx, 15*time.Minute, func(u *upgrade.Updater) error { return u.Resume(context.WithoutCancel(ctx), c.Boot) })
 }
 
 type updateStateCommand struct{ onSite }
@@ -116,6 +119,29 @@ func (c *updateStateCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return app.PrintJSON(os.Stdout, s)
+}
+
+type updateCopyCommand struct {
+	onSite
+	To string `required:""`
+}
+
+func (c *updateCopyCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	return app.CopyForTry(ctx, cfg, c.To)
+}
+
+type updateReadsCommand struct{ onSite }
+
+func (c *updateReadsCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	return app.Reads(ctx, cfg)
 }
 
 type updateTryCommand struct {
@@ -137,7 +163,8 @@ func (c *updateTryCommand) Run(ctx context.Context) error {
 
 type updateTakeCommand struct {
 	onSite
-	To string `required:""`
+	To        string `required:""`
+	VersionIs string `required:""`
 }
 
 func (c *updateTakeCommand) Run() error {
@@ -145,20 +172,7 @@ func (c *updateTakeCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	return app.TakeBack(cfg, c.To)
-}
-
-type updateMarkCommand struct {
-	onSite
-	VersionIs string `required:""`
-}
-
-func (c *updateMarkCommand) Run() error {
-	cfg, err := config.Load(c.Config)
-	if err != nil {
-		return err
-	}
-	return app.MarkTrial(cfg, c.VersionIs)
+	return app.TakeBack(cfg, c.To, c.VersionIs)
 }
 
 type updatePutbackCommand struct {

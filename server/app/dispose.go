@@ -125,6 +125,11 @@ func (t *Retainer) run(ctx context.Context, d store.DisposalRun, tries int) (sto
 	if t.gone != nil {
 		t.gone()
 	}
+	if t.copies != nil {
+		if err := t.copies(); err != nil {
+			return d, err
+		}
+	}
 	if err := t.compact(ctx, d.ID, tries); err != nil {
 		return d, err
 	}

@@ -89,6 +89,8 @@ type Retainer struct {
 	dropped func(context.Context) error
 	// gone is called when a run has taken its rows; nil = nobody keeps files that were made of them.
 	gone func()
+	// copies takes away copies of the database that outlive nothing that is destroyed; nil = there are none.
+	copies func() error
 	// compacted are the runs after which this process wrote the database file anew.
 	compacted sync.Map
 	// batch is how many leaves a transaction takes: doors wait for it; 0 = dropBatch.
@@ -100,7 +102,7 @@ const dropBatch = 250
 
 // Retainer gives the retention of an open site.
 func (s *Site) Retainer() *Retainer {
-	return &Retainer{store: s.Store, keys: s.Store.Keys(), zone: s.Config.Location(), now: time.Now, signed: true}
+	return &Retainer{store: s.Store, keys: s.Store.Keys(), zone: s.Config.Location(), now: time.Now, signed: true, copies: func() error { return dropUpdateCopies(s.Config) }}
 }
 
 // Rules are the periods in force.

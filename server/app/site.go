@@ -283,6 +283,18 @@ func (s *Site) whole() error {
 	if err := os.RemoveAll(cfg.Path(restoreNew)); err != nil {
 		return fmt.Errorf("what a restore left that broke off: %w", err)
 	}
+	if !s.held {
+		tried, err := exists(cfg.Path(trialFile))
+		if err != nil {
+			return err
+		}
+		if tried { // what is written now would be lost if the database of before comes back (I4)
+			return fmt.Errorf("%s: a new version is being tried here: wait until `update apply` has ended, or run `monban-server update resume`", cfg.DataDir)
+		}
+		if err := dropUpdateCopies(cfg); err != nil {
+			return err
+		}
+	}
 	there, err := exists(cfg.Path(databaseFile))
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/wire"
 	"monban/server/config"
+	"monban/server/entrylog"
 	"monban/server/store"
 )
 
@@ -53,10 +54,7 @@ func TestTrialHoldsBack(t *testing.T) {
 		t.Fatalf("with nothing to be tried: %v", err)
 	}
 	before := filepath.Join(cfg.DataDir, "before")
-	if err := TakeBack(cfg, before); err != nil {
-		t.Fatal(err)
-	}
-	if err := MarkTrial(cfg, "0~2"); err != nil {
+	if err := TakeBack(cfg, before, "0~2"); err != nil {
 		t.Fatal(err)
 	}
 	done, stop := onTrial(t, cfg)
@@ -79,6 +77,10 @@ func TestTrialHoldsBack(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatalf("ended: %v", err)
 	}
+	// A command beside the stopped server writes nothing either: the way back would lose it.
+	if _, err := SetCard(t.Context(), cfg, "C-001", "revoked", "lost", quiet); err == nil || !strings.Contains(err.Error(), "being tried") {
+		t.Errorf("a card was changed between stop and way back: %v", err)
+	}
 	if there, err := exists(cfg.Path(trialFile)); err != nil || !there {
 		t.Errorf("a server that was ended while on trial is on trial: %t, %v", there, err)
 	}
@@ -87,7 +89,7 @@ func TestTrialHoldsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time as after a power cut
-		if err := MarkTrial(cfg, "0~2"); err != nil {
+		if err := writeFile(cfg.Path(trialFile), []byte("0~2\n")); err != nil {
 			t.Fatal(err)
 		}
 		if err := PutBack(cfg, before); err != nil {
@@ -100,7 +102,7 @@ func TestTrialHoldsBack(t *testing.T) {
 		}
 	})
 
-	if err := MarkTrial(cfg, "0~2"); err != nil {
+	if err := writeFile(cfg.Path(trialFile), []byte("0~2\n")); err != nil {
 		t.Fatal(err)
 	}
 	done, _ = onTrial(t, cfg)
@@ -205,6 +207,99 @@ func TestTrialLeavesTheKeyStore(t *testing.T) {
 		after, err := os.ReadFile(cfg.Path(keyStoreFile))
 		if err != nil || bytes.Equal(before, after) != held {
 			t.Errorf("on trial: %t: the file is the same: %t, %v", held, bytes.Equal(before, after), err)
+		}
+	}
+}
+
+// EV-8: copies that an update left, killed at its worst moment, are gone at the next start, and after a disposal beside a running server; the stopped
+// server's database stays for the way back while a version is tried.
+func TestUpdateCopiesGo(t *testing.T) {
+	cfg := testSite(t)
+	leave := func() {
+		t.Helper()
+		for _, name := range []string{"update-backup", "update-backup.partial", "update-try", "update-before"} {
+			if err := errors.Join(os.MkdirAll(cfg.Path(name), 0o700), os.WriteFile(cfg.Path(name, databaseFile), []byte("髙橋"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	left := func() []string {
+		t.Helper()
+		names, err := filepath.Glob(cfg.Path("update-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	leave()
+	s, err := openSite(&Site{Config: cfg, held: true}, time.Now(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil || len(left()) != 4 {
+		t.Errorf("on trial: %v; left %q", err, left())
+	}
+	withSite(t, cfg, func(s *Site) {
+		if got := left(); len(got) != 0 {
+			t.Errorf("after a start: left %q", got)
+		}
+		seed(t, s, 3)
+		r := retainer(s)
+		approve2021(t, r, entrylog.ClassRegister)
+		leave()
+		if done := ok(r.CarryOut(t.Context()))(t); len(done) != 1 || len(left()) != 0 {
+			t.Errorf("after %d disposals: left %q", len(done), left())
+		}
+	})
+}
+
+// OP-4: what a backup leaves for the rehearsal is tried under one name, says its format and what it brings, and counts as no backup.
+func TestTryUpdate(t *testing.T) {
+	cfg := testSite(t)
+	backup := cfg.Path("update-backup")
+	if err := CopyForTry(t.Context(), cfg, backup); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := exists(cfg.Path(backupNote)); err != nil || there {
+		t.Errorf("the self-test knows of a backup that will be gone: %t, %v", there, err)
+	}
+	if err := os.MkdirAll(cfg.Path("update-try", "of one that was killed"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r, err := TryUpdate(t.Context(), cfg, backup)
+	if err != nil || r.Format != 1 || r.Applied == nil || r.Leaves == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if there, err := exists(cfg.Path("update-try")); err != nil || there {
+		t.Errorf("the copy stays behind: %v", err)
+	}
+}
+
+// I4: the program says whether it can read what another version has left in the data directory; a form that it does not know is refused, in each file.
+func TestReads(t *testing.T) {
+	cfg := testSite(t)
+	if err := Reads(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string][2]string{
+		keyStoreFile: {`"monban_keystore":1`, `"monban_keystore":2`}, siteKeysFile: {`"monban_site_keys":2`, `"monban_site_keys":3`},
+	} {
+		was, err := os.ReadFile(cfg.Path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := bytes.Replace(bytes.ReplaceAll(was, []byte(`": `), []byte(`":`)), []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(was, is) {
+			t.Fatalf("%s has no %s", name, change[0])
+		}
+		if err := os.WriteFile(cfg.Path(name), is, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Reads(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s of a newer form: %v", name, err)
+		}
+		if err := os.WriteFile(cfg.Path(name), was, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,10 +14,16 @@ import (
 	"syscall"
 	"time"
 
+	"monban/server/ca"
 	"monban/server/config"
 	"monban/server/entrylog"
+	"monban/server/keystore"
+	"monban/server/policypub"
 	"monban/server/store"
 )
+
+// updateFormat is that of what two versions hand each other during an update (server/upgrade reads it).
+const updateFormat = 1
 
 // updateRequest is what `update` asks a running server for: how it stands; with Leaf an entry of the log; with Open that a server that
 // is being tried opens.
@@ -27,6 +34,7 @@ type updateRequest struct {
 
 // UpdateState is how a server stands, before an update and after.
 type UpdateState struct {
+	Format int      `json:"monban_update"`    // 1; another program refuses what it does not know
 	Trial  bool     `json:"trial,omitempty"`  // a new version is tried: nothing is written
 	Linked []string `json:"linked,omitempty"` // gateways that were heard within the life of a lease
 	Faults []string `json:"faults,omitempty"` // of doctor, one line each
@@ -105,6 +113,9 @@ func AskUpdateState(ctx context.Context, cfg *config.Config) (UpdateState, error
 	if a.Update == nil {
 		return UpdateState{}, errors.New("the server that runs is too old to be asked")
 	}
+	if a.Update.Format != updateFormat {
+		return UpdateState{}, fmt.Errorf("the server that runs says how it stands in format %d, this program knows %d: use the program that the server runs", a.Update.Format, updateFormat)
+	}
 	return *a.Update, nil
 }
 
@@ -127,7 +138,7 @@ func (a *App) updateRequested(ctx context.Context, q *updateRequest) (out answer
 }
 
 func updateState(ctx context.Context, s *Site, h *health, now time.Time) *UpdateState {
-	u := &UpdateState{Linked: h.linkedNow(now), Leaves: s.Store.Size()}
+	u := &UpdateState{Format: updateFormat, Linked: h.linkedNow(now), Leaves: s.Store.Size()}
 	for _, c := range siteChecks(ctx, s, now) {
 		if c.Err != nil && !errors.Is(c.Err, store.ErrTrial) {
 			u.Faults = append(u.Faults, c.Name+": "+c.Err.Error())
@@ -138,18 +149,23 @@ func updateState(ctx context.Context, s *Site, h *health, now time.Time) *Update
 
 // TryResult is what TryUpdate found.
 type TryResult struct {
+	Format  int     `json:"monban_update"` // 1
 	Leaves  int64   `json:"leaves"`
 	Applied []int64 `json:"applied"` // numbers of the migrations that the copy had not seen; the database cannot go back over them
 }
 
 // TryUpdate is the rehearsal of an update, done by the new program: it brings a copy of a backup that the old one has made, its
-// schema up to date, and verifies it from the first leaf. Site and backup are only read; the copy lies beside the backup and is removed.
+// schema up to date, and verifies it from the first leaf. Site and backup are only read; the copy has one name in the data directory and is removed.
 func TryUpdate(ctx context.Context, cfg *config.Config, dir string) (out TryResult, err error) {
 	if _, err := readManifest(dir, cfg.Site); err != nil {
 		return out, err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".update-try-")
-	if err != nil {
+	out.Format = updateFormat
+	tmp := cfg.Path(updateTry)
+	if err := os.RemoveAll(tmp); err != nil { // of one that was killed
+		return out, err
+	}
+	if err := os.Mkdir(tmp, 0o700); err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
@@ -167,9 +183,32 @@ func TryUpdate(ctx context.Context, cfg *config.Config, dir string) (out TryResu
 	return out, err
 }
 
-// TakeBack copies the stopped server's database beside everything of before the update, so that PutBack can restore it. It must not be
-// there yet. It is a copy of bytes, with what SQLite has not merged yet: nobody may have it open.
-func TakeBack(cfg *config.Config, dir string) error {
+// CopyForTry is a backup for TryUpdate. It is no backup that anybody is told of: it is gone when the rehearsal has ended.
+func CopyForTry(ctx context.Context, cfg *config.Config, dir string) error {
+	_, err := copySite(ctx, cfg, BackupOptions{Out: dir, Now: time.Now()})
+	return err
+}
+
+// Reads reports by nil that this program can read what is in the data directory: its schema, and each file beside the database that has a form of its
+// own. A running server of another version may use it.
+func Reads(ctx context.Context, cfg *config.Config) error {
+	if err := store.Known(ctx, cfg.Path(databaseFile)); err != nil {
+		return err
+	}
+	if _, err := ca.Open(cfg.CA.Dir, time.Now()); err != nil {
+		return err
+	}
+	if _, err := policypub.LoadKeys(cfg.Path(siteKeysFile)); err != nil {
+		return err
+	}
+	_, err := keystore.Open(cfg.Path(keyStoreFile), cfg.Path(masterFile), rand.Reader)
+	return err
+}
+
+// TakeBack copies the stopped server's database beside everything of before the update, so that PutBack can restore it, and then marks that the next
+// program is on trial. dir must not be there yet. It is a copy of bytes, with what SQLite has not merged yet: nobody may have it open. Copy and mark are
+// made under one lock: what a command wrote between the two would be lost with the way back.
+func TakeBack(cfg *config.Config, dir, version string) error {
 	return stopped(cfg, func() error {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
@@ -185,8 +224,39 @@ func TakeBack(cfg *config.Config, dir string) error {
 		if err := writeFile(filepath.Join(dir, wholeFile), []byte("all of it is here\n")); err != nil {
 			return err
 		}
-		return syncDir(filepath.Dir(dir))
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		return writeFile(cfg.Path(trialFile), []byte(version+"\n"))
 	})
+}
+
+// Names in the data directory that an update gives (server/upgrade knows them too): copies of the database, with the directory in clear (EV-8).
+const (
+	updateBackup = "update-backup" // during the rehearsal
+	updateTry    = "update-try"    // during the rehearsal
+	updateBefore = "update-before" // until the new version has opened, or the one before is back
+)
+
+// dropUpdateCopies removes what updates have left that broke off, so that no disposal is outlived by it. Whoever calls it holds the data directory, and
+// no version is tried. A rehearsal that is under way ends with an error, and nothing is changed.
+func dropUpdateCopies(cfg *config.Config) error {
+	var errs []error
+	for _, name := range []string{updateBackup, updateBackup + ".partial", updateTry, updateBefore} {
+		errs = append(errs, os.RemoveAll(cfg.Path(name)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("copies that an update left: %w", err)
+	}
+	return nil
+}
+
+// DatabaseFiles are the paths of what a stopped server's database consists of.
+func DatabaseFiles(cfg *config.Config) (out []string) {
+	for _, name := range databaseFiles {
+		out = append(out, cfg.Path(name))
+	}
+	return out
 }
 
 // databaseFiles are what a stopped server's database consists of, the anchor with it.
@@ -238,11 +308,6 @@ func PutBack(cfg *config.Config, dir string) error {
 		}
 		return syncDir(cfg.DataDir)
 	})
-}
-
-// MarkTrial says that the next program that serves is on trial.
-func MarkTrial(cfg *config.Config, version string) error {
-	return stopped(cfg, func() error { return writeFile(cfg.Path(trialFile), []byte(version+"\n")) })
 }
 
 // stopped does what needs a data directory that nobody uses.

@@ -213,6 +213,24 @@ func checkSchema(ctx context.Context, q rowQueryer) ([]int64, error) {
 	return st.applied, nil
 }
 
+// Known reports by nil that this program can serve the database at path as it is: it knows each migration that was applied there. It only reads.
+func Known(ctx context.Context, path string) error {
+	all, err := listMigrations(migrations)
+	if err != nil {
+		return err
+	}
+	db := openPool(path, true, 1)
+	defer func() { _ = db.Close() }() // read-only
+	st, err := readSchemaState(ctx, db)
+	if err == nil {
+		err = st.known(all)
+	}
+	if err != nil {
+		return fmt.Errorf("database %s: %w", path, oneLine(err))
+	}
+	return nil
+}
+
 // Upgrade brings the schema of the closed database at path up to date, as Open does, and gives the numbers of the migrations that it had
 // not seen. It is for a copy: nothing is compared with a signer.
 func Upgrade(ctx context.Context, path string) (applied []int64, err error) {

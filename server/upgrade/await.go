@@ -2,7 +2,6 @@ package upgrade
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,7 +79,7 @@ func (u *Updater) standing(ctx context.Context, prog string) (s Standing, err er
 	defer cancel()
 	out, err := u.server(ctx, prog, "state")
 	if err == nil {
-		err = json.Unmarshal(out, &s)
+		err = read(out, &s)
 	}
 	return s, err
 }

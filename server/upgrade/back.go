@@ -49,8 +49,12 @@ func (u *Updater) end(ctx context.Context, st *State, verb string) error {
 // undo brings the machine back to where it was, stopped. It may be done again after it broke off anywhere. When the new version has opened, it
 // changes nothing, leaves that version running, and says so by errOpened.
 func (u *Updater) undo(ctx context.Context, st *State, boot bool) error {
-	if st.Stage == "" {
+	switch st.Stage {
+	case "":
 		return nil // nothing was touched yet
+	case StageBack:
+		return u.programBack(ctx, boot)
+	case StageStop, StageInstall, StageTrial, StageOpen:
 	}
 	marked, err := u.marked()
 	if err != nil {
@@ -60,10 +64,14 @@ func (u *Updater) undo(ctx context.Context, st *State, boot bool) error {
 		// Either it has opened, or an undo before this one has put everything back and was cut off then.
 		return u.opened()
 	}
-	if !boot { // at boot nothing runs yet, and an order to stop would take back the start that waits for this
-		if err := u.Machine.Stop(ctx); err != nil {
+	same := st.Stage == StageStop
+	if !same {
+		if same, err = u.kept(ctx); err != nil {
 			return err
 		}
+	}
+	if err := u.stop(ctx, boot); err != nil {
+		return err
 	}
 	if marked {
 		// An order to open that was given up on may have come through until the stop. The mark says the truth only now.
@@ -79,7 +87,7 @@ func (u *Updater) undo(ctx context.Context, st *State, boot bool) error {
 		}
 	}
 	u.step()
-	if st.Stage != StageStop {
+	if !same {
 		if err := u.Machine.PutBack(ctx, filepath.Join(u.Dir, beforeDir)); err != nil {
 			return fmt.Errorf("install the package of before: %w", err)
 		}
@@ -91,6 +99,37 @@ func (u *Updater) undo(ctx context.Context, st *State, boot bool) error {
 		}
 	}
 	return nil
+}
+
+// stop stops the server, but not at boot: nothing runs yet then, and an order to stop would take back the start that waits for this.
+func (u *Updater) stop(ctx context.Context, boot bool) error {
+	if boot {
+		return nil
+	}
+	return u.Machine.Stop(ctx)
+}
+
+// kept reports whether what is installed is what was before the update. Where it is not, it has to be put back, and before anything is stopped nobody
+// else may be installing.
+func (u *Updater) kept(ctx context.Context) (bool, error) {
+	same, err := u.Machine.Kept(ctx, filepath.Join(u.Dir, beforeDir))
+	if err == nil && same {
+		return true, nil
+	}
+	return false, u.hold(ctx) // one that cannot be looked at is put back
+}
+
+// programBack puts the program of before back and leaves the database of the new version alone. It may be done again.
+func (u *Updater) programBack(ctx context.Context, boot bool) error {
+	same, err := u.kept(ctx)
+	if err != nil {
+		return err
+	}
+	if err := u.stop(ctx, boot); err != nil || same {
+		return err
+	}
+	u.step()
+	return u.Machine.PutBack(ctx, filepath.Join(u.Dir, beforeDir))
 }
 
 // opened is errOpened unless the program of before is in place already. That it cannot be known is neither.
@@ -117,14 +156,18 @@ func (u *Updater) marked() (bool, error) {
 }
 
 // after is for a version that was well on trial and is not after it has opened. Its records are acknowledged, so the database stays. The program
-// of before comes back where it can read that database: when the new one brought no migration.
+// of before comes back where it can read what the new one has written: no migration, and every file of the data directory in a form that it says it knows.
 func (u *Updater) after(ctx context.Context, st *State, cause error) error {
-	if len(st.Applied) > 0 {
-		return errors.Join(u.forget(), fmt.Errorf("version %s runs, has acknowledged records, and is not well: %w; its database has a newer form than the program of before can read, so it stays: look at the journal, and ask for a release that mends it", st.Version, cause))
+	if why := u.unreadable(ctx, st); why != nil {
+		if err := u.note(ctx, u.Machine.Program(), st, "update_done", st.Reason); err != nil {
+			u.say("no leaf update_done: %v", err)
+		}
+		err := fmt.Errorf("version %s runs, has acknowledged records, and is not well: %w; %w, so it stays: look at the journal, and ask for a release that mends it", st.Version, cause, why)
+		return errors.Join(err, u.forget())
 	}
-	err := u.Machine.Stop(ctx)
+	err := u.save(st, StageBack)
 	if err == nil {
-		err = u.Machine.PutBack(ctx, filepath.Join(u.Dir, beforeDir))
+		err = u.programBack(ctx, false)
 	}
 	if err == nil {
 		err = u.Machine.Start(ctx)
@@ -138,11 +181,21 @@ func (u *Updater) after(ctx context.Context, st *State, cause error) error {
 	return fmt.Errorf("version %s: not well after it opened: %w; the program of before runs again on the same database, which has the same form", st.Version, cause)
 }
 
+// unreadable says why the program of before cannot serve with what the new one has written; nil = it can.
+func (u *Updater) unreadable(ctx context.Context, st *State) error {
+	if len(st.Applied) > 0 {
+		return errors.New("its database has a newer form than the program of before can read")
+	}
+	if _, err := u.server(ctx, u.old(), "reads"); err != nil {
+		return fmt.Errorf("the program of before cannot read its data (%w)", err)
+	}
+	return nil
+}
+
 // Resume puts right what an update left that broke off: a power cut, a killed terminal. Before the new version has opened everything of before
 // comes back; afterwards the new version stays. With boot nothing is started: the service manager does that when this has ended.
 func (u *Updater) Resume(ctx context.Context, boot bool) error {
-	st, err := u.State()
-	if err != nil || st == nil {
+	if st, err := u.State(); err != nil || st == nil && boot {
 		return err
 	}
 	l, err := u.lock()
@@ -153,6 +206,14 @@ func (u *Updater) Resume(ctx context.Context, boot bool) error {
 		return err
 	}
 	defer func() { _ = l.Close() }() // nothing was written through it
+	st, err := u.State()             // that of the lock's holder
+	if err != nil {
+		return err
+	}
+	if st == nil {
+		return u.forget() // what an update has left that broke off before it had stopped anything
+	}
+	defer u.letGo()
 	verb, what := "update_rolled_back", "the version of before is in place again"
 	switch err := u.undo(ctx, st, boot); {
 	case errors.Is(err, errOpened):

@@ -124,6 +124,7 @@ type site struct {
 	at    time.Time
 	looks int          // at how the server stands
 	look  func(n int)  // called before the n-th look; nil = nothing happens
+	free  int64        // bytes on every disk
 	dead  bool         // gateway gw-2
 	open  func() error // what becomes of the order to open; nil = it opens
 	// leaves that were written, and records that were acknowledged since the beginning
@@ -137,7 +138,7 @@ type database struct {
 }
 
 func newSite(t *testing.T) *site {
-	s := &site{t: t, root: t.TempDir(), runs: true, h: newHouse(t)}
+	s := &site{t: t, root: t.TempDir(), runs: true, h: newHouse(t), free: 1 << 40}
 	data := filepath.Join(s.root, "data")
 	for _, d := range []string{data, filepath.Join(s.root, "usr/bin")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -150,7 +151,7 @@ func newSite(t *testing.T) *site {
 	s.put("release.root", string(s.h.first))
 	s.u = &Updater{Dir: filepath.Join(s.root, "updates"), Config: "server.toml", Data: data, Own: held, Out: testWriter{t},
 		Limit: time.Minute, Settle: 4 * time.Second, Every: time.Second, Server: s,
-		Now: func() time.Time { return s.at }, Wait: func(d time.Duration) { s.at = s.at.Add(d) },
+		Patience: time.Minute, Free: func(string) (uint64, int64, error) { return 1, s.free, nil }, Now: func() time.Time { return s.at }, Wait: func(d time.Duration) { s.at = s.at.Add(d) },
 		Machine: Plain{Root: s.root, StopUnit: func(context.Context) error { s.runs = false; return nil }, StartUnit: func(context.Context) error { s.start(); return nil }}}
 	return s
 }
@@ -247,12 +248,6 @@ func (s *site) Run(_ context.Context, prog string, args ...string) ([]byte, erro
 		}
 		return nil
 	}
-	if args[0] == "backup" {
-		if err := os.Mkdir(arg("--out"), 0o755); err != nil {
-			return nil, err
-		}
-		return nil, os.WriteFile(filepath.Join(arg("--out"), "db"), []byte(s.get("data/db")), 0o600)
-	}
 	switch args[1] {
 	case "state":
 		s.looks++
@@ -272,8 +267,14 @@ func (s *site) Run(_ context.Context, prog string, args ...string) ([]byte, erro
 		case strings.HasPrefix(code, "late") && !s.trial():
 			out.Linked = nil
 		}
-		return json.Marshal(out)
+		return answerOf(code, out)
+	case "copy":
+		if err := os.Mkdir(arg("--to"), 0o755); err != nil {
+			return nil, err
+		}
+		return nil, os.WriteFile(filepath.Join(arg("--to"), "db"), []byte(s.get("data/db")), 0o600)
 	case "try":
+		s.put("data/"+tryName, "a copy, as of a program that was killed")
 		if strings.HasPrefix(code, "untried") {
 			return nil, errors.New("3 findings, the first: leaf 7")
 		}
@@ -281,17 +282,20 @@ func (s *site) Run(_ context.Context, prog string, args ...string) ([]byte, erro
 		if schemaOf(code) > 1 {
 			applied = []int64{2}
 		}
-		return json.Marshal(map[string]any{"leaves": 1, "applied": applied})
+		if strings.HasPrefix(code, "silent") {
+			return answerOf(code, map[string]any{"leaves": 1})
+		}
+		return answerOf(code, map[string]any{"leaves": 1, "applied": applied})
+	case "reads":
+		if s.get("data/keys") == "of a newer form" {
+			return nil, errors.New("keystore.json: is damaged or of another version")
+		}
 	case "take":
 		if err := errors.Join(stopped(), os.Mkdir(arg("--to"), 0o755)); err != nil {
 			return nil, err
 		}
-		return nil, os.WriteFile(filepath.Join(arg("--to"), "db"), []byte(s.get("data/db")), 0o600)
-	case "mark":
-		if err := stopped(); err != nil {
-			return nil, err
-		}
 		s.put("data/update-trial", arg("--version-is"))
+		return nil, os.WriteFile(filepath.Join(arg("--to"), "db"), []byte(s.get("data/db")), 0o600)
 	case "putback":
 		if err := stopped(); err != nil {
 			return nil, err
@@ -321,6 +325,19 @@ func (s *site) Run(_ context.Context, prog string, args ...string) ([]byte, erro
 	return nil, nil
 }
 
+// answerOf is what a program prints; "foreign" is of a version with another format.
+func answerOf(code string, v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	number := "1"
+	if strings.HasPrefix(code, "foreign") {
+		number = "2"
+	}
+	return []byte(`{"monban_update":` + number + "," + string(data[1:])), nil
+}
+
 func (s *site) apply(folder string) error {
 	return s.u.Apply(s.t.Context(), Order{Bundle: folder, Root: filepath.Join(s.root, "release.root"), Reason: "月例の更新", By: "髙橋", Clock: now})
 }
@@ -337,6 +354,11 @@ func (s *site) whole() {
 	}
 	if !slices.Equal(d.Records, s.acked) {
 		s.t.Errorf("acknowledged %q, in the database %q", s.acked, d.Records)
+	}
+	for _, name := range []string{backupName, backupName + ".partial", tryName, copyName} {
+		if _, err := os.Lstat(filepath.Join(s.u.Data, name)); !errors.Is(err, os.ErrNotExist) {
+			s.t.Errorf("%s stays behind: %v", name, err)
+		}
 	}
 	if st, err := s.u.State(); err != nil || st != nil {
 		s.t.Errorf("still under way: %+v, %v", st, err)

@@ -226,6 +226,38 @@ func (p Plain) PutBack(ctx context.Context, dir string) error {
 	}
 }
 
+// Hold implements Machine: nobody else knows of these files.
+func (Plain) Hold(context.Context) (func() error, error) { return func() error { return nil }, nil }
+
+// Kept implements Machine.
+func (p Plain) Kept(_ context.Context, dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, keptTar))
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	for t := tar.NewReader(f); ; {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		was, err := io.ReadAll(t)
+		if err != nil {
+			return false, err
+		}
+		is, err := os.ReadFile(filepath.Join(p.Root, h.Name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		if err != nil || !bytes.Equal(was, is) {
+			return false, nil
+		}
+	}
+}
+
 func (p Plain) reload(ctx context.Context) error {
 	if p.StopUnit != nil {
 		return nil

@@ -18,8 +18,9 @@ const (
 	newDir     = "new"    // the release's packages, checked
 	beforeDir  = "before" // the package and the program of before
 	program    = "monban-server"
-	backupName = "update-backup" // in the data directory: the backup that was made before
-	copyName   = "update-before" // in the data directory: the stopped server's database, for going back
+	backupName = "update-backup" // in the data directory, during the rehearsal: a copy of the running server's database
+	tryName    = "update-try"    // in the data directory, during the rehearsal: what the new program changes
+	copyName   = "update-before" // in the data directory, until the new version has opened: the stopped server's database, for going back
 )
 
 // Stage is how far an update has come. It is written before the step that it names.
@@ -31,17 +32,19 @@ const (
 	StageInstall Stage = "install" // the mark of the trial lies there; files are replaced
 	StageTrial   Stage = "trial"   // the new program runs and holds back
 	StageOpen    Stage = "open"    // it was told to open: nothing of the database can go back
+	StageBack    Stage = "back"    // it was not well after it had opened: the program of before comes back over its database
 )
 
 // State is an update that is under way.
 type State struct {
-	Stage   Stage   `json:"stage"`
-	Version string  `json:"version"`
-	Reason  string  `json:"reason"`
-	By      string  `json:"by"`
-	Applied []int64 `json:"applied"` // migrations that the new program brings
-	Linked  []string
-	Faults  []string // that doctor had before
+	Format  int      `json:"monban_update"` // 1
+	Stage   Stage    `json:"stage"`
+	Version string   `json:"version"`
+	Reason  string   `json:"reason"`
+	By      string   `json:"by"`
+	Applied []int64  `json:"applied"` // migrations that the new program brings
+	Linked  []string `json:"linked"`
+	Faults  []string `json:"faults"` // that doctor had before
 }
 
 // State reads the update that is under way; nil when there is none.
@@ -54,16 +57,42 @@ func (u *Updater) State() (*State, error) {
 		return nil, err
 	}
 	var s State
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("%s: is damaged: %w", filepath.Join(u.Dir, stateFile), err)
+	if err := read(data, &s); err != nil {
+		return nil, fmt.Errorf("%s: %w: run `%s update resume` with the same flags, the program that has begun this", filepath.Join(u.Dir, stateFile), err, u.old())
 	}
-	return &s, nil
+	switch s.Stage {
+	case StageStop, StageInstall, StageTrial, StageOpen, StageBack:
+		return &s, nil
+	default:
+		return nil, fmt.Errorf("%s: holds a stage %q that this program does not know: run `%s update resume` with the same flags", filepath.Join(u.Dir, stateFile), s.Stage, u.old())
+	}
+}
+
+// format is what the answers and files say that two versions of the program hand each other. It changes with what one of them would read wrongly.
+const format = 1
+
+// read takes such an answer or file. One of another format is refused: what a program does not find in it would be a zero, and a zero of migrations or
+// of faults would be good news.
+func read(data []byte, to any) error {
+	var head struct {
+		Format int `json:"monban_update"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return fmt.Errorf("is damaged: %w", err)
+	}
+	if head.Format != format {
+		return fmt.Errorf("has format %d, this program knows %d", head.Format, format)
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("is damaged: %w", err)
+	}
+	return nil
 }
 
 // save makes the state durable before the step it names is begun.
 func (u *Updater) save(s *State, stage Stage) error {
 	u.step()
-	s.Stage = stage
+	s.Stage, s.Format = stage, format
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -92,7 +121,16 @@ func (u *Updater) forget() error {
 	if err := syncFolder(u.Dir); err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(filepath.Join(u.Dir, newDir)), os.RemoveAll(filepath.Join(u.Data, copyName)))
+	return errors.Join(os.RemoveAll(filepath.Join(u.Dir, newDir)), os.RemoveAll(filepath.Join(u.Data, copyName)), u.clean())
+}
+
+// clean removes the copies of a rehearsal: they hold the directory in clear, and must not outlive a disposal (EV-8).
+func (u *Updater) clean() error {
+	var errs []error
+	for _, name := range []string{backupName, backupName + ".partial", tryName} {
+		errs = append(errs, os.RemoveAll(filepath.Join(u.Data, name)))
+	}
+	return errors.Join(errs...)
 }
 
 // ErrBusy says that another process is at work on an update.

@@ -11,7 +11,6 @@ package upgrade
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +35,10 @@ type Machine interface {
 	// Install puts a package's files in place. It starts nothing that was stopped.
 	Install(ctx context.Context, pkg string) error
 	PutBack(ctx context.Context, dir string) error
+	// Kept reports whether what is installed is what Keep has saved in dir, so that nothing has to be put back.
+	Kept(ctx context.Context, dir string) (bool, error)
+	// Hold keeps other programs from installing packages until release; ErrInUse when one does.
+	Hold(ctx context.Context) (release func() error, err error)
 	Stop(ctx context.Context) error
 	Start(ctx context.Context) error
 }
@@ -55,19 +58,26 @@ type Standing struct {
 
 // Updater does it.
 type Updater struct {
-	Dir     string // /var/lib/monban-update
-	Config  string // the server's TOML file
-	Data    string // its data directory
-	Machine Machine
-	Server  Server
-	Own     int64 // number of the program that runs
-	Out     io.Writer
-	Limit   time.Duration // until when a new version must be well
-	Settle  time.Duration // how long it has to be well without a break
-	Every   time.Duration // how often it is looked at
-	Now     func() time.Time
-	Wait    func(time.Duration)
-	Step    func() // called before each thing that changes; nil = nobody looks. Tests break off there.
+	Dir    string // /var/lib/monban-update
+	Config string // the server's TOML file
+	Data   string // its data directory
+	// Database are the files of the database in Data; some may not be there.
+	Database []string
+	Machine  Machine
+	Server   Server
+	Own      int64 // number of the program that runs
+	Out      io.Writer
+	Limit    time.Duration // until when a new version must be well
+	Settle   time.Duration // how long it has to be well without a break
+	Every    time.Duration // how often it is looked at
+	// Patience is how long another program that installs packages is waited for.
+	Patience time.Duration
+	Free     func(dir string) (device uint64, free int64, err error) // see Free
+	Now      func() time.Time
+	Wait     func(time.Duration)
+	Step     func() // called before each thing that changes; nil = nobody looks. Tests break off there.
+
+	release func() error // of what Machine.Hold gave; nil = not held
 }
 
 // Order is what a person asks for.
@@ -106,12 +116,26 @@ func (u *Updater) Apply(ctx context.Context, o Order) error {
 		return err
 	}
 	u.say("version %s: signed by enough keys, not older, not expired", list.Version)
+	if err := u.clean(); err != nil { // of an update that broke off before it had begun
+		return err
+	}
+	if err := u.room(list); err != nil {
+		return err
+	}
 	pkg, fresh, err := u.fetch(o.Bundle, list)
 	if err != nil {
 		return err
 	}
 	st := &State{Version: list.Version, Reason: o.Reason, By: o.By}
-	if err := u.rehearse(ctx, fresh, st); err != nil {
+	err = u.rehearse(ctx, fresh, st)
+	if err == nil {
+		err = u.hold(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; nothing was changed", errors.Join(err, u.clean()))
+	}
+	defer u.letGo()
+	if err := u.note(ctx, u.Machine.Program(), st, "update_begun", st.Reason); err != nil {
 		return fmt.Errorf("%w; nothing was changed", err)
 	}
 	// From here on whatever ends this process leaves a state that resume puts right.
@@ -173,14 +197,13 @@ func (u *Updater) fetch(folder string, l *update.List) (pkg, fresh string, err e
 		return "", "", err
 	}
 	defer func() { _ = root.Close() }() // only read
-	base := fmt.Sprintf("%s_%s_%s.", program, l.Version, runtime.GOARCH)
-	for _, kind := range slices.Compact([]string{"tar.gz", u.Machine.Kind()}) {
-		f, err := l.Find("packages/" + base + kind)
-		if err != nil {
-			return "", "", err
-		}
+	files, err := u.files(l)
+	if err != nil {
+		return "", "", err
+	}
+	for _, f := range files {
 		u.step()
-		pkg = filepath.Join(dir, base+kind)
+		pkg = filepath.Join(dir, filepath.Base(f.Path))
 		out, err := os.OpenFile(pkg, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
 			return "", "", err
@@ -191,7 +214,19 @@ func (u *Updater) fetch(folder string, l *update.List) (pkg, fresh string, err e
 		}
 	}
 	fresh = filepath.Join(dir, program)
-	return pkg, fresh, takeProgram(filepath.Join(dir, base+"tar.gz"), fresh)
+	return pkg, fresh, takeProgram(filepath.Join(dir, filepath.Base(files[0].Path)), fresh)
+}
+
+// files are what an update takes out of a release: the tar, and last the package for this machine, which may be the same.
+func (u *Updater) files(l *update.List) (out []update.File, err error) {
+	for _, kind := range slices.Compact([]string{"tar.gz", u.Machine.Kind()}) {
+		f, err := l.Find(fmt.Sprintf("packages/%s_%s_%s.%s", program, l.Version, runtime.GOARCH, kind))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
 }
 
 // server has a program do one step of an update, as the owner of the data.
@@ -212,11 +247,8 @@ func (u *Updater) rehearse(ctx context.Context, fresh string, st *State) error {
 	}
 	st.Linked, st.Faults = was.Linked, was.Faults
 	backup := filepath.Join(u.Data, backupName)
-	if err := errors.Join(os.RemoveAll(backup), os.RemoveAll(backup+".partial")); err != nil {
+	if _, err := u.server(ctx, u.Machine.Program(), "copy", "--to", backup); err != nil {
 		return err
-	}
-	if _, err := u.Server.Run(ctx, u.Machine.Program(), "backup", "--config", u.Config, "--out", backup); err != nil {
-		return fmt.Errorf("backup: %w", err)
 	}
 	out, err := u.server(ctx, fresh, "try", "--backup", backup)
 	if err != nil {
@@ -226,12 +258,15 @@ func (u *Updater) rehearse(ctx context.Context, fresh string, st *State) error {
 		Leaves  int64
 		Applied []int64
 	}
-	if err := json.Unmarshal(out, &tried); err != nil {
-		return err
+	if err := read(out, &tried); err != nil {
+		return fmt.Errorf("version %s on a copy of the database: %w", st.Version, err)
+	}
+	if tried.Applied == nil { // it would look as if no migration kept the program of before from coming back
+		return fmt.Errorf("version %s on a copy of the database: it does not say which migrations it brings", st.Version)
 	}
 	st.Applied = tried.Applied
-	u.say("backup in %s; on a copy the new version applied %d migrations and verified %d leaves", backup, len(tried.Applied), tried.Leaves)
-	return u.note(ctx, u.Machine.Program(), st, "update_begun", st.Reason)
+	u.say("on a copy of the database the new version applied %d migrations and verified %d leaves", len(tried.Applied), tried.Leaves)
+	return u.clean()
 }
 
 func (u *Updater) note(ctx context.Context, prog string, st *State, verb, reason string) error {
@@ -255,13 +290,11 @@ func (u *Updater) exchange(ctx context.Context, pkg, fresh string, st *State) er
 	if err := os.RemoveAll(filepath.Join(u.Data, copyName)); err != nil {
 		return err
 	}
-	if _, err := u.server(ctx, u.old(), "take", "--to", filepath.Join(u.Data, copyName)); err != nil {
+	// Copy and mark under one lock of the data: nobody writes in between what the way back would lose.
+	if _, err := u.server(ctx, u.old(), "take", "--to", filepath.Join(u.Data, copyName), "--version-is", st.Version); err != nil {
 		return err
 	}
 	u.step()
-	if _, err := u.server(ctx, u.old(), "mark", "--version-is", st.Version); err != nil {
-		return err
-	}
 	if err := u.save(st, StageInstall); err != nil {
 		return err
 	}
