@@ -260,10 +260,13 @@ func TestManyAtGateways(t *testing.T) {
 				y.event(door.EventBoot, 0)
 				y.flush()
 			},
-			func(y *yard) { // the door stands open for a while, and then the record comes
+			func(y *yard) { // the door stands open for a while, others are recorded meanwhile, and then the record comes
 				a := y.mine()
 				y.asks(a)
-				y.wait(int64(y.dice.IntN(2 * 60_000)))
+				y.wait(int64(60_000 + y.dice.IntN(3*60_000)))
+				y.chatter()
+				y.flush()
+				y.write(func(tx *store.Tx) error { return y.Sweep(tx, y.atMS+late) })
 				y.event(door.EventEntry, a)
 				y.flush()
 				y.wait(late)
