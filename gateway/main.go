@@ -74,13 +74,14 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if cfg.Log.Format == "text" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, opt))
 	}
-	slots, trial := c.slots, int64(0)
+	slots, trial, brought := c.slots, int64(0), false
 	if s := os.Getenv(slotsEnv); s != "" { // this program was started by an older one
 		slots = s
 		trial, _ = strconv.ParseInt(os.Getenv(trialEnv), 10, 64) // none = not on trial
+		brought = true
 	}
 	a, err := app.New(app.Options{
-		Slots: slots, Trial: trial,
+		Slots: slots, Trial: trial, Own: ownNumber(), Brought: brought,
 		Config: cfg, Sim: c.Sim, Panel: c.Panel, Cards: c.Cards, Control: c.Control, Trace: c.Trace,
 		Version: version, Log: log, Out: os.Stdout,
 	})

@@ -15,8 +15,9 @@ import (
 )
 
 type updateCommands struct {
-	Apply  updateApplyCommand  `cmd:"" help:"Check a release, rehearse it on a copy, put it in place of the running server, and back when it is not well. As root. Exit 0 it runs and is well, 1 the version of before runs."`
-	Resume updateResumeCommand `cmd:"" help:"Put right what an update left that broke off. As root; the service manager does it at each start."`
+	Apply   updateApplyCommand  `cmd:"" help:"Check a release, rehearse it on a copy, put it in place of the running server, and back when it is not well. As root. Exit 0 it runs and is well, 1 the version of before runs."`
+	Resume  updateResumeCommand `cmd:"" help:"Put right what an update left that broke off. As root; the service manager does it at each start."`
+	Rollout rolloutCommands     `cmd:"" help:"Roll a release out to the gateways: one after the other, stopped at the first that is not well."`
 
 	// What follows is for update itself: it has the old and the new program do their parts as the user of the data. Names and output are the
 	// same in every version.

@@ -55,8 +55,11 @@ type Options struct {
 	// Slots is the folder of programs that updates bring; empty = none are started. Trial is the number of this program while it is on trial.
 	Slots string
 	Trial int64
-	Log   *slog.Logger
-	Out   io.Writer // what a person at the terminal should read
+	// Own is the number of this program, 0 = unknown. Brought says that an update has brought it.
+	Own     int64
+	Brought bool
+	Log     *slog.Logger
+	Out     io.Writer // what a person at the terminal should read
 	// Seen is called after a door's record has become durable, on the outbox's goroutine; nil = nobody looks. It must not block.
 	Seen func(id access.DoorID, event door.Event, side access.Side)
 }
@@ -438,6 +441,9 @@ func (a *App) Run(ctx context.Context) error {
 				errs <- err
 			}
 		})
+	}
+	if f := a.openFetch(); f != nil {
+		front.Go(func() { f.Run(ctx, a.linked.Load) })
 	}
 	front.Go(func() { watchPower(ctx, a.hardware.Power(), a.note, a.uplink.SetPower) })
 	if a.opt.Config.EnrolServer != "" {

@@ -80,13 +80,16 @@ func asOwner(euid int, folders ...string) error {
 	return nil
 }
 
+// programPrefix stands before the architecture in a release.
+const programPrefix = "programs/monban-gateway-"
+
 // programPath is this machine's program in a release. 32-bit ARM has one, which every Raspberry Pi runs.
 func programPath() string {
 	arch := runtime.GOARCH
 	if arch == "arm" {
 		arch = "armv6"
 	}
-	return "programs/monban-gateway-" + arch
+	return programPrefix + arch
 }
 
 // updateClock is the time against which a release may have expired, and whether the link was up. A time that nobody vouches for expires

@@ -43,6 +43,7 @@ type Config struct {
 	Alarm      Alarm    `toml:"alarm"`
 	Log        Log      `toml:"log"`
 	Watchdog   Watchdog `toml:"watchdog"`
+	Updates    Updates  `toml:"updates"`
 	// Board is the board profile that says what is wired: a name that comes with the program, or the path of a
 	// .toml file; empty = none, then only --sim runs.
 	Board   string         `toml:"board"`
@@ -87,6 +88,16 @@ type Watchdog struct {
 	Device string `toml:"device"`
 	// Timeout is after how long without a sign of life the machine is reset; 10 s – 1 min, whole seconds.
 	Timeout Duration `toml:"timeout"`
+}
+
+// Updates says where releases are fetched from, when the server gives this gateway its turn (ADR 0084).
+type Updates struct {
+	// Server is https://host:port of the server's port of updates; empty means that releases come by hand alone.
+	Server string `toml:"server"`
+	// Root is the file of the releases' root, which came another way than the releases; read at the first time.
+	Root string `toml:"root"`
+	// Every is how often it is asked; 1 s – 1 h.
+	Every Duration `toml:"every"`
 }
 
 // Log sets the journal.
@@ -201,6 +212,10 @@ func (c *Config) fill() {
 	orDuration(&c.Alarm.Hold, 30*time.Minute) // a guard's round
 	orDuration(&c.Alarm.Buzz, 3*time.Minute)
 	orDuration(&c.Watchdog.Timeout, 15*time.Second) // the most that a Raspberry Pi's takes
+	orDuration(&c.Updates.Every, time.Minute)
+	if c.Updates.Root == "" {
+		c.Updates.Root = "/etc/monban/release.root"
+	}
 	if c.Outbox.MaxMiB == 0 {
 		c.Outbox.MaxMiB = 1024 // D20; a million records take about 400 MiB
 	}

@@ -39,6 +39,13 @@ func (c *Config) Validate() error {
 	if c.Watchdog.Timeout.Std()%time.Second != 0 {
 		f.add("watchdog.timeout", "must be whole seconds, is %v", c.Watchdog.Timeout.Std())
 	}
+	if c.Updates.Server != "" {
+		rest, ok := strings.CutPrefix(c.Updates.Server, "https://")
+		if host, port, err := net.SplitHostPort(rest); !ok || err != nil || host == "" || port == "" || port == "0" || strings.ContainsAny(rest, "/?#@") {
+			f.add("updates.server", "is not https://host:port: %q", c.Updates.Server)
+		}
+	}
+	f.between("updates.every", c.Updates.Every, time.Second, time.Hour)
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")
 	if len(c.Doors)+len(c.Desks) == 0 {

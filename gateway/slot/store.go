@@ -69,6 +69,52 @@ type Release struct {
 // ErrNothingNew says that the release is no newer than what runs, or is waiting already, or did not get well before.
 var ErrNothingNew = errors.New("nothing new")
 
+// Check says whether Stage would take a release, and gives the program and its file. It writes nothing but trust: that keeps whatever was
+// signed well.
+func (s *Store) Check(r Release) (Program, update.File, error) {
+	if err := os.MkdirAll(filepath.Join(s.Dir, programsDir), 0o700); err != nil {
+		return Program{}, update.File{}, err
+	}
+	st, err := s.State()
+	if err != nil {
+		return Program{}, update.File{}, err
+	}
+	return s.check(r, st)
+}
+
+func (s *Store) check(r Release, st State) (Program, update.File, error) {
+	trust, err := s.trust(r.Root)
+	if err != nil {
+		return Program{}, update.File{}, err
+	}
+	before := trust.Bytes()
+	l, trust, err := trust.Check(r.Folder, r.Clock)
+	if after := trust.Bytes(); !bytes.Equal(after, before) { // what was good is remembered, whatever becomes of the rest
+		if err2 := s.write(trustFile, after); err2 != nil {
+			return Program{}, update.File{}, errors.Join(err, err2)
+		}
+	}
+	if err != nil {
+		return Program{}, update.File{}, err
+	}
+	f, err := l.Find(r.Path)
+	if err != nil {
+		return Program{}, update.File{}, err
+	}
+	p := Program{l.Number, l.Version, f.Size, f.Sum}
+	switch {
+	case p.Number <= max(st.Floor, st.Held.Number, r.Own):
+		return p, f, fmt.Errorf("version %s runs already, or a newer one: %w", p.Version, ErrNothingNew)
+	case p == st.Next:
+		return p, f, fmt.Errorf("version %s waits already or is being tried: %w", p.Version, ErrNothingNew)
+	case p == st.Failed && !r.Again:
+		return p, f, fmt.Errorf("version %s did not get well when it was tried: %w; --again tries it once more", p.Version, ErrNothingNew)
+	case st.Next.Number != 0 && st.Tried:
+		return p, f, fmt.Errorf("version %s is being tried: wait ten minutes", st.Next.Version)
+	}
+	return p, f, nil
+}
+
 // Stage checks a release and puts its program where the next start tries it. Programs change only when everything is good; trust keeps
 // whatever was signed well.
 func (s *Store) Stage(r Release) (Program, error) {
@@ -80,34 +126,9 @@ func (s *Store) Stage(r Release) (Program, error) {
 	if err != nil {
 		return Program{}, err
 	}
-	trust, err := s.trust(r.Root)
+	p, f, err := s.check(r, st)
 	if err != nil {
-		return Program{}, err
-	}
-	before := trust.Bytes()
-	l, trust, err := trust.Check(r.Folder, r.Clock)
-	if after := trust.Bytes(); !bytes.Equal(after, before) { // what was good is remembered, whatever becomes of the rest
-		if err2 := s.write(trustFile, after); err2 != nil {
-			return Program{}, errors.Join(err, err2)
-		}
-	}
-	if err != nil {
-		return Program{}, err
-	}
-	f, err := l.Find(r.Path)
-	if err != nil {
-		return Program{}, err
-	}
-	p := Program{l.Number, l.Version, f.Size, f.Sum}
-	switch {
-	case p.Number <= max(st.Floor, st.Held.Number, r.Own):
-		return p, fmt.Errorf("version %s runs already, or a newer one: %w", p.Version, ErrNothingNew)
-	case p == st.Next:
-		return p, fmt.Errorf("version %s waits already or is being tried: %w", p.Version, ErrNothingNew)
-	case p == st.Failed && !r.Again:
-		return p, fmt.Errorf("version %s did not get well when it was tried: %w; --again tries it once more", p.Version, ErrNothingNew)
-	case st.Next.Number != 0 && st.Tried:
-		return p, fmt.Errorf("version %s is being tried: wait ten minutes", st.Next.Version)
+		return p, err
 	}
 	if err := s.fetch(r.Folder, f); err != nil {
 		return Program{}, err

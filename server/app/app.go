@@ -78,6 +78,10 @@ type App struct {
 	enrolListener net.Listener
 	granting      sync.Mutex // one identity at a time
 
+	rollouts        *rollouts
+	updates         *http.Server // nil: no gateway fetches releases here
+	updatesListener net.Listener
+
 	began time.Time                    // when this process began to listen
 	told  map[access.GatewayID]silence // watchPlaces'
 	// thresholds are what the rules over time count by until the next start.
@@ -151,6 +155,12 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	if err := a.openEnrolment(ctx, cfg); err != nil {
+		return err
+	}
+	if a.rollouts, err = newRollouts(ctx, a); err != nil {
+		return err
+	}
+	if err := a.openUpdates(ctx, cfg); err != nil {
 		return err
 	}
 	if err := openRequests(cfg.Path(requestDir)); err != nil {

@@ -42,17 +42,19 @@ type request struct {
 	Reason string `json:"reason,omitempty"`
 	Steps  bool   `json:"steps,omitempty"`
 
-	Export     *exportNote    `json:"export,omitempty"` // the leaf of an export
-	Checkpoint *checkpointAsk `json:"checkpoint,omitempty"`
-	Update     *updateRequest `json:"update,omitempty"`
+	Export     *exportNote     `json:"export,omitempty"` // the leaf of an export
+	Checkpoint *checkpointAsk  `json:"checkpoint,omitempty"`
+	Update     *updateRequest  `json:"update,omitempty"`
+	Rollout    *rolloutRequest `json:"rollout,omitempty"`
 }
 
 type answer struct {
-	Proposal string       `json:"proposal,omitempty"`
-	Steps    []setup.Step `json:"steps,omitempty"`
-	Leaf     int64        `json:"leaf,omitempty"` // index of the leaf of an export
-	Update   *UpdateState `json:"update,omitempty"`
-	Error    string       `json:"error,omitempty"`
+	Proposal string         `json:"proposal,omitempty"`
+	Steps    []setup.Step   `json:"steps,omitempty"`
+	Leaf     int64          `json:"leaf,omitempty"` // index of the leaf of an export
+	Update   *UpdateState   `json:"update,omitempty"`
+	Rollout  *RolloutStatus `json:"rollout,omitempty"`
+	Error    string         `json:"error,omitempty"`
 
 	File *CheckpointFile `json:"file,omitempty"`
 }
@@ -230,6 +232,12 @@ func (a *App) doRequest(ctx context.Context, path string) (out answer) {
 	}
 	if err == nil && q.Update != nil {
 		if out, err = a.updateRequested(ctx, q.Update); err != nil {
+			out.Error = err.Error()
+		}
+		return out
+	}
+	if err == nil && q.Rollout != nil {
+		if out, err = a.rolloutRequested(ctx, q.Rollout); err != nil {
 			out.Error = err.Error()
 		}
 		return out

@@ -53,6 +53,10 @@ func (a *App) Run(ctx context.Context) error {
 	if a.enrol != nil {
 		run("enrolment", a.serveEnrolment)
 	}
+	if a.updates != nil {
+		run("updates", a.serveUpdates)
+	}
+	run("roll-out", func() error { a.rollouts.run(ctx); return nil })
 	if a.figures != nil {
 		run("metrics", func() error { return a.figures.Serve(a.figuresListener) })
 	}
@@ -92,6 +96,9 @@ func (a *App) Run(ctx context.Context) error {
 	_ = a.http.Close()
 	if a.enrol != nil {
 		_ = a.enrol.Close() // a gateway asks again
+	}
+	if a.updates != nil {
+		_ = a.updates.Close() // a gateway asks again
 	}
 	if a.figures != nil {
 		_ = a.figures.Close() // Prometheus asks again
@@ -207,6 +214,11 @@ func (a *App) close() error {
 	}
 	if a.enrolListener != nil {
 		if err := a.enrolListener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.updatesListener != nil {
+		if err := a.updatesListener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}

@@ -43,6 +43,7 @@ type Config struct {
 	Report  Report  `toml:"report"`
 	Alerts  Alerts  `toml:"alerts"`
 	Muster  Muster  `toml:"muster"`
+	Updates Updates `toml:"updates"`
 	// KeyCopies are further files that hold the same year keys as the data directory's keystore.json, each on another disk or share; at most 4.
 	KeyCopies []string `toml:"key_copies"`
 	// Witness is a table for each witness of another house.
@@ -318,7 +319,8 @@ func Default() Config {
 		// The hours of a city's point of contact; ten minutes is what an officer in a meeting may need.
 		Alerts: Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", CanaryAt: "07:00", CanaryBy: "08:15", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
 		// A minute is what people need to leave a building; four hours, how long after the server's end the list is of use.
-		Muster: Muster{Every: D(time.Minute), Keep: D(4 * time.Hour)},
+		Updates: defaultUpdates(),
+		Muster:  Muster{Every: D(time.Minute), Keep: D(4 * time.Hour)},
 		// Each is reasoned about where it is: review.DefaultSettings.
 		Review: defaultReview(),
 		// Half a year is what cities publish; five tries give a guesser of four digits one chance in 2,000; UIDs are what most cards at hand

@@ -78,6 +78,7 @@ func TestDefaults(t *testing.T) {
 		Log:     Log{Level: "info", Format: "json"},
 		Alerts:  Alerts{Open: "08:30", Close: "17:15", DigestAt: "08:30", CanaryAt: "07:00", CanaryBy: "08:15", Group: D(5 * time.Minute), Acknowledge: D(10 * time.Minute), Burst: 20},
 		Backup:  Backup{At: "02:30", Keep: 14},
+		Updates: Updates{Settle: D(15 * time.Minute), Limit: D(time.Hour)},
 		Report:  Report{DayAt: "06:30"},
 		Muster:  Muster{Every: D(time.Minute), Keep: D(4 * time.Hour)},
 		Review: Review{

@@ -49,6 +49,7 @@ func (c *Config) Validate() error {
 	c.LDAP.validate(&f)
 	c.Alerts.validate(&f)
 	c.Backup.validate(&f)
+	c.Updates.validate(&f)
 	c.Report.validate(&f)
 	c.validateWitnesses(&f)
 	c.Timestamp.validate(&f)

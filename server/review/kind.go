@@ -87,6 +87,7 @@ const (
 	ExportNoPurpose       Kind = "export_without_purpose" // an export refused for want of a purpose (PR-1)
 	CanaryMissed          Kind = "canary_missed"          // the daily test of the alerts did not arrive
 	LogFork               Kind = "log_fork"               // a witness holds a checkpoint that the log does not extend (EV-3, EV-4)
+	RolloutStopped        Kind = "rollout_stopped"        // a release did not reach every gateway (OP-4)
 	WitnessMissing        Kind = "witness_missing"        // no witness of another house has cosigned for a day (EV-4)
 	KeyCopiesDue          Kind = "key_copies_due"         // fewer than two copies of the master key were read back lately (OP-10)
 )
@@ -199,6 +200,7 @@ var catalogue = [...]Entry{
 	{LogFork, High, Tampering, 1, "finding.log_fork"},
 	{WitnessMissing, High, Repudiation, 1, "finding.witness_missing"},
 	{KeyCopiesDue, Medium, DeviceFault, 10, "finding.key_copies_due"},
+	{RolloutStopped, Medium, DeviceFault, 1, "finding.rollout_stopped"},
 }
 
 // Catalogue lists every kind.

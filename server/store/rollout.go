@@ -7,7 +7,8 @@ import (
 	"monban/server/rollout"
 )
 
-// Rollout is the newest roll-out and its key; ErrNotFound when there was never one.
+// Rollout is the newest roll-out and its key; ErrNotFound when there was never one. Since when a gateway is well is not kept: a server that
+// starts has not seen it.
 func (r Reader) Rollout() (id int64, p rollout.Plan, err error) {
 	var began, moved int64
 	err = r.row(`SELECT id, number, version, state, cause, gateway, began_ms, moved_ms FROM rollout ORDER BY id DESC LIMIT 1`).
@@ -16,18 +17,18 @@ func (r Reader) Rollout() (id int64, p rollout.Plan, err error) {
 		return 0, rollout.Plan{}, found(err)
 	}
 	p.Began, p.Moved = timeOf(began), timeOf(moved)
-	rows, err := r.query(`SELECT gateway, stage, tries, turn_ms, well_ms, done_ms FROM rollout_gateway WHERE rollout = ? ORDER BY place`, id)
+	rows, err := r.query(`SELECT gateway, stage, tries, turn_ms, done_ms FROM rollout_gateway WHERE rollout = ? ORDER BY place`, id)
 	if err != nil {
 		return 0, rollout.Plan{}, fmt.Errorf("read roll-out: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var g rollout.Gateway
-		var turn, well, done int64
-		if err := rows.Scan(&g.ID, &g.Stage, &g.Tries, &turn, &well, &done); err != nil {
+		var turn, done int64
+		if err := rows.Scan(&g.ID, &g.Stage, &g.Tries, &turn, &done); err != nil {
 			return 0, rollout.Plan{}, fmt.Errorf("read roll-out: %w", err)
 		}
-		g.Turn, g.Well, g.Done = timeOf(turn), timeOf(well), timeOf(done)
+		g.Turn, g.Done = timeOf(turn), timeOf(done)
 		p.Gateways = append(p.Gateways, g)
 	}
 	return id, p, rows.Err()
@@ -58,9 +59,9 @@ func (tx *Tx) UpdateRollout(id int64, p rollout.Plan) error {
 
 func (tx *Tx) putRolloutGateways(id int64, p rollout.Plan) error {
 	for i, g := range p.Gateways {
-		_, err := tx.exec(`INSERT INTO rollout_gateway (rollout, place, gateway, stage, tries, turn_ms, well_ms, done_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (rollout, place) DO UPDATE SET stage = excluded.stage, tries = excluded.tries, turn_ms = excluded.turn_ms, well_ms = excluded.well_ms, done_ms = excluded.done_ms`,
-			id, i, g.ID, string(g.Stage), g.Tries, msOf(g.Turn), msOf(g.Well), msOf(g.Done))
+		_, err := tx.exec(`INSERT INTO rollout_gateway (rollout, place, gateway, stage, tries, turn_ms, done_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (rollout, place) DO UPDATE SET stage = excluded.stage, tries = excluded.tries, turn_ms = excluded.turn_ms, done_ms = excluded.done_ms`,
+			id, i, g.ID, string(g.Stage), g.Tries, msOf(g.Turn), msOf(g.Done))
 		if err != nil {
 			return fmt.Errorf("store roll-out: gateway %s: %w", g.ID, err)
 		}

@@ -16,7 +16,6 @@ CREATE TABLE rollout_gateway (
   stage    TEXT NOT NULL CHECK (stage IN ('waiting', 'turn', 'done', 'skipped', 'left_out')),
   tries    INTEGER NOT NULL,                  -- turns that it was given
   turn_ms  INTEGER NOT NULL,                  -- the last of them, 0 = none
-  well_ms  INTEGER NOT NULL,                  -- since when it is well with the release, 0 = it is not
   done_ms  INTEGER NOT NULL,                  -- 0 = it is not
   PRIMARY KEY (rollout, place)
 ) STRICT, WITHOUT ROWID;
