@@ -135,7 +135,7 @@ func durable(d Disk) Line {
 
 func ports(m Machine, cfg *config.Config) (lines []Line) {
 	for _, p := range []struct{ key, address string }{
-		{"mqtt.listen", cfg.MQTT.Listen}, {"enrol.listen", cfg.Enrol.Listen}, {"http.listen", cfg.HTTP.Listen}, {"metrics.listen", cfg.Metrics.Listen},
+		{"mqtt.listen", cfg.MQTT.Listen}, {"enrol.listen", cfg.Enrol.Listen}, {"updates.listen", cfg.Updates.Listen}, {"http.listen", cfg.HTTP.Listen}, {"metrics.listen", cfg.Metrics.Listen},
 	} {
 		if p.address == "" {
 			continue
