@@ -34,6 +34,7 @@ const (
 type startCommand struct {
 	Config string `required:"" placeholder:"FILE" help:"The gateway's TOML file."`
 	Slots  string `required:"" placeholder:"DIR" help:"Folder of the programs that updates bring."`
+	Sim    bool   `hidden:"" help:"As of run."`
 }
 
 // Run starts the newest program that was found good, or once the one that is to be tried. Locks are without current until then.
@@ -48,15 +49,19 @@ func (c *startCommand) Run(ctx context.Context) error {
 		log.LogAttrs(ctx, slog.LevelError, "update dropped: it did not get well", slog.Int64("number", choice.Dropped))
 	}
 	if f == nil {
-		return (&runCommand{Config: c.Config, slots: c.Slots}).Run(ctx)
+		return (&runCommand{Config: c.Config, Sim: c.Sim, slots: c.Slots}).Run(ctx)
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "program of an update", slog.String("version", choice.Version), slog.Bool("trial", choice.Trial))
 	env := append(os.Environ(), slotsEnv+"="+c.Slots)
 	if choice.Trial {
 		env = append(env, trialEnv+"="+strconv.FormatInt(choice.Number, 10))
 	}
+	args := []string{"monban-gateway", "run", "--config", c.Config}
+	if c.Sim {
+		args = append(args, "--sim")
+	}
 	// The open file and not its name: what was hashed is what runs.
-	err = syscall.Exec("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), []string{"monban-gateway", "run", "--config", c.Config}, env)
+	err = syscall.Exec("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), args, env)
 	return errors.Join(fmt.Errorf("start version %s: %w", choice.Version, err), f.Close())
 }
 
