@@ -307,6 +307,7 @@ func TestBrowser(t *testing.T) {
 		look("masked-log", "/log", 1280, 390)
 		look("masked-live", "/live", 1280)
 		look("desks", "/desks", 1280, 390)
+		look("updates", "/updates", 1280, 390)
 		look("sessions-of", "/accounts/"+accountID(web.RoleApplicant)+"/sessions", 390)
 		look("step-up-desk", "/step-up/desk", 390)
 	})

@@ -3,7 +3,7 @@ package web
 import "slices"
 
 // moreFamilies are families of pages that keep theirs beside their own tests.
-var moreFamilies = []map[string][]string{peopleFamilies, alertFamilies, startupFamilies, verificationFamilies, retentionFamilies}
+var moreFamilies = []map[string][]string{peopleFamilies, alertFamilies, startupFamilies, verificationFamilies, retentionFamilies, rolloutFamilies}
 
 var peopleFamilies = map[string][]string{
 	"done": {"waits", "person_saved", "person_stopped", "person_started", "card_stopped", "card_lost", "card_back", "card_added", "pin_set",

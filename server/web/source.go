@@ -65,6 +65,7 @@ type Sources struct {
 	Startup          Startup
 	Verification     Verification
 	Packs            Packs
+	Rollouts         Rollouts
 	Desks            Desks
 	Thresholds       Thresholds
 }
@@ -81,7 +82,7 @@ func (s Sources) validate() error {
 		"rights":  s.Rights == nil,
 		"visits":  s.Visits == nil,
 		"alerts":  s.Alerts == nil,
-		"startup": s.Startup == nil, "verification": s.Verification == nil, "packs": s.Packs == nil,
+		"startup": s.Startup == nil, "verification": s.Verification == nil, "packs": s.Packs == nil, "rollouts": s.Rollouts == nil,
 		"rules": s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
 		"desks": s.Desks == nil,
 	} {

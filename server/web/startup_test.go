@@ -159,7 +159,7 @@ func TestSitewideActs(t *testing.T) {
 	one := s.as("one-zone", web.Assignment{Role: web.RoleCISO, Zone: "media-store"})
 	admin := s.as("one-zone-admin", web.Assignment{Role: web.RoleSystemAdmin, Zone: "media-store"})
 	for path, who := range map[string]string{
-		"/startup/gateways/gw-1/invite": one, "/startup/gateways/gw-2/confirm": admin, "/thresholds/agree": one, "/desks": admin, "/desks/desk-1/remove": admin, "/desks/desk-1/bind": admin, "/desks/desk-1/unbind": admin,
+		"/startup/gateways/gw-1/invite": one, "/startup/gateways/gw-2/confirm": admin, "/thresholds/agree": one, "/desks": admin, "/desks/desk-1/remove": admin, "/desks/desk-1/bind": admin, "/desks/desk-1/unbind": admin, "/updates/stop": admin, "/updates/resume": admin,
 	} {
 		s.status(path, s.post(path, who, url.Values{"life": {"15"}, "reason": {"x"}, "fingerprint": {webtest.GatewayPrint}}), http.StatusForbidden)
 	}

@@ -9,7 +9,7 @@ import (
 // the register and of keys to the site's data are not here; they ask too, for reasons of their own.
 var addsRights = []string{
 	"POST /accounts", "POST /accounts/requests/{id}/agree", "POST /accounts/{id}/resume", "POST /accounts/{id}/reset", "POST /accounts/{id}/roles",
-	"POST /accounts/{id}/factors", "POST /accounts/{id}/person", "POST /desks", "POST /desks/{desk}/bind", "POST /accounts/{id}/source", "POST /closed-days", "POST /closed-days/{day}/remove", "POST /commands", "POST /commands/{id}/agree",
+	"POST /accounts/{id}/factors", "POST /accounts/{id}/person", "POST /desks", "POST /desks/{desk}/bind", "POST /updates/resume", "POST /accounts/{id}/source", "POST /closed-days", "POST /closed-days/{day}/remove", "POST /commands", "POST /commands/{id}/agree",
 	"POST /emergency", "POST /emergency/{id}/agree", "POST /grants", "POST /grants/+change", "POST /import", "POST /import/{draft}", "POST /me/tokens",
 	"POST /people", "POST /people/{person}", "POST /people/{person}/cards", "POST /people/{person}/cards/{card}/lift",
 	"POST /people/{person}/cards/{card}/pin", "POST /people/{person}/cards/{card}/reactivate", "POST /people/{person}/forgive",
@@ -31,7 +31,7 @@ const (
 var without = map[string]string{
 	"POST /setup": signsIn, "POST /login": signsIn, "POST /login/second": signsIn, "POST /login/passkey/options": signsIn, "POST /login/passkey": signsIn,
 	"POST /login/desk": signsIn, "POST /login/desk/done": signsIn, "POST /step-up/desk": signsIn, "POST /step-up/desk/done": signsIn,
-	"POST /accounts/{id}/sessions/end": removes, "POST /desks/{desk}/remove": removes, "POST /desks/{desk}/unbind": removes,
+	"POST /accounts/{id}/sessions/end": removes, "POST /desks/{desk}/remove": removes, "POST /desks/{desk}/unbind": removes, "POST /updates/stop": removes,
 	"POST /login/provider": signsIn, "POST /logout": signsIn, "POST /step-up": signsIn, "POST /step-up/passkey/options": signsIn, "POST /step-up/passkey": signsIn,
 	"POST /me/password": "asks for the old password itself", "POST /me/sessions/revoke": removes, "POST /me/tokens/{id}/revoke": removes,
 	"POST /language": looks, "POST /rehearse": looks, "POST /thresholds/preview": looks, "POST /verification/check": looks, "POST /alerts/channels/{channel}/test": looks,

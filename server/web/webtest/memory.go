@@ -35,6 +35,7 @@ type Memory struct {
 	Startup    *Startup
 	Proofs     *Verification
 	Packs      Packs
+	Rollouts   *Rollouts
 	FailAudit  error // returned instead of writing a leaf
 	// LoudDuress has the day's sheet hold a PIN under duress, as no source may: papers leave it out all the same.
 	LoudDuress bool
@@ -66,6 +67,9 @@ func (m *Memory) Sources() web.Sources {
 	if m.Proofs == nil {
 		m.Proofs = newVerification(m)
 	}
+	if m.Rollouts == nil {
+		m.Rollouts = newRollouts(m)
+	}
 	if m.Startup == nil {
 		m.Startup = newStartup(m)
 	}
@@ -83,6 +87,7 @@ func (m *Memory) Sources() web.Sources {
 		Startup:          m.Startup,
 		Verification:     m.Proofs,
 		Packs:            &m.Packs,
+		Rollouts:         m.Rollouts,
 		Thresholds:       &m.Thresholds,
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
 }
