@@ -126,8 +126,10 @@ func (r *rollouts) step(ctx context.Context) error {
 	return r.keep(ctx, next, acts, author{})
 }
 
-// keep stores a plan with its leaves and then goes on with it. The caller holds mu.
+// keep stores a plan with its leaves and then goes on with it. Whoever asked may have gone meanwhile: what is begun is brought to its end, so
+// that memory and database agree. The caller holds mu.
 func (r *rollouts) keep(ctx context.Context, next rollout.Plan, acts []rollout.Act, by author) error {
+	ctx = context.WithoutCancel(ctx)
 	err := r.store.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateRollout(r.id, next); err != nil {
 			return err
