@@ -170,18 +170,18 @@ func FuzzTurnQuery(f *testing.F) {
 
 // D29: a transfer takes its time, so that doors' messages have the network, and ends with its turn.
 func TestPaced(t *testing.T) {
-	s := newRolloutSite(t)
-	s.begins()
-	p := s.port()
-	p.rate = 200 // bytes a second: 20 bytes of program are a tenth of a second, after which the end is seen
-	from(p, "gw-2", "GET", "/v1/turn?"+goodQuery, nil)
+	half := &paced{in: strings.NewReader(strings.Repeat("x", 40)), ctx: t.Context(), rate: 200, w: http.NewResponseController(timed{httptest.NewRecorder()}), still: func() bool { return true }}
 	began := time.Now()
-	w := from(p, "gw-2", "GET", "/v1/file/programs/monban-gateway-amd64", nil)
-	if took := time.Since(began); w.Code != http.StatusOK || w.Body.String() != "program of version 2" || took < 20*time.Millisecond {
-		t.Errorf("%d %q after %v", w.Code, w.Body, took)
+	for range 2 { // 20 bytes are a tenth of a second
+		if n, err := half.Read(make([]byte, 20)); n != 20 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if took := time.Since(began); took < 20*time.Millisecond {
+		t.Errorf("40 bytes at 200 a second after %v", took)
 	}
 	turn := true
-	in := &paced{in: strings.NewReader("abcdef"), ctx: t.Context(), rate: 1 << 20, w: http.NewResponseController(httptest.NewRecorder()), still: func() bool { return turn }}
+	in := &paced{in: strings.NewReader("abcdef"), ctx: t.Context(), rate: 1 << 20, w: http.NewResponseController(timed{httptest.NewRecorder()}), still: func() bool { return turn }}
 	turn = false
 	if n, err := in.Read(make([]byte, 3)); n != 0 || err == nil {
 		t.Errorf("after its turn: %d %v", n, err)
