@@ -175,6 +175,9 @@ func verifyExport(ctx context.Context, o VerifyOptions, dir string, check export
 	if opt.Held, err = readHeld(o.Held); err != nil {
 		return 0, err
 	}
+	if opt.Stamps, err = stampTrust(&config.Timestamp{CAFile: o.Stamps}); err != nil {
+		return 0, err
+	}
 	if o.Policy != "" {
 		text, err := os.ReadFile(o.Policy)
 		if err != nil {

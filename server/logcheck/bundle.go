@@ -30,12 +30,13 @@ const (
 	lineErased     = "erased"  // the opening of the leaf before it is gone
 	lineCheckpoint = "checkpoint"
 	lineCosigned   = "cosigned" // size, checkpoint with cosignatures
+	lineStamp      = "stamp"    // size, checkpoint, nonce of the request, answer of a time-stamping authority
 	lineEnd        = "end"
 )
 
 // BundleHead is the first line of a bundle.
 type BundleHead struct {
-	Version  int    `json:"version"` // 2; 1 had no cosignatures
+	Version  int    `json:"version"` // 3, or 2 when it has no time stamps; 1 had no cosignatures either
 	From     int64  `json:"from"`    // first leaf
 	To       int64  `json:"to"`      // one past the last leaf whose body is here
 	Size     int64  `json:"size"`    // one past the last leaf of which anything is here
@@ -47,8 +48,8 @@ type BundleHead struct {
 }
 
 func (h *BundleHead) check() error {
-	if h.Version != 1 && h.Version != 2 {
-		return fmt.Errorf("bundle of version %d, this program knows 1 and 2", h.Version)
+	if h.Version < 1 || h.Version > 3 {
+		return fmt.Errorf("bundle of version %d, this program knows 1 to 3", h.Version)
 	}
 	if h.From < 0 || h.To <= h.From || h.Size < h.To || h.Log < h.Size || h.Origin == "" {
 		return errors.New("the bundle's head contradicts itself")
@@ -58,15 +59,19 @@ func (h *BundleHead) check() error {
 
 // Writer writes a bundle line by line; memory holds none of it.
 type Writer struct {
-	out   *bufio.Writer
-	sum   hash.Hash
-	lines int64
-	buf   []byte
+	out     *bufio.Writer
+	sum     hash.Hash
+	lines   int64
+	buf     []byte
+	version int
 }
 
-// NewWriter begins a bundle. keys are those of the logs, the newest log's first; witnesses those of who cosigned.
+// NewWriter begins a bundle. keys are those of the logs, the newest log's first; witnesses those of who cosigned. A head of version 3 lets it have time
+// stamps; any other is written as version 2, which older programs read.
 func NewWriter(w io.Writer, head BundleHead, keys, witnesses []string, edge []entrylog.Hash) (*Writer, error) {
-	head.Version = 2
+	if head.Version != 3 {
+		head.Version = 2
+	}
 	if err := head.check(); err != nil {
 		return nil, err
 	}
@@ -74,7 +79,7 @@ func NewWriter(w io.Writer, head BundleHead, keys, witnesses []string, edge []en
 	if err != nil {
 		return nil, err
 	}
-	b := &Writer{out: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
+	b := &Writer{out: bufio.NewWriterSize(w, 1<<16), sum: sha256.New(), version: head.Version}
 	err = b.line(lineHead, string(text))
 	for _, k := range keys {
 		err = errors.Join(err, b.line(lineKey, k))

@@ -88,6 +88,7 @@ func (r *Report) proven(say sayFunc, day func(int64) string, clean bool) {
 		say("・ほかの人が保管していたチェックポイント %d 件とも一致します。ログの鍵を持つ管理者による書き換えもありません。", "- They are what %d checkpoints say that others hold: nobody who has the log's key has written the log anew before those.", r.HeldMet)
 	}
 	r.sayCosigned(say, day)
+	r.sayStamps(say, day)
 	for _, k := range slices.SortedFunc(maps.Keys(r.Chains), func(a, b ChainKey) int { return cmp.Compare(a.String(), b.String()) }) {
 		c := r.Chains[k]
 		say("・装置 %s の記録は %d〜%d番までつながっています(欠番 %d)。", "- The records of gateway %s are a chain from %d to %d (%d known to be missing).", k.Gateway, c.First, c.Watermark, c.Gaps)
@@ -128,6 +129,7 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 			"- The public key came with the file: nothing shows that its maker did not make everything anew. Give a key that you got another way (--key).")
 	}
 	r.sayNotCosigned(say)
+	r.sayNotStamped(say)
 	if r.HeldMet == 0 {
 		say("・外部で保管されたチェックポイントと比べていません。ログの鍵を持つ人の書き換えは見つけられません。--checkpoint で印刷物やメールのものを指定してください。",
 			"- It was compared with no checkpoint that somebody else holds: somebody with the log's key could have written it anew. Give one from paper or mail (--checkpoint).")

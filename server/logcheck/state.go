@@ -63,6 +63,9 @@ func (w *walk) given() string {
 		}
 		fmt.Fprintf(h, "%v %s\n", p.groups, p.quorum)
 	}
+	if w.opt.Stamps != nil {
+		fmt.Fprintf(h, "stamps %s\n", w.opt.Stamps.Sum())
+	}
 	return fmt.Sprintf("%v %x", w.rep.OwnKeys, h.Sum(nil))
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"monban/server/entrylog"
+	"monban/server/timestamp"
 )
 
 // Options of a bundle's check.
@@ -24,6 +25,8 @@ type Options struct {
 	Keys []note.Verifier
 	// Held are checkpoints that others hold; OpenHeld checks their signatures with the keys that count.
 	Held []NamedNote
+	// Stamps is whose time stamps are believed; nil = each is checked with the certificate that it brings, which says nothing of whose it is.
+	Stamps *timestamp.Trust
 	// Policy says who must have cosigned; nil = nobody has to. Its logs count as Keys.
 	Policy *Policy
 
@@ -73,6 +76,8 @@ type Report struct {
 	Cosigners map[string]Cosigner // by key name and id
 	Asked     bool                // a policy asks for cosignatures
 	Quorum    int64               // leaves, from the log's beginning, that those whom it asks for have cosigned
+
+	Stamps []Stamped `json:",omitempty"` // that hold, in the order of the leaves
 }
 
 // often is after how many lines a check looks whether it should stop, and tells how far it is.
@@ -88,6 +93,7 @@ type walk struct {
 	rep  *Report
 	opt  Options
 	leaf int64 // index of the newest leaf line, -1 = none
+	at   int64 // server time of the newest leaf line, UTC ms; 0 = it cannot be read
 	left bool  // the newest leaf commits to an opening that has not come yet
 	dark bool  // the newest leaf cannot be read: nothing tells whether it commits to one
 	done bool
@@ -239,6 +245,8 @@ func (w *walk) line(word string, rest []byte) (err error) {
 		return w.checkpoint(rest)
 	case lineCosigned:
 		return w.cosignedLine(rest)
+	case lineStamp:
+		return w.stampLine(rest)
 	case lineEnd:
 		w.done = true
 		w.rep.Sum, err = w.r.end(rest)
@@ -277,7 +285,7 @@ func (w *walk) leafLine(rest []byte) error {
 	if err != nil {
 		return err
 	}
-	w.leaf, w.left, w.dark = idx, false, !ok
+	w.leaf, w.left, w.dark, w.at = idx, false, !ok, 0
 	if !ok {
 		return nil
 	}
@@ -288,7 +296,8 @@ func (w *walk) leafLine(rest []byte) error {
 	if w.rep.FirstMS == 0 {
 		w.rep.FirstMS = p.AtMS()
 	}
-	w.rep.LastMS = max(w.rep.LastMS, p.AtMS())
+	w.at = p.AtMS()
+	w.rep.LastMS = max(w.rep.LastMS, w.at)
 	if p.Kind == entrylog.KindRecord {
 		w.rep.Records++
 	}
@@ -308,7 +317,7 @@ func (w *walk) hashLine(rest []byte) error {
 		w.rep.Result.Leaves++
 		w.c.drop(idx, anyRun)
 	}
-	w.leaf, w.dark = idx, false
+	w.leaf, w.dark, w.at = idx, false, 0
 	return nil
 }
 

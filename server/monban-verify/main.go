@@ -20,17 +20,20 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"monban/server/logcheck"
+	"monban/server/timestamp"
 )
 
 var version = "unknown" // set by the linker
 
-const usage = `Usage: monban-verify [--key FILE] [--policy FILE] [--checkpoint FILE] [--lang ja|en] [--resume] FILE
+const usage = `Usage: monban-verify [--key FILE] [--policy FILE] [--timestamps FILE] [--checkpoint FILE] [--lang ja|en] [--resume] FILE
 
 Checks a file that "monban-server export" made: a bundle, a pack (.zip) or the proof of one record
 (NAME.tlog-proof). Says on one page what is proven and what is not.
 
   --key FILE         public keys of the log, one a line, that you got another way than with the bundle
   --policy FILE      who must have cosigned, as you see it: a C2SP tlog-policy (lines log, witness, group, quorum)
+  --timestamps FILE  certificates (PEM) of the time-stamping authorities that you believe, or of who signs theirs: time stamps
+                     (RFC 3161) in the file must be by one of them
   --checkpoint FILE  a checkpoint that somebody else holds, e.g. from a mail or from paper; may be repeated
   --lang ja|en       language of the page (default: that of the environment)
   --resume           go on where a check on this PC was broken off: what that one looked at already is only compared, not
@@ -55,6 +58,7 @@ func (f *files) Set(s string) error {
 type options struct {
 	keys, held files
 	policy     string
+	stamps     string
 	lang       logcheck.Lang
 	resume     bool
 	file       string
@@ -82,6 +86,7 @@ func run(ctx context.Context, args []string, environment string, out, errs io.Wr
 	set.Var(&o.keys, "key", "")
 	set.Var(&o.held, "checkpoint", "")
 	set.StringVar(&o.policy, "policy", "", "")
+	set.StringVar(&o.stamps, "timestamps", "", "")
 	lang := set.String("lang", "", "")
 	set.BoolVar(&o.resume, "resume", false, "")
 	tell := set.Bool("version", false, "")
@@ -140,6 +145,15 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 		}
 		if opt.Policy, err = logcheck.ParsePolicy([]byte(strings.ReplaceAll(string(text), "\r\n", "\n"))); err != nil {
 			return false, fmt.Errorf("%s: %w", o.policy, err)
+		}
+	}
+	if o.stamps != "" {
+		text, err := os.ReadFile(o.stamps)
+		if err != nil {
+			return false, err
+		}
+		if opt.Stamps, err = timestamp.NewTrust(text, nil); err != nil {
+			return false, fmt.Errorf("%s: %w", o.stamps, err)
 		}
 	}
 	f, err := os.Open(o.file)

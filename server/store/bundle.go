@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"monban/server/entrylog"
 	"monban/server/keystore"
@@ -153,6 +154,13 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 	if err != nil {
 		return "", err
 	}
+	stamps, err := b.stamps()
+	if err != nil {
+		return "", err
+	}
+	if len(stamps) > 0 {
+		b.head.Version = 3
+	}
 	if b.out, err = logcheck.NewWriter(w, b.head, b.o.Keys, witnessKeys(cosigned), tree.Edge()); err != nil {
 		return "", err
 	}
@@ -180,6 +188,12 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 		}
 		for ; len(cosigned) > 0 && cosigned[0].size <= idx; cosigned = cosigned[1:] {
 			if err := b.out.Cosigned(cosigned[0].size, cosigned[0].signed); err != nil {
+				return err
+			}
+		}
+		for ; len(stamps) > 0 && stamps[0].Size <= idx; stamps = stamps[1:] {
+			s := &stamps[0]
+			if err := b.out.Stamp(s.Size, s.Note, s.Nonce, s.Answer); err != nil {
 				return err
 			}
 		}
@@ -215,6 +229,36 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 		return "", err
 	}
 	return b.out.Close()
+}
+
+// stamps lists the time stamps on checkpoints of the part, in the order of their sizes. What an earlier log has lost is not in this one.
+func (b *bundle) stamps() (out []Stamp, err error) {
+	rows, err := b.r.query(`SELECT `+stampColumns+` FROM timestamp WHERE size > ? AND size <= ? ORDER BY size, idx`, b.head.From, b.head.Size)
+	if err != nil {
+		return nil, fmt.Errorf("read time stamps: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		s, err := scanStamp(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read time stamps: %w", err)
+		}
+		out = append(out, s)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read time stamps: %w", err)
+	}
+	mine := out[:0]
+	for _, s := range out {
+		origin, err := b.originAt(s.Size)
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(s.Note, origin+"\n") {
+			mine = append(mine, s)
+		}
+	}
+	return mine, nil
 }
 
 // witnessKeys lists each key once.

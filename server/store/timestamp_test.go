@@ -22,7 +22,7 @@ import (
 )
 
 // timeAuthority answers requests for time stamps; by is who is trusted.
-func timeAuthority(t *testing.T) (by *timestamp.Trust, answer func(q StampRequest) []byte) {
+func timeAuthority(t *testing.T) (by *timestamp.Trust, ca []byte, answer func(q StampRequest) []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -36,9 +36,10 @@ func timeAuthority(t *testing.T) (by *timestamp.Trust, answer func(q StampReques
 	must(t, err)
 	c, err = x509.ParseCertificate(der)
 	must(t, err)
-	by, err = timestamp.NewTrust(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil)
+	ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	by, err = timestamp.NewTrust(ca, nil)
 	must(t, err)
-	return by, func(q StampRequest) []byte {
+	return by, ca, func(q StampRequest) []byte {
 		sum := sha256.Sum256([]byte(q.Note))
 		s := rfc3161.Timestamp{HashAlgorithm: crypto.SHA256, HashedMessage: sum[:], Time: time.Now().UTC(), Policy: asn1.ObjectIdentifier{1, 2, 3}, Nonce: new(big.Int).SetBytes(q.Nonce), AddTSACertificate: true}
 		out, err := s.CreateResponseWithOpts(c, key, crypto.SHA256)
@@ -52,8 +53,8 @@ func timeAuthority(t *testing.T) (by *timestamp.Trust, answer func(q StampReques
 func TestTimestampCovered(t *testing.T) {
 	s := newSite(t)
 	st := s.open(t)
-	by, answer := timeAuthority(t)
-	foreign, _ := timeAuthority(t)
+	by, _, answer := timeAuthority(t)
+	foreign, _, _ := timeAuthority(t)
 	s.fill(t, st, 10)
 	q := StampRequest{Size: st.publishedSize(), Note: st.Checkpoint(), Nonce: []byte{0x41, 3}, AtMS: 1}
 	must(t, st.Write(t.Context(), func(tx *Tx) error {

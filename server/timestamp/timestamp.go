@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -49,12 +50,16 @@ var (
 type Trust struct {
 	roots    *x509.CertPool
 	policies []asn1.ObjectIdentifier // nil = any
+	sum      [32]byte
 }
+
+// Sum tells one trust from another: hex, over its certificates and policies in the order in which they were given.
+func (t *Trust) Sum() string { return hex.EncodeToString(t.sum[:]) }
 
 // NewTrust reads certificates (PEM) of authorities, or of who signs theirs, and the policies (dotted numbers) that are accepted.
 func NewTrust(certificates []byte, policies []string) (*Trust, error) {
 	t := &Trust{roots: x509.NewCertPool()}
-	n := 0
+	n, all := 0, sha256.New()
 	for rest := certificates; ; n++ {
 		var b *pem.Block
 		if b, rest = pem.Decode(rest); b == nil {
@@ -65,6 +70,7 @@ func NewTrust(certificates []byte, policies []string) (*Trust, error) {
 			return nil, fmt.Errorf("certificate %d of a time-stamping authority: %w", n+1, err)
 		}
 		t.roots.AddCert(c)
+		all.Write(c.Raw)
 	}
 	if n == 0 {
 		return nil, errors.New("the file holds no certificate of a time-stamping authority (PEM)")
@@ -75,7 +81,9 @@ func NewTrust(certificates []byte, policies []string) (*Trust, error) {
 			return nil, err
 		}
 		t.policies = append(t.policies, id)
+		fmt.Fprintf(all, "policy %s\n", id)
 	}
+	all.Sum(t.sum[:0])
 	return t, nil
 }
 
