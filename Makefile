@@ -112,8 +112,8 @@ fuzz: need-cc ## every fuzz target for FUZZTIME (10 s) each
 ui: ## npm packages for the browser tests (axe-core); nothing else needs npm
 	cd server/web && npm ci --ignore-scripts --no-audit --no-fund
 
-browser: need-cc ui ## pages in a real Chromium, both languages, with axe
-	MONBAN_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./server/web/...
+browser: need-cc ui ## pages in a real Chromium, both languages, with axe; set-up by keyboard against the shipped programs
+	MONBAN_BROWSER=1 $(GO) test -count=1 -run 'Browser' ./server/web/... ./server/world/e2e
 
 pictures: need-cc ui ## the README's pictures of four pages
 	MONBAN_PICTURES=$(CURDIR)/docs/img MONBAN_BROWSER=1 $(GO) test -count=1 -run 'TestBrowserPictures' ./server/web/

@@ -63,13 +63,14 @@ func freePort(t *testing.T) int {
 
 // site is one installation in a temporary folder: a server and gateways with simulated doors.
 type site struct {
-	t        *testing.T
-	dir      string
-	http     int
-	mqtt     int
-	server   *process
-	gateways map[string]*process
-	logs     *lockedBuffer // everything any process printed
+	t         *testing.T
+	dir       string
+	http      int
+	mqtt      int
+	enrolPort int // 0 = none enrols
+	server    *process
+	gateways  map[string]*process
+	logs      *lockedBuffer // everything any process printed
 }
 
 // gatewaySpec is one gateway to make.
