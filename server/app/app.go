@@ -324,7 +324,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		Factors: second, Requests: second,
 		Setup: people, Accounts: people, Sessions: people, Audit: people,
 		Overviews: p, Log: p, Findings: p, Machines: p, Live: p, Commands: a.orders,
-		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Retention: &retainPages{a.retain}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, Outages: &outages{a.visits, p.health}, Cases: p,
+		Judge: &judge{current: a.pub.Site, pages: p}, Privacy: &privacyPages{a.registry, cfg.Site}, Retention: &retainPages{a.retain}, Tokens: people, Registry: reg, Registers: p, Reports: a.reports, Reviews: p, Corrections: a.visits, Incidents: &incidents{p, a.visits}, DataRequests: &dataRequests{a.visits, a.retain}, Outages: &outages{a.visits, p.health}, Cases: p,
 		Startup: &startupPages{a, p}, Verification: a.proofs, Packs: a.packs, Rollouts: rolloutPages{a.rollouts},
 		People: files, Rights: &rightsPages{files},
 		Desks:      a.desks,

@@ -22,26 +22,32 @@ func (t *Retainer) Restrict(ctx context.Context, attempt, reason string, by Oper
 		return "", fmt.Errorf("record %q: not the 32 hexadecimal digits of an entry: %w", attempt, web.ErrNotFound)
 	}
 	err = t.store.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.AttemptRow(key); err != nil {
-			return fmt.Errorf("record %s: %w", attempt, err)
-		}
-		all, err := tx.ErasureRequests()
-		if err != nil {
-			return err
-		}
-		for _, q := range all {
-			if q.Attempt == key && q.State != store.RequestLifted {
-				return web.ErrExists
-			}
-		}
-		id = fmt.Sprintf("request-%05d", len(all)+1)
-		idx, err := by.leaf(tx, "record_restricted", "attempt", attempt, reason, t.now())
-		if err != nil {
-			return err
-		}
-		return tx.PutErasureRequest(store.ErasureRequest{ID: id, Attempt: key, State: store.RequestRestricted, AskedBy: by.word(), AskedMS: t.now().UnixMilli(), AskedIdx: idx})
+		id, err = t.restrict(tx, key, reason, by)
+		return err
 	})
 	return id, err
+}
+
+// restrict is Restrict within a transaction.
+func (t *Retainer) restrict(tx *store.Tx, key [16]byte, reason string, by Operator) (string, error) {
+	if _, err := tx.AttemptRow(key); err != nil {
+		return "", fmt.Errorf("record %x: %w", key, err)
+	}
+	all, err := tx.ErasureRequests()
+	if err != nil {
+		return "", err
+	}
+	for _, q := range all {
+		if q.Attempt == key && q.State != store.RequestLifted {
+			return "", web.ErrExists
+		}
+	}
+	id := fmt.Sprintf("request-%05d", len(all)+1)
+	idx, err := by.leaf(tx, "record_restricted", "attempt", hex.EncodeToString(key[:]), reason, t.now())
+	if err != nil {
+		return "", err
+	}
+	return id, tx.PutErasureRequest(store.ErasureRequest{ID: id, Attempt: key, State: store.RequestRestricted, AskedBy: by.word(), AskedMS: t.now().UnixMilli(), AskedIdx: idx})
 }
 
 // Decide is another person's decision on a request, under its number: the record's openings are erased, or the restriction is lifted. The reason says why, for
@@ -50,43 +56,51 @@ func (t *Retainer) Decide(ctx context.Context, id, decision string, erase bool, 
 	if err := by.check(reason); err != nil {
 		return err
 	}
-	err := t.store.Write(ctx, func(tx *store.Tx) error {
-		q, err := tx.ErasureRequest(id)
-		if err != nil {
-			return fmt.Errorf("request %s: %w", id, err)
-		}
-		if q.State != store.RequestRestricted {
-			return web.ErrTooLate
-		}
-		if err := by.second(tx, q.AskedBy); err != nil {
-			return err
-		}
-		verb := "erasure_refused"
-		q.State, q.Decision, q.DecidedBy, q.DecidedMS = store.RequestLifted, decision, by.word(), t.now().UnixMilli()
-		if erase {
-			verb, q.State = "erasure_decided", store.RequestErased
-		}
-		if _, err := by.leaf(tx, verb, "attempt", hex.EncodeToString(q.Attempt[:])+":"+decision, reason, t.now()); err != nil {
-			return err
-		}
-		if erase {
-			err := tx.EraseAttempt(q.Attempt, decision, t.now().UnixMilli())
-			if errors.Is(err, store.ErrErased) && erasedAlready(tx, q.Attempt) { // a restored database asks again what was decided and carried out before
-				err = nil
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return tx.PutErasureRequest(q)
-	})
+	err := t.store.Write(ctx, func(tx *store.Tx) error { return t.settle(tx, id, decision, erase, reason, by) })
 	if err != nil {
 		return err
 	}
+	return t.settled(ctx)
+}
+
+// settle is Decide within a transaction; settled has to follow its commit.
+func (t *Retainer) settle(tx *store.Tx, id, decision string, erase bool, reason string, by Operator) error {
+	q, err := tx.ErasureRequest(id)
+	if err != nil {
+		return fmt.Errorf("request %s: %w", id, err)
+	}
+	if q.State != store.RequestRestricted {
+		return web.ErrTooLate
+	}
+	if err := by.second(tx, q.AskedBy); err != nil {
+		return err
+	}
+	verb := "erasure_refused"
+	q.State, q.Decision, q.DecidedBy, q.DecidedMS = store.RequestLifted, decision, by.word(), t.now().UnixMilli()
+	if erase {
+		verb, q.State = "erasure_decided", store.RequestErased
+	}
+	if _, err := by.leaf(tx, verb, "attempt", hex.EncodeToString(q.Attempt[:])+":"+decision, reason, t.now()); err != nil {
+		return err
+	}
+	if erase {
+		err := tx.EraseAttempt(q.Attempt, decision, t.now().UnixMilli())
+		if errors.Is(err, store.ErrErased) && erasedAlready(tx, q.Attempt) { // a restored database asks again what was decided and carried out before
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return tx.PutErasureRequest(q)
+}
+
+// settled writes what was erased on the list beside the keys: a restored backup has to be told.
+func (t *Retainer) settled(ctx context.Context) error {
 	if err := t.at("erased"); err != nil {
 		return err
 	}
-	return t.applyErased(ctx) // the list beside the keys: a restored backup has to be told
+	return t.applyErased(ctx)
 }
 
 // erasedAlready reports whether a decision took the openings of a record.

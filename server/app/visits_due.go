@@ -301,7 +301,7 @@ func (v *Visits) sweep(ctx context.Context) error {
 	if err := job.expire(ctx); err != nil {
 		return err
 	}
-	return errors.Join(job.tellOverdue(ctx), job.tellBlank(ctx), job.tellUnmatched(ctx), job.escalate(ctx))
+	return errors.Join(job.tellOverdue(ctx), job.tellBlank(ctx), job.tellUnmatched(ctx), job.tellLateRequests(ctx), job.escalate(ctx))
 }
 
 // expire ends visits that nobody came to, emergencies and permits whose time is over.

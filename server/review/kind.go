@@ -89,6 +89,7 @@ const (
 	LogFork               Kind = "log_fork"               // a witness holds a checkpoint that the log does not extend (EV-3, EV-4)
 	RolloutStopped        Kind = "rollout_stopped"        // a release did not reach every gateway (OP-4)
 	WitnessMissing        Kind = "witness_missing"        // no witness of another house has cosigned for a day (EV-4)
+	DataRequestOverdue    Kind = "data_request_overdue"   // a request of the person concerned past the law's day (PR-3)
 	KeyCopiesDue          Kind = "key_copies_due"         // fewer than two copies of the master key were read back lately (OP-10)
 )
 
@@ -199,6 +200,7 @@ var catalogue = [...]Entry{
 	{CanaryMissed, High, Denial, 1, "finding.canary_missed"},
 	{LogFork, High, Tampering, 1, "finding.log_fork"},
 	{WitnessMissing, High, Repudiation, 1, "finding.witness_missing"},
+	{DataRequestOverdue, Medium, Habit, 1, "finding.data_request_overdue"},
 	{KeyCopiesDue, Medium, DeviceFault, 10, "finding.key_copies_due"},
 	{RolloutStopped, Medium, DeviceFault, 1, "finding.rollout_stopped"},
 }

@@ -96,8 +96,8 @@ var navigation = []navGroup{
 	{"nav.people", "people", []navPage{{"/people", "nav.persons"}, {"/grants", "nav.grants"}, {"/proposals", "nav.proposals"}, {"/judge", "nav.judge"}}},
 	ruleNav,
 	{"nav.machines", "gateway", []navPage{{"/doors", "nav.doors"}, {"/commands", "nav.commands"}, {"/desks", "nav.desks"}, {"/updates", "nav.updates"}, {"/startup", "nav.startup"}}},
-	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}, {"/retention", "nav.retention"}}},
-	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/own", "nav.own"}, {"/me/tokens", "nav.tokens"}}},
+	{"nav.accounts", "people", []navPage{{"/accounts", "nav.accounts"}, {"/privacy", "nav.privacy"}, {"/retention", "nav.retention"}, {"/data-requests", "nav.data_requests"}}},
+	{"nav.me", "person", []navPage{{"/me", "nav.me"}, {"/me/own", "nav.own"}, {"/me/data", "nav.own_data"}, {"/me/tokens", "nav.tokens"}}},
 }
 
 type navGroup struct {

@@ -41,7 +41,7 @@ type route struct {
 
 // routes is the whole of the site. A path that is not here is 403, whoever asks.
 func routes() []route {
-	return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), alertRoutes(), startupRoutes(), verificationRoutes(), packRoutes(), rolloutRoutes(), reportRoutes(), retentionRoutes(), apiRoutes())
+	return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), alertRoutes(), startupRoutes(), verificationRoutes(), packRoutes(), rolloutRoutes(), reportRoutes(), retentionRoutes(), dataRoutes(), apiRoutes())
 }
 
 func pageRoutes() []route {

@@ -57,6 +57,7 @@ type Sources struct {
 	Reviews          Reviews
 	Corrections      Corrections
 	Incidents        Incidents
+	DataRequests     DataRequests
 	Outages          Outages
 	Cases            Cases
 	Rights           Rights
@@ -77,7 +78,7 @@ func (s Sources) validate() error {
 		"audit": s.Audit == nil, "overviews": s.Overviews == nil, "log": s.Log == nil,
 		"findings": s.Findings == nil, "machines": s.Machines == nil, "live": s.Live == nil,
 		"commands": s.Commands == nil, "factors": s.Factors == nil, "requests": s.Requests == nil, "judge": s.Judge == nil, "privacy": s.Privacy == nil, "retention": s.Retention == nil,
-		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reports": s.Reports == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil, "outages": s.Outages == nil,
+		"tokens": s.Tokens == nil, "registry": s.Registry == nil, "registers": s.Registers == nil, "reports": s.Reports == nil, "reviews": s.Reviews == nil, "cases": s.Cases == nil, "corrections": s.Corrections == nil, "incidents": s.Incidents == nil, "data requests": s.DataRequests == nil, "outages": s.Outages == nil,
 		"people":  s.People == nil,
 		"rights":  s.Rights == nil,
 		"visits":  s.Visits == nil,

@@ -60,6 +60,7 @@ var without = map[string]string{
 	"POST /outages": notes, "POST /outages/{id}/end": notes, "POST /outages/paper": notes, "POST /outages/paper/{id}/compare": notes,
 	"POST /outages/drills": notes, "POST /outages/drills/{id}/end": notes, "POST /review/{zone}/{day}/reconcile": looks,
 	"POST /me/own/purpose": notes, "POST /me/own/exit": notes, "POST /me/own/answer": notes, "POST /me/own/correction": asks,
+	"POST /me/data": asks, "POST /me/data/{id}/withdraw": removes,
 }
 
 // D28: each act that adds rights takes a fresh check of identity; each that takes none is listed with the reason. A new route that

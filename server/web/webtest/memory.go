@@ -89,7 +89,7 @@ func (m *Memory) Sources() web.Sources {
 		Packs:            &m.Packs,
 		Rollouts:         m.Rollouts,
 		Thresholds:       &m.Thresholds,
-		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), Outages: &Outages{m: m}}
+		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), DataRequests: newDataRequests(), Outages: &Outages{m: m}}
 }
 
 // Actions copies the action leaves written so far.
