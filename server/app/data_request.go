@@ -403,4 +403,3 @@ func (v *Visits) tellLateRequests(ctx context.Context) error {
 		return nil
 	})
 }
-

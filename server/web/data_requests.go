@@ -435,4 +435,3 @@ func (h *Handler) packOfStep(rq *request, do, id string) (string, error) {
 	}
 	return sum, err
 }
-

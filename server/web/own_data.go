@@ -278,4 +278,3 @@ func (h *Handler) postOwnDataWithdraw(w http.ResponseWriter, rq *request) error 
 	}
 	return redirect(w, rq, "/me/data?done=data_withdrawn")
 }
-
