@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"monban/server/web"
 	"monban/server/web/webtest"
 )
 
@@ -23,6 +24,7 @@ func fields(pairs ...string) url.Values {
 // PR-3: whoever is signed in sees what is held about them, asks, and takes an own request back before it is decided; another's request is not to be found.
 func TestOwnData(t *testing.T) {
 	s := newSite(t, nil)
+	s.people(map[string]web.Account{"holder": {Person: "1001", Roles: []web.Assignment{{Role: web.RoleApplicant}}}})
 	me, other := s.login("holder"), s.login("reception")
 	page := text(t, s.get("/me/data", me))
 	for _, want := range []string{"台帳", "翌年度から 5 年", "管理区域への入退室を管理するため", "請求を送る"} {
