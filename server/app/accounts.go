@@ -84,7 +84,7 @@ func targetOf(k web.ActionKind) string {
 		return "pack"
 	case web.ActionProofMade:
 		return "leaf"
-	case web.ActionOrganisation:
+	case web.ActionOrganisation, web.ActionThreats:
 		return "setting"
 	case web.ActionReportMade, web.ActionReportForm:
 		return "report"

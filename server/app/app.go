@@ -329,6 +329,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		People: files, Rights: &rightsPages{files},
 		Desks:      a.desks,
 		Alerts:     &alertPages{store: a.site.Store, pages: p, alerts: a.alerts, cfg: &cfg.Alerts, now: time.Now, wait: testWait},
+		Threats:    &threatPages{a.site.Store},
 		Thresholds: &thresholdPages{a.site.Store, a.thresholds, cfg.Thresholds(), a.looks},
 	})
 	if err != nil {

@@ -16,7 +16,7 @@ var rulePaths = []struct{ name, path string }{
 	{"rehearse", "/rehearse"}, {"rehearsal", "/rehearse/DONE"},
 	{"groups", "/groups"}, {"contracts", "/contracts"}, {"contract-edit", "/contracts/K-2026-3/edit"}, {"exceptions", "/exceptions"}, {"exception-new", "/exceptions/new?subject=zone&subject_id=media-store&what=escort"},
 	{"zone-new", "/zones/new"}, {"schedule-new", "/schedules/new"}, {"group-new", "/groups/new"}, {"group-edit", "/groups/ops/edit"}, {"contract-new", "/contracts/new"}, {"exception-edit", "/exceptions/EX-03/edit"},
-	{"thresholds", "/thresholds"}, {"threshold-preview", "/thresholds/preview/DONE"}, {"condition-new", "/conditions/new"}, {"conditions", "/conditions"}, {"recertify", "/recertify"}, {"round", "/recertify/server-room-2026-11-01"}, {"renewals", "/renewals"},
+	{"thresholds", "/thresholds"}, {"threats", "/findings/threats"}, {"threshold-preview", "/thresholds/preview/DONE"}, {"condition-new", "/conditions/new"}, {"conditions", "/conditions"}, {"recertify", "/recertify"}, {"round", "/recertify/server-room-2026-11-01"}, {"renewals", "/renewals"},
 }
 
 // ruleForms are forms that are sent: the page, what is done there first, and how the answer is known.

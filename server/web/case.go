@@ -42,6 +42,7 @@ type caseView struct {
 	Due     time.Time
 	Late    bool
 	Purpose string // of the entry that it is about
+	Threat  string // what the site's rules called it when the finding was made (A10)
 	Visits  []navItem
 	Record  string // link that makes an incident of it, "" = not by who looks
 }
@@ -87,6 +88,9 @@ func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, cod
 	v.Here, v.MayRead = "/findings/"+v.ID, rq.roles&rolesOf("GET /log/{attempt}") != 0
 	v.State = v.caseTag(c.Case.Status)
 	v.Due, v.Late, v.Purpose = c.Finding.Due, v.Item.Late, c.Purpose
+	if v.Threat, err = h.threatOf(rq, v.Base, &c.Finding); err != nil {
+		return err
+	}
 	for _, x := range c.Visits {
 		v.Visits = append(v.Visits, navItem{Href: "/visits/" + url.PathEscape(x), Label: x})
 	}

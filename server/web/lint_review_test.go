@@ -12,7 +12,10 @@ func reviewFamilies(f map[string][]string) {
 		f["incident"] = append(f["incident"], form+"_do")
 	}
 	f["review_check"] = []string{"coverage", "findings", "unpaired", "late", "purpose", "exits", "out", "paper"}
-	f["done"] = append(f["done"], "thresholds_agreed")
+	f["done"] = append(f["done"], "thresholds_agreed", "threats_saved")
+	for _, t := range review.Threats() {
+		f["threat"], f["threat_en"] = append(f["threat"], string(t)), append(f["threat_en"], string(t))
+	}
 	f["threshold"] = append(f["threshold"], "walk")
 	for _, n := range review.Numbers() {
 		f["threshold"] = append(f["threshold"], n.Name)

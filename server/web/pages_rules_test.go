@@ -9,7 +9,7 @@ func init() {
 	pagePaths = append(pagePaths, "/import", "/import?kind=people", "/import/DRAFT", "/import/NONE")
 	pagePaths = append(pagePaths, "/rehearse", "/rehearse/DONE", "/rehearse/RUNS", "/rehearse/BROKEN", "/rehearse/NONE")
 	pagePaths = append(pagePaths, "/groups", "/groups/new", "/groups/ops/edit", "/contracts", "/contracts/new", "/contracts/K-2026-3/edit", "/exceptions", "/exceptions/new?subject=zone&subject_id=media-store&what=escort", "/exceptions/EX-03/edit",
-		"/conditions", "/conditions/new", "/recertify", "/recertify/server-room-2026-11-01", "/recertify/media-store-2026-04-10", "/recertify/none", "/renewals", "/thresholds")
+		"/conditions", "/conditions/new", "/recertify", "/recertify/server-room-2026-11-01", "/recertify/media-store-2026-04-10", "/recertify/none", "/renewals", "/thresholds", "/findings/threats")
 	for _, list := range []struct{ path, row string }{{"/groups", "ops"}, {"/contracts", "K-2026-3"}, {"/exceptions", "EX-03"}} {
 		probes = append(probes, probe{"GET " + list.path + "/{row}/edit", list.path + "/" + list.row + "/edit", nil}, probe{"POST " + list.path + "/{row}/edit", list.path + "/" + list.row + "/edit", url.Values{"do": {"save"}, "name": {"x"}, "reason": {"x"}}},
 			probe{"POST " + list.path + "/{row}/remove", list.path + "/" + list.row + "/remove", url.Values{"do": {"save"}, "reason": {"x"}}})
@@ -25,6 +25,8 @@ func init() {
 		probe{"GET /zones/{zone}/edit", "/zones/server-room/edit", nil},
 		probe{"POST /zones/{zone}/edit", "/zones/server-room/edit", url.Values{"do": {"save"}, "name": {"x"}, "reason": {"x"}}},
 		probe{"GET /schedules", "/schedules", nil},
+		probe{"GET /findings/threats", "/findings/threats", nil},
+		probe{"POST /findings/threats", "/findings/threats", url.Values{}},
 		probe{"GET /thresholds", "/thresholds", nil},
 		probe{"POST /thresholds/preview", "/thresholds/preview", url.Values{"unknown_cards": {"x"}}},
 		probe{"GET /thresholds/preview/{look}", "/thresholds/preview/DONE", nil},

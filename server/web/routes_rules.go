@@ -25,6 +25,8 @@ func ruleRoutes() []route {
 		{pattern: "GET /zones/{zone}/edit", roles: ruleChangers, serve: (*Handler).getZoneEdit},
 		{pattern: "POST /zones/{zone}/edit", roles: ruleChangers, stepUp: stepUpFull, serve: (*Handler).postZone},
 
+		{pattern: "GET /findings/threats", roles: threatRoles, serve: (*Handler).getThreats},
+		{pattern: "POST /findings/threats", roles: groupC, stepUp: stepUpFull, serve: sitewide(groupC, (*Handler).postThreats)},
 		{pattern: "GET /thresholds", roles: ruleReaders, serve: (*Handler).getThresholds},
 		{pattern: "POST /thresholds/preview", roles: ruleReaders, serve: (*Handler).postThresholdPreview},
 		{pattern: "GET /thresholds/preview/{look}", roles: ruleReaders, serve: (*Handler).getThresholdPreview},

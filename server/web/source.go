@@ -69,6 +69,7 @@ type Sources struct {
 	Rollouts         Rollouts
 	Desks            Desks
 	Thresholds       Thresholds
+	Threats          Threats
 }
 
 func (s Sources) validate() error {
@@ -85,7 +86,7 @@ func (s Sources) validate() error {
 		"alerts":  s.Alerts == nil,
 		"startup": s.Startup == nil, "verification": s.Verification == nil, "packs": s.Packs == nil, "rollouts": s.Rollouts == nil,
 		"rules": s.Rules == nil, "imports": s.Imports == nil, "rehearsals": s.Rehearsals == nil, "recertifications": s.Recertifications == nil,
-		"desks": s.Desks == nil,
+		"desks": s.Desks == nil, "threats": s.Threats == nil,
 	} {
 		if missing {
 			errs = append(errs, errors.New("source missing: "+name))

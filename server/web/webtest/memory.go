@@ -31,6 +31,7 @@ type Memory struct {
 	Desk       Desk
 	Alerts     Alerts
 	Thresholds Thresholds
+	Threats    Threats
 	Tested     web.SelfTest
 	Startup    *Startup
 	Proofs     *Verification
@@ -63,7 +64,7 @@ type Memory struct {
 func (m *Memory) Sources() web.Sources {
 	m.Orders.m, m.Desk.m = m, m
 	m.Papers.m, m.Packs.m = m, m
-	m.Alerts.m, m.Thresholds.m = m, m
+	m.Alerts.m, m.Thresholds.m, m.Threats.m = m, m, m
 	if m.Proofs == nil {
 		m.Proofs = newVerification(m)
 	}
@@ -89,6 +90,7 @@ func (m *Memory) Sources() web.Sources {
 		Packs:            &m.Packs,
 		Rollouts:         m.Rollouts,
 		Thresholds:       &m.Thresholds,
+		Threats:          &m.Threats,
 		Registers:        Registers{jst()}, Reviews: &Reviews{now: jst(), m: m}, Cases: &Cases{m: m}, Corrections: &Corrections{m: m}, Incidents: newIncidents(m), DataRequests: newDataRequests(), Outages: &Outages{m: m}}
 }
 
