@@ -70,6 +70,8 @@ test-nested: need-go ## the tests of the modules that make packages and the imag
 	cd firmware/image && $(GO) vet ./... && $(GO) test ./...
 spare-drill: need-cc ## a gateway dies with its card: a spare is invited, joins, has its rules, and the same card opens (OP-9); with the time of each step
 	$(GO) test -count=1 -v -run 'TestSpareGatewayDrill' ./server/world/e2e
+rollout-drill: need-cc ## a release rolled out to three gateways by the server, real processes; one that is not well stops at the first, which goes back (OP-4; minutes)
+	MONBAN_ROLLOUT=1 $(GO) test -count=1 -v -timeout 20m -run 'TestRolloutToThreeGateways' ./server/world/e2e
 restore-drill: need-cc ## a site restored on an empty machine by the commands of the manual alone, English and Japanese
 	$(GO) test -count=1 -v -run 'TestRestoreFromTheManual' ./server/world/e2e
 install-drill: ## the whole way on fresh Debian trees without a network: bundle, set-up, gateway, card, backup, restore, verify (root)
