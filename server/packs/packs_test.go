@@ -250,6 +250,15 @@ func TestJobsThatEndOtherwise(t *testing.T) {
 	if _, err := b.read("a-1", id); !errors.Is(err, ErrNone) {
 		t.Errorf("still there after a disposal: %v", err)
 	}
+	id = must(b.s.Start(ask))(t)
+	<-b.begun
+	b.goOn <- nil
+	b.until("done", func(j Job) bool { return j.State == Done })
+	b.now = b.now.Add(-time.Hour) // the clock was ahead and is set
+	b.s.DropMadeBefore(b.now.Add(-time.Minute))
+	if _, err := b.read("a-1", id); !errors.Is(err, ErrNone) {
+		t.Errorf("still there though the clock went back: %v", err)
+	}
 	b.s.Close()
 	if err := os.WriteFile(filepath.Join(b.dir, "NEITHER.pack"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)

@@ -355,9 +355,10 @@ func (s *Spool) Sweep() {
 }
 
 // DropMadeBefore takes away what was made before a time, as what was disposed of or erased then must be in no file that is handed out later.
-// One that was asked for before and made after goes too: it may have read before.
+// One that was asked for before and made after goes too: it may have read before. So does one from a time that is still to come: the clock went back, and
+// nobody can say on which side of t it was asked for.
 func (s *Spool) DropMadeBefore(t time.Time) {
-	s.drop(func(j *Job) bool { return j.State == Done && j.Asked.Before(t) })
+	s.drop(func(j *Job) bool { return j.State == Done && (j.Asked.Before(t) || j.Asked.After(s.now())) })
 }
 
 func (s *Spool) drop(old func(*Job) bool) {

@@ -328,12 +328,13 @@ func (s *Spool) Sweep() {
 	}
 }
 
-// DropMadeBefore makes papers lost that were asked for before a time: what is withheld since then must be in no file that is handed out later. They are asked for again.
+// DropMadeBefore makes papers lost that were asked for before a time: what is withheld since then must be in no file that is handed out later. They are asked for again. So are papers
+// from a time that is still to come: the clock went back, and nobody can say on which side of t they were asked for.
 func (s *Spool) DropMadeBefore(t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, j := range s.jobs {
-		if j.State != Done || !j.Asked.Before(t) {
+		if j.State != Done || !j.Asked.Before(t) && !j.Asked.After(s.now()) {
 			continue
 		}
 		for n := range j.Files {

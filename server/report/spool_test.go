@@ -202,10 +202,15 @@ func TestPapersOfBefore(t *testing.T) {
 	if _, err := s.Read("A", ids[1], 0); err != nil {
 		t.Errorf("the newer: %v", err)
 	}
+	c.at = c.at.Add(-time.Hour) // the clock was ahead and is set
+	s.DropMadeBefore(c.at.Add(-time.Hour))
+	if _, err := s.Read("A", ids[1], 0); !errors.Is(err, ErrNone) {
+		t.Errorf("the newer, after the clock went back: %v", err)
+	}
 	if j := ended(t, s, "A", ids[0]); j.State != Lost || len(j.Files) != 0 {
 		t.Errorf("%+v", j)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*.bin")); len(left) != 1 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.bin")); len(left) != 0 {
 		t.Errorf("files left: %v", left)
 	}
 }
