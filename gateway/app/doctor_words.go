@@ -1,9 +1,10 @@
 package app
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"monban/firmware/phrase"
 )
 
 // badMark stands before what is not well, goodMark before the rest: the same in both languages, as programs read them.
@@ -42,59 +43,15 @@ func ChecksFailed(bad, of int, japanese bool) string {
 	return text
 }
 
-// phrase is a sentence of the doctor as the code makes it, and in Japanese: {1} is what stood in the place of its first verb. What stands
-// there is put into Japanese in its turn, so that a sentence can end in another one.
-type phrase struct{ en, ja string }
-
-type phrasePattern struct {
-	re *regexp.Regexp
-	ja string
-}
-
-var formatVerb = regexp.MustCompile(`%[-+# 0-9.]*[dsvwqXf]`)
-
-func compilePhrases(list []phrase) (out []phrasePattern) {
-	for _, p := range list {
-		var b strings.Builder
-		b.WriteString("^(?s:")
-		at := 0
-		for _, m := range formatVerb.FindAllStringIndex(p.en, -1) {
-			place := "(.*?)"
-			if p.en[m[1]-1] == 'd' { // a number: "%d of %d" is not any sentence with "of" in it
-				place = "([0-9]+)"
-			}
-			b.WriteString(regexp.QuoteMeta(p.en[at:m[0]]) + place)
-			at = m[1]
-		}
-		b.WriteString(regexp.QuoteMeta(p.en[at:]) + ")$")
-		out = append(out, phrasePattern{regexp.MustCompile(b.String()), p.ja})
-	}
-	return out
-}
-
-var doctorPatterns = compilePhrases(doctorPhrases)
+var doctorCatalogue = phrase.Compile(doctorPhrases)
 
 // inJapanese says a text of the doctor in Japanese. What has no line in the catalogue, such as the words of the operating system, stays as it is.
 func inJapanese(text string) string {
-	for _, p := range doctorPatterns {
-		m := p.re.FindStringSubmatch(text)
-		if m == nil {
-			continue
-		}
-		out := p.ja
-		for i, part := range m[1:] {
-			if part != text {
-				part = inJapanese(part)
-			}
-			out = strings.ReplaceAll(out, "{"+strconv.Itoa(i+1)+"}", part)
-		}
-		return out
-	}
-	return text
+	return doctorCatalogue.Say(text, inJapanese)
 }
 
 // doctorPhrases is the catalogue: what is more special stands first. TestDoctorSpeaksJapanese finds what the doctor says and is not here.
-var doctorPhrases = []phrase{
+var doctorPhrases = []phrase.Phrase{
 	{"%d of %d checks failed", "{2} 項目のうち {1} 項目に異常があります"},
 	{"configuration %s", "設定ファイル {1}"},
 	{"identity in %s", "認証情報（{1}）"},

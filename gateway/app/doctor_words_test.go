@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"unicode"
 
+	"monban/firmware/phrase"
 	"monban/gateway/hal"
 )
 
@@ -50,7 +50,7 @@ func TestDoctorSpeaksJapanese(t *testing.T) {
 					return true
 				}
 				n++
-				filled := formatVerb.ReplaceAllStringFunc(plain, func(verb string) string {
+				filled := phrase.Fill(plain, func(verb string) string {
 					if strings.HasSuffix(verb, "d") {
 						return "7"
 					}
@@ -71,21 +71,8 @@ func TestDoctorSpeaksJapanese(t *testing.T) {
 			t.Errorf("level %s has no Japanese", l)
 		}
 	}
-	seen := map[string]bool{}
-	for _, p := range doctorPhrases {
-		if seen[p.en] || p.ja == p.en {
-			t.Errorf("%q stands there twice or has no Japanese", p.en)
-		}
-		seen[p.en] = true
-		places := len(formatVerb.FindAllString(p.en, -1))
-		for i := range places {
-			if strings.Count(p.ja, fmt.Sprintf("{%d}", i+1)) != 1 {
-				t.Errorf("%q: place %d is not once in %q", p.en, i+1, p.ja)
-			}
-		}
-		if strings.Contains(p.ja, fmt.Sprintf("{%d}", places+1)) {
-			t.Errorf("%q has more places than the English", p.ja)
-		}
+	for _, fault := range phrase.Faults(doctorPhrases) {
+		t.Error(fault)
 	}
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -12,6 +11,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"monban/firmware/phrase"
 )
 
 // doctorFuncs are the functions whose sentences the doctor says, by file.
@@ -67,21 +68,8 @@ func TestDoctorSpeaksJapanese(t *testing.T) {
 			}
 		}
 	}
-	seen := map[string]bool{}
-	for _, p := range doctorPhrases {
-		if seen[p.en] || !isJapanese(p.ja) {
-			t.Errorf("%q stands there twice or has no Japanese", p.en)
-		}
-		seen[p.en] = true
-		n := len(formatVerb.FindAllString(p.en, -1))
-		for i := range n {
-			if strings.Count(p.ja, fmt.Sprintf("{%d}", i+1)) != 1 {
-				t.Errorf("%q: place %d is not once in %q", p.en, i+1, p.ja)
-			}
-		}
-		if strings.Contains(p.ja, fmt.Sprintf("{%d}", n+1)) {
-			t.Errorf("%q has more places than the English", p.ja)
-		}
+	for _, fault := range phrase.Faults(doctorPhrases) {
+		t.Error(fault)
 	}
 }
 
