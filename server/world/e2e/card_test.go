@@ -21,6 +21,7 @@ func (s *site) refused(gateway, door string) int {
 // after the command has returned is turned away, the first one within 5 s of the command's start; and 5 s after it the
 // gateway knows by itself: with the server killed it turns the card away alone, and opens for another one.
 func TestCardRevokedFromTheCommandLine(t *testing.T) {
+	t.Parallel()
 	doors := []doorSpec{{"d1", "gw-1", "none"}}
 	s := newSite(t, officeCSV(t, 2, 77, 1, doors), gatewaysOf(doors))
 	s.startServer()

@@ -65,6 +65,7 @@ func (c *cardModule) lay(s *site, card nfctest.Card) {
 // AD-4, I1: a DESFire card on a module at a serial line proves itself and moves the lock; the log holds the grant. The same
 // number on a card that does not know the site's key, and the serial number alone, move nothing.
 func TestCardModuleToDecision(t *testing.T) {
+	t.Parallel()
 	c := newCardModule(t)
 	s := boardSite(t, "controlled", fmt.Sprintf("name = \"Test\"\nboard = \"pi\"\n\n[[serial]]\nname = \"module\"\npath = %q\nbaud = 115200\n\n[[door]]\nid = \"d1\"\nkind = \"controlled\"\n"+
 		"[door.lock]\npin = 23\ntype = \"fail-secure\"\nactive = \"high\"\nrelay = \"no\"\nmax_release = \"10s\"\n[door.contact]\npin = 16\nrest = \"low\"\npull = \"up\"\n"+

@@ -67,6 +67,7 @@ func (s *site) unlockEdges(gateway string) (n int) {
 // I7, I6, RA-2: two people unlock a door over the pages while the gateway is killed with SIGKILL around that moment: each
 // command gives one edge at most, none without its durable record, and a restart none at all.
 func TestCommandAndKillNine(t *testing.T) {
+	t.Parallel()
 	kills := 4
 	if testing.Short() {
 		kills = 2

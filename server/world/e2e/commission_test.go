@@ -13,6 +13,7 @@ import (
 // `commission` runs; it ends by itself, its sheet says accepted, and the server's log frames the records by
 // `maintenance`. Broken off, the sheet and the log say what was not seen, and the program fails.
 func TestCommission(t *testing.T) {
+	t.Parallel()
 	doors := []doorSpec{{"d1", "gw-1", "button"}}
 	s := newSite(t, officeCSV(t, 1, 123, 4567, doors), gatewaysOf(doors))
 	text, err := os.ReadFile(s.path("gw-1.toml"))

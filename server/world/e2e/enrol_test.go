@@ -84,6 +84,7 @@ func (s *site) confirm(fingerprint string) {
 // A gateway enrols with a code and a compared fingerprint beside a running server, opens a door, is denied within
 // seconds, and a spare takes its place without a card being enrolled again (OP-3, OP-9, RA-4).
 func TestEnrolDenyReplace(t *testing.T) {
+	t.Parallel()
 	s, port := enrolling(t)
 	out, err := s.enrol(port, s.invite(), s.path("gw-1-identity"), s.confirm)
 	if err != nil {
@@ -159,6 +160,7 @@ func (s *site) sharedKey(identity, name string) string {
 
 // Each wrong way to enrol gets one line that says what to do, and nothing is written.
 func TestEnrolRefusals(t *testing.T) {
+	t.Parallel()
 	s, port := enrolling(t)
 	refused := func(name, code, want string) {
 		t.Helper()

@@ -173,6 +173,7 @@ func boardSite(t *testing.T, kind, profile string) *site {
 // DS-5, AD-4, DS-11: the shipped gateway with a board profile that has nothing but an OSDP reader starts on this machine; a
 // card before the reader is an entry in the server's log.
 func TestOSDPProfileOnAnyMachine(t *testing.T) {
+	t.Parallel()
 	r := newPTYReader(t)
 	s := boardSite(t, "observe", fmt.Sprintf(osdpPart, "linux", r.slave, "observe"))
 	r.keyFile(s, "gw-1", "d1")
@@ -247,6 +248,7 @@ func (h *fakeHeader) moves() []bool {
 // I1, DS-1: a card on an OSDP line moves the line of the lock, by itself back, and each time the server's log
 // holds the decision; a start and an end move it not at all.
 func TestOSDPCardMovesTheLock(t *testing.T) {
+	t.Parallel()
 	r := newPTYReader(t)
 	s := boardSite(t, "controlled", fmt.Sprintf(osdpPart, "pi", r.slave, "controlled")+
 		"\n[door.lock]\npin = 23\ntype = \"fail-secure\"\nactive = \"high\"\nrelay = \"no\"\nmax_release = \"10s\"\n\n[door.contact]\npin = 16\nrest = \"low\"\npull = \"up\"\n")

@@ -9,12 +9,16 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +31,12 @@ var binDir string // where TestMain put the two programs
 func TestMain(m *testing.M) {
 	if args := os.Getenv(witnessEnv); args != "" {
 		os.Exit(serveWitness(args))
+	}
+	flag.Parse()
+	// They wait for processes most of the time: twice as many at once as there are processors.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	code := func() int {
 		dir, err := os.MkdirTemp("", "monban-e2e-*")
@@ -49,16 +59,27 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// freePort finds a free loopback port. Another process could take it before we use it; then the
-// server says "port in use" and the test fails loudly.
+// ports are those that freePort gave out, so that two tests at a time never get the same one.
+var ports sync.Map
+
+// freePort finds a free loopback port below those that connections start from, so that none is taken while a server is down. Another
+// process could listen on it before we do; then the server says "port in use" and the test fails loudly.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 12000 + mathrand.IntN(20000)
+		if _, taken := ports.LoadOrStore(port, true); taken {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		l.Close()
+		return port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port of 100 tried")
+	return 0
 }
 
 // site is one installation in a temporary folder: a server and gateways with simulated doors.

@@ -132,6 +132,7 @@ func TestBadInputIsExplained(t *testing.T) {
 // Readers' bad inputs are events, never cards: an unknown card is refused and logged, a parity error is
 // logged, and neither moves the strike (AD-1, I9).
 func TestStrangeReadsAreEvents(t *testing.T) {
+	t.Parallel()
 	doors := []doorSpec{{"d1", "gw-1", "none"}}
 	s := newSite(t, officeCSV(t, 1, 55, 1, doors), gatewaysOf(doors))
 	s.startServer()

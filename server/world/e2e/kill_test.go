@@ -46,6 +46,7 @@ type badge struct {
 // badge; afterwards the driver's own list of what locks and readers did equals the log: no entry
 // missing, none twice, order per gateway equal, no unlock edge without a durable record.
 func TestKillNine(t *testing.T) {
+	t.Parallel()
 	badges, kills := 1000, 50 // kills of the server, and as many of gateways
 	if testing.Short() {
 		badges, kills = 120, 5

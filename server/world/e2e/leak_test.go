@@ -115,6 +115,7 @@ func (s leakScanner) find(data []byte) []int {
 // AD-4, PR-2: 1,000 seeded card numbers in every usual spelling occur in no log, no file, no message on
 // the broker and no page of a whole run; a planted one is found.
 func TestNoCardNumberLeaks(t *testing.T) {
+	t.Parallel()
 	cards := secrets(t, 1000)
 	doors := []doorSpec{{"d1", "gw-1", "reader"}}
 	csv := officeCSV(t, len(cards), 0, 0, doors)

@@ -11,6 +11,7 @@ import (
 // reader bit by bit, ends as one attempt of today's log: door, person, decision, reason, who decided
 // and policy version (AD-1, AD-12, I1).
 func TestPublishedVectorOpensADoor(t *testing.T) {
+	t.Parallel()
 	doors := []doorSpec{{"d1", "gw-1", "reader"}}
 	s := newSite(t, officeCSV(t, 1, 123, 4567, doors), gatewaysOf(doors))
 	s.startServer()

@@ -13,6 +13,7 @@ import (
 // door goes on deciding; then it is restored, and every entry comes back from the gateway. No edge of
 // the lock comes from any of this.
 func TestRestoreFromBackup(t *testing.T) {
+	t.Parallel()
 	doors := []doorSpec{{"d1", "gw-1", "none"}}
 	s := newSite(t, officeCSV(t, 8, 77, 1, doors), gatewaysOf(doors))
 	s.startServer()

@@ -79,6 +79,7 @@ func (s *site) witnessed() map[string]int64 {
 // do. Restored by the documented command, the new log verifies with its succession, every entry comes back, and the witness goes on
 // with the new log.
 func TestOlderDatabaseWithWitness(t *testing.T) {
+	t.Parallel()
 	doors := []doorSpec{{"d1", "gw-1", "none"}, {"d2", "gw-2", "none"}}
 	s := newSite(t, officeCSV(t, 8, 77, 1, doors), gatewaysOf(doors))
 	port := freePort(t)
