@@ -81,8 +81,8 @@ install-drill: ## the whole way on fresh Debian trees without a network: bundle,
 run: build ## start the demo: a server and two simulated gateways with a sample city hall; Ctrl-C stops all
 	@scripts/run
 
-test: need-cc ## every test but browser, fuzz and bench (under 10 minutes on 2 cores)
-	$(GO) test ./...
+test: need-cc ## every test but browser, fuzz, bench and builds for other machines (under 10 minutes on 2 cores); make lint vets
+	$(GO) test -vet=off ./...
 
 race: need-cc ## the concurrent parts under the race detector
 	$(GO) test -race -short ./gateway/... ./server/downlink/... ./server/store/... ./server/web/... ./server/app/...
@@ -90,10 +90,11 @@ race: need-cc ## the concurrent parts under the race detector
 test-32bit: need-go ## pure core and gateway as a 32-bit program
 	GOARCH=386 CGO_ENABLED=0 $(GO) test -short ./firmware/... ./gateway/...
 
-test-arm: need-go ## pure core and parts of the gateway as programs of both kinds of Raspberry Pi, under qemu (qemu-user-static)
+test-arm: need-go ## pure core and parts of the gateway as programs of both kinds of Raspberry Pi, under qemu (qemu-user-static); all builds for other machines
 	@command -v qemu-aarch64-static >/dev/null && command -v qemu-arm-static >/dev/null || { echo "missing: qemu for programs of other machines. Install it with: apt-get install qemu-user-static"; exit 1; }
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -exec qemu-aarch64-static -skip '$(ARM_SKIP)' $(ARM_PACKAGES)
 	GOARCH=arm GOARM=6 CGO_ENABLED=0 $(GO) test -short -exec qemu-arm-static -skip '$(ARM_SKIP)' $(ARM_PACKAGES)
+	MONBAN_CROSS=1 $(GO) test -count=1 -run 'TestGatewayBuilds|TestBuildsForWindows' ./docs ./server/monban-verify
 
 footprint: need-cc ## memory of a gateway with 5,000 and 100,000 cards and its idle time with four readers (4 minutes)
 	MONBAN_FOOTPRINT=1 $(GO) test -count=1 -v -timeout 15m -run 'TestFootprint' ./server/world/e2e
