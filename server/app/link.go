@@ -56,14 +56,11 @@ func (b *batches) Handle(ctx context.Context, gw access.GatewayID, events wire.E
 		return downlink.Committed{}, err // nothing is acknowledged; the gateway keeps it and sends again
 	}
 	var done ingest.Result
-	var err error
-	for left := &events; left != nil && err == nil; left = done.Left { // whoever stands at a door comes between two records of a batch (D29)
-		err = b.store.Write(ctx, func(tx *store.Tx) error {
-			var err error
-			done, err = b.pipeline.Handle(tx, gw, left, at.UnixMilli())
-			return err
-		})
-	}
+	err := b.store.Write(ctx, func(tx *store.Tx) error {
+		var err error
+		done, err = b.pipeline.Handle(tx, gw, &events, at.UnixMilli())
+		return err
+	})
 	if err == nil {
 		err = b.store.SignErr() // committed, but not to be acknowledged while nothing is signed
 	}

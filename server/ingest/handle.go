@@ -35,8 +35,6 @@ type Tx interface {
 	AppendQuarantine(gateway string, epoch [16]byte, seq uint64, body []byte, atMS int64, o *entrylog.Opening) (int64, error)
 	AfterCommit(f func())
 	AfterRollback(f func())
-	// Hurried: somebody at a door waits for the end of this transaction.
-	Hurried() bool
 	Told
 	Around
 	Past
@@ -147,9 +145,6 @@ type Result struct {
 	// begins another epoch.
 	Forked bool
 	New    int // records logged now; the rest of the batch was known
-	// Left are records of the batch that were not looked at, because somebody at a door waits for the transaction to end (D29): a batch by
-	// itself, to be handled in another transaction. nil = none.
-	Left *wire.Events
 }
 
 // Handle takes one batch in. gw is who sent it, by topic, certificate and signature. nowMS is the
@@ -171,7 +166,7 @@ func (p *Pipeline) Handle(tx Tx, gw access.GatewayID, ev *wire.Events, nowMS int
 	if err := b.run(); err != nil {
 		return Result{}, err
 	}
-	out := Result{Gateway: gw, Epoch: ev.Epoch, New: b.added, Forked: b.forked, Left: b.left}
+	out := Result{Gateway: gw, Epoch: ev.Epoch, New: b.added, Forked: b.forked}
 	seq, hash, err := tx.Chain(b.gw, ev.Epoch)
 	if err != nil {
 		return Result{}, err
@@ -223,7 +218,6 @@ type batch struct {
 
 	forked bool
 	added  int
-	left   *wire.Events
 	named  map[door.Attempt]string // whom records of this batch name, by attempt
 }
 
@@ -259,18 +253,11 @@ func (b *batch) run() error {
 		return b.fork(0) // it follows on another record than ours
 	}
 	for i := range rest {
-		if i > 0 && b.tx.Hurried() { // each record stands alone, and the first of them is always taken
-			b.left = &wire.Events{
-				Gateway: b.ev.Gateway, Epoch: b.ev.Epoch, First: rest[i].body.Seq, Prev: rest[i-1].hash, Head: b.ev.Head,
-				Records: b.ev.Records[next+i:],
-			}
-			break
-		}
 		if err := b.add(&rest[i]); err != nil {
 			return fmt.Errorf("record %d: %w", rest[i].body.Seq, err)
 		}
-		b.added++
 	}
+	b.added = len(rest)
 	return nil
 }
 

@@ -65,38 +65,6 @@ func TestRandomBatches(t *testing.T) {
 	})
 }
 
-// hurry has somebody stand at a door in each transaction.
-type hurry struct{ ingest.Tx }
-
-func (hurry) Hurried() bool { return true }
-
-// D29, I2, I3, I4: a batch that is cut after each record, because somebody at a door waits, is logged to its end, each record once, and never
-// acknowledged beyond what is committed.
-func TestBatchIsCut(t *testing.T) {
-	h := newHarness(t)
-	b := newBox(h.Site, "gw-2", 1)
-	const n = 7
-	for i := range n {
-		b.granted("media-store-1", 4567, byte(i+1))
-	}
-	h.take(b.batch(1, 2))
-	seq, parts := uint64(2), 0
-	for left := b.all(); left != nil; parts++ {
-		out, err := h.try(left, nowMS, func(tx ingest.Tx) ingest.Tx { return hurry{tx} })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out.New != 1 || out.Seq != seq+1 || out.Hash != b.hashes[out.Seq] {
-			t.Fatalf("after %d: %+v", seq, out)
-		}
-		seq, left = out.Seq, out.Left
-		h.check(b, seq)
-	}
-	if seq != n || parts != n-2 {
-		t.Errorf("%d records after %d parts, want %d after %d", seq, parts, n, n-2)
-	}
-}
-
 // EV-6, I2: a repeated batch changes nothing at all.
 func TestDuplicates(t *testing.T) {
 	h := newHarness(t)

@@ -388,7 +388,9 @@ func (s *Store) closePools() {
 // queued are still committed; later ones get ErrClosed.
 func (s *Store) Close() error {
 	s.once.Do(func() { // who calls while it is being closed waits until it is
-		s.turns.close()
+		s.turns.mu.Lock()
+		s.turns.closing = true
+		s.turns.mu.Unlock()
 		close(s.quit)
 		<-s.ended
 		s.shut()

@@ -7,15 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
-)
-
-const (
-	// restPart is how long the others rest after each of their transactions, in times of what it took, and mostRest how long one of them
-	// waits for that at most (ADR 0086). A record is acknowledged that much later; no door waits for an acknowledgement.
-	restPart, mostRest = 4, 25 * time.Millisecond
-	// metFor is how long after an urgent op found others before it they still rest.
-	metFor = time.Second
 )
 
 // op is one Write on its way.
@@ -27,7 +18,6 @@ type op struct {
 	alone  bool         // shares no transaction: solo, or it has failed in a shared one
 	told   chan verdict // capacity 1: each message is taken before the next can come
 	no     uint64       // place in the order of arrival
-	at     time.Time    // of arrival
 }
 
 // verdict is what an op's goroutine waits for: how the op came out, or that it is its turn.
@@ -39,8 +29,7 @@ type verdict struct {
 // turns is where ops wait for the connection. Whoever finds it free commits on its own goroutine, for
 // itself and all who came meanwhile, and then gives the turn to the first of those who came later: at
 // a quiet door nobody has to be woken for a commit, at a busy one the commits grow. Urgent ops go before
-// the others, and into the transaction that is open. Once the two have met, the others rest after each of their transactions,
-// so that an urgent op mostly finds the connection free.
+// the others, and into the transaction that is open.
 type turns struct {
 	mu      sync.Mutex
 	urgent  []*op
@@ -48,18 +37,12 @@ type turns struct {
 	waiting []*op
 	came    uint64        // ops so far
 	taken   bool          // somebody has the turn
-	others  bool          // who has the turn took ops that are not urgent
 	skipped bool          // the turn before took urgent ops only, though others waited
 	row     int           // turns of again since the last of the others
-	closing bool          // Close has begun: only the last checkpoint may still come, and nobody rests
+	closing bool          // Close has begun: only the last checkpoint may still come
 	closed  bool          // nothing may come
 	empty   chan struct{} // made by Close, closed when the turn comes back with nobody waiting
 	hurry   atomic.Bool   // urgent is not empty
-
-	met     time.Time // when an urgent op last found others before it
-	until   time.Time // the others rest until then
-	resting bool      // others wait, nobody has the turn, and wake will give it to the first of them
-	wake    *time.Timer
 }
 
 // urgentFirst orders ops for a transaction.
@@ -81,7 +64,6 @@ func (s *Store) enter(o *op, last bool) error {
 		return ErrTrial
 	}
 	l := &s.turns
-	o.at = time.Now()
 	l.mu.Lock()
 	if l.closed || l.closing && !last {
 		l.mu.Unlock()
@@ -107,78 +89,19 @@ func (s *Store) arrive(o *op) (mine bool) {
 	l.came++
 	o.no = l.came
 	if o.urgent {
-		if l.others || len(l.waiting) > 0 {
-			l.met = o.at
-		}
 		l.urgent = append(l.urgent, o)
 		l.hurry.Store(true)
 	} else {
 		l.waiting = append(l.waiting, o)
 	}
-	if l.taken || !o.urgent && s.rest(o.at) {
-		return false
-	}
-	l.take()
-	return true
-}
-
-// rest reports whether the others rest at now, and sees to it that they are woken. It is asked when one of them could have the turn; l.mu is held.
-func (s *Store) rest(now time.Time) bool {
-	l := &s.turns
-	left := l.until.Sub(now)
-	if left <= 0 || l.closing || len(l.waiting) == 0 || len(l.waiting) >= maxBatch || now.Sub(l.met) > metFor ||
-		slices.ContainsFunc(l.waiting, func(o *op) bool { return o.alone }) {
-		l.until = time.Time{}
-		return false
-	}
-	if !l.resting {
-		l.resting = true
-		if l.wake == nil {
-			l.wake = time.AfterFunc(left, s.wakeFirst)
-		} else {
-			l.wake.Reset(left)
-		}
-	}
-	return true
-}
-
-// wakeFirst ends a rest. One call too many, of a timer that was stopped too late, only makes the next rest shorter.
-func (s *Store) wakeFirst() {
-	s.turns.mu.Lock()
-	defer s.turns.mu.Unlock()
-	s.turns.endRest()
-}
-
-// endRest gives the turn to the first of those who rest, if any do. l.mu is held.
-func (l *turns) endRest() {
-	if !l.resting {
-		return
-	}
-	l.until = time.Time{}
-	l.take()
-	l.waiting[0].told <- verdict{turn: true}
-}
-
-// take notes that somebody has the turn. l.mu is held.
-func (l *turns) take() {
-	if l.taken = true; l.resting {
-		l.resting = false
-		l.wake.Stop()
-	}
-}
-
-// close lets nothing in any more but what the store itself still writes. Who rests goes on at once.
-func (l *turns) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closing = true
-	l.endRest()
+	mine = !l.taken
+	l.taken = true
+	return mine
 }
 
 // commitWaiting is one turn: it commits what waits, urgent ops first, and gives the turn away. What found no room waits on.
 func (s *Store) commitWaiting() {
-	began := time.Now()
-	run := s.takeTurn(began)
+	run := s.takeTurn()
 	ended := false
 	defer func() {
 		if !ended { // fn ended its goroutine: what the open transaction holds is unknown
@@ -190,7 +113,7 @@ func (s *Store) commitWaiting() {
 				}
 			}
 		}
-		s.passTurn(began)
+		s.passTurn()
 	}()
 	s.runBatch(&run)
 	s.putBack(run.left)
@@ -198,14 +121,13 @@ func (s *Store) commitWaiting() {
 }
 
 // takeTurn is what one turn begins with. Urgent ops have every other turn for themselves: their commit is small, and no storm of them
-// keeps the others out for ever (I2). While the others rest, which ends by itself, every turn is of urgent ones. An op that is alone has a turn for itself.
-func (s *Store) takeTurn(now time.Time) (run group) {
+// keeps the others out for ever (I2). An op that is alone has a turn for itself.
+func (s *Store) takeTurn() (run group) {
 	l := &s.turns
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	resting := l.until.After(now) && !l.closing
-	owed := l.skipped && (len(l.again) > 0 || len(l.waiting) > 0 && !resting)
-	l.skipped, l.others = false, false
+	owed := l.skipped && (len(l.again) > 0 || len(l.waiting) > 0)
+	l.skipped = false
 	switch {
 	case len(l.urgent) > 0 && !owed:
 		l.skipped = len(l.again) > 0 || len(l.waiting) > 0
@@ -217,9 +139,8 @@ func (s *Store) takeTurn(now time.Time) (run group) {
 		l.again = slices.Delete(l.again, 0, 1)
 		return run
 	}
-	l.row, l.others = 0, true
+	l.row = 0
 	n := 1
-	run.behind = now.Sub(l.waiting[0].at) > behind
 	if !l.waiting[0].alone {
 		run.ops = l.takeUrgent(nil)
 		n = min(len(l.waiting), max(maxBatch-len(run.ops), 1))
@@ -275,22 +196,11 @@ func (s *Store) putBack(list []*op) {
 	l.hurry.Store(len(l.urgent) > 0)
 }
 
-// passTurn ends the turn that began then, and gives it to the first who waits, unless that one rests.
-func (s *Store) passTurn(began time.Time) {
+// passTurn gives the turn to the first who waits.
+func (s *Store) passTurn() {
 	l := &s.turns
-	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.others {
-		l.others = false
-		l.until = now.Add(min(restPart*now.Sub(began), mostRest))
-		if len(l.waiting) > 0 { // who has waited longest waits no longer than that in all: where there is too much for one transaction, nobody rests
-			if end := l.waiting[0].at.Add(mostRest); end.Before(l.until) {
-				l.until = end
-			}
-		}
-	}
-	l.taken = false
 	var first *op
 	switch {
 	case len(l.urgent) > 0:
@@ -298,18 +208,15 @@ func (s *Store) passTurn(began time.Time) {
 	case len(l.again) > 0:
 		first = l.again[0]
 	case len(l.waiting) > 0:
-		if s.rest(now) {
-			return
-		}
 		first = l.waiting[0]
 	default:
+		l.taken = false
 		if l.empty != nil {
 			close(l.empty)
 			l.empty, l.closed = nil, true
 		}
 		return
 	}
-	l.take()
 	first.told <- verdict{turn: true}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -27,7 +26,7 @@ type asked struct {
 }
 
 // queueMachine drives the turns of a store by hand, one after the other, so that every order of asks, records, failures and ends can be had
-// again. Only the clock of a rest is real: it may end one earlier than the machine does.
+// again.
 type queueMachine struct {
 	t      *rapid.T
 	s      *Store
@@ -36,7 +35,7 @@ type queueMachine struct {
 	holder *asked // has the turn
 	turn   int
 	others bool // the turn that runs has run one that is not urgent
-	denied int  // turns in a row that took none of the others, though some waited and did not rest
+	denied int  // turns in a row that took none of the others, though some waited
 	script []func()
 }
 
@@ -75,7 +74,7 @@ func (m *queueMachine) fn(a *asked) func(*Tx) error {
 }
 
 func (m *queueMachine) arrive(kind string, urgent bool) {
-	a := &asked{kind: kind, came: m.turn, op: &op{ctx: context.Background(), urgent: urgent, told: make(chan verdict, 1), at: time.Now()}}
+	a := &asked{kind: kind, came: m.turn, op: &op{ctx: context.Background(), urgent: urgent, told: make(chan verdict, 1)}}
 	if kind == "upkeep" {
 		a.alone, a.solo = true, func() error {
 			if a.ran++; a.done {
@@ -126,7 +125,7 @@ func (m *queueMachine) step() {
 	}
 	l := &m.s.turns
 	l.mu.Lock()
-	owed := len(l.waiting) > 0 && !l.until.After(time.Now())
+	owed := len(l.waiting) > 0
 	l.mu.Unlock()
 	m.turn++
 	m.holder, m.others = nil, false
@@ -168,8 +167,8 @@ func TestTurnsOfAnything(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		name++
 		l.mu.Lock() // whatever the case before has left, when it failed
-		l.urgent, l.again, l.waiting, l.row, l.met, l.until = nil, nil, nil, 0, time.Time{}, time.Time{}
-		l.taken, l.others, l.skipped, l.closing, l.resting = false, false, false, false, false
+		l.urgent, l.again, l.waiting, l.row = nil, nil, nil, 0
+		l.taken, l.skipped, l.closing = false, false, false
 		l.hurry.Store(false)
 		l.mu.Unlock()
 		m := &queueMachine{t: rt, s: s, name: name}
@@ -186,11 +185,11 @@ func TestTurnsOfAnything(t *testing.T) {
 			case what == 5 && !closing: // somebody will come in the middle of the next write
 				kind := rapid.SampledFrom(kinds[:8]).Draw(rt, "kind in the middle")
 				m.script = append(m.script, func() { m.arrive(kind, kind == "ask" || kind == "bad ask") })
-			case what == 6:
-				s.wakeFirst()
 			case what == 7 && rapid.IntRange(0, 9).Draw(rt, "ends") == 0:
 				closing, m.script = true, nil
-				l.close()
+				l.mu.Lock()
+				l.closing = true
+				l.mu.Unlock()
 			default:
 				m.step()
 			}
@@ -199,7 +198,7 @@ func TestTurnsOfAnything(t *testing.T) {
 		for turns := 0; ; turns++ {
 			if m.listen(); m.holder != nil {
 				m.step()
-			} else if s.wakeFirst(); !slices.ContainsFunc(m.ops, func(a *asked) bool { return !a.done }) {
+			} else if !slices.ContainsFunc(m.ops, func(a *asked) bool { return !a.done }) {
 				break
 			}
 			if turns > 100*(len(m.ops)+1) {

@@ -123,21 +123,21 @@ func TestUrgentTurns(t *testing.T) {
 	ask := func() { l.urgent = ops(2, true, false); l.hurry.Store(true) }
 	l.waiting = ops(3, false, false)
 	ask()
-	if g := s.takeTurn(time.Now()); len(g.ops) != 2 || len(l.waiting) != 3 {
+	if g := s.takeTurn(); len(g.ops) != 2 || len(l.waiting) != 3 {
 		t.Errorf("the first turn took %d ops, want the 2 urgent ones", len(g.ops))
 	}
 	ask()
-	if g := s.takeTurn(time.Now()); len(g.ops) != 5 || len(l.waiting) != 0 {
+	if g := s.takeTurn(); len(g.ops) != 5 || len(l.waiting) != 0 {
 		t.Errorf("the second turn took %d ops, want all 5", len(g.ops))
 	}
 	l.waiting = ops(3, false, false)
 	l.waiting[0].alone = true
 	ask()
-	if g := s.takeTurn(time.Now()); len(g.ops) != 2 {
+	if g := s.takeTurn(); len(g.ops) != 2 {
 		t.Errorf("a turn with urgent ops took %d, want 2", len(g.ops))
 	}
 	ask()
-	if g := s.takeTurn(time.Now()); len(g.ops) != 1 || !g.ops[0].alone {
+	if g := s.takeTurn(); len(g.ops) != 1 || !g.ops[0].alone {
 		t.Errorf("the turn after it took %d, want the op that is alone", len(g.ops))
 	}
 	// Asks that failed are tried again one by one before the others, but not for ever.
@@ -145,129 +145,11 @@ func TestUrgentTurns(t *testing.T) {
 	l.hurry.Store(false)
 	l.again = ops(mostFailed+1, true, true)
 	for i := range mostFailed {
-		if g := s.takeTurn(time.Now()); len(g.ops) != 1 || !g.ops[0].urgent {
+		if g := s.takeTurn(); len(g.ops) != 1 || !g.ops[0].urgent {
 			t.Errorf("turn %d took %d ops, want one that is tried again", i, len(g.ops))
 		}
 	}
-	if g := s.takeTurn(time.Now()); len(g.ops) != 2 || g.ops[0].urgent {
+	if g := s.takeTurn(); len(g.ops) != 2 || g.ops[0].urgent {
 		t.Errorf("the turn after %d tries took %d ops, want the 2 others", mostFailed, len(g.ops))
 	}
-}
-
-// I2: where records have waited for long, a turn of them is cut later, so that a storm of asks does not have them fall behind.
-func TestRecordsBehind(t *testing.T) {
-	for _, waited := range []time.Duration{0, behind + time.Second} {
-		s, now := new(Store), time.Now()
-		s.turns.waiting = []*op{{at: now.Add(-waited)}}
-		if run := s.takeTurn(now); run.behind != (waited > behind) {
-			t.Errorf("after %v: behind %v", waited, run.behind)
-		}
-	}
-	tx := &Tx{open: true, urgent: true, began: time.Now().Add(-2 * pressed), hurried: time.Hour}
-	if tx.Hurried() {
-		t.Error("records that are behind are cut at once")
-	}
-	if tx.hurried = pressed; !tx.Hurried() {
-		t.Error("records that are behind are not cut")
-	}
-	if tx.open = false; tx.Hurried() {
-		t.Error("a transaction that nobody may join is cut")
-	}
-}
-
-// resting makes a store whose records rest for an hour, as when an ask has just met some, with one record that waits.
-func resting(t *testing.T) *lineUp {
-	u := &lineUp{t: t, s: newSite(t).open(t), txs: map[string]*Tx{}, errs: map[string]error{}}
-	l := &u.s.turns
-	l.mu.Lock()
-	l.met, l.until = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
-	l.mu.Unlock()
-	u.enter("record", false, nil)
-	if got := u.order(); len(got) != 0 {
-		t.Fatalf("ran %q in a rest", got)
-	}
-	return u
-}
-
-// D29: while records rest, who comes to a door finds the connection free and is committed alone; the rest goes on after it.
-func TestUrgentEndsNoRest(t *testing.T) {
-	u := resting(t)
-	must(t, u.s.WriteUrgent(t.Context(), func(tx *Tx) error { u.note("ask", tx); return nil }))
-	if got := u.order(); !slices.Equal(got, []string{"ask"}) {
-		t.Errorf("ran %q, want the ask alone", got)
-	}
-	u.s.wakeFirst() // what the clock does
-	u.all.Wait()
-	if got := u.order(); !slices.Equal(got, []string{"ask", "record"}) || u.txs["ask"] == u.txs["record"] {
-		t.Errorf("ran %q", got)
-	}
-}
-
-// I2: a rest ends for upkeep, for a full batch, when the store is closed, and by the clock.
-func TestEndsOfARest(t *testing.T) {
-	ends := map[string]func(u *lineUp){
-		"upkeep": func(u *lineUp) { must(t, u.s.alone(t.Context(), func() error { return nil })) },
-		"close":  func(u *lineUp) { must(t, u.s.Close()) },
-		"clock": func(u *lineUp) {
-			u.s.turns.mu.Lock()
-			u.s.turns.wake.Reset(time.Millisecond)
-			u.s.turns.mu.Unlock()
-		},
-		"batch": func(u *lineUp) {
-			for range maxBatch - 1 {
-				u.all.Go(func() { must(t, u.s.Write(t.Context(), func(*Tx) error { return nil })) })
-			}
-		},
-	}
-	for name, end := range ends {
-		t.Run(name, func(t *testing.T) {
-			u := resting(t)
-			end(u)
-			u.all.Wait()
-			if got := u.order(); !slices.Equal(got, []string{"record"}) || u.errs["record"] != nil {
-				t.Errorf("ran %q: %v", got, u.errs["record"])
-			}
-		})
-	}
-}
-
-// D29: records rest only when an ask has met some, for so long as they took and were waited for, and an ask that is followed by its own record
-// makes nobody wait.
-func TestWhenRecordsRest(t *testing.T) {
-	s := newSite(t).open(t)
-	l := &s.turns
-	must(t, s.WriteUrgent(t.Context(), func(*Tx) error { return nil }))
-	must(t, s.Write(t.Context(), func(*Tx) error { return nil }))
-	if !l.met.IsZero() || l.wake != nil {
-		t.Error("one who was asked for alone and then wrote has made the others rest")
-	}
-	s = new(Store) // by hand from here
-	l = &s.turns
-	now := time.Now()
-	must := func(what string, ok bool) {
-		t.Helper()
-		if !ok {
-			t.Error(what)
-		}
-	}
-	turn := func(took time.Duration) { // a turn of others that began that long ago ends
-		l.taken, l.others = true, true
-		s.passTurn(time.Now().Add(-took))
-	}
-	l.others, l.taken = true, true
-	must("an ask got a turn that was taken", !s.arrive(&op{urgent: true, at: now}))
-	must("an ask that came while others had the turn has not met them", l.met.Equal(now))
-	l.urgent = nil
-	turn(2 * time.Millisecond)
-	left := time.Until(l.until)
-	must(fmt.Sprintf("after 2 ms others rest for %v", left), left > 0 && left < 2*restPart*time.Minute)
-	turn(time.Hour)
-	left = time.Until(l.until)
-	must(fmt.Sprintf("after an hour others rest for %v", left), left <= mostRest)
-	l.waiting = []*op{{at: now.Add(-mostRest), told: make(chan verdict, 1)}}
-	turn(time.Hour)
-	must("one who has waited that long already rests", !l.resting && l.taken)
-	l.met = now.Add(-metFor - time.Second)
-	l.taken, l.until, l.waiting = false, time.Now().Add(time.Hour), nil
-	must("others rest long after an ask has met some", s.arrive(&op{at: time.Now()}))
 }

@@ -44,8 +44,6 @@ type Tx struct {
 	open   bool      // urgent ops may join
 	urgent bool      // one has
 	began  time.Time // when the transaction did
-
-	hurried time.Duration // from then on nobody but urgent ops joins, when one waits or has joined
 }
 
 // exec runs a statement that writes. A failure fails the whole transaction, also when the caller
@@ -56,12 +54,6 @@ func (tx *Tx) exec(q string, args ...any) (sql.Result, error) {
 		tx.err = err
 	}
 	return res, err
-}
-
-// Hurried reports whether somebody at a door waits for this transaction to end, and it has gone on for a while: then fn does best to end
-// where what it has done can stand alone, and to do the rest in another Write. What does not ask is not cut.
-func (tx *Tx) Hurried() bool {
-	return tx.open && (tx.urgent || tx.s.turns.hurry.Load()) && time.Since(tx.began) > tx.hurried
 }
 
 // AfterCommit has f called once the transaction is on the disk, before Write returns. f runs on the

@@ -16,12 +16,9 @@ import (
 const (
 	// maxBatch bounds a group commit: above it latency grows and throughput does not.
 	maxBatch = 1000
-	// longest is when a transaction takes no more ops, and hurried when it takes no more but urgent ones because one of those is in it or
-	// waits: a commit is a third of a millisecond, so shorter transactions would cost throughput and longer ones only make doors wait.
+	// longest is when a transaction takes no more ops, and hurried when it takes no more but urgent ones because one of those is in it: a
+	// commit is a third of a millisecond, so shorter transactions would cost throughput and longer ones only make doors wait.
 	longest, hurried = 20 * time.Millisecond, time.Millisecond
-	// behind is how long one of the others may have waited before they are behind: then hurried is pressed, so that they come as far as they
-	// would without asks.
-	behind, pressed = 2 * mostRest, 4 * time.Millisecond
 	// mostFailed is how many ops may fail in one transaction, each of which is set aside, before all that are left of it run one by one.
 	mostFailed = 8
 )
@@ -54,9 +51,8 @@ func (s *Store) alone(ctx context.Context, fn func() error) error {
 
 // group is what one transaction is made of.
 type group struct {
-	ops    []*op // urgent ones in front, so that nobody who waits at a door is cut off
-	behind bool  // the others are
-	left   []*op // did not get into the transaction, or failed in it
+	ops  []*op // urgent ones in front, so that nobody who waits at a door is cut off
+	left []*op // did not get into the transaction, or failed in it
 }
 
 // runBatch commits the operations together. One that fails is set aside to run alone in a later turn, and the others run again without it:
@@ -112,10 +108,7 @@ func (s *Store) runOnce(run *group) (bad int, err error) {
 	}
 	tx := &Tx{
 		Reader: Reader{q: s.conn, keys: s.opt.Keys, terms: &s.opt.Terms}, s: s, tree: s.tree, chains: map[chainKey]chainState{},
-		open: open, began: time.Now(), hurried: hurried,
-	}
-	if run.behind {
-		tx.hurried = pressed
+		open: open, began: time.Now(),
 	}
 	undo := func(err error) error {
 		err = s.rollback(err)
@@ -127,7 +120,7 @@ func (s *Store) runOnce(run *group) (bad int, err error) {
 	others := 0
 	for i := 0; i < len(run.ops); i++ {
 		o := run.ops[i]
-		if took := time.Since(tx.began); open && !o.urgent && others > 0 && (took > longest || tx.urgent && took > tx.hurried) {
+		if took := time.Since(tx.began); open && !o.urgent && others > 0 && (took > longest || tx.urgent && took > hurried) {
 			// Nobody behind an op that is not urgent is: those stand in front, or joined when the ops before had run.
 			run.ops, run.left = run.ops[:i:i], append(run.left, run.ops[i:]...)
 			break

@@ -63,9 +63,6 @@ type silence struct {
 // AfterRollback implements ingest.Tx.
 func (m *model) AfterRollback(f func()) { m.undone(f) }
 
-// Hurried implements ingest.Tx: the model has one writer after the other, and nobody waits.
-func (m *model) Hurried() bool { return false }
-
 // ToldAt implements ingest.Told.
 func (m *model) ToldAt(kind, gateway, door string, fromMS, toMS int64, most int) (n int, err error) {
 	for i := range m.findings {
