@@ -17,6 +17,7 @@ type verifyCommand struct {
 	Policy     string   `placeholder:"FILE" type:"existingfile" help:"Who must have cosigned: a C2SP tlog-policy. For files that export made."`
 	Words      bool     `help:"Of a database, one page of plain words: what is proven, what not, and the first bad record. What export made always has that page."`
 	Lang       string   `enum:"ja,en" default:"en" help:"Language of the page: ja or en."`
+	Resume     bool     `help:"Go on where a check by this account on this machine was broken off: the leaves before that place are hashed again, what was compared with them is not compared again. Of a log that has not grown since, or a bundle."`
 	Timestamps string   `placeholder:"FILE" type:"existingfile" help:"Certificates (PEM) of the time-stamping authorities whose stamps are believed; without it each stamp is checked with the certificate that it brings."`
 	Checkpoint []string `placeholder:"FILE" type:"existingfile" help:"A checkpoint that somebody else holds (mail, paper): the log must be the one it names."`
 }
@@ -30,7 +31,7 @@ type exitCode struct {
 func (e exitCode) Error() string { return e.err.Error() }
 
 func (c *verifyCommand) Run(ctx context.Context) error {
-	findings, err := app.Verify(ctx, app.VerifyOptions{Database: c.Database, Keys: c.Keys, Openings: c.Openings, Stamps: c.Timestamps, Held: c.Checkpoint, Policy: c.Policy, Words: c.Words, Japanese: c.Lang == "ja", Out: os.Stdout, Progress: os.Stderr})
+	findings, err := app.Verify(ctx, app.VerifyOptions{Database: c.Database, Keys: c.Keys, Openings: c.Openings, Stamps: c.Timestamps, Held: c.Checkpoint, Policy: c.Policy, Words: c.Words, Japanese: c.Lang == "ja", Resume: c.Resume, Out: os.Stdout, Progress: os.Stderr})
 	switch {
 	case err != nil:
 		return exitCode{2, fmt.Errorf("could not check: %w", err)}

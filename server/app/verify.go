@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"monban/server/checkstate"
 	"monban/server/config"
 	"monban/server/entrylog"
 	"monban/server/keystore"
@@ -33,6 +34,8 @@ type VerifyOptions struct {
 	Japanese bool      // the page's language
 	Out      io.Writer // the result
 	Progress io.Writer // a sign of life each two seconds; nil = none
+	Resume   bool      // go on where a check by this account on this machine was broken off
+	Every    int64     // after how many leaves or lines the state is saved; 0 = as set
 }
 
 // progressEvery is how often a long check says that it goes on.
@@ -82,15 +85,25 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 			return 0, err
 		}
 	}
+	states, err := o.states()
+	if err != nil {
+		return 0, err
+	}
+	saved := false
+	opt.Save, opt.Every = func(name string, data []byte) { saved = true; states.Save(name, data) }, o.Every
+	if o.Resume {
+		opt.State = states.Load
+	}
 	tell, stop := tellShare(o.Progress)
 	opt.Progress = tell
 	rep, err := store.ReportOnFile(ctx, o.Database, opt)
 	stop()
 	if err != nil {
-		return 0, err
+		return 0, o.brokenOff(err, saved, rep.Resumed)
 	}
+	states.Drop(rep.StateName)
 	if !o.Words {
-		return printResult(o, *rep.Result)
+		return printResult(o, rep)
 	}
 	lines, err := logKeyLines(filepath.Join(dir, keysDir))
 	if err != nil {
@@ -126,10 +139,20 @@ func checkOf(path string) (exportCheck, error) {
 	switch begin = begin[:n]; {
 	case logcheck.IsBundle(begin):
 		return func(ctx context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (int, error) {
-			rep, err := logcheck.CheckBundle(ctx, f, opt)
+			states, err := o.states()
 			if err != nil {
 				return 0, err
 			}
+			saved := false
+			opt.Save, opt.Every = func(name string, data []byte) { saved = true; states.Save(name, data) }, o.Every
+			if o.Resume {
+				opt.State = states.Load
+			}
+			rep, err := logcheck.CheckBundle(ctx, f, opt)
+			if err != nil {
+				return 0, o.brokenOff(err, saved, rep != nil && rep.Resumed)
+			}
+			states.Drop(rep.StateName)
 			return found(rep.Result), rep.Page(o.Out, o.lang(), o.Database)
 		}, nil
 	case logcheck.IsProof(begin):
@@ -209,7 +232,28 @@ func readHeld(files []string) ([]logcheck.NamedNote, error) {
 	return out, nil
 }
 
-func printResult(o VerifyOptions, res entrylog.Result) (int, error) {
+// states is where this account's checks that were broken off are kept: nowhere when it has no cache directory and does not ask for one.
+func (o *VerifyOptions) states() (checkstate.Folder, error) {
+	states, err := checkstate.Open("monban-server")
+	if err != nil && o.Resume {
+		return states, fmt.Errorf("nowhere to find where a check was broken off: %w", err)
+	}
+	return states, nil
+}
+
+// brokenOff says of a check that did not come to its end what to do next.
+func (o *VerifyOptions) brokenOff(err error, saved, resumed bool) error {
+	switch {
+	case errors.Is(err, context.Canceled) && (saved || resumed):
+		return fmt.Errorf("%w: go on with --resume", err)
+	case o.Resume && !resumed:
+		return fmt.Errorf("%w (without --resume the check begins anew)", err)
+	}
+	return err
+}
+
+func printResult(o VerifyOptions, rep *logcheck.Report) (int, error) {
+	res := rep.Result
 	var errs []error
 	say := func(format string, args ...any) {
 		if _, err := fmt.Fprintf(o.Out, format, args...); err != nil {
@@ -230,6 +274,9 @@ func printResult(o VerifyOptions, res entrylog.Result) (int, error) {
 	}
 	if res.More > 0 {
 		say("and %d more\n", res.More)
+	}
+	if rep.Resumed {
+		say("note: taken up at leaf %d: the leaves before it were hashed again; that rows and openings are what they say was checked before, not this time\n", rep.ResumedAt)
 	}
 	say("%d leaves, %d checkpoints", res.Leaves, res.Checkpoints)
 	if o.Openings {

@@ -76,6 +76,14 @@ func VerifierFrom(log note.Verifier, r *Result, before Tree) *Verifier {
 	return &Verifier{log: log, result: r, broken: -1, alone: true, bodies: before, next: before.Size(), sure: before.Size()}
 }
 
+// VerifierOn goes on with the check of a whole log, whose leaves have the hashes of subtrees with them, behind the leaves of
+// before: all of those were taken, and a checkpoint that fits has confirmed them.
+func VerifierOn(log note.Verifier, r *Result, before Tree) *Verifier {
+	v := VerifierFrom(log, r, before)
+	v.alone = false
+	return v
+}
+
 // Sure is the number of leaves, from the beginning, that the newest checkpoint that fits has confirmed.
 func (v *Verifier) Sure() int64 { return v.sure }
 

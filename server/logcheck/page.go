@@ -118,7 +118,10 @@ func (r *Report) proven(say sayFunc, day func(int64) string, clean bool) {
 
 func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	say("【証明されないこと】", "NOT PROVEN")
-	if r.Resumed {
+	if r.Resumed && r.Database != nil {
+		say("・%d番より前の記録は、今回ハッシュを計算し直しました。それらから作られた一覧の行と開示部との照合は、このパソコンの以前の検証の結果によります。すべてを検証するには --resume なしで実行してください。",
+			"- The leaves before %d were hashed again; that the rows made from them and their openings are what they say was compared by an earlier check on this PC, not this time. To check everything, run it without --resume.", r.ResumedAt)
+	} else if r.Resumed {
 		say("・%d番より前の記録は、今回は検証していません。このパソコンの以前の検証の結果を使い、その後ファイルのその部分が変わっていないことだけを確認しました。すべてを検証するには --resume なしで実行してください。",
 			"- The leaves before %d were not checked this time: this relies on what an earlier check on this PC left, and only compares that this part of the file is the same since. To check everything, run it without --resume.", r.ResumedAt)
 	}

@@ -24,28 +24,15 @@ import (
 // own earlier check put it, never from where the bundle came from. What resume compares finds a bundle that is another one
 // now, not a state that somebody made up.
 type state struct {
-	Version  int             `json:"monban_verify_state"` // 1
-	Head     BundleHead      `json:"head"`                // of the bundle it belongs to
-	Given    string          `json:"given"`               // keys and held checkpoints that it was checked with
-	Sum      []byte          `json:"sum"`                 // SHA-256 of the lines up to At
-	Lines    int64           `json:"lines"`
-	At       int64           `json:"at"` // bytes
-	Size     int64           `json:"size"`
-	Edge     [][]byte        `json:"edge"`
-	Origin   string          `json:"origin"`
-	Result   entrylog.Result `json:"result"`
-	Report   Report          `json:"report"`
-	Chains   []savedChain    `json:"chains"`
-	Cover    map[string]*Coverage
-	Gone     disposed
-	HeldNext int   `json:"held_next"`
-	HeldMet  int64 `json:"held_met"`
-	HeldPast int64 `json:"held_past"`
-}
-
-type savedChain struct {
-	Key   ChainKey
-	Chain Chain
+	Version int        `json:"monban_verify_state"` // 1
+	Head    BundleHead `json:"head"`                // of the bundle it belongs to
+	Given   string     `json:"given"`               // keys and held checkpoints that it was checked with
+	Sum     []byte     `json:"sum"`                 // SHA-256 of the lines up to At
+	Lines   int64      `json:"lines"`
+	At      int64      `json:"at"` // bytes
+	Saved
+	Result entrylog.Result `json:"result"`
+	Report Report          `json:"report"`
 }
 
 // given names what the walk compares with.
@@ -88,21 +75,14 @@ func (w *walk) saveState() {
 	if w.opt.Save == nil || w.r.lines-w.save < every {
 		return
 	}
-	tree, ok := w.c.tree.Tree()
+	saved, ok := w.c.Save()
 	if !ok {
 		return
 	}
 	s := state{
-		Version: 1, Head: w.rep.Head, Given: w.given(), Sum: w.r.sum.Sum(nil), Lines: w.r.lines, At: w.r.at, Size: tree.Size(), Origin: w.c.origin, Result: *w.rep.Result, Report: *w.rep,
-		Cover: w.c.cover, Gone: w.c.gone, HeldNext: w.c.held.next, HeldMet: w.c.held.met, HeldPast: w.c.held.past,
+		Version: 1, Head: w.rep.Head, Given: w.given(), Sum: w.r.sum.Sum(nil), Lines: w.r.lines, At: w.r.at, Saved: saved, Result: *w.rep.Result, Report: *w.rep,
 	}
 	s.Report.Result = nil
-	for _, h := range tree.Edge() {
-		s.Edge = append(s.Edge, h[:])
-	}
-	for k, c := range w.c.chains {
-		s.Chains = append(s.Chains, savedChain{k, *c})
-	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return
@@ -126,14 +106,24 @@ func (s *state) check(held int) error {
 		leaves < 1 || leaves > n || s.Size > s.Head.Size,
 		r.Head != s.Head || r.Signed != s.Size || r.Sum != "" || r.Result != nil || r.Sure != 0 || r.HeldMet != 0 || r.HeldPast != 0 || r.Asked || r.Quorum != 0,
 		!within(leaves, s.Result.Leaves, r.Records, r.Closed) || !within(n, s.Result.Checkpoints, s.Result.Openings, s.Result.Erased),
-		s.Result.Checkpoints < 1 || s.Result.More < 0 || s.Result.More > 0 && len(s.Result.Findings) < entrylog.MaxFindings,
-		s.HeldNext < 0 || s.HeldNext > held || !within(int64(s.HeldNext), s.HeldMet, s.HeldPast) || s.HeldMet+s.HeldPast > int64(s.HeldNext),
-		int64(len(s.Chains)) > leaves || int64(len(s.Cover)) > leaves:
+		s.Result.Checkpoints < 1 || s.Result.More < 0 || s.Result.More > 0 && len(s.Result.Findings) < entrylog.MaxFindings:
+		return errState
+	}
+	return s.Saved.check(s.Head.From, leaves, held)
+}
+
+// check looks whether the numbers can be those of a walk from leaf from on that has taken so many leaves.
+func (s *Saved) check(from, leaves int64, held int) error {
+	within := func(max int64, list ...int64) bool {
+		return !slices.ContainsFunc(list, func(x int64) bool { return x < 0 || x > max })
+	}
+	if s.HeldNext < 0 || s.HeldNext > held || !within(int64(s.HeldNext), s.HeldMet, s.HeldOwn, s.HeldPast) || s.HeldMet+s.HeldOwn+s.HeldPast > int64(s.HeldNext) ||
+		int64(len(s.Chains)) > leaves || int64(len(s.Cover)) > leaves {
 		return errState
 	}
 	for i := range s.Chains {
 		c := &s.Chains[i].Chain
-		if c.Idx < s.Head.From || c.Idx >= s.Size || !within(leaves, c.Records) || !within(math.MaxInt64, c.Watermark, c.First, c.Gaps) {
+		if c.Idx < from || c.Idx >= s.Size || !within(leaves, c.Records) || !within(math.MaxInt64, c.Watermark, c.First, c.Gaps) {
 			return errState
 		}
 	}
@@ -156,21 +146,6 @@ func (w *walk) resume(ctx context.Context, data []byte) error {
 	if err := s.check(len(w.c.held.list)); err != nil {
 		return err
 	}
-	var edge []entrylog.Hash
-	for _, h := range s.Edge {
-		if len(h) != len(entrylog.Hash{}) {
-			return errState
-		}
-		edge = append(edge, entrylog.Hash(h))
-	}
-	tree, err := entrylog.TreeOf(s.Size, edge)
-	if err != nil {
-		return err
-	}
-	log := w.c.keys.Of(s.Origin)
-	if log == nil {
-		return fmt.Errorf("the public key of log %s is not at hand", s.Origin)
-	}
 	for w.r.at < s.At {
 		if w.r.lines%often == 0 {
 			if err := ctx.Err(); err != nil {
@@ -192,14 +167,8 @@ func (w *walk) resume(ctx context.Context, data []byte) error {
 	own, name := w.rep.OwnKeys, w.rep.StateName
 	*w.rep = s.Report
 	w.rep.Result, w.rep.OwnKeys, w.rep.StateName, w.rep.Resumed, w.rep.ResumedAt = &s.Result, own, name, true, s.Size
-	w.c.Result, w.c.origin, w.c.cover, w.c.gone = &s.Result, s.Origin, s.Cover, s.Gone
-	w.c.tree = entrylog.VerifierFrom(log, &s.Result, tree)
-	w.c.held.next, w.c.held.met, w.c.held.past = s.HeldNext, s.HeldMet, s.HeldPast
-	if w.c.cover == nil {
-		w.c.cover = map[string]*Coverage{}
-	}
-	for _, c := range s.Chains {
-		w.c.chains[c.Key] = &c.Chain
+	if _, err := w.c.resume(&s.Saved, &s.Result); err != nil {
+		return err
 	}
 	w.save = s.Lines
 	return nil

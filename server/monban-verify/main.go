@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"monban/server/checkstate"
 	"monban/server/logcheck"
 	"monban/server/timestamp"
 )
@@ -225,15 +226,15 @@ func checkBundle(ctx context.Context, f *os.File, o options, opt logcheck.Option
 	if err != nil {
 		return false, err
 	}
-	states, err := openStates()
+	states, err := checkstate.Open("monban-verify")
 	switch {
 	case err == nil:
-		opt.Save = states.save
+		opt.Save = states.Save
 	case o.resume:
 		return false, fmt.Errorf("nowhere to find where a check was broken off: %w", err)
 	}
 	if o.resume {
-		opt.State = states.load
+		opt.State = states.Load
 	}
 	next := time.Now().Add(2 * time.Second)
 	opt.Progress = func(bytes, _ int64) {
@@ -249,7 +250,7 @@ func checkBundle(ctx context.Context, f *os.File, o options, opt logcheck.Option
 	if err != nil {
 		return false, fmt.Errorf("could not check %s: %w", o.file, err)
 	}
-	states.drop(rep.StateName)
+	states.Drop(rep.StateName)
 	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.file))
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"monban/server/checkstate"
 	"monban/server/logcheck"
 )
 
@@ -37,7 +38,7 @@ func ownCache(t *testing.T) func() []string {
 // breakOff checks a bundle up to its first state and gives that state and its name, kept where the program keeps it.
 func breakOff(t *testing.T, file string, every int64, keys ...note.Verifier) (state []byte, name string) {
 	t.Helper()
-	where, err := openStates()
+	where, err := checkstate.Open("monban-verify")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func breakOff(t *testing.T, file string, every int64, keys ...note.Verifier) (st
 	_, err = logcheck.CheckBundle(ctx, f, logcheck.Options{Keys: keys, Every: every, Save: func(n string, s []byte) {
 		if state == nil {
 			state, name = bytes.Clone(s), n
-			where.save(n, s)
+			where.Save(n, s)
 		}
 		stop()
 	}})
@@ -89,11 +90,11 @@ func TestResume(t *testing.T) {
 	if list := kept(); len(list) != 0 {
 		t.Errorf("a finished check left its state behind: %v", list)
 	}
-	where, err := openStates()
+	where, err := checkstate.Open("monban-verify")
 	if err != nil {
 		t.Fatal(err)
 	}
-	where.save(name, state)
+	where.Save(name, state)
 	out.Reset()
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -178,7 +179,7 @@ func TestReplacedBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	state, name := breakOff(t, file, 10)
-	where, err := openStates()
+	where, err := checkstate.Open("monban-verify")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestReplacedBundle(t *testing.T) {
 		code := run(t.Context(), []string{"--lang", "en", "--resume", file}, "", &out, &errs)
 		return code, out.String() + errs.String()
 	}
-	where.save(name, state)
+	where.Save(name, state)
 	write(t, file, forge(t, m.out.String(), `"test","schema":"7"`, `"test","schema":"8"`))
 	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
@@ -210,12 +211,12 @@ func TestReplacedBundle(t *testing.T) {
 		if text == string(state) {
 			t.Fatalf("no %s in %s", change[0], state)
 		}
-		where.save(name, []byte(text))
+		where.Save(name, []byte(text))
 		if code, said := resume(); code != 2 || strings.Count(said, "\n") != 1 {
 			t.Errorf("%s: exit %d\n%s", change[1], code, said)
 		}
 	}
-	where.save(name, state)
+	where.Save(name, state)
 	if code, said := resume(); code != 0 || !strings.Contains(said, "taken up again") {
 		t.Errorf("exit %d\n%s", code, said)
 	}

@@ -58,13 +58,13 @@ func (tx *Tx) CommitCosignatures(now time.Time) (n int, err error) {
 
 // openCosigned opens the cursor over the rows to which leaves commit.
 func (c *check) openCosigned() (err error) {
-	c.cosigned, err = openCursor(c.ctx, c.tx, `SELECT idx, witness, day, origin, size, vkey, note FROM cosignature WHERE idx >= 0 ORDER BY idx`,
+	c.cosigned, err = openCursor(c, `SELECT idx, witness, day, origin, size, vkey, note FROM (SELECT * FROM cosignature WHERE idx >= 0)`, `idx`,
 		func(r *sql.Rows) (idx int64, x cosigned, err error) {
 			var vkey, note string
 			err = r.Scan(&idx, &x.witness, &x.day, &x.origin, &x.size, &vkey, &note)
 			x.sum = cosignedSum(vkey, note)
 			return
-		})
+		}, c.at.Cosigned)
 	return err
 }
 

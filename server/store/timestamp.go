@@ -183,11 +183,11 @@ func stampsHeld(ctx context.Context, tx *sql.Tx, opt *VerifyOptions, res *entryl
 
 // openStamps opens the cursor over the rows to which leaves commit.
 func (c *check) openStamps() (err error) {
-	c.stamps, err = openCursor(c.ctx, c.tx, `SELECT `+stampColumns+` FROM timestamp ORDER BY idx`,
+	c.stamps, err = openCursor(c, `SELECT `+stampColumns+` FROM timestamp`, `idx`,
 		func(r *sql.Rows) (int64, stamped, error) {
 			s, err := scanStamp(r)
 			return s.Idx, stamped{s.leafID(), s.ReceivedMS}, err
-		})
+		}, c.at.Stamps)
 	return err
 }
 

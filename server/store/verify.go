@@ -37,6 +37,11 @@ type VerifyOptions struct {
 	Stamps *timestamp.Trust
 	// Progress is told now and then how many of the leaves were checked; nil = nobody is.
 	Progress func(done, of int64)
+	// State gives the saved state of that name to go on from, nil data when there is none; Save takes one every Every leaves
+	// (0 = 65,536), at the next checkpoint that fits. Either may be nil. The name is in the report (Report.StateName).
+	State func(name string) ([]byte, error)
+	Save  func(name string, data []byte)
+	Every int64
 }
 
 // VerifyFile checks a database file that no server needs to run on. An error means that the check
@@ -95,10 +100,10 @@ func verifyDB(ctx context.Context, db *sql.DB, opt VerifyOptions) (rep *logcheck
 		return rep, err
 	}
 	c, err := newCheck(ctx, tx, opt, zone, rep)
+	defer c.close()
 	if err != nil {
 		return rep, err
 	}
-	defer c.close()
 	if err := c.run(); err != nil {
 		return rep, err
 	}

@@ -9,17 +9,17 @@ import (
 
 // openActs opens the cursors over the rows that only repeat an action leaf.
 func (c *check) openActs() (err error) {
-	if c.days, err = openCursor(c.ctx, c.tx, `SELECT idx, zone, day, kind, upto, account, at_ms FROM day_act ORDER BY idx`, scanDayAct); err != nil {
+	if c.days, err = openCursor(c, `SELECT idx, zone, day, kind, upto, account, at_ms FROM day_act`, `idx`, scanDayAct, c.at.Days); err != nil {
 		return err
 	}
-	if c.cases, err = openCursor(c.ctx, c.tx, `SELECT idx, finding, kind, account, at_ms FROM finding_act ORDER BY idx`, scanFindingAct); err != nil {
+	if c.cases, err = openCursor(c, `SELECT idx, finding, kind, account, at_ms FROM finding_act`, `idx`, scanFindingAct, c.at.Cases); err != nil {
 		return err
 	}
 	if err = errors.Join(c.openCosigned(), c.openStamps()); err != nil {
 		return err
 	}
-	c.zoneActs, err = openCursor(c.ctx, c.tx, `SELECT idx, at_ms FROM zone_act ORDER BY idx`,
-		func(r *sql.Rows) (idx, at int64, err error) { err = r.Scan(&idx, &at); return })
+	c.zoneActs, err = openCursor(c, `SELECT idx, at_ms FROM zone_act`, `idx`,
+		func(r *sql.Rows) (idx, at int64, err error) { err = r.Scan(&idx, &at); return }, c.at.ZoneActs)
 	return err
 }
 

@@ -1,9 +1,9 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"monban/server/attempt"
 )
@@ -17,13 +17,20 @@ type cursor[T any] struct {
 	row  T
 }
 
-func openCursor[T any](ctx context.Context, tx *sql.Tx, query string, scan func(*sql.Rows) (int64, T, error)) (*cursor[T], error) {
-	rows, err := tx.QueryContext(ctx, query)
+// openCursor begins a walk over what query selects, in the given order. Where the check goes on from a state it begins at the row that the
+// cursor stood on then; else there is no condition, so that no row hides from it whatever its index is.
+func openCursor[T any](c *check, query, order string, scan func(*sql.Rows) (int64, T, error), at ...any) (*cursor[T], error) {
+	if c.from == 0 {
+		at = nil
+	} else {
+		query += ` WHERE (` + order + `) >= (?` + strings.Repeat(`, ?`, len(at)-1) + `)`
+	}
+	rows, err := c.tx.QueryContext(c.ctx, query+` ORDER BY `+order, at...)
 	if err != nil {
 		return nil, err
 	}
-	c := &cursor[T]{rows: rows, scan: scan}
-	return c, c.advance()
+	cur := &cursor[T]{rows: rows, scan: scan}
+	return cur, cur.advance()
 }
 
 func (c *cursor[T]) advance() (err error) {
@@ -66,53 +73,56 @@ func (c *check) openCursors() (err error) {
 	if c.keys != nil {
 		rowKey = ", o.row_key, o.ciphertext"
 	}
-	if c.leaves, err = c.tx.QueryContext(c.ctx, `SELECT l.idx, l.kind, l.body, l.hashes, o.idx, o.fiscal_year, o.class, o.person_ref`+rowKey+`
-		FROM log_leaf l LEFT JOIN opening o ON o.idx = l.idx ORDER BY l.idx`); err != nil {
+	query := `SELECT l.idx, l.kind, l.body, l.hashes, o.idx, o.fiscal_year, o.class, o.person_ref` + rowKey + ` FROM log_leaf l LEFT JOIN opening o ON o.idx = l.idx`
+	var from []any
+	if c.from > 0 {
+		query, from = query+` WHERE l.idx >= ?`, []any{c.from}
+	}
+	if c.leaves, err = c.tx.QueryContext(c.ctx, query+` ORDER BY l.idx`, from...); err != nil {
 		return err
 	}
-	if c.checkpoints, err = openCursor(c.ctx, c.tx, `SELECT size, note FROM checkpoint ORDER BY size`,
-		func(r *sql.Rows) (size int64, n string, err error) { err = r.Scan(&size, &n); return }); err != nil {
+	if c.checkpoints, err = openCursor(c, `SELECT size, note FROM checkpoint`, `size`,
+		func(r *sql.Rows) (size int64, n string, err error) { err = r.Scan(&size, &n); return }, c.at.Checkpoints); err != nil {
 		return err
 	}
-	if c.attempts, err = openCursor(c.ctx, c.tx, `SELECT `+attemptColumns+` FROM attempt ORDER BY first_idx`,
+	if c.attempts, err = openCursor(c, `SELECT `+attemptColumns+` FROM attempt`, `first_idx`,
 		func(r *sql.Rows) (int64, attempt.Row, error) {
 			row, err := scanAttempt(r.Scan)
 			return row.First, row, err
-		}); err != nil {
+		}, c.at.Attempts); err != nil {
 		return err
 	}
-	if c.following, err = openCursor(c.ctx, c.tx, `SELECT first_idx, idx FROM attempt_leaf ORDER BY first_idx, idx`,
-		func(r *sql.Rows) (first, idx int64, err error) { err = r.Scan(&first, &idx); return }); err != nil {
+	if c.following, err = openCursor(c, `SELECT first_idx, idx FROM attempt_leaf`, `first_idx, idx`,
+		func(r *sql.Rows) (first, idx int64, err error) { err = r.Scan(&first, &idx); return }, c.at.Following, c.at.FollowingLeaf); err != nil {
 		return err
 	}
-	if c.findings, err = openCursor(c.ctx, c.tx, `SELECT idx, kind, severity, gateway, door, attempt, cause, detail, at_ms, day, status, status_idx
-		FROM finding ORDER BY idx`, scanFinding); err != nil {
+	if c.findings, err = openCursor(c, `SELECT idx, kind, severity, gateway, door, attempt, cause, detail, at_ms, day, status, status_idx FROM finding`, `idx`, scanFinding, c.at.Findings); err != nil {
 		return err
 	}
-	if c.quarantine, err = openCursor(c.ctx, c.tx, `SELECT idx, gateway, epoch, seq, body FROM quarantine ORDER BY idx`,
+	if c.quarantine, err = openCursor(c, `SELECT idx, gateway, epoch, seq, body FROM quarantine`, `idx`,
 		func(r *sql.Rows) (idx int64, q quarantined, err error) {
 			err = r.Scan(&idx, &q.gateway, &q.epoch, &q.seq, &q.body)
 			return
-		}); err != nil {
+		}, c.at.Quarantine); err != nil {
 		return err
 	}
-	if c.coverage, err = openCursor(c.ctx, c.tx, `SELECT idx, gateway, from_ms, to_ms, state, heard FROM coverage ORDER BY idx`,
+	if c.coverage, err = openCursor(c, `SELECT idx, gateway, from_ms, to_ms, state, heard FROM coverage`, `idx`,
 		func(r *sql.Rows) (idx int64, v attempt.Coverage, err error) {
 			var heard int64
 			err = r.Scan(&idx, &v.Gateway, &v.FromMS, &v.ToMS, &v.State, &heard)
 			v.Idx, v.Heard = idx, uint64(heard)
 			return
-		}); err != nil {
+		}, c.at.Coverage); err != nil {
 		return err
 	}
 	if err = c.openActs(); err != nil {
 		return err
 	}
-	c.policies, err = openCursor(c.ctx, c.tx, `SELECT idx, gateway, part, version, sum, bytes FROM policy_version ORDER BY idx`,
+	c.policies, err = openCursor(c, `SELECT idx, gateway, part, version, sum, bytes FROM policy_version`, `idx`,
 		func(r *sql.Rows) (idx int64, p policyRow, err error) {
 			err = r.Scan(&idx, &p.gateway, &p.part, &p.version, &p.sum, &p.bytes)
 			return
-		})
+		}, c.at.Policies)
 	return err
 }
 

@@ -37,11 +37,11 @@ type policyRow struct {
 }
 
 type findingState struct {
-	status    string
-	idx       int64
-	rowStatus string
-	rowIdx    int64
-	rowSeen   bool
+	Status    string
+	Idx       int64
+	RowStatus string
+	RowIdx    int64
+	RowSeen   bool
 }
 
 // check is one run of verify: it reads the leaves once, in order, folds them and compares what they
@@ -78,6 +78,14 @@ type check struct {
 	matters  matterCheck
 	openings int64
 	years    yearCache
+
+	stateOf   string               // what a state of this check is of
+	save      func(string, []byte) // nil = nobody keeps states
+	saveEvery int64
+	saved     int64        // leaf before which the state was saved last
+	before    int          // findings that were made before the first leaf
+	from      int64        // first leaf; above 0 the cursors begin at their places
+	at        cursorPlaces // where from is above 0
 }
 
 // yearCache spares the fiscal year of each leaf: they come in order of time.
@@ -104,6 +112,9 @@ func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Loc
 		open: map[[16]byte]*line{}, records: map[logcheck.ChainKey]*chainRows{}, status: map[int64]*findingState{},
 	}
 	c.log.Hold(opt.Held)
+	if err := c.resumeOn(&opt); err != nil {
+		return c, err
+	}
 	return c, c.openCursors()
 }
 
@@ -128,6 +139,11 @@ func (c *check) run() error {
 		}
 		if err := c.takeCheckpoints(idx); err != nil {
 			return err
+		}
+		if c.saveState(idx) {
+			if err := c.ctx.Err(); err != nil { // here least is lost
+				return err
+			}
 		}
 		c.log.PassHeld()
 		if started, gone := entrylog.DroppedBy(body); gone {
@@ -227,7 +243,7 @@ func (c *check) leaf(idx int64, o attempt.Ref) error {
 	case entrylog.KindAction:
 		if f, status, ok := attempt.FindingStatus(&p.Action); ok {
 			if st := c.status[f]; st != nil {
-				st.status, st.idx = status, idx
+				st.Status, st.Idx = status, idx
 			} else if !c.log.Gone(f) {
 				c.res.Add("log_leaf", key(idx), "moves finding %d, which does not exist", f)
 			}
@@ -397,12 +413,12 @@ func (c *check) finding(idx int64, y *entrylog.System) error {
 	if err != nil {
 		return err
 	}
-	st := &findingState{status: want.Status, idx: idx}
+	st := &findingState{Status: want.Status, Idx: idx}
 	c.status[idx] = st
 	if !found {
 		c.res.Add("finding", key(idx), "is missing")
 	} else {
-		st.rowSeen, st.rowStatus, st.rowIdx = true, row.Status, row.StatusIdx
+		st.RowSeen, st.RowStatus, st.RowIdx = true, row.Status, row.StatusIdx
 		want.Status, want.StatusIdx = row.Status, row.StatusIdx // compared when all actions are known
 		if row != want {
 			c.res.Add("finding", key(idx), "is not what the leaf says")
@@ -433,11 +449,11 @@ func (c *check) finish() error {
 		delete(c.open, id)
 	}
 	for idx, st := range c.status {
-		if st.rowSeen && st.rowIdx > st.idx && c.log.Gone(st.rowIdx) {
+		if st.RowSeen && st.RowIdx > st.Idx && c.log.Gone(st.RowIdx) {
 			continue // the action that moved it last was disposed of before the finding
 		}
-		if st.rowSeen && (st.status != st.rowStatus || st.idx != st.rowIdx) {
-			c.res.Add("finding", key(idx), "status is %q by leaf %d, the leaves give %q by %d", st.rowStatus, st.rowIdx, st.status, st.idx)
+		if st.RowSeen && (st.Status != st.RowStatus || st.Idx != st.RowIdx) {
+			c.res.Add("finding", key(idx), "status is %q by leaf %d, the leaves give %q by %d", st.RowStatus, st.RowIdx, st.Status, st.Idx)
 		}
 	}
 	err := errors.Join(c.attempts.drain(c.strayAttempt), c.following.drain(c.strayFollowing), c.findings.drain(c.strayFinding),
