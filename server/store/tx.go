@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"monban/server/directory"
 	"monban/server/entrylog"
@@ -40,10 +39,6 @@ type Tx struct {
 	err    error    // first failed exec: the transaction cannot commit whatever fn returns
 	buf    []byte
 	hashes []byte
-
-	open   bool      // urgent ops may join
-	urgent bool      // one has
-	began  time.Time // when the transaction did
 }
 
 // exec runs a statement that writes. A failure fails the whole transaction, also when the caller

@@ -106,10 +106,7 @@ func (s *Store) runOnce(run *group) (bad int, err error) {
 	if err := s.conn.control("BEGIN IMMEDIATE"); err != nil {
 		return -1, s.failedBegin(err)
 	}
-	tx := &Tx{
-		Reader: Reader{q: s.conn, keys: s.opt.Keys, terms: &s.opt.Terms}, s: s, tree: s.tree, chains: map[chainKey]chainState{},
-		open: open, began: time.Now(),
-	}
+	tx := &Tx{Reader: Reader{q: s.conn, keys: s.opt.Keys, terms: &s.opt.Terms}, s: s, tree: s.tree, chains: map[chainKey]chainState{}}
 	undo := func(err error) error {
 		err = s.rollback(err)
 		for _, f := range slices.Backward(tx.undone) {
@@ -117,15 +114,15 @@ func (s *Store) runOnce(run *group) (bad int, err error) {
 		}
 		return err
 	}
-	others := 0
+	began, urgent, others := time.Now(), false, 0
 	for i := 0; i < len(run.ops); i++ {
 		o := run.ops[i]
-		if took := time.Since(tx.began); open && !o.urgent && others > 0 && (took > longest || tx.urgent && took > hurried) {
+		if took := time.Since(began); open && !o.urgent && others > 0 && (took > longest || urgent && took > hurried) {
 			// Nobody behind an op that is not urgent is: those stand in front, or joined when the ops before had run.
 			run.ops, run.left = run.ops[:i:i], append(run.left, run.ops[i:]...)
 			break
 		}
-		if tx.urgent = tx.urgent || o.urgent; !o.urgent {
+		if urgent = urgent || o.urgent; !o.urgent {
 			others++
 		}
 		if err := call(o.fn, tx); err != nil {
