@@ -128,6 +128,7 @@ func TestSetupOfWrongInputs(t *testing.T) {
 		"files are missing": {func(string, string) {}, "no such file"},
 		"files are empty":   {func(cert, key string) { write(t, cert, ""); write(t, key, "") }, "PEM"},
 	} {
+		dir := t.TempDir() // the order of the cases is nobody's
 		cert, key := filepath.Join(dir, "pages.crt"), filepath.Join(dir, "pages.key")
 		c.make(cert, key)
 		cfg.HTTP.TLSCert, cfg.HTTP.TLSKey = cert, key
