@@ -89,19 +89,15 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	saved := false
-	opt.Save, opt.Every = func(name string, data []byte) { saved = true; states.Save(name, data) }, o.Every
-	if o.Resume {
-		opt.State = states.Load
-	}
+	opt.State, opt.Save, opt.Every = states.load, states.save, o.Every
 	tell, stop := tellShare(o.Progress)
 	opt.Progress = tell
 	rep, err := store.ReportOnFile(ctx, o.Database, opt)
 	stop()
 	if err != nil {
-		return 0, o.brokenOff(err, saved, rep.Resumed)
+		return 0, o.brokenOff(err, states.saved, rep.Resumed)
 	}
-	states.Drop(rep.StateName)
+	states.folder.Drop(rep.StateName)
 	if !o.Words {
 		return printResult(o, rep)
 	}
@@ -143,16 +139,12 @@ func checkOf(path string) (exportCheck, error) {
 			if err != nil {
 				return 0, err
 			}
-			saved := false
-			opt.Save, opt.Every = func(name string, data []byte) { saved = true; states.Save(name, data) }, o.Every
-			if o.Resume {
-				opt.State = states.Load
-			}
+			opt.State, opt.Save, opt.Every = states.load, states.save, o.Every
 			rep, err := logcheck.CheckBundle(ctx, f, opt)
 			if err != nil {
-				return 0, o.brokenOff(err, saved, rep != nil && rep.Resumed)
+				return 0, o.brokenOff(err, states.saved, rep != nil && rep.Resumed)
 			}
-			states.Drop(rep.StateName)
+			states.folder.Drop(rep.StateName)
 			return found(rep.Result), rep.Page(o.Out, o.lang(), o.Database)
 		}, nil
 	case logcheck.IsProof(begin):
@@ -232,13 +224,28 @@ func readHeld(files []string) ([]logcheck.NamedNote, error) {
 	return out, nil
 }
 
-// states is where this account's checks that were broken off are kept: nowhere when it has no cache directory and does not ask for one.
-func (o *VerifyOptions) states() (checkstate.Folder, error) {
-	states, err := checkstate.Open("monban-server")
-	if err != nil && o.Resume {
-		return states, fmt.Errorf("nowhere to find where a check was broken off: %w", err)
+// checkStates are this account's checks that were broken off: nowhere when it has no cache directory and does not ask for one.
+type checkStates struct {
+	folder checkstate.Folder
+	load   func(string) ([]byte, error) // nil = nobody asked to go on
+	saved  bool
+}
+
+func (o *VerifyOptions) states() (*checkStates, error) {
+	folder, err := checkstate.Open("monban-server")
+	s := &checkStates{folder: folder}
+	if o.Resume {
+		if err != nil {
+			return nil, fmt.Errorf("nowhere to find where a check was broken off: %w", err)
+		}
+		s.load = folder.Load
 	}
-	return states, nil
+	return s, nil
+}
+
+func (s *checkStates) save(name string, data []byte) {
+	s.saved = true
+	s.folder.Save(name, data)
 }
 
 // brokenOff says of a check that did not come to its end what to do next.
