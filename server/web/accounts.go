@@ -64,8 +64,8 @@ func (h *Handler) accountsView(rq *request) (accountsView, error) {
 			if !as.Until.IsZero() && !rq.now.Before(as.Until) {
 				continue // it has ended, or was taken away
 			}
-			roles = append(roles, v.roleWords(as))
-			l.Held = append(l.Held, choice{Value: roleKey(as), Label: v.roleWords(as)})
+			roles = append(roles, v.say.roleWords(as))
+			l.Held = append(l.Held, choice{Value: roleKey(as), Label: v.say.roleWords(as)})
 		}
 		if len(roles) == 0 {
 			roles = append(roles, v.T("role.none"))

@@ -113,17 +113,17 @@ func (h *Handler) alertsView(rq *request) (*alertsView, error) {
 		v.StepUp = "/step-up?next=/alerts"
 	}
 	for i := range board.Channels {
-		v.Channels = append(v.Channels, v.channel(&board.Channels[i]))
+		v.Channels = append(v.Channels, v.say.channel(&board.Channels[i]))
 	}
 	for i := range board.Routes {
-		v.Routes = append(v.Routes, v.route(&board.Routes[i]))
+		v.Routes = append(v.Routes, v.say.route(&board.Routes[i]))
 	}
 	for i := range board.Silences {
 		s := &board.Silences[i]
 		x := silenceView{ID: s.ID, What: v.T("alerts.all_kinds"), Place: s.Place, By: s.By, Reason: s.Reason, From: s.From, Until: s.Until,
 			State: Tag{v.T("alerts.silence_over"), ToneQuiet, "check"}, MayEnd: s.InForce}
 		if s.Kind != "" {
-			x.What = v.known("finding", s.Kind)
+			x.What = v.say.known("finding", s.Kind)
 		}
 		if s.InForce {
 			x.State = Tag{v.T("alerts.silence_in_force"), ToneWarn, "clock"}
@@ -132,7 +132,7 @@ func (h *Handler) alertsView(rq *request) (*alertsView, error) {
 	}
 	for i := range board.Alerts {
 		a := &board.Alerts[i]
-		x := v.alert(a)
+		x := v.say.alert(a)
 		x.MayRead = rq.roles&rolesOf("GET /findings/{id}") != 0
 		if x.MayAck = a.Acked.IsZero() && a.Held == ""; x.MayAck {
 			v.Waiting = append(v.Waiting, x)
@@ -203,7 +203,7 @@ func alertPage(n int) string {
 	return "/alerts?page=" + strconv.Itoa(n)
 }
 
-func (b Base) channel(c *ChannelLine) channelView {
+func (b speaker) channel(c *ChannelLine) channelView {
 	x := channelView{Name: c.Name, Kind: b.T("alerts_kind." + c.Kind), Duress: c.Duress, Sent: c.Sent, Failed: c.Failed, Error: c.Error}
 	if c.Waiting > 0 {
 		x.Waiting = b.T("alerts.waiting_n", "n", strconv.Itoa(c.Waiting))
@@ -222,7 +222,7 @@ func (b Base) channel(c *ChannelLine) channelView {
 	return x
 }
 
-func (b Base) route(r *RouteLine) routeView {
+func (b speaker) route(r *RouteLine) routeView {
 	x := routeView{Name: r.Name, Hours: r.Hours, OffHours: r.OffHours, Then: r.Then}
 	if r.Name == "" {
 		x.Name = b.T("alerts.root")
@@ -251,7 +251,7 @@ func (b Base) route(r *RouteLine) routeView {
 	return x
 }
 
-func (b Base) alert(a *AlertLine) alertView {
+func (b speaker) alert(a *AlertLine) alertView {
 	f := b.findingLine(Finding{ID: a.ID, Kind: a.Kind, Severity: a.Severity, At: a.At, Count: a.Count, DoorName: a.Place})
 	x := alertView{ID: a.ID, Kind: f.Kind, Severity: f.Severity, Place: a.Place, Count: f.Count, At: a.At, Acked: a.Acked, AckedBy: a.AckedBy}
 	switch {

@@ -43,11 +43,8 @@ func listOf[T, U any](page []T, next string, say func(T) U) apiList[U] {
 	return l
 }
 
-// speaker says things in the language and zone of one request, with names or without.
-type speaker struct{ Base }
-
 func (h *Handler) speaker(rq *request) speaker {
-	return speaker{Base{words: h.words[rq.lang], Lang: rq.lang, zone: h.cfg.Zone, mask: h.cfg.MaskKey, now: rq.now.In(h.cfg.Zone), Masked: !rq.names}}
+	return speaker{words: h.words[rq.lang], lang: rq.lang, zone: h.cfg.Zone, mask: h.cfg.MaskKey, now: rq.now.In(h.cfg.Zone), masked: !rq.names}
 }
 
 // at writes a moment; null for none.
@@ -102,7 +99,7 @@ func (s speaker) somebody(w Who) *apiWho {
 		return nil
 	}
 	out := &apiWho{Token: s.token(w.Ref)}
-	if !s.Masked {
+	if !s.masked {
 		out.Name, out.Section = orNull(w.Name), orNull(w.Section)
 	}
 	return out

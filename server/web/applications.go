@@ -15,7 +15,8 @@ import (
 )
 
 type applicationsView struct {
-	counter
+	matterPage
+	desk     counter
 	Lists    []visitList
 	Permits  []permitRow
 	MayApply bool
@@ -66,7 +67,7 @@ func (c *counter) daysOf(d directory.Day) string {
 			list = append(list, w)
 		}
 	}
-	return c.weekdayWords(list)
+	return c.say.weekdayWords(list)
 }
 
 // getApplications lists what was applied for: to decide, to confirm, and the rest. Who reads no visits sees the own ones.
@@ -79,7 +80,7 @@ func (h *Handler) showApplications(w http.ResponseWriter, rq *request, t *tried,
 	if err != nil {
 		return err
 	}
-	v := applicationsView{counter: c, MayApply: rq.roles&applyRoles != 0, OwnOnly: rq.roles&visitReaders == 0, Standing: c.site.Settings.FormName("permit")}
+	v := applicationsView{matterPage: c.matterPage, desk: c, MayApply: rq.roles&applyRoles != 0, OwnOnly: rq.roles&visitReaders == 0, Standing: c.site.Settings.FormName("permit")}
 	v.Here = "/applications"
 	if err := h.viewed(rq, ActionViewMatters, visit.KindVisit); err != nil {
 		return err
@@ -215,7 +216,8 @@ func (h *Handler) postPermitEnd(w http.ResponseWriter, rq *request) error {
 }
 
 type applyView struct {
-	counter
+	matterPage
+	desk  counter
 	Sheet deskForm
 	Intro string
 	Back  string
@@ -231,9 +233,9 @@ func (c *counter) application(id, action, submit string, urgent bool) deskForm {
 	if own != nil && staffOnly(own) && !urgent {
 		section, attendee = own.Section, c.numbered(own.ID)
 	}
-	from := c.now.Add(24 * time.Hour).Truncate(time.Hour)
+	from := c.say.now.Add(24 * time.Hour).Truncate(time.Hour)
 	if urgent {
-		from = c.now.Truncate(time.Minute)
+		from = c.say.now.Truncate(time.Minute)
 	}
 	until := from.Add(2 * time.Hour)
 	var fields []deskField
@@ -255,7 +257,7 @@ func (c *counter) commonFields(section, attendee string) []deskField {
 	contracts := []choice{{Label: c.T("applications.no_contract")}}
 	for i := range c.site.Dir.Contracts {
 		k := &c.site.Dir.Contracts[i]
-		if !k.ValidUntil.Before(directory.DateOf(c.now)) {
+		if !k.ValidUntil.Before(directory.DateOf(c.say.now)) {
 			contracts = append(contracts, choice{Value: string(k.ID), Label: string(k.ID) + " " + k.Company + " " + k.Name})
 		}
 	}
@@ -375,7 +377,7 @@ func (h *Handler) showApply(w http.ResponseWriter, rq *request, title, formName,
 	if err != nil {
 		return err
 	}
-	v := applyView{counter: c, Sheet: make(&c).again(t), Back: back}
+	v := applyView{matterPage: c.matterPage, desk: c, Sheet: make(&c).again(t), Back: back}
 	v.Intro = v.T(intro)
 	return h.renderStatus(w, rq, "apply", &v, code)
 }
@@ -466,7 +468,7 @@ func permitForm(c *counter) deskForm {
 	if own != nil && staffOnly(own) {
 		section, attendee = own.Section, c.numbered(own.ID)
 	}
-	today := directory.DateOf(c.now)
+	today := directory.DateOf(c.say.now)
 	days := deskField{Name: "days", Kind: "checks", Label: c.T("applications.days")}
 	for i, w := range weekdays {
 		days.Options = append(days.Options, choice{Value: w, Label: c.T("hours_day." + w), Chosen: i < 5})

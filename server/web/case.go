@@ -84,9 +84,9 @@ func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, cod
 	if err := h.viewed(rq, ActionViewCase, c.Finding.ID); err != nil {
 		return err
 	}
-	v := &caseView{Base: h.base(rq, "case.title"), ID: c.Finding.ID, Item: h.base(rq, "case.title").findingLine(c.Finding), Exact: c.Finding.At, Owner: c.Owner, Fault: fault}
+	v := &caseView{Base: h.base(rq, "case.title"), ID: c.Finding.ID, Item: h.base(rq, "case.title").say.findingLine(c.Finding), Exact: c.Finding.At, Owner: c.Owner, Fault: fault}
 	v.Here, v.MayRead = "/findings/"+v.ID, rq.roles&rolesOf("GET /log/{attempt}") != 0
-	v.State = v.caseTag(c.Case.Status)
+	v.State = v.say.caseTag(c.Case.Status)
 	v.Due, v.Late, v.Purpose = c.Finding.Due, v.Item.Late, c.Purpose
 	if v.Threat, err = h.threatOf(rq, v.Base, &c.Finding); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, cod
 		v.Verdict = v.T("case_verdict." + string(c.Case.Verdict))
 	}
 	for _, a := range c.Acts {
-		v.Acts = append(v.Acts, caseStep{What: v.known("case_act", string(a.Kind)), By: a.By, To: a.To, Text: a.Text, Leaf: strconv.FormatUint(a.Leaf, 10), At: time.UnixMilli(a.AtMS)})
+		v.Acts = append(v.Acts, caseStep{What: v.say.known("case_act", string(a.Kind)), By: a.By, To: a.To, Text: a.Text, Leaf: strconv.FormatUint(a.Leaf, 10), At: time.UnixMilli(a.AtMS)})
 	}
 	if fault != "" {
 		v.Text = rq.post("text")
@@ -128,7 +128,7 @@ func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, cod
 	return h.renderStatus(w, rq, "case", v, code)
 }
 
-func (b Base) caseTag(s casework.Status) Tag {
+func (b speaker) caseTag(s casework.Status) Tag {
 	switch s {
 	case casework.InReview:
 		return Tag{b.T("case_status.in_review"), ToneNote, "person"}

@@ -47,11 +47,11 @@ func (h *Handler) getClosedDays(w http.ResponseWriter, rq *request) error {
 	if v.StepUp = h.needFresh(rq); v.StepUp != "" {
 		v.StepUp += "/closed-days"
 	}
-	v.Year = v.fiscalWords(y)
+	v.Year = v.say.fiscalWords(y)
 	link := func(y calendar.FiscalYear) string {
 		return withQuery("/closed-days", url.Values{"year": {strconv.Itoa(int(y))}})
 	}
-	v.Prev, v.Next, v.PrevName, v.NextName = link(y-1), link(y+1), v.fiscalWords(y-1), v.fiscalWords(y+1)
+	v.Prev, v.Next, v.PrevName, v.NextName = link(y-1), link(y+1), v.say.fiscalWords(y-1), v.say.fiscalWords(y+1)
 	first, last, n := y.Start().String(), y.End().String(), 0
 	for _, r := range rows {
 		if r.ID < first || r.ID > last {
@@ -59,14 +59,14 @@ func (h *Handler) getClosedDays(w http.ResponseWriter, rq *request) error {
 		}
 		t := dateIn(r.ID, h.cfg.Zone)
 		name := t.Format("2006-01")
-		if v.Lang == Japanese {
+		if v.say.lang == Japanese {
 			name = t.Format("2006年1月")
 		}
 		if len(v.Months) == 0 || v.Months[len(v.Months)-1].Name != name {
 			v.Months = append(v.Months, closedMonth{Name: name})
 		}
 		m := &v.Months[len(v.Months)-1]
-		m.Days = append(m.Days, closedLine{Day: r.ID, Label: v.dayWords(r.ID), Name: r.Values["name"]})
+		m.Days = append(m.Days, closedLine{Day: r.ID, Label: v.say.dayWords(r.ID), Name: r.Values["name"]})
 		n++
 	}
 	v.Total = v.T("closed.total", "year", v.Year, "n", strconv.Itoa(n))

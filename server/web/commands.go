@@ -85,7 +85,7 @@ func (h *Handler) commandsView(rq *request) (commandsView, error) {
 		v.StepUp = "/step-up?next=/commands"
 	}
 	for _, d := range doors {
-		x := commandDoorView{ID: string(d.Door), Name: d.Name, State: v.commandDoorState(d), Rule: v.rule(d)}
+		x := commandDoorView{ID: string(d.Door), Name: d.Name, State: v.say.commandDoorState(d), Rule: v.say.rule(d)}
 		for _, a := range []door.CommandKind{door.CommandUnlock, door.CommandRearm, door.CommandSelfTest} {
 			if canOrder(d, a) && rq.may(rolesFor(a), d.Enter) {
 				x.Actions = append(x.Actions, choice{Value: a.String(), Label: v.T("command_action." + a.String())})
@@ -98,7 +98,7 @@ func (h *Handler) commandsView(rq *request) (commandsView, error) {
 		return v, fmt.Errorf("commands: %w", err)
 	}
 	for _, c := range list {
-		v.Lines = append(v.Lines, v.commandLine(rq, c))
+		v.Lines = append(v.Lines, v.say.commandLine(rq, c))
 	}
 	return v, nil
 }
@@ -129,7 +129,7 @@ func rolesFor(a door.CommandKind) RoleSet {
 	return 0
 }
 
-func (b Base) rule(d CommandDoor) string {
+func (b speaker) rule(d CommandDoor) string {
 	switch {
 	case d.Observe:
 		return b.T("commands.rule_observe")
@@ -142,7 +142,7 @@ func (b Base) rule(d CommandDoor) string {
 	}
 }
 
-func (b Base) commandDoorState(d CommandDoor) Tag {
+func (b speaker) commandDoorState(d CommandDoor) Tag {
 	switch {
 	case !d.Linked:
 		return Tag{b.T("commands.unlinked"), ToneLost, "unlinked"}
@@ -155,7 +155,7 @@ func (b Base) commandDoorState(d CommandDoor) Tag {
 	}
 }
 
-func (b Base) commandLine(rq *request, c Command) commandLine {
+func (b speaker) commandLine(rq *request, c Command) commandLine {
 	l := commandLine{
 		ID: c.ID, What: b.T("command_action." + c.Action.String()), Door: c.DoorName, Why: c.Why, Asked: c.Asked, AskedBy: c.AskedName,
 		Agreed: c.Agreed, AgreedBy: c.AgreedName, Confirmed: c.Confirmed, ToConfirm: c.Confirm, Text: b.commandText(c),
@@ -185,7 +185,7 @@ func (b Base) commandLine(rq *request, c Command) commandLine {
 }
 
 // commandText is what a result means, in words.
-func (b Base) commandText(c Command) string {
+func (b speaker) commandText(c Command) string {
 	switch c.State {
 	case CommandRefused:
 		if b.words.has("command_why." + c.Detail) {
@@ -232,7 +232,7 @@ func (h *Handler) getCommands(w http.ResponseWriter, rq *request) error {
 			return fmt.Errorf("command: %w", err)
 		}
 		if err == nil {
-			l := v.commandLine(rq, c)
+			l := v.say.commandLine(rq, c)
 			v.Said = &l
 		}
 	}

@@ -21,10 +21,10 @@ func (v *registerView) correctionNote(r *RegisterRow, x *RowCorrection) string {
 		return v.T("correction.waits")
 	}
 	what := v.rightWords(x, r.Day)
-	if v.Masked || what == "" {
-		return v.T("correction.made", "day", v.date(calendar.DateOf(x.DecidedAt.In(v.zone))))
+	if v.say.masked || what == "" {
+		return v.T("correction.made", "day", v.date(calendar.DateOf(x.DecidedAt.In(v.say.zone))))
 	}
-	return v.T("correction.note", "what", what, "name", x.By, "day", v.date(calendar.DateOf(x.DecidedAt.In(v.zone))), "reason", x.Reason)
+	return v.T("correction.note", "what", what, "name", x.By, "day", v.date(calendar.DateOf(x.DecidedAt.In(v.say.zone))), "reason", x.Reason)
 }
 
 // rightWords lists what is right.
@@ -44,7 +44,8 @@ func (v *registerView) rightWords(x *RowCorrection, day string) string {
 }
 
 type correctView struct {
-	counter
+	matterPage
+	desk      counter
 	Zone, Day string
 	Line      registerLine
 	Form      deskForm
@@ -100,7 +101,7 @@ func (h *Handler) showCorrect(w http.ResponseWriter, rq *request, row string, t 
 	if err != nil {
 		return err
 	}
-	v := &correctView{counter: c, Zone: sheet.Register.Zone.Name, BackTo: reviewHref(zone, day)}
+	v := &correctView{matterPage: c.matterPage, desk: c, Zone: sheet.Register.Zone.Name, BackTo: reviewHref(zone, day)}
 	r := registerView{Base: c.Base}
 	if d, err := time.Parse(dayLayout, day); err == nil {
 		v.Day = r.date(calendar.DateOf(d))

@@ -35,7 +35,8 @@ func dataRoutes() []route {
 }
 
 type dataRequestsView struct {
-	counter
+	matterPage
+	desk   counter
 	All    bool
 	Lines  []dataLine
 	New    *deskForm // nil = not for who looks, or not before a fresh check of identity
@@ -49,7 +50,7 @@ type dataLine struct {
 	Late, Waits                          bool
 }
 
-func (b Base) dataLine(x *DataRequest) dataLine {
+func (b speaker) dataLine(x *DataRequest) dataLine {
 	l := dataLine{ID: x.ID, Href: "/data-requests/" + url.PathEscape(x.ID), Want: b.T("data_want." + string(x.Want)), Who: x.Who, Received: b.calendarDay(x.Received), State: b.dataTag(&x.Record), Waits: x.Waits > 0}
 	if x.State() == datarequest.StateAsked || x.State() == datarequest.StateTaken {
 		l.Due, l.Late = b.calendarDay(x.Due().String()), x.Late(calendar.DateOf(b.now.In(b.zone)))
@@ -69,14 +70,14 @@ func (h *Handler) showDataRequests(w http.ResponseWriter, rq *request, t *tried,
 	if err := h.viewed(rq, ActionViewDataRequest, ""); err != nil {
 		return err
 	}
-	v := &dataRequestsView{counter: c, All: rq.URL.Query().Get("show") == "all"}
+	v := &dataRequestsView{matterPage: c.matterPage, desk: c, All: rq.URL.Query().Get("show") == "all"}
 	v.Here = "/data-requests"
 	list, err := h.src.DataRequests.ListDataRequests(rq.Context(), v.All)
 	if err != nil {
 		return fmt.Errorf("data requests: %w", err)
 	}
 	for i := range list {
-		v.Lines = append(v.Lines, v.dataLine(&list[i]))
+		v.Lines = append(v.Lines, v.say.dataLine(&list[i]))
 	}
 	if rq.roles&dataOfficer != 0 {
 		if v.StepUp = h.freshAt(rq, "POST /data-requests"); v.StepUp == "" {
@@ -94,13 +95,13 @@ func (v *dataRequestsView) paperForm(t *tried) deskForm {
 		kinds = append(kinds, string(k))
 	}
 	f := newDeskForm("receive", "/data-requests", v.T("data_request.receive"), v.T("data_request.receive_do"),
-		deskField{Name: "want", Kind: "radios", Label: v.T("data_request.want"), Options: v.wants()},
+		deskField{Name: "want", Kind: "radios", Label: v.T("data_request.want"), Options: v.say.wants()},
 		deskField{Name: "name", Kind: "text", Label: v.T("data_request.name"), Max: 200},
 		deskField{Name: "person", Kind: "text", Label: v.T("data_request.person"), Help: v.T("data_request.person_help"), Optional: true, Max: 100},
-		deskField{Name: "identity", Kind: "select", Label: v.T("data_request.identity"), Help: v.T("data_request.identity_help"), Options: v.choices("identity", "", kinds...)},
+		deskField{Name: "identity", Kind: "select", Label: v.T("data_request.identity"), Help: v.T("data_request.identity_help"), Options: v.desk.choices("identity", "", kinds...)},
 		deskField{Name: "agent", Kind: "text", Label: v.T("data_request.agent"), Help: v.T("data_request.agent_help"), Optional: true, Max: 200},
 		deskField{Name: "contact", Kind: "text", Label: v.T("data_request.contact"), Max: 200},
-		deskField{Name: "received", Kind: "date", Label: v.T("data_request.received"), Value: calendar.DateOf(v.now.In(v.zone)).String()},
+		deskField{Name: "received", Kind: "date", Label: v.T("data_request.received"), Value: calendar.DateOf(v.say.now.In(v.say.zone)).String()},
 		deskField{Name: "entry", Kind: "text", Label: v.T("data_request.entry"), Help: v.T("data_request.entry_help"), Optional: true, Max: 32},
 		deskField{Name: "text", Kind: "text_area", Label: v.T("data_request.text"), Help: v.T("data_request.no_number"), Max: 1000}).again(t)
 	f.Fold, f.Text = true, v.T("data_request.receive_text")
@@ -138,7 +139,8 @@ func (h *Handler) postDataRequest(w http.ResponseWriter, rq *request) error {
 }
 
 type dataRequestView struct {
-	counter
+	matterPage
+	desk     counter
 	Line     dataLine
 	Text     string
 	How      string // how it came
@@ -190,7 +192,7 @@ func (h *Handler) showDataRequest(w http.ResponseWriter, rq *request, t *tried, 
 	if err != nil {
 		return err
 	}
-	v := &dataRequestView{counter: c, Line: c.dataLine(&d.DataRequest), Text: d.Text, Sum: d.Pack, Own: d.Own(rq.deskActor())}
+	v := &dataRequestView{matterPage: c.matterPage, desk: c, Line: c.say.dataLine(&d.DataRequest), Text: d.Text, Sum: d.Pack, Own: d.Own(rq.deskActor())}
 	v.Here = v.Line.Href
 	v.Line.Owner = d.Names[d.Of(datarequest.Taken).Account]
 	if v.How = v.T("data_request.by_page"); d.Paper != nil {
@@ -202,7 +204,7 @@ func (h *Handler) showDataRequest(w http.ResponseWriter, rq *request, t *tried, 
 	}
 	v.entry(&d)
 	for _, x := range d.Turns {
-		v.Turns = append(v.Turns, dataTurn{v.ms(x.Step.AtMS), v.T("data_done." + string(x.Done)), d.Names[x.Step.Account], x.Step.Note})
+		v.Turns = append(v.Turns, dataTurn{v.desk.ms(x.Step.AtMS), v.T("data_done." + string(x.Done)), d.Names[x.Step.Account], x.Step.Note})
 	}
 	if t != nil && t.field == "" { // said once, above; what was typed stays in its form
 		v.Fault, t.fault = t.fault, ""
@@ -229,7 +231,7 @@ func (v *dataRequestView) entry(d *DataRequestDetail) {
 		x := &d.Entry.Appended[i]
 		e.Appended = append(e.Appended, v.T("data_request.appended_line", "what", r.rightWords(x, ""), "name", x.By, "reason", x.Reason))
 	}
-	if d.Want == datarequest.Correction && d.State() == datarequest.StateDecided && d.Decision() != datarequest.Refused && d.Entry.Readable && v.rq.may(signRoles, d.Entry.Zone) {
+	if d.Want == datarequest.Correction && d.State() == datarequest.StateDecided && d.Decision() != datarequest.Refused && d.Entry.Readable && v.desk.rq.may(signRoles, d.Entry.Zone) {
 		e.Correct = withQuery(reviewHref(d.Entry.Zone, d.Entry.Day)+"/correct", url.Values{"row": {d.Entry.ID}})
 	}
 	v.Entry = e
@@ -244,7 +246,7 @@ func (v *dataRequestView) held(d *DataRequestDetail, t *tried, rq *request) {
 		l.State.Word = v.T("data_held." + x.State)
 		state := d.State()
 		if x.State == "restricted" && rq.roles&dataOfficer != 0 && !v.Own && v.StepUp == "" && x.By != rq.account.ID && state != datarequest.StateAsked && state != datarequest.StateTaken {
-			how := v.choices("data_settle", "", "erase", "lift")
+			how := v.desk.choices("data_settle", "", "erase", "lift")
 			if d.Decision() == datarequest.Refused || state != datarequest.StateDecided {
 				how = how[1:]
 			}
@@ -288,8 +290,8 @@ func (h *Handler) dataForms(rq *request, v *dataRequestView, d *DataRequestDetai
 		for _, x := range datarequest.Decisions() {
 			how = append(how, string(x))
 		}
-		add("decide", "decide", false, deskField{Name: "decision", Kind: "radios", Label: v.T("data_request.decision"), Options: v.choices("data_done", "", how...)}, words)
-		if today := calendar.DateOf(v.now.In(v.zone)); !d.Of(datarequest.Extended).Done() && !today.After(d.Due()) {
+		add("decide", "decide", false, deskField{Name: "decision", Kind: "radios", Label: v.T("data_request.decision"), Options: v.desk.choices("data_done", "", how...)}, words)
+		if today := calendar.DateOf(v.say.now.In(v.say.zone)); !d.Of(datarequest.Extended).Done() && !today.After(d.Due()) {
 			add("extend", "extend", false, words)
 		}
 	}
@@ -310,7 +312,7 @@ func (h *Handler) dataForms(rq *request, v *dataRequestView, d *DataRequestDetai
 			}
 			options := []choice{{Value: "", Label: v.T("data_request.no_pack")}}
 			for i := range packs {
-				options = append(options, choice{Value: packs[i].Sum, Label: v.packLine(&packs[i]).Days + " " + v.DayTime(packs[i].Asked)})
+				options = append(options, choice{Value: packs[i].Sum, Label: v.say.packLine(&packs[i]).Days + " " + v.DayTime(packs[i].Asked)})
 			}
 			fields = append(fields, deskField{Name: "pack", Kind: "select", Label: v.T("data_request.pack"), Help: v.T("data_request.pack_help"), Options: options, Optional: true})
 			if d.Person != "" {
@@ -336,7 +338,7 @@ func (h *Handler) entriesOf(rq *request, v *dataRequestView, d *DataRequestDetai
 	}
 	for i := range entries {
 		if e := &entries[i]; e.Passed && e.Side == access.SideEnter && len(out) < 100 {
-			out = append(out, choice{Value: e.Attempt, Label: v.DayTime(v.ms(e.AtMS)) + " " + v.doorName(e.Door)})
+			out = append(out, choice{Value: e.Attempt, Label: v.DayTime(v.desk.ms(e.AtMS)) + " " + v.desk.doorName(e.Door)})
 		}
 	}
 	return out, nil

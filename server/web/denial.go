@@ -114,7 +114,7 @@ func (h *Handler) getLastDenial(w http.ResponseWriter, rq *request) error {
 			continue
 		}
 		a := log.Attempts[0]
-		v.Found, v.Line, v.Ago = true, v.logLine(a), v.T("denial.ago", "span", v.span(max(rq.now.Sub(a.At), 0)))
+		v.Found, v.Line, v.Ago = true, v.say.logLine(a), v.T("denial.ago", "span", v.say.span(max(rq.now.Sub(a.At), 0)))
 		v.Say, v.Mend = v.T("reason."+a.Reason.String()), v.T("mend."+mendWords(a.Reason))
 		for _, r := range access.Reasons() {
 			if r != a.Reason && r != access.ReasonGranted && a.Failed.Has(r) {

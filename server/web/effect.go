@@ -42,7 +42,7 @@ func (h *Handler) effectView(w http.ResponseWriter, rq *request, heading string,
 			v.Kept = append(v.Kept, pair{name, value})
 		}
 	}
-	v.Now, v.Waiting = v.changeLines(e.Applied), v.changeLines(e.Waiting)
+	v.Now, v.Waiting = v.say.changeLines(e.Applied), v.say.changeLines(e.Waiting)
 	return h.render(w, rq, "sure", v)
 }
 
@@ -61,7 +61,7 @@ func (rq *request) sure() bool { return rq.post("sure") != "" }
 // again reports whether somebody wants to go on writing instead.
 func (rq *request) again() bool { return rq.post("again") != "" }
 
-func (b Base) changeLines(list []RegChange) (out []changeLine) {
+func (b speaker) changeLines(list []RegChange) (out []changeLine) {
 	for _, c := range list {
 		out = append(out, b.changeLine(c))
 	}
@@ -69,7 +69,7 @@ func (b Base) changeLines(list []RegChange) (out []changeLine) {
 }
 
 // changeLine says a change in words: what, which, and each value that was and is.
-func (b Base) changeLine(c RegChange) changeLine {
+func (b speaker) changeLine(c RegChange) changeLine {
 	l := changeLine{What: b.T("change_op."+c.Op, "noun", b.known("change_noun", c.Noun)), Name: c.Name, Change: c.Op == "change"}
 	if l.Name == "" {
 		l.Name = c.ID
@@ -85,7 +85,7 @@ func (b Base) changeLine(c RegChange) changeLine {
 var freeFields = []string{"name", "name_en", "name_reduced", "kana", "romaji", "section", "company", "basis", "text", "text_en", "reason", "place", "owner", "approval"}
 
 // valueWords says a value of a field: stable words in the page's language, days as days, the rest as it is.
-func (b Base) valueWords(field, value string) string {
+func (b speaker) valueWords(field, value string) string {
 	if value == "" {
 		return b.T("change_word.none")
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 type emergencyView struct {
-	counter
+	matterPage
+	desk   counter
 	Sheet  deskForm
 	Rows   []emergencyRow
 	MayAsk bool
@@ -42,7 +43,7 @@ func (h *Handler) showEmergency(w http.ResponseWriter, rq *request, t *tried, co
 	if err != nil {
 		return err
 	}
-	v := emergencyView{counter: c, MayAsk: rq.roles&declareRoles != 0}
+	v := emergencyView{matterPage: c.matterPage, desk: c, MayAsk: rq.roles&declareRoles != 0}
 	v.Here = "/emergency"
 	if v.MayAsk && h.freshAt(rq, "POST /emergency") != "" {
 		v.StepUp = "/step-up?next=/emergency"

@@ -14,7 +14,8 @@ import (
 )
 
 type equipmentView struct {
-	counter
+	matterPage
+	desk    counter
 	Sheet   deskForm
 	Rows    []carryRow
 	MayOpen bool
@@ -45,7 +46,7 @@ func (h *Handler) showEquipment(w http.ResponseWriter, rq *request, t *tried, co
 	if err != nil {
 		return err
 	}
-	v := equipmentView{counter: c, MayOpen: rq.roles&carryRoles != 0}
+	v := equipmentView{matterPage: c.matterPage, desk: c, MayOpen: rq.roles&carryRoles != 0}
 	v.Here = "/equipment"
 	if err := h.viewed(rq, ActionViewMatters, visit.KindCarry); err != nil {
 		return err
@@ -121,7 +122,7 @@ func (c *counter) carryRow(x *visit.Carry, all []visit.Carry) carryRow {
 	default:
 		r.State = Tag{c.T("equipment.done"), ToneQuiet, "check"}
 	}
-	if !r.Due.IsZero() && c.now.After(r.Due) {
+	if !r.Due.IsZero() && c.say.now.After(r.Due) {
 		r.State.Tone, r.State.Icon = ToneAlarm, "alarm"
 	}
 	return r

@@ -118,7 +118,7 @@ func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
 	v := findingsView{Base: h.base(rq, "findings.title"), All: q.All, Total: strconv.Itoa(total), More: total > len(list),
 		MayRead: rq.roles&rolesOf("GET /log/{attempt}") != 0}
 	for _, f := range list {
-		v.Lines = append(v.Lines, v.findingLine(f))
+		v.Lines = append(v.Lines, v.say.findingLine(f))
 	}
 	disaster, err := h.src.Outages.Disaster(rq.Context())
 	if err != nil {
@@ -131,7 +131,7 @@ func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
 	return h.render(w, rq, "findings", v)
 }
 
-func (b Base) findingLine(f Finding) findingLine {
+func (b speaker) findingLine(f Finding) findingLine {
 	l := findingLine{ID: f.ID, Kind: b.known("finding", f.Kind), At: f.At, Last: f.Last, Open: f.Open, Attempt: f.Attempt,
 		Who: b.person(f.Who), Nobody: f.Who.Ref == "", Place: f.DoorName, Leaf: strconv.FormatUint(f.Leaf, 10)}
 	if b.words.has("finding_help." + f.Kind) {
@@ -174,7 +174,7 @@ func (b Base) findingLine(f Finding) findingLine {
 
 // mismatch puts the detail of a decision_mismatch into sentences: what the server says now, what changed
 // in between, how late the record came. "REASON:HOW:late-Ns"; older ones are the reason alone.
-func (b Base) mismatch(detail string) string {
+func (b speaker) mismatch(detail string) string {
 	reason, rest, _ := strings.Cut(detail, ":")
 	how, late, _ := strings.Cut(rest, ":")
 	var say []string

@@ -183,7 +183,7 @@ func (v *grantsView) matrix(rq *request, q GrantQuery, found GrantsFound, purpos
 			cell := matrixCell{Zone: z.Name}
 			for _, g := range x.Grants {
 				if g.Zone == string(z.ID) {
-					cell.Grants = append(cell.Grants, v.matrixGrant(rq, g))
+					cell.Grants = append(cell.Grants, v.say.matrixGrant(rq, g))
 				}
 			}
 			r.Cells = append(r.Cells, cell)
@@ -192,7 +192,7 @@ func (v *grantsView) matrix(rq *request, q GrantQuery, found GrantsFound, purpos
 	}
 }
 
-func (b Base) matrixGrant(rq *request, g GrantLine) matrixGrant {
+func (b speaker) matrixGrant(rq *request, g GrantLine) matrixGrant {
 	m := matrixGrant{Schedule: g.ScheduleName, Days: b.daysWords(g.ValidFrom, g.ValidUntil)}
 	switch g.State {
 	case "now":
@@ -251,7 +251,7 @@ func (h *Handler) grantForm(rq *request, old *GrantLine, form formView) (grantFo
 		v.Zones = append(v.Zones, choice{string(z.ID), label, string(z.ID) == v.F("zone").Value})
 	}
 	for _, s := range found.Schedules {
-		v.Schedules = append(v.Schedules, choice{s.ID, v.T("grants.schedule_hours", "name", s.Name, "hours", v.hoursWords(s.Windows)), s.ID == v.F("schedule").Value})
+		v.Schedules = append(v.Schedules, choice{s.ID, v.T("grants.schedule_hours", "name", s.Name, "hours", v.say.hoursWords(s.Windows)), s.ID == v.F("schedule").Value})
 	}
 	for _, g := range found.Groups {
 		v.Groups = append(v.Groups, choice{g.ID, g.Name, g.ID == v.F("group").Value})
@@ -372,7 +372,7 @@ func (h *Handler) saveGrant(w http.ResponseWriter, rq *request, fresh bool) erro
 	form.blame(b, "valid_from", dayWord(g.ValidFrom))
 	form.blame(b, "valid_until", dayWord(g.ValidUntil))
 	form.blame(b, "valid_until", orderWord(g.ValidFrom, g.ValidUntil))
-	if g.ValidUntil != "" && g.ValidUntil < b.now.Format(dayLayout) {
+	if g.ValidUntil != "" && g.ValidUntil < b.say.now.Format(dayLayout) {
 		form.blame(b, "valid_until", "over")
 	}
 	form.blame(b, "basis", textWord(g.Basis, 0, 200))

@@ -9,7 +9,7 @@ import (
 var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun", "closed"}
 
 // hoursWords says the hours of a schedule: 月–金 08:30–17:15.
-func (b Base) hoursWords(list []RegWindow) string {
+func (b speaker) hoursWords(list []RegWindow) string {
 	var out []string
 	for _, w := range list {
 		out = append(out, b.T("hours.window", "days", b.weekdayWords(w.Days), "from", clock24(w.From), "to", clock24(w.To)))
@@ -21,7 +21,7 @@ func (b Base) hoursWords(list []RegWindow) string {
 }
 
 // weekdayWords puts three days or more in a row together.
-func (b Base) weekdayWords(days []string) string {
+func (b speaker) weekdayWords(days []string) string {
 	if len(days) == len(weekdays) {
 		return b.T("hours.every")
 	}

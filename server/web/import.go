@@ -143,12 +143,12 @@ func (h *Handler) postImport(w http.ResponseWriter, rq *request) error {
 		return redirect(w, rq, "/import/"+draft.ID)
 	}
 	v.Fault = v.T("import.wrong", "n", strconv.Itoa(len(draft.Problems)))
-	v.Files = v.importFiles(draft.Files)
-	v.Problems, v.More = v.importProblems(draft.Problems)
+	v.Files = v.say.importFiles(draft.Files)
+	v.Problems, v.More = v.say.importProblems(draft.Problems)
 	return h.renderStatus(w, rq, "import", v, http.StatusUnprocessableEntity)
 }
 
-func (b Base) importFiles(list []ImportLook) (out []importFileView) {
+func (b speaker) importFiles(list []ImportLook) (out []importFileView) {
 	for _, f := range list {
 		x := importFileView{Name: f.Name, Kind: b.T("import.unknown_kind"), Encoding: f.Encoding, Rows: b.T("import.rows", "n", strconv.Itoa(f.Rows)), Columns: f.Head, Sample: f.Sample, Unread: f.Kind == ""}
 		if f.Kind != "" {
@@ -162,7 +162,7 @@ func (b Base) importFiles(list []ImportLook) (out []importFileView) {
 	return out
 }
 
-func (b Base) importProblems(list []RuleProblem) (out []importProblem, more string) {
+func (b speaker) importProblems(list []RuleProblem) (out []importProblem, more string) {
 	for i, p := range list {
 		if i == shownFaults {
 			return out, b.T("import.more", "n", strconv.Itoa(len(list)-i))
@@ -191,12 +191,12 @@ func (h *Handler) importCheck(w http.ResponseWriter, rq *request, fault string) 
 	}
 	if len(draft.Problems) > 0 { // the directory has changed since
 		v := h.importView(rq)
-		v.Fault, v.Files = v.T("import.wrong", "n", strconv.Itoa(len(draft.Problems))), v.importFiles(draft.Files)
-		v.Problems, v.More = v.importProblems(draft.Problems)
+		v.Fault, v.Files = v.T("import.wrong", "n", strconv.Itoa(len(draft.Problems))), v.say.importFiles(draft.Files)
+		v.Problems, v.More = v.say.importProblems(draft.Problems)
 		return h.renderStatus(w, rq, "import", v, http.StatusUnprocessableEntity)
 	}
 	v := importCheckView{Base: h.base(rq, "import.title"), ID: draft.ID, Files: nil, Nothing: len(draft.Outcome.Changes) == 0}
-	v.Files = v.importFiles(draft.Files)
+	v.Files = v.say.importFiles(draft.Files)
 	v.Here = "/import/" + draft.ID
 	if v.StepUp = h.needFresh(rq); v.StepUp != "" {
 		v.StepUp += v.Here
@@ -205,14 +205,14 @@ func (h *Handler) importCheck(w http.ResponseWriter, rq *request, fault string) 
 	if len(list) > shownRows {
 		v.More = v.T("import.more", "n", strconv.Itoa(len(list)-shownRows))
 	}
-	_, v.Waits, v.Now = v.ruleLines(list)
-	v.Changes, _, _ = v.ruleLines(list[:min(len(list), shownRows)])
+	_, v.Waits, v.Now = v.say.ruleLines(list)
+	v.Changes, _, _ = v.say.ruleLines(list[:min(len(list), shownRows)])
 	v.Total = v.T("import.total", "n", strconv.Itoa(len(list)))
 	for i, x := range draft.Outcome.Warnings {
 		if i == shownFaults {
 			break
 		}
-		v.Warnings = append(v.Warnings, v.warning(x))
+		v.Warnings = append(v.Warnings, v.say.warning(x))
 	}
 	v.Reason = formField{Name: "reason", Label: v.T("account.reason"), Kind: "text", Value: rq.PostForm.Get("reason"), Required: true, Max: ruleReason}
 	code := http.StatusOK
@@ -248,7 +248,7 @@ func (h *Handler) postImportDraft(w http.ResponseWriter, rq *request) error {
 		b := h.base(rq, "import.title")
 		for _, p := range out.Problems {
 			if p.Column == "reason" && p.File == "" {
-				return h.importCheck(w, rq, b.problem(p.Text))
+				return h.importCheck(w, rq, b.say.problem(p.Text))
 			}
 		}
 		return h.importCheck(w, rq, "")

@@ -37,7 +37,8 @@ type incidentLine struct {
 }
 
 type incidentView struct {
-	counter
+	matterPage
+	desk     counter
 	Line     incidentLine
 	Opened   string
 	Found    []findingLine
@@ -61,7 +62,7 @@ type incidentReport struct {
 	Late                    bool
 }
 
-func (b Base) incidentLine(d *IncidentDetail) incidentLine {
+func (b speaker) incidentLine(d *IncidentDetail) incidentLine {
 	l := incidentLine{ID: d.ID, Href: "/incidents/" + url.PathEscape(d.ID), Title: d.Title, Class: b.T("incident_class." + className(d.Class)), Known: time.UnixMilli(d.KnownMS),
 		State: Tag{b.T("incident.open"), ToneAlarm, "alarm"}}
 	if d.Closed.Done() {
@@ -70,7 +71,7 @@ func (b Base) incidentLine(d *IncidentDetail) incidentLine {
 	if d.Due == nil {
 		return l
 	}
-	v := registerView{Base: b}
+	v := registerView{Base: Base{say: b}}
 	today := calendar.DateOf(b.now)
 	switch {
 	case !d.Reported.Done():
@@ -85,7 +86,7 @@ func className(class int) string {
 	return map[int]string{incident.Outage: "outage", incident.Attack: "attack", incident.Leak: "leak"}[class]
 }
 
-func (b Base) classes(chosen string) (out []choice) {
+func (b speaker) classes(chosen string) (out []choice) {
 	for _, c := range []int{incident.Outage, incident.Attack, incident.Leak} {
 		out = append(out, choice{strconv.Itoa(c), b.T("incident_class." + className(c)), chosen == strconv.Itoa(c)})
 	}
@@ -108,13 +109,13 @@ func (h *Handler) showIncidents(w http.ResponseWriter, rq *request, t *tried, co
 		return fmt.Errorf("incidents: %w", err)
 	}
 	for i := range list {
-		v.Lines = append(v.Lines, v.incidentLine(&list[i]))
+		v.Lines = append(v.Lines, v.say.incidentLine(&list[i]))
 	}
 	if rq.roles&csirtRoles != 0 {
 		f := newDeskForm("begin", "/incidents", v.T("incident.begin"), v.T("incident.begin_do"),
 			deskField{Name: "title", Kind: "text", Label: v.T("incident.name"), Help: v.T("incident.no_names"), Max: 100},
-			deskField{Name: "class", Kind: "select", Label: v.T("incident.class"), Options: v.classes("")},
-			deskField{Name: "known", Kind: "datetime-local", Label: v.T("incident.known"), Value: v.now.Format(judgeTime)},
+			deskField{Name: "class", Kind: "select", Label: v.T("incident.class"), Options: v.say.classes("")},
+			deskField{Name: "known", Kind: "datetime-local", Label: v.T("incident.known"), Value: v.say.now.Format(judgeTime)},
 			deskField{Name: "findings", Kind: "text", Label: v.T("incident.findings"), Help: v.T("incident.findings_help"), Value: rq.URL.Query().Get("finding"), Optional: true},
 			deskField{Name: "personal", Kind: "check", Label: v.T("incident.personal"), Optional: true},
 			deskField{Name: "attack", Kind: "check", Label: v.T("incident.attack"), Optional: true}).again(t)
@@ -208,11 +209,11 @@ func (h *Handler) showIncident(w http.ResponseWriter, rq *request, t *tried, cod
 	if err != nil {
 		return err
 	}
-	v := &incidentView{counter: c}
+	v := &incidentView{matterPage: c.matterPage, desk: c}
 	v.Here = "/incidents/" + url.PathEscape(d.ID)
-	v.Line, v.Opened = v.incidentLine(&d), v.T("incident.opened", "name", d.Names[d.Opened.Account], "time", v.DayTime(time.UnixMilli(d.Opened.AtMS)))
+	v.Line, v.Opened = v.say.incidentLine(&d), v.T("incident.opened", "name", d.Names[d.Opened.Account], "time", v.DayTime(time.UnixMilli(d.Opened.AtMS)))
 	for _, f := range d.Found {
-		v.Found = append(v.Found, v.findingLine(f))
+		v.Found = append(v.Found, v.say.findingLine(f))
 	}
 	for _, e := range d.Timeline {
 		v.Timeline = append(v.Timeline, incidentEntry{time.UnixMilli(e.AtMS), e.Text, d.Names[e.By]})
@@ -237,7 +238,7 @@ func (v *incidentView) reports(d *IncidentDetail) {
 		return
 	}
 	r := registerView{Base: v.Base}
-	today := calendar.DateOf(v.now)
+	today := calendar.DateOf(v.say.now)
 	add := func(key, until string, last calendar.Date, s visit.Step) {
 		x := incidentReport{What: v.T(key), Until: until, Late: !s.Done() && today.After(last)}
 		if s.Done() {
@@ -268,10 +269,10 @@ func (v *incidentView) forms(d *IncidentDetail, t *tried) {
 		f.Fold, f.Light = true, true
 		v.Forms = append(v.Forms, f)
 	}
-	add("note", "incident.write", deskField{Name: "known", Kind: "datetime-local", Label: v.T("incident.when"), Value: v.now.Format(judgeTime)},
+	add("note", "incident.write", deskField{Name: "known", Kind: "datetime-local", Label: v.T("incident.when"), Value: v.say.now.Format(judgeTime)},
 		deskField{Name: "text", Kind: "text_area", Label: v.T("incident.what"), Help: v.T("incident.no_names"), Max: 1000})
-	add("judge", "incident.judge", deskField{Name: "class", Kind: "select", Label: v.T("incident.class"), Options: v.classes(strconv.Itoa(d.Class))},
-		deskField{Name: "known", Kind: "datetime-local", Label: v.T("incident.known"), Value: time.UnixMilli(d.KnownMS).In(v.zone).Format(judgeTime)},
+	add("judge", "incident.judge", deskField{Name: "class", Kind: "select", Label: v.T("incident.class"), Options: v.say.classes(strconv.Itoa(d.Class))},
+		deskField{Name: "known", Kind: "datetime-local", Label: v.T("incident.known"), Value: time.UnixMilli(d.KnownMS).In(v.say.zone).Format(judgeTime)},
 		deskField{Name: "personal", Kind: "check", Label: v.T("incident.personal"), Value: yes(d.Personal), Optional: true},
 		deskField{Name: "attack", Kind: "check", Label: v.T("incident.attack"), Value: yes(d.ByAttack), Optional: true},
 		deskField{Name: "text", Kind: "text_area", Label: v.T("review.reason"), Max: 1000})

@@ -122,8 +122,8 @@ func (h *Handler) judge(rq *request, v *judgeView, q JudgeQuery) error {
 		}
 		v.Asked, v.Heading = true, v.T("judge.who", "n", strconv.Itoa(len(list)))
 		for _, e := range list {
-			x := judgeWho{Name: e.Name, Section: e.Section, ID: e.ID, Href: here(e.ID), Result: v.outcomeTag(e.Outcome)}
-			x.Why = v.sentences(e.Flags)
+			x := judgeWho{Name: e.Name, Section: e.Section, ID: e.ID, Href: here(e.ID), Result: v.say.outcomeTag(e.Outcome)}
+			x.Why = v.say.sentences(e.Flags)
 			v.Who = append(v.Who, x)
 		}
 		return nil
@@ -150,12 +150,12 @@ func (h *Handler) judge(rq *request, v *judgeView, q JudgeQuery) error {
 	}
 	v.Asked, v.Heading, v.Person = true, people[0].Name, people[0].ID
 	for _, a := range answers {
-		v.Answers = append(v.Answers, v.judgeAnswer(a))
+		v.Answers = append(v.Answers, v.say.judgeAnswer(a))
 	}
 	return nil
 }
 
-func (b Base) judgeAnswer(a Judgement) judgeAnswer {
+func (b speaker) judgeAnswer(a Judgement) judgeAnswer {
 	x := judgeAnswer{Card: b.T("judge.no_card"), Result: b.outcomeTag(a.Outcome), Sentence: b.T("reason." + a.Reason.String())}
 	if a.Card != "" {
 		x.Card = b.T("judge.card", "id", a.Card, "masked", a.Masked)
@@ -186,14 +186,14 @@ func (b Base) judgeAnswer(a Judgement) judgeAnswer {
 	return x
 }
 
-func (b Base) sentences(set access.ReasonSet) (list []string) {
+func (b speaker) sentences(set access.ReasonSet) (list []string) {
 	for _, name := range set.Names() {
 		list = append(list, b.T("reason."+name))
 	}
 	return list
 }
 
-func (b Base) outcomeTag(o access.Outcome) Tag {
+func (b speaker) outcomeTag(o access.Outcome) Tag {
 	word := b.T("judge_outcome." + o.String())
 	switch o {
 	case access.Granted:

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/text/language"
@@ -61,6 +62,9 @@ func acceptedLanguage(r *http.Request) Lang {
 
 // catalogue holds the words of one language by "section.key".
 type catalogue map[string]string
+
+// ownWords loads the catalogues of this program once; nobody changes them.
+var ownWords = sync.OnceValues(func() (map[Lang]catalogue, error) { return loadCatalogues(files) })
 
 func loadCatalogues(fsys fs.FS) (map[Lang]catalogue, error) {
 	out := make(map[Lang]catalogue)

@@ -14,7 +14,8 @@ import (
 )
 
 type ledgersView struct {
-	counter
+	matterPage
+	desk               counter
 	KeyForm, BadgeForm string // what the city calls the two ledgers
 	Sheet              deskForm
 	Keys               []keyRow
@@ -53,7 +54,7 @@ func (h *Handler) showLedgers(w http.ResponseWriter, rq *request, t *tried, code
 	if err != nil {
 		return err
 	}
-	v := ledgersView{counter: c, KeyForm: c.site.Settings.FormName("keys"), BadgeForm: c.site.Settings.FormName("badges"), MayLend: rq.roles&carryRoles != 0, MayName: rq.roles&approveRoles != 0, MayForms: rq.mayNameForms()}
+	v := ledgersView{matterPage: c.matterPage, desk: c, KeyForm: c.site.Settings.FormName("keys"), BadgeForm: c.site.Settings.FormName("badges"), MayLend: rq.roles&carryRoles != 0, MayName: rq.roles&approveRoles != 0, MayForms: rq.mayNameForms()}
 	v.Here = "/ledgers"
 	if err := h.viewed(rq, ActionViewMatters, visit.KindKeyLoan); err != nil {
 		return err
@@ -155,7 +156,7 @@ func (c *counter) keyRows(loans []visit.KeyLoan, t *tried) (out []keyRow) {
 			if !c.mayKey(k) {
 				r.Return = ""
 			}
-			if c.now.UnixMilli() >= x.DueMS {
+			if c.say.now.UnixMilli() >= x.DueMS {
 				r.State = Tag{c.T("due_state.overdue"), ToneAlarm, "alarm"}
 			}
 			f := newDeskForm("lost-"+x.ID, r.Return, c.T("visit.badge_lost"), c.T("ledgers.key_lost_now"), deskField{Name: "lost", Kind: "hidden", Value: "yes"},
@@ -182,7 +183,7 @@ func (c *counter) keyForm(loans []visit.KeyLoan) deskForm {
 	}
 	f := newDeskForm("key", "/ledgers/keys", c.T("ledgers.lend"), c.T("ledgers.lend_now"), deskField{Name: "key", Kind: "select", Label: c.T("ledgers.key"), Options: free},
 		c.personField("person", "ledgers.person", "", insiders), deskField{Name: "purpose", Kind: "text", Label: c.T("ledgers.purpose")},
-		deskField{Name: "due", Kind: "datetime-local", Label: c.T("ledgers.due"), Value: c.local(c.now.Add(2 * time.Hour).UnixMilli()), Optional: true, Help: c.T("ledgers.due_help")})
+		deskField{Name: "due", Kind: "datetime-local", Label: c.T("ledgers.due"), Value: c.local(c.say.now.Add(2 * time.Hour).UnixMilli()), Optional: true, Help: c.T("ledgers.due_help")})
 	f.Fold = true
 	return f
 }
@@ -246,7 +247,8 @@ func (h *Handler) postKeyReturn(w http.ResponseWriter, rq *request) error {
 }
 
 type formsView struct {
-	counter
+	matterPage
+	desk  counter
 	Sheet deskForm
 }
 
@@ -263,7 +265,7 @@ func (h *Handler) showForms(w http.ResponseWriter, rq *request, t *tried, code i
 	if err != nil {
 		return err
 	}
-	v := formsView{counter: c}
+	v := formsView{matterPage: c.matterPage, desk: c}
 	v.Here = "/ledgers/forms"
 	var fields []deskField
 	for _, f := range visit.Forms() {
@@ -318,7 +320,8 @@ func (h *Handler) postForms(w http.ResponseWriter, rq *request) error {
 }
 
 type duesView struct {
-	counter
+	matterPage
+	desk  counter
 	Rows  []dueLine
 	Exits []exitRow
 }
@@ -347,7 +350,7 @@ func (h *Handler) getDues(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	v := duesView{counter: c}
+	v := duesView{matterPage: c.matterPage, desk: c}
 	for _, d := range list {
 		w, ok := who[d.Matter]
 		if !ok && !c.in.Zone(access.ZoneID(d.Zone)) { // of another zone, or a matter that is not shown

@@ -373,7 +373,7 @@ func TestIcons(t *testing.T) {
 			t.Errorf("no icon %q", look.icon)
 		}
 	}
-	b := Base{words: catalogue{}}
+	b := speaker{words: catalogue{}}
 	for s := door.Secured; s <= door.Faulted; s++ {
 		if tag := b.stateTag(s); !strings.Contains(icons, `eq . "`+tag.Icon+`"`) || tag.Tone == ToneLost {
 			t.Errorf("state %d: %+v", s, tag)

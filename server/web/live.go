@@ -105,7 +105,7 @@ func (h *Handler) liveView(rq *request) (liveView, error) {
 	v := liveView{Base: h.base(rq, "live.title"), UpTo: o.UpTo, Next: strconv.FormatUint(o.Size, 10), OpenAll: o.OpenAll}
 	v.MayLog = rq.roles&rolesOf("GET /log/{attempt}") != 0
 	v.MayFind = rq.roles&rolesOf("GET /findings") != 0
-	v.Banner = v.bannerOf(o, rq.now)
+	v.Banner = v.say.bannerOf(o, rq.now)
 	stale := rq.now.Sub(o.UpTo) > staleAfter
 	denials := map[access.DoorID]bool{}
 	if rq.roles&denialRoles != 0 {
@@ -121,7 +121,7 @@ func (h *Handler) liveView(rq *request) (liveView, error) {
 		if stale {
 			d.Linked = false // nothing is known now, whatever was said then
 		}
-		c := v.doorCard(d)
+		c := v.say.doorCard(d)
 		if denials[d.Door] {
 			c.Denial = denialHref(d.Door)
 		}
@@ -131,15 +131,15 @@ func (h *Handler) liveView(rq *request) (liveView, error) {
 	for i := range o.Doors {
 		o.Doors[i].Linked = o.Doors[i].Linked && !stale
 	}
-	v.Plan = v.plan(&o)
+	v.Plan = v.say.plan(&o)
 	for _, e := range o.Recent {
-		v.Recent = append(v.Recent, v.eventLine(e))
+		v.Recent = append(v.Recent, v.say.eventLine(e))
 	}
 	for _, f := range o.Open {
-		v.Open = append(v.Open, v.findingLine(f))
+		v.Open = append(v.Open, v.say.findingLine(f))
 	}
 	for _, g := range o.Gateways {
-		s := gatewayStrip{Name: g.Name, LastSeen: g.LastSeen, Tag: v.linkTag(g.Linked && !stale)}
+		s := gatewayStrip{Name: g.Name, LastSeen: g.LastSeen, Tag: v.say.linkTag(g.Linked && !stale)}
 		if g.Pending > 0 {
 			s.Pending = strconv.FormatUint(g.Pending, 10)
 		}
@@ -173,7 +173,7 @@ func (h *Handler) getLiveFragment(w http.ResponseWriter, rq *request) error {
 
 // bannerOf sums the page up. It says "nothing to report" only when every gateway is linked, the data
 // is fresh, no door is in an alarming or unknown state and nothing is open.
-func (b Base) bannerOf(o Overview, now time.Time) banner {
+func (b speaker) bannerOf(o Overview, now time.Time) banner {
 	var lines []string
 	tone, word, icon := ToneGood, b.T("banner.calm"), "check"
 	worse := func(t Tone, line string) {
@@ -238,7 +238,7 @@ func rank(t Tone) int {
 
 // stateTags gives each state of a door its word, tone and shape. A state that is not here is
 // unknown.
-func (b Base) stateTag(s door.StateName) Tag {
+func (b speaker) stateTag(s door.StateName) Tag {
 	switch s {
 	case door.Secured:
 		return Tag{b.T("state.secured"), ToneGood, "locked"}
@@ -260,7 +260,7 @@ func (b Base) stateTag(s door.StateName) Tag {
 	return Tag{b.T("state.unknown"), ToneLost, "unknown"}
 }
 
-func (b Base) doorCard(d DoorState) doorCard {
+func (b speaker) doorCard(d DoorState) doorCard {
 	c := doorCard{Name: d.Name, ZoneName: d.ZoneName, Since: d.Since, Gateway: string(d.Gateway), Observe: d.Kind == door.KindObserve, Papers: "/doors/" + string(d.Door) + "/papers"}
 	c.Tag = b.stateTag(d.State)
 	if c.Observe { // there is no lock: saying "locked" would be a promise that nobody keeps
@@ -309,7 +309,7 @@ func (b Base) doorCard(d DoorState) doorCard {
 	return c
 }
 
-func (b Base) linkTag(linked bool) Tag {
+func (b speaker) linkTag(linked bool) Tag {
 	if linked {
 		return Tag{b.T("link.up"), ToneGood, "linked"}
 	}
@@ -341,7 +341,7 @@ func personless(e Event) bool {
 	return e.Who.Ref == "" && e.Attempt == ""
 }
 
-func (b Base) eventLine(e Event) eventLine {
+func (b speaker) eventLine(e Event) eventLine {
 	l := eventLine{At: e.At, Leaf: e.Leaf, Door: e.DoorName, Offline: e.Offline, Attempt: e.Attempt,
 		Nobody: personless(e), Who: b.person(e.Who), Side: b.side(e.Side), By: b.decidedBy(e.By)}
 	if l.Door == "" {
@@ -362,14 +362,14 @@ func (b Base) eventLine(e Event) eventLine {
 }
 
 // known says an entry of an open list; a word the catalogue does not know is shown as it is.
-func (b Base) known(section, word string) string {
+func (b speaker) known(section, word string) string {
 	if b.words.has(section + "." + word) {
 		return b.T(section + "." + word)
 	}
 	return b.T(section+".other", "word", word)
 }
 
-func (b Base) side(s access.Side) string {
+func (b speaker) side(s access.Side) string {
 	switch s {
 	case access.SideEnter:
 		return b.T("side.enter")
@@ -379,7 +379,7 @@ func (b Base) side(s access.Side) string {
 	return b.T("side.unknown")
 }
 
-func (b Base) decidedBy(by access.DecidedBy) string {
+func (b speaker) decidedBy(by access.DecidedBy) string {
 	switch by {
 	case access.ByServer:
 		return b.T("by.server")

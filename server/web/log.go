@@ -80,7 +80,7 @@ func (h *Handler) getLog(w http.ResponseWriter, rq *request) error {
 		return fmt.Errorf("log of %s: %w", q.Day, err)
 	}
 	v.UpTo = day.UpTo
-	v.Lines = v.merge(day)
+	v.Lines = v.say.merge(day)
 	v.Total = strconv.Itoa(day.Total)
 	v.From, v.To = strconv.Itoa(min(q.Skip+1, day.Total)), strconv.Itoa(q.Skip+len(day.Attempts))
 	if q.Skip > 0 {
@@ -96,7 +96,7 @@ func (h *Handler) getLog(w http.ResponseWriter, rq *request) error {
 func (h *Handler) logQuery(rq *request) (v logView, q LogQuery, err error) {
 	v = logView{Base: h.base(rq, "log.title")}
 	in := rq.URL.Query()
-	today := v.now.Format(dayLayout)
+	today := v.say.now.Format(dayLayout)
 	q = LogQuery{Day: today, Names: rq.names, Limit: logLimit}
 	if d := in.Get("day"); d != "" {
 		q.Day = d
@@ -183,7 +183,7 @@ func pageLink(u *url.URL, page int) string {
 }
 
 // merge puts gaps among the attempts, newest first.
-func (b Base) merge(day DayLog) []logLine {
+func (b speaker) merge(day DayLog) []logLine {
 	var lines []logLine
 	gaps := day.Gaps
 	for _, a := range day.Attempts {
@@ -199,14 +199,14 @@ func (b Base) merge(day DayLog) []logLine {
 	return lines
 }
 
-func (b Base) gapLine(g Gap) logLine {
+func (b speaker) gapLine(g Gap) logLine {
 	if g.To.IsZero() {
 		return logLine{At: g.From, Gap: b.T("log.gap_open", "gateway", string(g.Gateway), "from", b.Time(g.From))}
 	}
 	return logLine{At: g.From, Gap: b.T("log.gap", "gateway", string(g.Gateway), "from", b.Time(g.From), "to", b.Time(g.To))}
 }
 
-func (b Base) resultTag(r Result) Tag {
+func (b speaker) resultTag(r Result) Tag {
 	look := map[Result]Tag{
 		ResultEntered: {Tone: ToneGood, Icon: "enter"}, ResultExited: {Tone: ToneGood, Icon: "exit"},
 		ResultNoEntry: {Tone: ToneNote, Icon: "dash"}, ResultDenied: {Tone: ToneWarn, Icon: "stop"},
@@ -219,7 +219,7 @@ func (b Base) resultTag(r Result) Tag {
 	return look
 }
 
-func (b Base) logLine(a Attempt) logLine {
+func (b speaker) logLine(a Attempt) logLine {
 	l := logLine{At: a.At, ID: a.ID, Who: b.person(a.Who), Door: a.DoorName, Side: b.side(a.Side),
 		Result: b.resultTag(a.Result), By: b.decidedBy(a.By), Policy: b.policy(a.Policy), Flags: b.flags(a)}
 	if l.Door == "" {
@@ -231,7 +231,7 @@ func (b Base) logLine(a Attempt) logLine {
 
 // reasonOf is the sentence that goes with a result. A grant in spite of failed checks is an exit
 // (D11): the first failed check is said too.
-func (b Base) reasonOf(a Attempt) string {
+func (b speaker) reasonOf(a Attempt) string {
 	if a.Result == ResultDenied {
 		return b.T("reason." + a.Reason.String())
 	}
@@ -249,14 +249,14 @@ func (b Base) reasonOf(a Attempt) string {
 	return ""
 }
 
-func (b Base) policy(version uint64) string {
+func (b speaker) policy(version uint64) string {
 	if version == 0 {
 		return "–"
 	}
 	return strconv.FormatUint(version, 10)
 }
 
-func (b Base) flags(a Attempt) (tags []Tag) {
+func (b speaker) flags(a Attempt) (tags []Tag) {
 	add := func(on bool, key string, tone Tone, icon string) {
 		if on {
 			tags = append(tags, Tag{b.T("flag." + key), tone, icon})
@@ -310,25 +310,25 @@ func (h *Handler) getAttempt(w http.ResponseWriter, rq *request) error {
 		}
 	}
 	v := attemptView{Base: h.base(rq, "attempt.title")}
-	v.logLine = v.Base.logLine(d.Attempt)
+	v.logLine = v.Base.say.logLine(d.Attempt)
 	v.Leaf, v.Gateway, v.Assurance = strconv.FormatUint(d.Leaf, 10), string(d.Gateway), v.T("assurance.unknown")
 	if d.Assurance != "" {
-		v.Assurance = v.known("assurance", d.Assurance)
+		v.Assurance = v.say.known("assurance", d.Assurance)
 	}
 	if d.Spread > 0 {
 		v.ExactTo = v.T("attempt.exact_to", "seconds", strconv.FormatFloat(d.Spread.Seconds(), 'f', 1, 64))
 	}
 	if d.By == access.ByGateway {
-		v.PolicyAge = v.span(d.PolicyAge)
+		v.PolicyAge = v.say.span(d.PolicyAge)
 	}
-	v.Clock = v.clock(d.Clock)
+	v.Clock = v.say.clock(d.Clock)
 	for _, r := range access.Reasons() {
 		if d.Failed.Has(r) {
 			v.Checks = append(v.Checks, v.T("reason."+r.String()))
 		}
 	}
 	for _, e := range d.Events {
-		v.Events = append(v.Events, v.eventLine(e))
+		v.Events = append(v.Events, v.say.eventLine(e))
 	}
 	if in, err := h.reach(rq); err == nil && in.All && rq.roles&proveRoles != 0 {
 		v.Prove = withQuery("/verification", url.Values{"leaf": {v.Leaf}})
@@ -337,7 +337,7 @@ func (h *Handler) getAttempt(w http.ResponseWriter, rq *request) error {
 	return h.render(w, rq, "attempt", v)
 }
 
-func (b Base) clock(q access.ClockQuality) string {
+func (b speaker) clock(q access.ClockQuality) string {
 	names := map[access.ClockQuality]string{access.ClockNone: "none", access.ClockFloor: "floor",
 		access.ClockRTC: "rtc", access.ClockNTP: "ntp", access.ClockServer: "server"}
 	if n, ok := names[q]; ok {
@@ -347,7 +347,7 @@ func (b Base) clock(q access.ClockQuality) string {
 }
 
 // span writes a duration in the largest unit that fits.
-func (b Base) span(d time.Duration) string {
+func (b speaker) span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return b.T("span.seconds", "n", strconv.Itoa(int(d/time.Second)))

@@ -55,7 +55,7 @@ func (h *Handler) getDoors(w http.ResponseWriter, rq *request) error {
 		if !g.Linked {
 			lost++
 		}
-		v.Gateways = append(v.Gateways, v.gatewayCard(g))
+		v.Gateways = append(v.Gateways, v.say.gatewayCard(g))
 	}
 	if lost > 0 {
 		v.Lost = strconv.Itoa(lost)
@@ -66,7 +66,7 @@ func (h *Handler) getDoors(w http.ResponseWriter, rq *request) error {
 	return h.render(w, rq, "doors", v)
 }
 
-func (b Base) gatewayCard(g Gateway) gatewayCard {
+func (b speaker) gatewayCard(g Gateway) gatewayCard {
 	c := gatewayCard{ID: string(g.ID), Name: g.Name, Link: b.linkTag(g.Linked), LastSeen: g.LastSeen, Software: g.Software, Boot: g.Boot,
 		Pending: strconv.FormatUint(g.Pending, 10), Waiting: g.Pending > 0}
 	c.Ago = b.T("gateway.never")
@@ -111,7 +111,7 @@ func offsetWords(ms int64) string {
 }
 
 // powerTags say how the supply of a gateway stands; without a link, what was told last (OP-1).
-func (b Base) powerTags(g Gateway) (mains, battery Tag) {
+func (b speaker) powerTags(g Gateway) (mains, battery Tag) {
 	mains, battery = powerTag(g.Mains), powerTag(g.Battery)
 	word := func(s string) string {
 		if s == "" {
@@ -140,7 +140,7 @@ func powerTag(state string) Tag {
 }
 
 // certificateTag says how many days the gateway's certificate has left. It renews itself from half of its life on.
-func (b Base) certificateTag(g Gateway) Tag {
+func (b speaker) certificateTag(g Gateway) Tag {
 	left := g.CertificateEnds.Sub(b.now)
 	switch {
 	case g.CertificateEnds.IsZero():

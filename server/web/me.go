@@ -36,7 +36,7 @@ func (h *Handler) meView(rq *request) (meView, error) {
 	v := meView{Base: h.base(rq, "me.title"), Name: rq.account.Name, FullName: rq.account.FullName, Must: rq.account.MustChange,
 		MinPassword: strconv.Itoa(minPassword)}
 	v.Here = "/me"
-	v.Idle, v.Absolute = v.span(h.cfg.Idle), v.span(h.cfg.Absolute)
+	v.Idle, v.Absolute = v.say.span(h.cfg.Idle), v.say.span(h.cfg.Absolute)
 	lines, err := h.sessionLines(rq, v.Base, rq.account.ID, tokenHash(rq.token))
 	if err != nil {
 		return v, err
@@ -54,9 +54,9 @@ func (h *Handler) proofWords(b Base, s Session) (how, fresh string) {
 	if err := json.Unmarshal(s.Data, &d); err != nil {
 		return "", "" // a session of another version: nothing is known
 	}
-	how = b.methodWords(d.Values[keyHow])
+	how = b.say.methodWords(d.Values[keyHow])
 	at, err := time.Parse(time.RFC3339Nano, d.Values[keyProved])
-	if until := at.Add(h.cfg.StepUp); err == nil && b.now.Before(until) && strongMethod(d.Values[keyStepHow]) {
+	if until := at.Add(h.cfg.StepUp); err == nil && b.say.now.Before(until) && strongMethod(d.Values[keyStepHow]) {
 		fresh = b.T("me.proved", "time", b.Time(until))
 	}
 	return how, fresh

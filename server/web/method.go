@@ -63,7 +63,7 @@ func (h *Handler) mustEnrol(rq *request) bool {
 }
 
 // methodWords says how somebody signed in.
-func (b Base) methodWords(how string) string {
+func (b speaker) methodWords(how string) string {
 	if how == "" {
 		return ""
 	}

@@ -24,7 +24,8 @@ const (
 )
 
 type outagesView struct {
-	counter
+	matterPage
+	desk     counter
 	Out      []outageRow
 	Papers   []paperRow
 	Drills   []drillRow
@@ -65,7 +66,7 @@ func (h *Handler) showOutages(w http.ResponseWriter, rq *request, t *tried, code
 	if err != nil {
 		return err
 	}
-	v := &outagesView{counter: c}
+	v := &outagesView{matterPage: c.matterPage, desk: c}
 	v.Here = "/outages"
 	if err := h.viewed(rq, ActionViewMatters, visit.KindOutage); err != nil {
 		return err
@@ -94,7 +95,7 @@ func (h *Handler) outageLists(rq *request, v *outagesView, in *Reach, t *tried) 
 		if !in.Door(x.Door) {
 			continue
 		}
-		r := outageRow{ID: x.ID, Door: v.doorName(x.Door), Ticket: x.Ticket, Owner: x.Owner, Why: x.Why, From: v.ms(x.FromMS), Until: v.ms(x.Until()), State: Tag{v.T("outage.over"), ToneQuiet, "check"}}
+		r := outageRow{ID: x.ID, Door: v.desk.doorName(x.Door), Ticket: x.Ticket, Owner: x.Owner, Why: x.Why, From: v.desk.ms(x.FromMS), Until: v.desk.ms(x.Until()), State: Tag{v.T("outage.over"), ToneQuiet, "check"}}
 		if !x.Ended.Done() && rq.now.Before(r.Until) {
 			r.State = Tag{v.T("outage.now"), ToneWarn, "finding"}
 			if rq.may(outageRoles, x.Zone) {
@@ -103,12 +104,12 @@ func (h *Handler) outageLists(rq *request, v *outagesView, in *Reach, t *tried) 
 				r.End = &f
 			}
 		}
-		if v.Masked {
+		if v.say.masked {
 			r.Owner, r.Why = "", ""
 		}
 		v.Out = append(v.Out, r)
 	}
-	if !v.Masked { // paper names people
+	if !v.say.masked { // paper names people
 		papers, err := h.src.Outages.PaperEntries(rq.Context())
 		if err != nil {
 			return fmt.Errorf("paper entries: %w", err)
@@ -118,10 +119,10 @@ func (h *Handler) outageLists(rq *request, v *outagesView, in *Reach, t *tried) 
 			if !in.Door(x.Door) {
 				continue
 			}
-			r := paperRow{ID: x.ID, No: x.No, Name: x.Name, Company: x.Company, Purpose: x.Purpose, Door: v.doorName(x.Door), In: v.ms(x.InMS), Out: v.ms(x.OutMS), State: Tag{v.T("outage.compared"), ToneGood, "check"}}
+			r := paperRow{ID: x.ID, No: x.No, Name: x.Name, Company: x.Company, Purpose: x.Purpose, Door: v.desk.doorName(x.Door), In: v.desk.ms(x.InMS), Out: v.desk.ms(x.OutMS), State: Tag{v.T("outage.compared"), ToneGood, "check"}}
 			if !x.Second.Done() {
 				r.State = Tag{v.T("outage.to_compare"), ToneWarn, "clock"}
-				r.Compare = rq.may(paperRoles, x.Zone) && !v.mine(x.Typed)
+				r.Compare = rq.may(paperRoles, x.Zone) && !v.desk.mine(x.Typed)
 			}
 			v.Papers = append(v.Papers, r)
 		}
@@ -132,16 +133,16 @@ func (h *Handler) outageLists(rq *request, v *outagesView, in *Reach, t *tried) 
 	}
 	for i := range drills {
 		x := &drills[i]
-		r := drillRow{ID: x.ID, What: v.T("outage.drill"), Why: x.Why, From: v.ms(x.FromMS), Until: v.ms(x.UntilMS), End: rq.roles&disasterRoles != 0}
+		r := drillRow{ID: x.ID, What: v.T("outage.drill"), Why: x.Why, From: v.desk.ms(x.FromMS), Until: v.desk.ms(x.UntilMS), End: rq.roles&disasterRoles != 0}
 		if x.Disaster {
 			r.What, r.Doors = v.T("outage.disaster"), v.T("outage.whole_site")
 		}
 		var names []string
 		for _, d := range x.Doors {
-			names = append(names, v.doorName(d))
+			names = append(names, v.desk.doorName(d))
 		}
 		if len(names) > 0 {
-			r.Doors, r.End = strings.Join(names, v.T("list.separator")), v.mayDrill(rq, x.Doors)
+			r.Doors, r.End = strings.Join(names, v.T("list.separator")), v.desk.mayDrill(rq, x.Doors)
 		}
 		v.Drills = append(v.Drills, r)
 	}
@@ -178,21 +179,21 @@ func (c *counter) doorChoices(rq *request, set RoleSet) (out []choice) {
 }
 
 func (v *outagesView) outageForms(rq *request, t *tried) {
-	later := func(d time.Duration) string { return v.now.Add(d).Format(judgeTime) }
+	later := func(d time.Duration) string { return v.say.now.Add(d).Format(judgeTime) }
 	fold := func(id, path, key string, fields ...deskField) *deskForm {
 		f := newDeskForm(id, path, v.T(key), v.T(key+"_do"), fields...).again(t)
 		f.Fold = true
 		return &f
 	}
 	why := deskField{Name: "why", Kind: "text", Label: v.T("review.reason"), Max: 500}
-	if doors := v.doorChoices(rq, outageRoles); len(doors) > 0 {
+	if doors := v.desk.doorChoices(rq, outageRoles); len(doors) > 0 {
 		v.Begin = fold("begin", "/outages", "outage.begin", deskField{Name: "door", Kind: "select", Label: v.T("col.door"), Options: doors},
 			deskField{Name: "ticket", Kind: "text", Label: v.T("outage.ticket"), Max: 100}, deskField{Name: "owner", Kind: "text", Label: v.T("outage.owner"), Max: 100},
 			deskField{Name: "from", Kind: "datetime-local", Label: v.T("outage.from"), Value: later(0)}, deskField{Name: "until", Kind: "datetime-local", Label: v.T("outage.until"), Value: later(7 * 24 * time.Hour), Help: v.T("outage.until_help")}, why)
 		v.Drill = fold("drill", "/outages/drills", "outage.drill_begin", deskField{Name: "doors", Kind: "checks", Label: v.T("col.door"), Options: doors, Optional: true},
 			deskField{Name: "from", Kind: "datetime-local", Label: v.T("outage.from"), Value: later(time.Minute)}, deskField{Name: "until", Kind: "datetime-local", Label: v.T("outage.until"), Value: later(2 * time.Hour)}, why)
 	}
-	if doors := v.doorChoices(rq, paperRoles); len(doors) > 0 {
+	if doors := v.desk.doorChoices(rq, paperRoles); len(doors) > 0 {
 		v.Type = fold("paper", "/outages/paper", "outage.type", deskField{Name: "no", Kind: "text", Label: v.T("outage.no"), Max: 40}, deskField{Name: "door", Kind: "select", Label: v.T("col.door"), Options: doors},
 			deskField{Name: "name", Kind: "text", Label: v.T("register.name_only"), Max: 100}, deskField{Name: "company", Kind: "text", Label: v.T("register.affiliation"), Max: 100, Optional: true},
 			deskField{Name: "purpose", Kind: "text", Label: v.T("register.purpose"), Max: 500}, deskField{Name: "in", Kind: "datetime-local", Label: v.T("register.in")}, deskField{Name: "out", Kind: "datetime-local", Label: v.T("register.out"), Optional: true})

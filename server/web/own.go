@@ -17,7 +17,8 @@ import (
 const ownDays = 30
 
 type ownView struct {
-	counter
+	matterPage
+	desk     counter
 	Nobody   bool // no person of the directory stands behind the account
 	Name     string
 	Section  string
@@ -73,7 +74,7 @@ func (h *Handler) showOwn(w http.ResponseWriter, rq *request, t *tried, code int
 	if err != nil {
 		return err
 	}
-	v := ownView{counter: c}
+	v := ownView{matterPage: c.matterPage, desk: c}
 	v.Here = "/me/own"
 	me := directory.PersonID(rq.account.Person)
 	p := c.people[me]
@@ -186,7 +187,7 @@ func (c *counter) rightsOf(id directory.PersonID) (out []ownRight) {
 	for i := range c.site.Dir.Schedules {
 		x := &c.site.Dir.Schedules[i]
 		schedules[x.ID] = x.Name
-		if c.Lang == English && x.NameEN != "" {
+		if c.say.lang == English && x.NameEN != "" {
 			schedules[x.ID] = x.NameEN
 		}
 	}
@@ -194,10 +195,10 @@ func (c *counter) rightsOf(id directory.PersonID) (out []ownRight) {
 		if holder != id {
 			return
 		}
-		r := ownRight{Zone: c.zoneName(g.Zone), Schedule: schedules[g.Schedule], Days: c.daysWords(g.ValidFrom.String(), g.ValidUntil.String()), Why: g.Basis}
+		r := ownRight{Zone: c.zoneName(g.Zone), Schedule: schedules[g.Schedule], Days: c.say.daysWords(g.ValidFrom.String(), g.ValidUntil.String()), Why: g.Basis}
 		if group != nil {
 			name := group.Name
-			if c.Lang == English && group.NameEN != "" {
+			if c.say.lang == English && group.NameEN != "" {
 				name = group.NameEN
 			}
 			r.Why = strings.TrimSpace(c.T("own.by_group", "group", name) + " " + g.Basis)

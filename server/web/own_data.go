@@ -23,7 +23,8 @@ const mostOwnDays = 366
 const mostOwnEntries = 500
 
 type ownDataView struct {
-	counter
+	matterPage
+	desk     counter
 	Nobody   bool // no person of the directory stands behind the account
 	Kinds    []dataKind
 	Purposes []string
@@ -60,7 +61,7 @@ var dataKinds = []struct{ kind, class string }{
 	{"person", "directory"}, {"entry", "register"}, {"act", "action"}, {"finding", "violation"}, {"account", "directory"},
 }
 
-func (b Base) keptWords(years int) string {
+func (b speaker) keptWords(years int) string {
 	if years == 0 {
 		return b.T("own_data.for_ever")
 	}
@@ -80,14 +81,14 @@ func (h *Handler) showOwnData(w http.ResponseWriter, rq *request, t *tried, code
 	if err := h.src.Audit.RecordAction(rq.Context(), rq.action(ActionViewOwnData, "")); err != nil {
 		return fmt.Errorf("record view: %w", err)
 	}
-	v := &ownDataView{counter: c, Nobody: c.people[directory.PersonID(rq.account.Person)] == nil}
+	v := &ownDataView{matterPage: c.matterPage, desk: c, Nobody: c.people[directory.PersonID(rq.account.Person)] == nil}
 	v.Here = "/me/data"
 	kept, err := h.src.DataRequests.KeptYears(rq.Context())
 	if err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
 	for _, k := range dataKinds {
-		v.Kinds = append(v.Kinds, dataKind{v.T("own_data_kind." + k.kind), v.T("own_data_text." + k.kind), v.keptWords(kept[k.class])})
+		v.Kinds = append(v.Kinds, dataKind{v.T("own_data_kind." + k.kind), v.T("own_data_text." + k.kind), v.say.keptWords(kept[k.class])})
 	}
 	if v.Purposes, err = h.purposeNames(rq); err != nil {
 		return err
@@ -97,7 +98,7 @@ func (h *Handler) showOwnData(w http.ResponseWriter, rq *request, t *tried, code
 		return err
 	}
 	v.Ask = newDeskForm("ask", "/me/data", v.T("own_data.ask"), v.T("own_data.ask_do"),
-		deskField{Name: "want", Kind: "radios", Label: v.T("data_request.want"), Options: v.wants()},
+		deskField{Name: "want", Kind: "radios", Label: v.T("data_request.want"), Options: v.say.wants()},
 		deskField{Name: "entry", Kind: "select", Label: v.T("data_request.entry"), Help: v.T("own_data.entry_help"), Options: options, Optional: true},
 		deskField{Name: "text", Kind: "text_area", Label: v.T("data_request.text"), Help: v.T("data_request.no_number"), Max: 1000}).again(t)
 	v.Ask.Text = v.T("own_data.ask_text")
@@ -114,7 +115,7 @@ func (h *Handler) showOwnData(w http.ResponseWriter, rq *request, t *tried, code
 // ownPeriod fills in the lines of a period, the last 30 days unless another is asked for, and gives the entries to choose from.
 func (h *Handler) ownPeriod(rq *request, v *ownDataView) ([]choice, error) {
 	options := []choice{{Value: "", Label: v.T("own_data.no_entry")}}
-	today := calendar.DateOf(v.now.In(v.zone))
+	today := calendar.DateOf(v.say.now.In(v.say.zone))
 	in := rq.URL.Query()
 	v.From, v.To = cmp.Or(clip(in.Get("from"), 10), today.AddDays(-ownDays).String()), cmp.Or(clip(in.Get("to"), 10), today.String())
 	from, bad := calendar.ParseDate(v.From)
@@ -133,23 +134,23 @@ func (h *Handler) ownPeriod(rq *request, v *ownDataView) ([]choice, error) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if calendar.DateOf(v.ms(e.AtMS).In(v.zone)).After(to) {
+		if calendar.DateOf(v.desk.ms(e.AtMS).In(v.say.zone)).After(to) {
 			continue
 		}
 		if v.More = len(v.Entries) >= mostOwnEntries; v.More {
 			break
 		}
 		var one ownView
-		v.ownLine(&one, e, nil)
+		v.desk.ownLine(&one, e, nil)
 		v.Entries = append(v.Entries, one.Entries...)
 		if e.Passed && e.Side == access.SideEnter && len(options) <= 100 {
-			options = append(options, choice{Value: e.Attempt, Label: v.DayTime(v.ms(e.AtMS)) + " " + v.doorName(e.Door)})
+			options = append(options, choice{Value: e.Attempt, Label: v.DayTime(v.desk.ms(e.AtMS)) + " " + v.desk.doorName(e.Door)})
 		}
 	}
 	return options, nil
 }
 
-func (b Base) wants() (out []choice) {
+func (b speaker) wants() (out []choice) {
 	for _, w := range datarequest.Wants() {
 		out = append(out, choice{Value: string(w), Label: b.T("data_want." + string(w))})
 	}
@@ -157,7 +158,7 @@ func (b Base) wants() (out []choice) {
 }
 
 // dataTag is the state of a request.
-func (b Base) dataTag(x *datarequest.Record) Tag {
+func (b speaker) dataTag(x *datarequest.Record) Tag {
 	state := x.State()
 	tag := map[string]Tag{
 		datarequest.StateAsked: {Tone: ToneNote, Icon: "clock"}, datarequest.StateTaken: {Tone: ToneNote, Icon: "person"}, datarequest.StateDecided: {Tone: ToneNote, Icon: "check"},
@@ -170,19 +171,19 @@ func (b Base) dataTag(x *datarequest.Record) Tag {
 	return tag
 }
 
-func (b Base) calendarDay(text string) string {
+func (b speaker) calendarDay(text string) string {
 	d, err := calendar.ParseDate(text)
 	if err != nil {
 		return text
 	}
-	v := registerView{Base: b}
+	v := registerView{Base: Base{say: b}}
 	return v.date(d)
 }
 
 func (v *ownDataView) ownRequest(x *DataRequest, rq *request) ownDataRequest {
-	l := ownDataRequest{ID: x.ID, Want: v.T("data_want." + string(x.Want)), Text: x.Text, State: v.dataTag(&x.Record), Received: v.calendarDay(x.Received)}
+	l := ownDataRequest{ID: x.ID, Want: v.T("data_want." + string(x.Want)), Text: x.Text, State: v.say.dataTag(&x.Record), Received: v.say.calendarDay(x.Received)}
 	if x.State() == datarequest.StateAsked || x.State() == datarequest.StateTaken {
-		l.Due, l.Late = v.calendarDay(x.Due().String()), x.Late(calendar.DateOf(v.now.In(v.zone)))
+		l.Due, l.Late = v.say.calendarDay(x.Due().String()), x.Late(calendar.DateOf(v.say.now.In(v.say.zone)))
 		if x.Account == rq.account.ID {
 			f := newDeskForm("withdraw-"+x.ID, "/me/data/"+url.PathEscape(x.ID)+"/withdraw", v.T("own_data.withdraw"), v.T("own_data.withdraw_do"),
 				deskField{Name: "seen", Kind: "hidden", Value: strconv.Itoa(len(x.Turns))})
@@ -193,7 +194,7 @@ func (v *ownDataView) ownRequest(x *DataRequest, rq *request) ownDataRequest {
 	for _, t := range x.Turns {
 		switch t.Done {
 		case datarequest.Extended, datarequest.Granted, datarequest.InPart, datarequest.Refused, datarequest.Carried:
-			l.Told = append(l.Told, dataTurn{At: v.ms(t.Step.AtMS), What: v.T("data_done." + string(t.Done)), Text: t.Step.Note})
+			l.Told = append(l.Told, dataTurn{At: v.desk.ms(t.Step.AtMS), What: v.T("data_done." + string(t.Done)), Text: t.Step.Note})
 		}
 	}
 	return l

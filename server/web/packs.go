@@ -43,7 +43,7 @@ type packLine struct {
 	Asked                   time.Time
 }
 
-func (b Base) packLine(j *PackJob) packLine {
+func (b speaker) packLine(j *PackJob) packLine {
 	tone := map[PackState]Tag{
 		PackWaiting: {Tone: ToneQuiet, Icon: "clock"}, PackRunning: {Tone: ToneNote, Icon: "clock"}, PackDone: {Tone: ToneGood, Icon: "check"}, PackFailed: {Tone: ToneAlarm, Icon: "fault"},
 	}[j.State]
@@ -91,7 +91,7 @@ func (h *Handler) getPacks(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	for i := range jobs {
-		v.Jobs = append(v.Jobs, v.packLine(&jobs[i]))
+		v.Jobs = append(v.Jobs, v.say.packLine(&jobs[i]))
 	}
 	return h.render(w, rq, "packs", v)
 }
@@ -164,7 +164,7 @@ func (h *Handler) packForm(rq *request, in url.Values) (*packView, error) {
 
 // days reads the period; without one it is yesterday.
 func (v *packView) days() {
-	yesterday := calendar.DateOf(v.now).AddDays(-1)
+	yesterday := calendar.DateOf(v.say.now).AddDays(-1)
 	for name, to := range map[string]*calendar.Date{"from": &v.ask.From, "to": &v.ask.To} {
 		text := v.F(name).Value
 		if text == "" {
@@ -249,7 +249,7 @@ func (h *Handler) getPack(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	v := &packJobView{Base: h.base(rq, "pack.job"), Done: j.State == PackDone, Sum: j.Sum, Fault: j.Fault, Named: j.Names || j.Kind == PackOfPerson}
-	v.Line = v.packLine(j)
+	v.Line = v.say.packLine(j)
 	v.Here = v.Line.Href
 	v.Running = j.State == PackWaiting || j.State == PackRunning
 	switch {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -42,9 +43,14 @@ func loadPages(fsys fs.FS) (map[string]*page, error) {
 	return pages, nil
 }
 
+// ownPages parses the pages of this program once: they are the same for each handler, which only executes them.
+var ownPages = sync.OnceValues(func() (map[string]*page, error) { return loadPages(files) })
+
 // Base is what every page's view begins with.
+//
+// A view has only the methods that templates call: all others are the speaker's. (A type that embeds another one gets a
+// function for each of its methods; with everything in Base those were nine of ten functions of this package.)
 type Base struct {
-	Lang      Lang
 	Title     string
 	Site      string
 	Nav       []navItem
@@ -52,7 +58,6 @@ type Base struct {
 	SubTitle  string    // what that group is called
 	User      *userView // nil = nobody signed in
 	Bare      bool      // no link leads away from this page
-	Masked    bool      // names are replaced by tokens on this page
 	Here      string    // path and query of this page, for forms that come back to it
 	ZoneName  string
 	Made      string // when this page was made
@@ -60,10 +65,17 @@ type Base struct {
 	Notice    string // a sentence about what was just done
 	Languages []langChoice
 
-	words catalogue
-	zone  *time.Location
-	mask  []byte
-	now   time.Time
+	say speaker
+}
+
+// speaker says things in the language and zone of one request, with names or without.
+type speaker struct {
+	lang   Lang
+	masked bool // names are replaced by tokens
+	words  catalogue
+	zone   *time.Location
+	mask   []byte
+	now    time.Time
 }
 
 type navItem struct {
@@ -147,10 +159,10 @@ func (g navGroup) pageOf(here string) (found string) {
 func (h *Handler) base(rq *request, titleKey string) Base {
 	words := h.words[rq.lang]
 	b := Base{
-		Lang: rq.lang, Title: words.say(titleKey), Site: h.cfg.Site, ZoneName: h.cfg.ZoneName, Assets: h.assets,
-		Here: "/", words: words, zone: h.cfg.Zone, mask: h.cfg.MaskKey, now: rq.now.In(h.cfg.Zone),
+		Title: words.say(titleKey), Site: h.cfg.Site, ZoneName: h.cfg.ZoneName, Assets: h.assets, Here: "/",
+		say: speaker{lang: rq.lang, words: words, zone: h.cfg.Zone, mask: h.cfg.MaskKey, now: rq.now.In(h.cfg.Zone)},
 	}
-	b.Made = showDayTime(b.now, rq.lang)
+	b.Made = showDayTime(b.say.now, rq.lang)
 	if rq.Method == http.MethodGet {
 		b.Here = rq.URL.RequestURI()
 	}
@@ -163,7 +175,7 @@ func (h *Handler) base(rq *request, titleKey string) Base {
 	if rq.account == nil {
 		return b
 	}
-	b.Masked = !rq.names
+	b.say.masked = !rq.names
 	var roles []string
 	for _, r := range rq.roles.list() {
 		roles = append(roles, words.say("role."+r.String()))
@@ -176,36 +188,43 @@ func (h *Handler) base(rq *request, titleKey string) Base {
 	return b
 }
 
-// rolesOf finds a route's roles in the one table.
-func rolesOf(pattern string) RoleSet {
-	for _, rt := range routes() {
-		if rt.pattern == pattern {
-			return rt.roles
-		}
-	}
-	return 0
-}
+// rolesOf finds a route's roles in the one table; none for a pattern that is not in it.
+func rolesOf(pattern string) RoleSet { return table[pattern].roles }
+
+// Lang is the page's language.
+func (b Base) Lang() Lang { return b.say.lang }
+
+// Masked: names are replaced by tokens on this page.
+func (b Base) Masked() bool { return b.say.masked }
+
+// T and the following are the speaker's, for templates.
+func (b Base) T(key string, pairs ...string) string { return b.say.T(key, pairs...) }
+func (b Base) Time(t time.Time) string              { return b.say.Time(t) }
+func (b Base) Long(t time.Time) string              { return b.say.Long(t) }
+func (b Base) DayTime(t time.Time) string           { return b.say.DayTime(t) }
+func (b Base) Brief(t time.Time) string             { return b.say.Brief(t) }
+func (b Base) Machine(t time.Time) string           { return b.say.Machine(t) }
 
 // T says a catalogue entry in the page's language.
-func (b Base) T(key string, pairs ...string) string { return b.words.say(key, pairs...) }
+func (b speaker) T(key string, pairs ...string) string { return b.words.say(key, pairs...) }
 
 // Time writes a moment's time of day in the site's zone; "–" when there is none.
-func (b Base) Time(t time.Time) string {
+func (b speaker) Time(t time.Time) string {
 	return b.when(t, func(t time.Time) string { return showTime(t) })
 }
 
 // Long writes a moment's day, e.g. 2026年11月23日(月).
-func (b Base) Long(t time.Time) string {
-	return b.when(t, func(t time.Time) string { return showDay(t, b.Lang) })
+func (b speaker) Long(t time.Time) string {
+	return b.when(t, func(t time.Time) string { return showDay(t, b.lang) })
 }
 
 // DayTime writes day and time.
-func (b Base) DayTime(t time.Time) string {
-	return b.when(t, func(t time.Time) string { return showDayTime(t, b.Lang) })
+func (b speaker) DayTime(t time.Time) string {
+	return b.when(t, func(t time.Time) string { return showDayTime(t, b.lang) })
 }
 
 // Brief leaves the day out when it is today.
-func (b Base) Brief(t time.Time) string {
+func (b speaker) Brief(t time.Time) string {
 	if t.In(b.zone).Format(dayLayout) == b.now.Format(dayLayout) {
 		return b.Time(t)
 	}
@@ -213,9 +232,9 @@ func (b Base) Brief(t time.Time) string {
 }
 
 // Machine writes a moment for the datetime attribute.
-func (b Base) Machine(t time.Time) string { return t.In(b.zone).Format(time.RFC3339) }
+func (b speaker) Machine(t time.Time) string { return t.In(b.zone).Format(time.RFC3339) }
 
-func (b Base) when(t time.Time, show func(time.Time) string) string {
+func (b speaker) when(t time.Time, show func(time.Time) string) string {
 	if t.IsZero() {
 		return "–"
 	}
@@ -231,11 +250,11 @@ type Person struct {
 
 // person turns a Who into what this page may show. On masked pages the name is gone here, whatever
 // the source delivered.
-func (b Base) person(w Who) Person {
+func (b speaker) person(w Who) Person {
 	switch {
 	case w.Ref == "":
 		return Person{Name: b.T("person.unknown"), Token: true}
-	case b.Masked:
+	case b.masked:
 		return Person{Name: b.T("person.token", "token", b.token(w.Ref)), Token: true}
 	case w.Name == "":
 		return Person{Name: b.T("person.erased"), Token: true}
@@ -245,7 +264,7 @@ func (b Base) person(w Who) Person {
 
 // token is a person's short name on masked pages: the same person has the same one, and without the
 // key nobody can compute it from a list of references.
-func (b Base) token(ref string) string {
+func (b speaker) token(ref string) string {
 	m := hmac.New(sha256.New, b.mask)
 	m.Write([]byte(ref))
 	return hex.EncodeToString(m.Sum(nil)[:3])

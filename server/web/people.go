@@ -145,7 +145,7 @@ func (h *Handler) getPeople(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	for _, p := range found.People {
-		v.Lines = append(v.Lines, v.personLineView(p, purpose))
+		v.Lines = append(v.Lines, v.say.personLineView(p, purpose))
 	}
 	v.Total = strconv.Itoa(found.Total)
 	v.From, v.To = strconv.Itoa(min(q.Skip+1, found.Total)), strconv.Itoa(min(q.Skip, found.Total)+len(found.People))
@@ -173,7 +173,7 @@ func (h *Handler) getPeople(w http.ResponseWriter, rq *request) error {
 	return h.render(w, rq, "people", v)
 }
 
-func (b Base) personLineView(p PersonLine, purpose string) personLineView {
+func (b speaker) personLineView(p PersonLine, purpose string) personLineView {
 	return personLineView{Name: p.Name, Reduced: p.NameReduced, ID: p.ID, Section: cmp.Or(p.Company, p.Section), Category: b.categoryWords(p.RegPerson),
 		State: b.personState(p.RegPerson), Cards: strconv.Itoa(p.Cards), Next: b.ending(p.Next), Href: personHref(p.ID, purpose)}
 }
@@ -183,7 +183,7 @@ func personHref(id, purpose string) string {
 }
 
 // categoryWords says category and kind (AD-2).
-func (b Base) categoryWords(p RegPerson) string {
+func (b speaker) categoryWords(p RegPerson) string {
 	words := b.T("category." + p.Category)
 	if p.Kind != "" {
 		words = b.T("people.category_kind", "category", words, "kind", b.T("person_kind."+p.Kind))
@@ -191,7 +191,7 @@ func (b Base) categoryWords(p RegPerson) string {
 	return words
 }
 
-func (b Base) personState(p RegPerson) Tag {
+func (b speaker) personState(p RegPerson) Tag {
 	today := b.now.Format(dayLayout)
 	switch {
 	case !p.Active:
@@ -205,7 +205,7 @@ func (b Base) personState(p RegPerson) Tag {
 }
 
 // ending says what ends, and when; "" for nothing.
-func (b Base) ending(e Ending) string {
+func (b speaker) ending(e Ending) string {
 	if e.What == "" {
 		return ""
 	}
@@ -213,7 +213,7 @@ func (b Base) ending(e Ending) string {
 }
 
 // dayWords writes a day YYYY-MM-DD as this language does; "" for none.
-func (b Base) dayWords(day string) string {
+func (b speaker) dayWords(day string) string {
 	t, err := time.ParseInLocation(dayLayout, day, b.zone)
 	if err != nil {
 		return day

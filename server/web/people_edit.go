@@ -155,7 +155,7 @@ func (h *Handler) getPersonEdit(w http.ResponseWriter, rq *request) error {
 
 // personInput reads and checks the form of a person. What it cannot know (Individual Numbers, a number that is taken) the
 // directory says.
-func (b Base) personInput(form *formView) PersonInput {
+func personInput(b Base, form *formView) PersonInput {
 	get := func(name string) string { return form.Fields[name].Value }
 	if !identifier(get("id")) || len(get("id")) > 32 {
 		form.blame(b, "id", cmp.Or(textWord(get("id"), 1, 32), "identifier"))
@@ -216,7 +216,7 @@ func (h *Handler) savePerson(w http.ResponseWriter, rq *request, fresh bool) err
 		form.Fields["id"] = Field{Value: id}
 	}
 	b := h.base(rq, "person_form.change")
-	p := b.personInput(&form)
+	p := personInput(b, &form)
 	show := func(code int) error {
 		return h.renderStatus(w, rq, "person_form", h.personForm(rq, fresh, p.ID, purpose, form), code)
 	}

@@ -115,7 +115,7 @@ func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personV
 	if rq.roles&(keepRoles|mendRoles|reactivateRoles) != 0 {
 		v.StepUp = h.stepUpFrom(rq, "POST /people/{person}/start", v.Here)
 	}
-	v.Category, v.State = v.categoryWords(f.RegPerson), v.personState(f.RegPerson)
+	v.Category, v.State = v.say.categoryWords(f.RegPerson), v.say.personState(f.RegPerson)
 	v.List = withQuery("/people", url.Values{"purpose": {purpose}})
 	fact := func(key, value string) {
 		if value != "" {
@@ -128,10 +128,10 @@ func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personV
 	fact("people.section", f.Section)
 	fact("person_page.company", f.Company)
 	fact("people.category", v.Category)
-	fact("person_page.valid", v.daysWords(f.ValidFrom, f.ValidUntil))
-	fact("person_page.contract", v.daysWords(f.ContractFrom, f.ContractUntil))
+	fact("person_page.valid", v.say.daysWords(f.ValidFrom, f.ValidUntil))
+	fact("person_page.contract", v.say.daysWords(f.ContractFrom, f.ContractUntil))
 	if f.Category != "visitor" {
-		fact("person_page.training", cmp.Or(v.dayWords(f.TrainingUntil), v.T("person_page.untrained")))
+		fact("person_page.training", cmp.Or(v.say.dayWords(f.TrainingUntil), v.T("person_page.untrained")))
 	}
 	if f.Conditions > 0 {
 		fact("person_page.conditions", v.T("person_page.conditions_version", "n", fmt.Sprint(f.Conditions)))
@@ -145,12 +145,12 @@ func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personV
 	}
 	v.Groups = strings.Join(groups, v.T("list.separator"))
 	for _, c := range f.Contracts {
-		v.Contracts = append(v.Contracts, v.T("person_page.contract_line", "id", c.ID, "company", c.Company, "days", v.daysWords(c.ValidFrom, c.ValidUntil), "tier", fmt.Sprint(c.Tier)))
+		v.Contracts = append(v.Contracts, v.T("person_page.contract_line", "id", c.ID, "company", c.Company, "days", v.say.daysWords(c.ValidFrom, c.ValidUntil), "tier", fmt.Sprint(c.Tier)))
 	}
 	keep := rq.mayKeep() && !f.Guest
 	v.Forgive = rq.may(mendRoles, "") && !f.Guest
 	for _, c := range f.Cards {
-		v.Cards = append(v.Cards, v.cardFileLine(rq, f, c, keep, purpose))
+		v.Cards = append(v.Cards, v.say.cardFileLine(rq, f, c, keep, purpose))
 	}
 	if keep {
 		v.Edit, v.AddCard = "/people/"+f.ID+"/edit?"+url.Values{"purpose": {purpose}}.Encode(), "/people/"+f.ID+"/cards/+new?"+url.Values{"purpose": {purpose}}.Encode()
@@ -160,14 +160,14 @@ func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personV
 		return v, nil
 	}
 	for _, e := range f.Endings {
-		v.Endings = append(v.Endings, v.endingLine(e))
+		v.Endings = append(v.Endings, v.say.endingLine(e))
 	}
 	for _, r := range f.Rights {
 		if !rq.sees(r.Zone) {
 			v.Limited = true
 			continue
 		}
-		v.Rights = append(v.Rights, v.rightLine(rq, r))
+		v.Rights = append(v.Rights, v.say.rightLine(rq, r))
 	}
 	if rq.roles&rolesOf("GET /grants/+new") != 0 && !f.Guest {
 		v.NewGrant = withQuery("/grants/+new", url.Values{"person": {f.ID}, "purpose": {purpose}})
@@ -177,15 +177,15 @@ func (h *Handler) personView(rq *request, f PersonFile, purpose string) (personV
 	if err != nil {
 		return v, fmt.Errorf("lines of a person: %w", err)
 	}
-	v.Presence = v.presence(lines)
+	v.Presence = v.say.presence(lines)
 	for _, a := range lines[:min(len(lines), personLinesLimit)] {
-		v.Lines = append(v.Lines, v.logLine(a))
+		v.Lines = append(v.Lines, v.say.logLine(a))
 	}
 	return v, nil
 }
 
 // daysWords says from when until when; "" for neither.
-func (b Base) daysWords(from, until string) string {
+func (b speaker) daysWords(from, until string) string {
 	switch {
 	case from == "" && until == "":
 		return ""
@@ -197,7 +197,7 @@ func (b Base) daysWords(from, until string) string {
 	return b.T("judge.from_until", "from", b.dayWords(from), "day", b.dayWords(until))
 }
 
-func (b Base) endingLine(e Ending) string {
+func (b speaker) endingLine(e Ending) string {
 	what := b.T("ending." + e.What)
 	if e.Name != "" {
 		what = b.T("person_page.ending_name", "what", what, "name", e.Name)
@@ -205,7 +205,7 @@ func (b Base) endingLine(e Ending) string {
 	return b.T("people.ending", "what", what, "day", b.dayWords(e.Day))
 }
 
-func (b Base) cardFileLine(rq *request, f PersonFile, c CardFile, keep bool, purpose string) cardFileLine {
+func (b speaker) cardFileLine(rq *request, f PersonFile, c CardFile, keep bool, purpose string) cardFileLine {
 	l := cardFileLine{ID: c.ID, Masked: c.Masked, State: b.cardState(c.Status), Assurance: b.known("assurance", c.Assurance), Valid: b.daysWords(c.ValidFrom, c.ValidUntil),
 		PIN: b.T("person_page.pin_none")}
 	if c.PIN {
@@ -235,7 +235,7 @@ func (b Base) cardFileLine(rq *request, f PersonFile, c CardFile, keep bool, pur
 	return l
 }
 
-func (b Base) cardState(s access.CredentialStatus) Tag {
+func (b speaker) cardState(s access.CredentialStatus) Tag {
 	word := b.T("card_state." + s.String())
 	switch s {
 	case access.CredentialActive:
@@ -249,7 +249,7 @@ func (b Base) cardState(s access.CredentialStatus) Tag {
 }
 
 // rightLine says one right and why it is there: grant → zone → schedule → validity.
-func (b Base) rightLine(rq *request, r PersonRight) rightLine {
+func (b speaker) rightLine(rq *request, r PersonRight) rightLine {
 	l := rightLine{Zone: r.ZoneName, Level: b.T("grants.level", "n", fmt.Sprint(r.Level)), Schedule: r.Schedule, Hours: b.hoursWords(r.Hours), Days: b.daysWords(r.From, r.Until),
 		By: b.T("right_by." + r.By), Basis: r.Basis}
 	if r.Group != "" {

@@ -65,7 +65,7 @@ func staysOf(lines []Attempt, now time.Time) (out []personStay) {
 }
 
 // presence draws the last 30 days of one person.
-func (b Base) presence(lines []Attempt) figure {
+func (b speaker) presence(lines []Attempt) figure {
 	f := figure{ID: "presence", Title: b.T("plot.presence"), AsTable: b.T("plot.as_table"), Empty: b.T("plot.presence_none"),
 		Head: []string{b.T("register.day"), b.T("register.in"), b.T("register.out"), b.T("col.door")}}
 	today := calendar.DateOf(b.now.In(b.zone))

@@ -13,7 +13,7 @@ var doorShapes = map[Tone]plot.DoorShape{ToneGood: plot.DoorShut, ToneNote: plot
 
 // plan draws zones as boxes in boxes with their doors' states (plot 5). A zone that lies in none, in one that is not there or in a circle, stands by
 // itself; so does a door without a zone.
-func (b Base) plan(o *Overview) figure {
+func (b speaker) plan(o *Overview) figure {
 	f := figure{ID: "plan", Title: b.T("plan.title"), Empty: b.T("live.no_doors"), AsTable: b.T("plot.as_table"),
 		Head: []string{b.T("register.zone"), b.T("plan.inside"), b.T("plan.people"), b.T("col.door"), b.T("register.state"), b.T("door.contact")}}
 	names, notes := map[access.ZoneID]string{"": b.T("register.blank")}, map[access.ZoneID]string{}

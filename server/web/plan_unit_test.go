@@ -17,7 +17,7 @@ func TestFloorPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := Base{Lang: English, words: words[English], zone: time.UTC}
+	b := speaker{lang: English, words: words[English], zone: time.UTC}
 	state := func(name string, zone access.ZoneID, s door.StateName, linked bool) DoorState {
 		return DoorState{Door: access.DoorID(name), Name: name, Zone: zone, Known: true, Linked: linked, State: s}
 	}

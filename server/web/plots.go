@@ -91,7 +91,7 @@ func (h *Handler) getPlots(w http.ResponseWriter, rq *request) error {
 
 // plotPeriod reads the days; without any they are the last four weeks.
 func (v *plotsView) plotPeriod(rq *request) (from, to calendar.Date) {
-	today := calendar.DateOf(v.now)
+	today := calendar.DateOf(v.say.now)
 	from, to = today.AddDays(-27), today
 	for name, d := range map[string]*calendar.Date{"from": &from, "to": &to} {
 		if text := rq.URL.Query().Get(name); text != "" {
@@ -124,12 +124,12 @@ func (v *plotsView) plotPeriod(rq *request) (from, to calendar.Date) {
 // strip draws who was inside on one day, visitors below whoever attended them (plot 1).
 func (v *registerView) strip(rows []RegisterRow, day string) figure {
 	f := figure{ID: "strip", Title: v.T("plot.strip"), AsTable: v.T("plot.as_table"), Empty: v.T("plot.nobody"), Head: []string{v.T("register.name_only"), v.T("register.in"), v.T("register.out"), v.T("register.attendee"), v.T("register.state")}}
-	start, err := time.ParseInLocation(dayLayout, day, v.zone)
+	start, err := time.ParseInLocation(dayLayout, day, v.say.zone)
 	if err != nil {
 		return f
 	}
 	minute := func(t time.Time) int { return int(t.Sub(start) / time.Minute) }
-	now := min(max(minute(v.now), 0), 24*60)
+	now := min(max(minute(v.say.now), 0), 24*60)
 	type bar struct {
 		stay plot.Stay
 		row  []string
@@ -217,7 +217,7 @@ func (v *plotsView) heat(reg *Register, dir *directory.Snapshot) figure {
 		if r.EnteredAt.IsZero() {
 			continue
 		}
-		t := r.EnteredAt.In(v.zone)
+		t := r.EnteredAt.In(v.say.zone)
 		k := int(t.Weekday()) - 1
 		if closed(calendar.DateOf(t)) {
 			k = len(rows) - 1
@@ -316,9 +316,9 @@ func (v *plotsView) refusals(reg *Register, from, to calendar.Date) figure {
 // heard draws when the gateways of the zone were heard, and says how far each one's clock is off now (plot 6).
 func (v *plotsView) heard(reg *Register, machines []Gateway, from, to calendar.Date) figure {
 	f := figure{ID: "heard", Title: v.T("plot.heard"), Empty: v.T("plot.no_gap"), Head: []string{v.T("plot.gateway"), v.T("register.from"), v.T("register.to"), v.T("plot.lasted"), v.T("plot.clock")}}
-	start, end := from.Start(v.zone), to.AddDays(1).Start(v.zone)
-	if end.After(v.now) {
-		end = v.now
+	start, end := from.Start(v.say.zone), to.AddDays(1).Start(v.say.zone)
+	if end.After(v.say.now) {
+		end = v.say.now
 	}
 	period := max(int(end.Sub(start)/time.Minute), 1)
 	by, lost, clock := map[string]*plot.Availability{}, map[string]int{}, map[string]string{}
@@ -340,11 +340,11 @@ func (v *plotsView) heard(reg *Register, machines []Gateway, from, to calendar.D
 		}
 		until := g.To
 		if until.IsZero() {
-			until = v.now
+			until = v.say.now
 		}
 		s := plot.Span{From: max(int(g.From.Sub(start)/time.Minute), 0), Until: min(int(until.Sub(start)/time.Minute), period)}
 		a.Silent, lost[a.Name] = append(a.Silent, s), lost[a.Name]+max(s.Until-s.From, 0)
-		f.Rows = append(f.Rows, []string{a.Name, v.DayTime(g.From), v.when(g.To, func(t time.Time) string { return showDayTime(t, v.Lang) }), v.span(until.Sub(g.From)), clock[a.Name]})
+		f.Rows = append(f.Rows, []string{a.Name, v.DayTime(g.From), v.say.when(g.To, func(t time.Time) string { return showDayTime(t, v.say.lang) }), v.say.span(until.Sub(g.From)), clock[a.Name]})
 	}
 	var list []plot.Availability
 	for _, name := range slices.Sorted(maps.Keys(by)) {
@@ -359,7 +359,7 @@ func (v *plotsView) heard(reg *Register, machines []Gateway, from, to calendar.D
 	if len(list) > 0 {
 		ticks := []string{}
 		for i := range 5 {
-			ticks = append(ticks, start.Add(time.Duration(i)*end.Sub(start)/4).In(v.zone).Format("1/2 15:04"))
+			ticks = append(ticks, start.Add(time.Duration(i)*end.Sub(start)/4).In(v.say.zone).Format("1/2 15:04"))
 		}
 		f.Picture = plot.Available(list, period, ticks, f.Text)
 	}
@@ -387,7 +387,7 @@ func (h *Handler) yearFigure(ctx context.Context, v *registerView, day calendar.
 		m := &months[len(months)-1]
 		cell := plot.CalendarDay{Mark: v.T("review.no_mark"), Word: v.date(d)}
 		if x := by[d.String()]; x != nil && x.Sheet.Status != signoff.NotOver {
-			t := v.reviewTag(&x.Sheet)
+			t := v.say.reviewTag(&x.Sheet)
 			cell.State, cell.Mark, cell.Word = "open", v.T("review_mark."+x.Sheet.Status.String()), v.date(d)+" "+t.Word
 			switch {
 			case x.Sheet.Overdue:
@@ -423,8 +423,8 @@ func (h *Handler) timesFigure(rq *request, v *registerView, from, to calendar.Da
 		if late {
 			word = v.T("plot.too_late")
 		}
-		row.Dots = append(row.Dots, plot.Dot{Minutes: int(d / time.Minute), Late: late, Word: what + " " + v.span(d) + " " + word})
-		f.Rows = append(f.Rows, []string{what, v.span(d), word})
+		row.Dots = append(row.Dots, plot.Dot{Minutes: int(d / time.Minute), Late: late, Word: what + " " + v.say.span(d) + " " + word})
+		f.Rows = append(f.Rows, []string{what, v.say.span(d), word})
 	}
 	in, err := h.reach(rq)
 	if err != nil {
@@ -434,7 +434,7 @@ func (h *Handler) timesFigure(rq *request, v *registerView, from, to calendar.Da
 	if err != nil {
 		return f, fmt.Errorf("findings: %w", err)
 	}
-	start, end := from.Start(v.zone), to.AddDays(1).Start(v.zone)
+	start, end := from.Start(v.say.zone), to.AddDays(1).Start(v.say.zone)
 	for i := range list {
 		x := &list[i]
 		if x.Severity != SeverityHigh || x.At.Before(start) || !x.At.Before(end) {
@@ -447,7 +447,7 @@ func (h *Handler) timesFigure(rq *request, v *registerView, from, to calendar.Da
 		for _, a := range c.Acts {
 			if a.Kind == casework.Take || a.Kind == casework.Assign {
 				d := time.UnixMilli(a.AtMS).Sub(x.At)
-				put(&take, v.known("finding", x.Kind), d, d > takeTarget*time.Minute)
+				put(&take, v.say.known("finding", x.Kind), d, d > takeTarget*time.Minute)
 				break
 			}
 		}
@@ -462,7 +462,7 @@ func (h *Handler) timesFigure(rq *request, v *registerView, from, to calendar.Da
 		if x.Sheet.Signed == nil || err != nil {
 			continue
 		}
-		put(&sign, v.date(d), time.UnixMilli(x.Sheet.Signed.AtMS).Sub(d.AddDays(1).Start(v.zone)), x.DueMS > 0 && x.Sheet.Signed.AtMS > x.DueMS)
+		put(&sign, v.date(d), time.UnixMilli(x.Sheet.Signed.AtMS).Sub(d.AddDays(1).Start(v.say.zone)), x.DueMS > 0 && x.Sheet.Signed.AtMS > x.DueMS)
 	}
 	late := 0
 	for _, r := range []plot.DotRow{take, sign} {
@@ -476,7 +476,7 @@ func (h *Handler) timesFigure(rq *request, v *registerView, from, to calendar.Da
 	if len(f.Rows) > 0 {
 		var ticks []string
 		for _, m := range plot.Decades {
-			ticks = append(ticks, v.span(time.Duration(m)*time.Minute))
+			ticks = append(ticks, v.say.span(time.Duration(m)*time.Minute))
 		}
 		f.Picture = plot.Times([]plot.DotRow{take, sign}, ticks, f.Text)
 	}

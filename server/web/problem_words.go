@@ -141,7 +141,7 @@ var problemWords = []struct {
 var aboutRow = regexp.MustCompile(`^(zone|door|gateway|schedule|closed_day|person|card|grant|group|contract|exception|conditions|item|enrolment|recertification|transfer) (\S+):? (.+)$`)
 
 // problem says in the page's language what the directory says.
-func (b Base) problem(text string) string {
+func (b speaker) problem(text string) string {
 	if m := aboutRow.FindStringSubmatch(text); m != nil {
 		return b.T("rule.row", "noun", b.known("rule_noun", m[1]), "id", m[2]) + b.T("rule.colon") + b.problem(m[3])
 	}

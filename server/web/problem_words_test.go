@@ -44,7 +44,7 @@ func TestProblemsHaveWords(t *testing.T) {
 				text += "x"
 			}
 			for _, s := range []string{text, `"x" ` + text, text + "x; keep one row"} {
-				if said := b.problem(s); said != s && strings.ContainsFunc(said, func(r rune) bool { return r >= 'ぁ' && r <= 'ん' }) {
+				if said := b.say.problem(s); said != s && strings.ContainsFunc(said, func(r rune) bool { return r >= 'ぁ' && r <= 'ん' }) {
 					return true
 				}
 			}
@@ -55,7 +55,7 @@ func TestProblemsHaveWords(t *testing.T) {
 	if seen < 60 {
 		t.Errorf("only %d messages looked at", seen)
 	}
-	if got := b.problem("zone server-room lies in itself"); got != "区域 server-room:自分自身を上位の区域にできません。" {
+	if got := b.say.problem("zone server-room lies in itself"); got != "区域 server-room:自分自身を上位の区域にできません。" {
 		t.Errorf("a row reads %q", got)
 	}
 }

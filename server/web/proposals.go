@@ -60,7 +60,7 @@ func (rq *request) seesProposal(set RoleSet, list []RegChange) bool {
 }
 
 // proposedBy names the account that proposed something.
-func (b Base) proposedBy(p ProposalLine) string {
+func (b speaker) proposedBy(p ProposalLine) string {
 	if p.Proposer == "" {
 		return b.T("proposals.by_command_line")
 	}
@@ -82,8 +82,8 @@ func (h *Handler) proposalsView(rq *request) (proposalsView, error) {
 			v.Limited = true
 			continue
 		}
-		l := proposalLineView{ID: p.ID, By: v.proposedBy(p), At: p.At, Until: p.Until, Why: p.Reason, Mine: p.Mine}
-		for i, c := range v.changeLines(p.Changes) {
+		l := proposalLineView{ID: p.ID, By: v.say.proposedBy(p), At: p.At, Until: p.Until, Why: p.Reason, Mine: p.Mine}
+		for i, c := range v.say.changeLines(p.Changes) {
 			if i == shownChanges {
 				l.More = v.T("proposals.more", "n", strconv.Itoa(len(p.Changes)+p.Overlooked-shownChanges))
 				break
@@ -158,9 +158,9 @@ func (h *Handler) proposalFor(rq *request) (ProposalFile, error) {
 
 func (h *Handler) proposalView(rq *request, p ProposalFile) proposalView {
 	v := proposalView{Base: h.base(rq, "proposals.one"), ID: p.ID, Stale: p.Stale && !p.Decided, Decided: p.Decided}
-	v.Changes = v.changeLines(p.Changes)
+	v.Changes = v.say.changeLines(p.Changes)
 	v.Here = "/proposals/" + p.ID
-	v.Line = proposalLineView{ID: p.ID, By: v.proposedBy(p.ProposalLine), At: p.At, Until: p.Until, Why: p.Reason, Mine: p.Mine}
+	v.Line = proposalLineView{ID: p.ID, By: v.say.proposedBy(p.ProposalLine), At: p.At, Until: p.Until, Why: p.Reason, Mine: p.Mine}
 	if p.Overlooked > 0 {
 		v.Overlooked = v.T("proposals.more", "n", strconv.Itoa(p.Overlooked))
 	}

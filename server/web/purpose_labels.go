@@ -14,7 +14,8 @@ import (
 const maxKeyed = 9
 
 type purposesView struct {
-	counter
+	matterPage
+	desk  counter
 	Zones []purposeZone
 }
 
@@ -36,7 +37,7 @@ func (h *Handler) showPurposeLabels(w http.ResponseWriter, rq *request, t *tried
 	if err != nil {
 		return err
 	}
-	v := purposesView{counter: c}
+	v := purposesView{matterPage: c.matterPage, desk: c}
 	v.Here = "/ledgers/purposes"
 	for i := range c.site.Dir.Zones {
 		z := c.site.Dir.Zones[i].ID

@@ -12,7 +12,8 @@ import (
 )
 
 type findView struct {
-	counter
+	matterPage
+	desk   counter
 	Text   string
 	Asked  bool
 	Found  []visitRow
@@ -29,16 +30,16 @@ func (h *Handler) getFind(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	v := findView{counter: c, Text: clip(strings.TrimSpace(rq.URL.Query().Get("q")), 200), Urgent: rq.roles&receiveRoles != 0}
+	v := findView{matterPage: c.matterPage, desk: c, Text: clip(strings.TrimSpace(rq.URL.Query().Get("q")), 200), Urgent: rq.roles&receiveRoles != 0}
 	v.Asked = v.Text != ""
-	if err := h.viewed(rq, ActionViewVisits, c.now.Format(dayLayout)); err != nil {
+	if err := h.viewed(rq, ActionViewVisits, c.say.now.Format(dayLayout)); err != nil {
 		return err
 	}
 	list, err := h.src.Visits.OpenVisits(rq.Context())
 	if err != nil {
 		return fmt.Errorf("open visits: %w", err)
 	}
-	until := c.now.AddDate(0, 0, 1).UnixMilli()
+	until := c.say.now.AddDate(0, 0, 1).UnixMilli()
 	var only *visit.View
 	byID := map[string]*visit.View{}
 	for i := range list {
@@ -134,7 +135,8 @@ func (h *Handler) postPermitReceive(w http.ResponseWriter, rq *request) error {
 }
 
 type receiveView struct {
-	counter
+	matterPage
+	desk    counter
 	Visit   visitRow
 	Step    int
 	Steps   []stepLine
@@ -222,7 +224,7 @@ func (h *Handler) getReceive(w http.ResponseWriter, rq *request) error {
 
 func (h *Handler) showReceive(w http.ResponseWriter, rq *request, r *receiving, step int, t *tried, code int) error {
 	c := r.c
-	v := receiveView{counter: *c, Visit: c.visitRow(r.x), Step: step}
+	v := receiveView{matterPage: c.matterPage, desk: *c, Visit: c.visitRow(r.x), Step: step}
 	v.Here = "/visits/" + r.x.ID + "/receive"
 	for n := 1; n <= 4; n++ {
 		l := stepLine{N: strconv.Itoa(n), Word: c.T([]string{"receive.step_find", "receive.step_identity", "receive.step_conditions", "receive.step_badge"}[n-1]), Current: n == step}
@@ -258,7 +260,7 @@ func (h *Handler) showReceive(w http.ResponseWriter, rq *request, r *receiving, 
 
 // denied says why nobody can be received now, before anything is typed.
 func (r *receiving) denied() string {
-	now := r.c.now.UnixMilli()
+	now := r.c.say.now.UnixMilli()
 	switch {
 	case r.x.State == visit.Applied:
 		return r.c.T("receive.not_approved")

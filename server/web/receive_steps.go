@@ -96,7 +96,7 @@ func (h *Handler) postReceiveConditions(w http.ResponseWriter, rq *request) erro
 // nothing.
 func (r *receiving) tryDeclared() (field string, refusal *visit.Error) {
 	for n, d := range r.d.declared {
-		err := r.x.MayBringIn([]visit.Declared{d}, r.c.now.UnixMilli(), r.c.site)
+		err := r.x.MayBringIn([]visit.Declared{d}, r.c.say.now.UnixMilli(), r.c.site)
 		if errors.As(err, &refusal) {
 			names := map[string]string{"serial": "serial", "exception": "exception"}
 			name := names[refusal.Field]

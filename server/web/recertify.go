@@ -76,9 +76,9 @@ func (h *Handler) recertifyView(rq *request) (recertifyView, error) {
 		if d.Open != "" || !rq.seesZone(ruleNames, d.Zone) {
 			continue
 		}
-		l := roundDueLine{ID: string(d.Zone), Zone: d.ZoneName, Last: v.T("recertify.never"), Due: v.dayWords(d.Due)}
+		l := roundDueLine{ID: string(d.Zone), Zone: d.ZoneName, Last: v.T("recertify.never"), Due: v.say.dayWords(d.Due)}
 		if d.Last != "" {
-			l.Last = v.dayWords(d.Last)
+			l.Last = v.say.dayWords(d.Last)
 		}
 		v.Due = append(v.Due, l)
 	}
@@ -92,14 +92,14 @@ func (h *Handler) recertifyView(rq *request) (recertifyView, error) {
 				open++
 			}
 		}
-		l := roundLine{Zone: r.ZoneName, Href: "/recertify/" + r.ID, Opened: v.dayWords(r.Opened), Due: v.dayWords(r.Due), State: v.roundTag(r, v.Least),
+		l := roundLine{Zone: r.ZoneName, Href: "/recertify/" + r.ID, Opened: v.say.dayWords(r.Opened), Due: v.say.dayWords(r.Due), State: v.say.roundTag(r, v.Least),
 			Count: v.T("recertify.count", "n", strconv.Itoa(len(r.Answers)-open), "all", strconv.Itoa(len(r.Answers)))}
 		v.Rounds = append(v.Rounds, l)
 	}
 	return v, nil
 }
 
-func (b Base) roundTag(r RuleRound, today string) Tag {
+func (b speaker) roundTag(r RuleRound, today string) Tag {
 	switch {
 	case r.Closed != "":
 		return Tag{b.T("recertify.closed"), ToneQuiet, "check"}
@@ -169,9 +169,9 @@ func (h *Handler) round(rq *request) (RuleRound, error) {
 
 func (h *Handler) showRound(w http.ResponseWriter, rq *request, r RuleRound, fault, reasonFault string) error {
 	v := roundView{Base: h.base(rq, "recertify.one"), Fault: fault, Zone: r.ZoneName, Opened: "", Action: "/recertify/" + r.ID, MayAnswer: rq.may(ruleAnswerers, r.Zone)}
-	v.Here, v.Opened, v.Due = v.Action, v.dayWords(r.Opened), v.dayWords(r.Due)
+	v.Here, v.Opened, v.Due = v.Action, v.say.dayWords(r.Opened), v.say.dayWords(r.Due)
 	v.Title = v.T("recertify.named", "zone", r.ZoneName)
-	v.State = v.roundTag(r, rq.now.In(h.cfg.Zone).Format(dayLayout))
+	v.State = v.say.roundTag(r, rq.now.In(h.cfg.Zone).Format(dayLayout))
 	if v.StepUp = h.needFresh(rq); v.StepUp != "" {
 		v.StepUp += v.Action
 	}
@@ -184,7 +184,7 @@ func (h *Handler) showRound(w http.ResponseWriter, rq *request, r RuleRound, fau
 			l.Name = a.Person
 		}
 		if a.Day != "" {
-			l.Day = v.dayWords(a.Day)
+			l.Day = v.say.dayWords(a.Day)
 		}
 		switch a.Word {
 		case "keep":
@@ -250,7 +250,7 @@ func (h *Handler) postRound(w http.ResponseWriter, rq *request) error {
 	case err != nil:
 		return fmt.Errorf("answer: %w", err)
 	case len(out.Problems) > 0:
-		return h.showRound(w, rq, r, "", b.problem(out.Problems[0].Text))
+		return h.showRound(w, rq, r, "", b.say.problem(out.Problems[0].Text))
 	case out.Proposal != "":
 		return redirect(w, rq, "/recertify/"+r.ID+"?done=rule_proposed")
 	}
@@ -287,7 +287,7 @@ func (h *Handler) showRenewals(w http.ResponseWriter, rq *request, fault, reason
 		return err
 	}
 	v := renewalsView{Base: h.base(rq, "renewals.title"), Fault: fault, Open: book.Open, May: rq.roles&ruleChangers != 0}
-	v.Here, v.Until = "/renewals", v.dayWords(book.Until)
+	v.Here, v.Until = "/renewals", v.say.dayWords(book.Until)
 	if v.StepUp = h.needFresh(rq); v.StepUp != "" {
 		v.StepUp += "/renewals"
 	}
@@ -295,7 +295,7 @@ func (h *Handler) showRenewals(w http.ResponseWriter, rq *request, fault, reason
 		if !rq.seesZone(ruleNames, g.ZoneID) {
 			continue
 		}
-		l := renewalLine{ID: g.ID, Holder: g.Holder, Zone: g.Zone, Schedule: g.Schedule, Ends: v.dayWords(g.Ends), Becomes: v.between(g.From, g.To), Chosen: slices.Contains(rq.PostForm["grant"], g.ID)}
+		l := renewalLine{ID: g.ID, Holder: g.Holder, Zone: g.Zone, Schedule: g.Schedule, Ends: v.say.dayWords(g.Ends), Becomes: v.say.between(g.From, g.To), Chosen: slices.Contains(rq.PostForm["grant"], g.ID)}
 		if g.People != 1 {
 			l.People = v.T("rule.people", "n", strconv.Itoa(g.People))
 		}
@@ -305,9 +305,9 @@ func (h *Handler) showRenewals(w http.ResponseWriter, rq *request, fault, reason
 		if !rq.seesZone(ruleNames, g.Zone) {
 			continue
 		}
-		text := v.T("renewals.nobody", "day", v.dayWords(g.Day))
+		text := v.T("renewals.nobody", "day", v.say.dayWords(g.Day))
 		if len(g.People) > 0 {
-			text = v.T("renewals.only", "day", v.dayWords(g.Day), "names", strings.Join(g.People, v.T("list.separator")))
+			text = v.T("renewals.only", "day", v.say.dayWords(g.Day), "names", strings.Join(g.People, v.T("list.separator")))
 		}
 		v.Gaps = append(v.Gaps, gapLine{g.Name, text})
 	}
@@ -344,7 +344,7 @@ func (h *Handler) postRenewals(w http.ResponseWriter, rq *request) error {
 	case err != nil:
 		return fmt.Errorf("renew: %w", err)
 	case len(out.Problems) > 0:
-		return h.showRenewals(w, rq, "", b.problem(out.Problems[0].Text))
+		return h.showRenewals(w, rq, "", b.say.problem(out.Problems[0].Text))
 	case out.Proposal != "":
 		return redirect(w, rq, "/renewals?done=rule_proposed")
 	}

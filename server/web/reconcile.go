@@ -110,9 +110,9 @@ func (v *reconcileView) compare(log, paper []register.Slip, names map[string]str
 	times := func(s register.Slip) string {
 		out := ""
 		if s.OutMS != 0 {
-			out = time.UnixMilli(s.OutMS).In(v.zone).Format("15:04")
+			out = time.UnixMilli(s.OutMS).In(v.say.zone).Format("15:04")
 		}
-		return v.T("reconcile.times", "in", time.UnixMilli(s.InMS).In(v.zone).Format("15:04"), "out", out)
+		return v.T("reconcile.times", "in", time.UnixMilli(s.InMS).In(v.say.zone).Format("15:04"), "out", out)
 	}
 	looks := []Tag{{v.T("reconcile.matched"), ToneGood, "check"}, {v.T("reconcile.log_only"), ToneWarn, "finding"}, {v.T("reconcile.paper_only"), ToneAlarm, "finding"}}
 	counts := make([]int, len(looks))
@@ -126,7 +126,7 @@ func (v *reconcileView) compare(log, paper []register.Slip, names map[string]str
 			l.Name, l.Log = names[log[p.Log].Name], times(log[p.Log])
 		}
 		if p.Match == register.Matched {
-			l.Distance = v.span(max(time.Duration(p.InByMS), -time.Duration(p.InByMS)) * time.Millisecond)
+			l.Distance = v.say.span(max(time.Duration(p.InByMS), -time.Duration(p.InByMS)) * time.Millisecond)
 		}
 		v.Lines = append(v.Lines, l)
 	}

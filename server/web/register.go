@@ -105,7 +105,7 @@ func (h *Handler) getRegister(w http.ResponseWriter, rq *request) error {
 	}
 	v.days(rq)
 	for _, g := range reg.Gaps {
-		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.gapLine(g).Gap))
+		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.say.gapLine(g).Gap))
 	}
 	if rq.names && rq.roles&reportRoles != 0 {
 		q := rq.URL.Query()
@@ -160,7 +160,7 @@ func (h *Handler) getPresent(w http.ResponseWriter, rq *request) error {
 		if since.IsZero() {
 			since = r.SeenAt
 		}
-		l.Since = v.span(at.Sub(since))
+		l.Since = v.say.span(at.Sub(since))
 		v.Lines = append(v.Lines, l)
 	}
 	v.UpTo, v.Total, v.Empty = reg.UpTo, strconv.Itoa(len(v.Lines)), len(v.Lines) == 0
@@ -243,7 +243,7 @@ func (h *Handler) registerForm(rq *request, v *registerView) error {
 	in := rq.URL.Query()
 	v.All = in.Get("all") != ""
 	v.Era = in.Get("dates") == "era" || in.Get("dates") == "" && rq.lang == Japanese
-	today := calendar.DateOf(v.now)
+	today := calendar.DateOf(v.say.now)
 	from, to := today, today
 	for name, to := range map[string]*calendar.Date{"from": &from, "to": &to} {
 		text := in.Get(name)
@@ -288,7 +288,7 @@ func (h *Handler) registerForm(rq *request, v *registerView) error {
 // date writes a day as registers do: 令和8年11月24日(火), or as the screen does.
 func (v *registerView) date(d calendar.Date) string {
 	switch {
-	case v.Lang != Japanese:
+	case v.say.lang != Japanese:
 		return d.English()
 	case v.Era:
 		return d.Japanese()
@@ -301,7 +301,7 @@ func (v *registerView) minute(t time.Time, day string) string {
 	if t.IsZero() {
 		return ""
 	}
-	t = t.In(v.zone)
+	t = t.In(v.say.zone)
 	if t.Format(dayLayout) == day {
 		return t.Format("15:04")
 	}
@@ -311,26 +311,26 @@ func (v *registerView) minute(t time.Time, day string) string {
 func (v *registerView) registerLine(r *RegisterRow) registerLine {
 	l := registerLine{
 		In: v.minute(r.EnteredAt, r.Day), Out: v.minute(r.ExitedAt, r.Day), InAt: r.EnteredAt, OutAt: r.ExitedAt, Door: r.Door, Purpose: r.Purpose, System: r.System,
-		Approver: r.Approver, Attendee: r.Attendee, Badge: r.Badge, Items: r.Items, Attempt: r.Attempt, State: v.registerTag(r.State),
+		Approver: r.Approver, Attendee: r.Attendee, Badge: r.Badge, Items: r.Items, Attempt: r.Attempt, State: v.say.registerTag(r.State),
 	}
 	l.DayID = r.Day
 	if d, err := time.Parse(dayLayout, r.Day); err == nil {
 		l.Day = v.date(calendar.DateOf(d))
 	}
-	l.Who = v.person(r.Who)
+	l.Who = v.say.person(r.Who)
 	switch {
-	case r.Who.Ref == "" && r.Who.Name != "" && !v.Masked: // on paper, or came in on somebody else's badge
+	case r.Who.Ref == "" && r.Who.Name != "" && !v.say.masked: // on paper, or came in on somebody else's badge
 		l.Who = Person{Name: r.Who.Name, Section: r.Who.Section}
 	case r.Erased:
 		l.Who = Person{Name: v.T("person.erased"), Token: true}
 	}
 	if r.Category != "" {
-		l.Category = v.known("register_category", r.Category)
+		l.Category = v.say.known("register_category", r.Category)
 	}
 	if r.Identity != "" {
-		l.Identity = v.known("register_identity", r.Identity)
+		l.Identity = v.say.known("register_identity", r.Identity)
 	}
-	if v.Masked {
+	if v.say.masked {
 		l.Purpose, l.System, l.Approver, l.Attendee, l.Badge, l.Items = "", "", "", "", "", nil
 	}
 	l.Notes = v.registerNotes(r)
@@ -361,7 +361,7 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	case r.StatedAt.IsZero():
 	case r.ConfirmedBy == "":
 		say("register.exit_stated", "time", at(r.StatedAt))
-	case v.Masked:
+	case v.say.masked:
 		say("register.exit_agreed", "time", at(r.StatedAt))
 	default:
 		say("register.exit_confirmed", "time", at(r.StatedAt), "name", r.ConfirmedBy)
@@ -369,7 +369,7 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	if r.Conditions != 0 {
 		say("register.conditions", "version", strconv.FormatUint(uint64(r.Conditions), 10))
 	}
-	if r.Leader != "" && !v.Masked {
+	if r.Leader != "" && !v.say.masked {
 		say("register.with", "name", r.Leader)
 	}
 	if r.PurposeSource == "stated" {
@@ -396,7 +396,7 @@ func (v *registerView) registerNotes(r *RegisterRow) (notes []string) {
 	return notes
 }
 
-func (b Base) registerTag(s register.State) Tag {
+func (b speaker) registerTag(s register.State) Tag {
 	tone, icon := ToneGood, "check"
 	switch s {
 	case register.Inside:

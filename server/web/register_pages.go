@@ -21,7 +21,7 @@ func (v *registerView) months(rq *request) (from, to string) {
 	if err != nil || err2 != nil || last.Sub(first) < registerPageDays {
 		return v.From, v.To
 	}
-	part, today := clip(rq.URL.Query().Get("part"), len(dayLayout)), calendar.DateOf(v.now)
+	part, today := clip(rq.URL.Query().Get("part"), len(dayLayout)), calendar.DateOf(v.say.now)
 	if len(part) > len(monthLayout) {
 		part = part[:len(monthLayout)]
 	}

@@ -139,14 +139,14 @@ func (h *Handler) getRehearsal(w http.ResponseWriter, rq *request) error {
 	}
 	v := rehearsedView{Base: h.base(rq, "rehearse.result"), Running: !r.Done}
 	v.Here = "/rehearse/" + rq.PathValue("rehearsal")
-	v.Period = v.between(r.Query.From, r.Query.Until)
+	v.Period = v.say.between(r.Query.From, r.Query.Until)
 	v.Progress = v.T("rehearse.progress", "n", strconv.Itoa(r.Days), "all", strconv.Itoa(r.Of))
 	if !r.Done {
 		return h.render(w, rq, "rehearsal", v)
 	}
 	if r.Fault != "" {
 		v.Fault = v.T("rehearse.broken")
-		if v.words.has("rehearse." + r.Fault) {
+		if v.say.words.has("rehearse." + r.Fault) {
 			v.Fault = v.T("rehearse." + r.Fault)
 		}
 		return h.renderStatus(w, rq, "rehearsal", v, http.StatusUnprocessableEntity)
@@ -164,7 +164,7 @@ func (h *Handler) getRehearsal(w http.ResponseWriter, rq *request) error {
 		}
 	}
 	for _, e := range r.Entries {
-		x := rehearsedEntry{At: e.At, Href: "/log/" + e.Attempt, Person: e.Name, Number: e.Person, Door: e.Door, Was: v.outcomeTag(e.Was), Is: v.outcomeTag(e.Is), WasWhy: v.T("reason." + e.WasWhy.String()), Why: v.T("reason." + e.Why.String())}
+		x := rehearsedEntry{At: e.At, Href: "/log/" + e.Attempt, Person: e.Name, Number: e.Person, Door: e.Door, Was: v.say.outcomeTag(e.Was), Is: v.say.outcomeTag(e.Is), WasWhy: v.T("reason." + e.WasWhy.String()), Why: v.T("reason." + e.Why.String())}
 		if x.Person == "" {
 			x.Person = v.T("person.unknown")
 		}
@@ -183,7 +183,7 @@ func (h *Handler) getRehearsal(w http.ResponseWriter, rq *request) error {
 		v.More = v.T("import.more", "n", strconv.Itoa(r.More))
 	}
 	for _, x := range r.Rights {
-		l := rehearsedRight{Person: x.Name, Number: x.Person, Zone: x.Zone, Before: v.termWords(x.Before), After: v.termWords(x.After)}
+		l := rehearsedRight{Person: x.Name, Number: x.Person, Zone: x.Zone, Before: v.say.termWords(x.Before), After: v.say.termWords(x.After)}
 		switch x.Effect {
 		case "gains":
 			l.Effect = Tag{v.T("rehearse.gains"), ToneWarn, "enter"}
@@ -198,7 +198,7 @@ func (h *Handler) getRehearsal(w http.ResponseWriter, rq *request) error {
 }
 
 // termWords says the hours and days of rights, which come in the words of the import's files.
-func (b Base) termWords(list []string) (out []string) {
+func (b speaker) termWords(list []string) (out []string) {
 	for _, term := range list {
 		var words, days []string
 		for _, w := range append(strings.Fields(term), "") {

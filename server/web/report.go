@@ -89,7 +89,7 @@ func (h *Handler) showReports(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	for i := range jobs {
-		if l := v.jobLine(&jobs[i]); jobs[i].Account == report.Unasked {
+		if l := v.say.jobLine(&jobs[i]); jobs[i].Account == report.Unasked {
 			v.Days = append(v.Days, l)
 		} else {
 			v.Jobs = append(v.Jobs, l)
@@ -118,7 +118,7 @@ func (h *Handler) reportForm(rq *request, in url.Values, posted bool) (*reportVi
 	v := &reportView{Base: h.base(rq, "report.title"), Kind: kind, Name: h.words[rq.lang].say("report_kind." + kind.word), About: h.words[rq.lang].say("report_text." + kind.word)}
 	v.Title = v.Name
 	a := &reportAsk{Base: v.Base, kind: kind, all: in.Get("all") != ""}
-	a.Masked = false
+	a.say.masked = false
 	v.Fields = map[string]Field{}
 	for _, n := range []string{"zone", "from", "to", "sample", "seed", "format", "use", "reason"} {
 		v.Fields[n] = Field{Value: clip(strings.TrimSpace(in.Get(n)), 2000)}
@@ -210,7 +210,7 @@ func (v *reportView) fail(name, key string, pairs ...string) {
 
 // reportPeriod reads the days; without any it is yesterday, the newest day that is over.
 func (v *reportView) reportPeriod(a *reportAsk) {
-	today := calendar.DateOf(v.now)
+	today := calendar.DateOf(v.say.now)
 	a.from, a.to = today.AddDays(-1), today.AddDays(-1)
 	if !a.kind.period {
 		a.from, a.to = today, today
@@ -391,7 +391,7 @@ type reportJobLine struct {
 	Asked            time.Time
 }
 
-func (b Base) jobLine(j *report.Job) reportJobLine {
+func (b speaker) jobLine(j *report.Job) reportJobLine {
 	tone := map[report.State]Tag{
 		report.Waiting: {Tone: ToneQuiet, Icon: "clock"}, report.Running: {Tone: ToneNote, Icon: "clock"}, report.Done: {Tone: ToneGood, Icon: "check"},
 		report.Failed: {Tone: ToneAlarm, Icon: "fault"}, report.Lost: {Tone: ToneWarn, Icon: "dash"},
@@ -454,7 +454,7 @@ func (h *Handler) getReportJob(w http.ResponseWriter, rq *request) error {
 	}
 	j := &jobs[i]
 	v := &reportJobView{Base: h.base(rq, "report.job"), Again: withQuery("/reports", nil) + "?" + j.Query, Done: j.State == report.Done}
-	v.Here, v.Line = "/reports/"+j.ID, v.jobLine(j)
+	v.Here, v.Line = "/reports/"+j.ID, v.say.jobLine(j)
 	v.Running = j.State == report.Waiting || j.State == report.Running
 	if v.Progress = v.T("report.working"); j.State == report.Waiting {
 		v.Progress = v.T("report.queued")

@@ -129,7 +129,7 @@ func (h *Handler) councilFindings(ctx context.Context, a *reportAsk) (t report.T
 			rest.all, rest.open = rest.all+c.all, rest.open+c.open
 			continue
 		}
-		t.Rows = append(t.Rows, []string{a.known("finding", c.kind), a.few(c.all), a.few(c.open)})
+		t.Rows = append(t.Rows, []string{a.say.known("finding", c.kind), a.few(c.all), a.few(c.open)})
 	}
 	if rest.all > 0 {
 		t.Rows = append(t.Rows, []string{a.T("report.other_kinds", "n", strconv.Itoa(fewest)), a.few(rest.all), a.few(rest.open)})
@@ -138,4 +138,4 @@ func (h *Handler) councilFindings(ctx context.Context, a *reportAsk) (t report.T
 }
 
 // zoneTime is the site's time zone.
-func (a *reportAsk) zoneTime() *time.Location { return a.Base.zone }
+func (a *reportAsk) zoneTime() *time.Location { return a.Base.say.zone }

@@ -21,7 +21,7 @@ func (h *Handler) DayPaper(ctx context.Context, zone ZoneName, day calendar.Date
 	}
 	words := h.words[Japanese]
 	a := &reportAsk{
-		Base: Base{Lang: Japanese, Site: h.cfg.Site, ZoneName: h.cfg.ZoneName, words: words, zone: h.cfg.Zone, mask: h.cfg.MaskKey, now: now.In(h.cfg.Zone)},
+		Base: Base{Site: h.cfg.Site, ZoneName: h.cfg.ZoneName, say: speaker{lang: Japanese, words: words, zone: h.cfg.Zone, mask: h.cfg.MaskKey, now: now.In(h.cfg.Zone)}},
 		kind: dayPaper, zone: zone, from: day, to: day, era: true, form: forms.Of("entry_register", string(zone.ID)),
 	}
 	a.form.Name = words.say("report_kind.day")
@@ -48,7 +48,7 @@ func (h *Handler) dayOfZone(ctx context.Context, a *reportAsk) (*report.Document
 		if f.Kind == "duress" {
 			continue // only the security officer is told of it, and not on a paper that lies about (AD-13)
 		}
-		l := a.findingLine(f)
+		l := a.say.findingLine(f)
 		t.Rows = append(t.Rows, []string{a.Time(l.At), l.Kind, l.Severity.Word, l.Place, l.State.Word})
 	}
 	d.Tables = append(d.Tables, t)

@@ -68,14 +68,14 @@ type reportAsk struct {
 func (a *reportAsk) head() *report.Document {
 	v := a.register()
 	d := &report.Document{
-		Lang: string(a.Lang), Title: a.form.Name, Number: a.form.Number, Site: a.Site, Zone: a.zone.Name, Seals: a.form.Seals, Made: a.made, Closed: a.now.UTC(),
+		Lang: string(a.say.lang), Title: a.form.Name, Number: a.form.Number, Site: a.Site, Zone: a.zone.Name, Seals: a.form.Seals, Made: a.made, Closed: a.say.now.UTC(),
 		Labels: report.Labels{
 			Period: a.T("report.period"), Made: a.T("report.made"), Log: a.T("report.log"), NoLog: a.T("report.no_log"), Content: a.T("report.content"), Seals: a.T("register.seals"),
 			Signed: a.T("report.signed"), Part: a.T("report.part"), Verify: a.T("report.verify"), Missing: a.T("report.missing"),
 			Line: a.T("report.line"), Column: a.T("report.column"), Cell: a.T("report.cell"), Letters: a.T("report.letters"),
 		},
 	}
-	if name := a.org.In(string(a.Lang)); name != "" {
+	if name := a.org.In(string(a.say.lang)); name != "" {
 		d.Site = name
 	}
 	if text := a.org.Contact(); text != "" {
@@ -97,7 +97,7 @@ func (a *reportAsk) head() *report.Document {
 // fiscalYear says the fiscal year, or the years, of the period.
 func (a *reportAsk) fiscalYear() string {
 	word := func(y calendar.FiscalYear) string {
-		if a.Lang == Japanese {
+		if a.say.lang == Japanese {
 			return y.Japanese()
 		}
 		return y.English()

@@ -21,7 +21,7 @@ func (h *Handler) guests(ctx context.Context, a *reportAsk) (*counter, []visit.V
 	if err != nil {
 		return nil, nil, fmt.Errorf("site: %w", err)
 	}
-	c := &counter{Base: a.Base, site: site, people: map[directory.PersonID]*directory.Person{}}
+	c := &counter{matterPage: matterPage{Base: a.Base}, site: site, people: map[directory.PersonID]*directory.Person{}}
 	for i := range site.Dir.People {
 		c.people[site.Dir.People[i].ID] = &site.Dir.People[i]
 	}

@@ -74,7 +74,7 @@ func (h *Handler) monthly(ctx context.Context, a *reportAsk) (*report.Document, 
 			n = new(dayCount)
 		}
 		row := []string{x.Day, strconv.Itoa(n.entries), strconv.Itoa(n.exits), strconv.Itoa(n.unpaired), strconv.Itoa(n.unexplained), strconv.Itoa(n.noEntry), strconv.Itoa(n.refused),
-			strconv.Itoa(x.Findings), v.reviewTag(&x.Sheet).Word, x.SignedBy, x.SecondBy, ""}
+			strconv.Itoa(x.Findings), v.say.reviewTag(&x.Sheet).Word, x.SignedBy, x.SecondBy, ""}
 		if t, err := time.Parse(dayLayout, x.Day); err == nil {
 			row[0] = v.date(calendar.DateOf(t))
 		}

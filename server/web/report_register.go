@@ -113,7 +113,7 @@ func (h *Handler) entryRegister(ctx context.Context, a *reportAsk) (*report.Docu
 	}
 	d.Tables, d.Dense = []report.Table{t}, len(columns) > 10
 	for _, g := range reg.Gaps {
-		d.Notes = append(d.Notes, a.T("register.gap", "what", v.gapLine(g).Gap))
+		d.Notes = append(d.Notes, a.T("register.gap", "what", v.say.gapLine(g).Gap))
 	}
 	if !slices.ContainsFunc(columns, func(c paperColumn) bool { return c.word == "remarks" }) {
 		d.Notes = append(d.Notes, a.T("report.no_remarks"))

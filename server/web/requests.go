@@ -36,7 +36,7 @@ func (h *Handler) requestLines(rq *request, b Base, accounts []Account) ([]reque
 		what := b.T("requests.factors")
 		switch q.Kind {
 		case RequestRole:
-			what = b.roleWords(q.Role)
+			what = b.say.roleWords(q.Role)
 		case RequestPerson:
 			what = b.T("requests.person", "person", q.Person)
 		default:
@@ -48,7 +48,7 @@ func (h *Handler) requestLines(rq *request, b Base, accounts []Account) ([]reque
 }
 
 // roleWords says a role with its zone and end.
-func (b Base) roleWords(as Assignment) string {
+func (b speaker) roleWords(as Assignment) string {
 	s := b.T("role." + as.Role.String())
 	if as.Zone != "" {
 		s = b.T("account.role_zone", "role", s, "zone", string(as.Zone))

@@ -76,16 +76,16 @@ type retentionHoldLine struct {
 	Open, Asked                     bool
 }
 
-func (b Base) className(class string) string {
+func (b speaker) className(class string) string {
 	if class == "" {
 		class = "all"
 	}
 	return b.T("retention_class." + class)
 }
 
-func (b Base) fiscal(year int) string { return b.T("retention.year", "year", strconv.Itoa(year)) }
+func (b speaker) fiscal(year int) string { return b.T("retention.year", "year", strconv.Itoa(year)) }
 
-func (b Base) runLine(r RetentionRun, who string, may bool) retentionRunLine {
+func (b speaker) runLine(r RetentionRun, who string, may bool) retentionRunLine {
 	l := retentionRunLine{
 		ID: r.ID, Name: b.className(r.Class), Year: b.fiscal(r.Year), AskedBy: r.AskedBy, Asked: b.DayTime(r.Asked), ApprovedBy: r.ApprovedBy, Count: strconv.FormatInt(r.Count, 10),
 		Rows: strconv.FormatInt(r.Rows, 10), MayApprove: may && r.State == "asked" && r.Asker != who, MayWithdraw: may && (r.State == "asked" || r.State == "approved"),
@@ -120,9 +120,9 @@ func (h *Handler) retentionView(rq *request) (retentionView, error) {
 	if err != nil {
 		return v, fmt.Errorf("retention: %w", err)
 	}
-	v.All = []choice{{Value: "", Label: v.className("")}}
+	v.All = []choice{{Value: "", Label: v.say.className("")}}
 	for _, r := range book.Rules {
-		l := retentionRuleLine{Class: r.Class, Name: v.className(r.Class), Years: r.Years, Fixed: r.Years == 0, Kept: v.T("retention.for_ever")}
+		l := retentionRuleLine{Class: r.Class, Name: v.say.className(r.Class), Years: r.Years, Fixed: r.Years == 0, Kept: v.T("retention.for_ever")}
 		if !l.Fixed {
 			l.Kept = v.T("retention.years", "n", strconv.Itoa(r.Years))
 			v.All = append(v.All, choice{Value: r.Class, Label: l.Name})
@@ -130,7 +130,7 @@ func (h *Handler) retentionView(rq *request) (retentionView, error) {
 		v.Rules = append(v.Rules, l)
 	}
 	for _, x := range book.Items {
-		l := retentionItemLine{Class: x.Class, Name: v.className(x.Class), FY: x.Year, Year: v.fiscal(x.Year), Count: strconv.FormatInt(x.Count, 10), DueOn: v.dayWords(x.DueOn)}
+		l := retentionItemLine{Class: x.Class, Name: v.say.className(x.Class), FY: x.Year, Year: v.say.fiscal(x.Year), Count: strconv.FormatInt(x.Count, 10), DueOn: v.say.dayWords(x.DueOn)}
 		switch {
 		case len(x.Holds) > 0:
 			l.State = Tag{v.T("retention.held", "holds", strings.Join(x.Holds, v.T("list.separator"))), ToneWarn, "stop"}
@@ -144,10 +144,10 @@ func (h *Handler) retentionView(rq *request) (retentionView, error) {
 		v.Items = append(v.Items, l)
 	}
 	for _, r := range book.Runs {
-		v.Runs = append(v.Runs, v.runLine(r, rq.actor(), v.MayAct))
+		v.Runs = append(v.Runs, v.say.runLine(r, rq.actor(), v.MayAct))
 	}
 	for _, x := range book.Holds {
-		l := retentionHoldLine{ID: x.ID, Name: v.className(x.Class), Years: v.T("retention.from_to", "from", strconv.Itoa(x.FromFY), "to", strconv.Itoa(x.ToFY)), Until: v.dayWords(x.Until), By: x.By, Why: x.Why,
+		l := retentionHoldLine{ID: x.ID, Name: v.say.className(x.Class), Years: v.T("retention.from_to", "from", strconv.Itoa(x.FromFY), "to", strconv.Itoa(x.ToFY)), Until: v.say.dayWords(x.Until), By: x.By, Why: x.Why,
 			Open: x.State != "released", Asked: x.State == "release_asked"}
 		tone := ToneWarn
 		if !l.Open {
@@ -179,7 +179,7 @@ func (h *Handler) getRetentionRun(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	v := retentionRunView{Base: h.base(rq, "retention.record")}
-	v.Run = v.runLine(r, "", false)
+	v.Run = v.say.runLine(r, "", false)
 	return h.render(w, rq, "retention_run", v)
 }
 

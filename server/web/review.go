@@ -100,7 +100,7 @@ func (h *Handler) reviewsViewOf(rq *request, zone, fault string) (*reviewsView, 
 
 // listDays fills in what waits in a zone.
 func (h *Handler) listDays(rq *request, v *reviewsView, zone access.ZoneID) error {
-	today := calendar.DateOf(v.now)
+	today := calendar.DateOf(v.say.now)
 	days, err := h.src.Reviews.ReviewDays(rq.Context(), zone, today.AddDays(-reviewBack).String(), today.String())
 	if err != nil {
 		return fmt.Errorf("days to review: %w", err)
@@ -141,7 +141,7 @@ func (rq *request) person() string {
 }
 
 func (v *reviewsView) reviewLine(zone access.ZoneID, d *ReviewDay) reviewLine {
-	l := reviewLine{Href: reviewHref(zone, d.Day), State: v.reviewTag(&d.Sheet), Overdue: d.Sheet.Overdue, Rows: strconv.Itoa(d.Rows),
+	l := reviewLine{Href: reviewHref(zone, d.Day), State: v.say.reviewTag(&d.Sheet), Overdue: d.Sheet.Overdue, Rows: strconv.Itoa(d.Rows),
 		Findings: strconv.Itoa(d.Findings), Due: time.UnixMilli(d.DueMS), Unheard: !d.Covered, Day: d.Day}
 	if t, err := time.Parse(dayLayout, d.Day); err == nil {
 		l.Day = v.date(calendar.DateOf(t))
@@ -153,7 +153,7 @@ func reviewHref(zone access.ZoneID, day string) string {
 	return "/review/" + url.PathEscape(string(zone)) + "/" + day
 }
 
-func (b Base) reviewTag(s *signoff.Sheet) Tag {
+func (b speaker) reviewTag(s *signoff.Sheet) Tag {
 	look := map[signoff.Status]Tag{
 		signoff.Open: {Tone: ToneNote, Icon: "log"}, signoff.NotOver: {Tone: ToneQuiet, Icon: "clock"}, signoff.Returned: {Tone: ToneWarn, Icon: "finding"},
 		signoff.Waiting: {Tone: ToneNote, Icon: "people"}, signoff.Additional: {Tone: ToneWarn, Icon: "clock"}, signoff.Done: {Tone: ToneGood, Icon: "check"},

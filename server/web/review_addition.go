@@ -55,7 +55,7 @@ func (h *Handler) getReviewAddition(w http.ResponseWriter, rq *request) error {
 	}
 	for _, f := range sheet.Found {
 		if f.Leaf >= from && f.Leaf < to {
-			v.Found = append(v.Found, v.findingLine(f))
+			v.Found = append(v.Found, v.say.findingLine(f))
 		}
 	}
 	v.UpTo = sheet.Register.UpTo

@@ -40,7 +40,7 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 	if err := h.registerZones(rq, &v.registerView); err != nil {
 		return err
 	}
-	year := calendar.DateOf(v.now).FiscalYear()
+	year := calendar.DateOf(v.say.now).FiscalYear()
 	if text := rq.URL.Query().Get("year"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1990 || n > 2200 {
@@ -90,12 +90,12 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 	at := func(n int) string {
 		return withQuery("/review/calendar", url.Values{"zone": {v.Zone}, "year": {strconv.Itoa(int(year) + n)}})
 	}
-	if v.Prev = at(-1); year < calendar.DateOf(v.now).FiscalYear() {
+	if v.Prev = at(-1); year < calendar.DateOf(v.say.now).FiscalYear() {
 		v.Next = at(1)
 	}
 	v.List = withQuery("/review", url.Values{"zone": {v.Zone}})
 	for s := signoff.Open; s <= signoff.Done; s++ {
-		t := v.reviewTag(&signoff.Sheet{Status: s})
+		t := v.say.reviewTag(&signoff.Sheet{Status: s})
 		t.Icon = v.T("review_mark." + s.String())
 		v.Key = append(v.Key, t)
 	}
@@ -104,11 +104,11 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 
 func (v *reviewsView) cell(zone access.ZoneID, d calendar.Date, day *ReviewDay) reviewCell {
 	c := reviewCell{Label: strconv.Itoa(d.Day), Tone: ToneQuiet, Mark: v.T("review.no_mark")}
-	if day == nil || day.Sheet.Status == signoff.NotOver && day.Day > v.now.Format(dayLayout) {
+	if day == nil || day.Sheet.Status == signoff.NotOver && day.Day > v.say.now.Format(dayLayout) {
 		c.Word = v.date(d)
 		return c
 	}
-	t := v.reviewTag(&day.Sheet)
+	t := v.say.reviewTag(&day.Sheet)
 	c.Tone, c.Href, c.Mark = t.Tone, reviewHref(zone, day.Day), v.T("review_mark."+day.Sheet.Status.String())
 	if c.Word = v.date(d) + " " + t.Word; day.Sheet.Overdue {
 		c.Tone, c.Word = ToneAlarm, c.Word+" "+v.T("review.overdue")

@@ -90,7 +90,7 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 	if t, err := time.Parse(dayLayout, day); err == nil {
 		v.Day = v.date(calendar.DateOf(t))
 	}
-	v.State, v.Due, v.Overdue, v.Unheard = v.reviewTag(&sheet.Sheet), time.UnixMilli(sheet.DueMS), sheet.Sheet.Overdue, !sheet.Covered
+	v.State, v.Due, v.Overdue, v.Unheard = v.say.reviewTag(&sheet.Sheet), time.UnixMilli(sheet.DueMS), sheet.Sheet.Overdue, !sheet.Covered
 	v.SignedBy, v.SecondBy, v.UpTo = sheet.SignedBy, sheet.SecondBy, sheet.Register.UpTo
 	before, at, err := h.src.Reviews.Looked(rq.Context(), zone, day, rq.actor(), sheet.Size, rq.now)
 	if err != nil {
@@ -112,7 +112,7 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 		}
 	}
 	for _, f := range sheet.Found {
-		l := v.findingLine(f)
+		l := v.say.findingLine(f)
 		if l.Fresh = fresh(f.Leaf); l.Fresh {
 			news++
 		}
@@ -122,7 +122,7 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 		v.News = strconv.Itoa(news)
 	}
 	for _, g := range sheet.Register.Gaps {
-		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.gapLine(g).Gap))
+		v.Gaps = append(v.Gaps, v.T("register.gap", "what", v.say.gapLine(g).Gap))
 	}
 	v.checks(&sheet)
 	for _, x := range sheet.History {

@@ -44,6 +44,18 @@ func routes() []route {
 	return slices.Concat(pageRoutes(), ruleRoutes(), visitRoutes(), alertRoutes(), startupRoutes(), verificationRoutes(), packRoutes(), rolloutRoutes(), reportRoutes(), retentionRoutes(), dataRoutes(), apiRoutes())
 }
 
+// table is the routes by pattern, for links and forms that depend on who may follow them: each page asks some fifty times.
+// It is filled by init, because the handlers in it ask it themselves.
+var table map[string]route
+
+func init() {
+	list := routes()
+	table = make(map[string]route, len(list))
+	for _, rt := range list {
+		table[rt.pattern] = rt
+	}
+}
+
 func pageRoutes() []route {
 	return []route{
 		{pattern: "GET /static/{file...}", public: true, passive: true, serve: (*Handler).getStatic},

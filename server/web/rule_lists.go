@@ -106,7 +106,7 @@ func (l *ruleList) get(h *Handler, w http.ResponseWriter, rq *request) error {
 			x.Name = v.T("rule.version", "n", r.ID)
 		}
 		if until, has := r.Values["valid_until"]; has {
-			x.State = v.periodTag(r.Values["valid_from"], until, today)
+			x.State = v.say.periodTag(r.Values["valid_from"], until, today)
 		}
 		for _, column := range l.columns {
 			value := r.Values[column]
@@ -114,15 +114,15 @@ func (l *ruleList) get(h *Handler, w http.ResponseWriter, rq *request) error {
 			case value == "":
 				continue
 			case len(value) == len(dayLayout) && strings.Count(value, "-") == 2:
-				value = v.dayWords(value)
+				value = v.say.dayWords(value)
 			case column == "what" && r.Values["subject"] == "zone":
-				value = v.known("rule_field", controlColumn(value))
+				value = v.say.known("rule_field", controlColumn(value))
 			case column == "subject":
-				value = v.known("rule_noun", value)
+				value = v.say.known("rule_noun", value)
 			case column == "subject_id" && r.Values["subject"] == "person" && names[value] != "":
 				value = names[value] + " " + value
 			}
-			x.Values = append(x.Values, fieldPair{v.known("rule_field", column), value})
+			x.Values = append(x.Values, fieldPair{v.say.known("rule_field", column), value})
 		}
 		ids := strings.Fields(r.Values[l.people])
 		for _, id := range ids {
@@ -140,7 +140,7 @@ func (l *ruleList) get(h *Handler, w http.ResponseWriter, rq *request) error {
 }
 
 // periodTag says whether a period is running today.
-func (b Base) periodTag(from, until, today string) Tag {
+func (b speaker) periodTag(from, until, today string) Tag {
 	switch {
 	case until != "" && until < today:
 		return Tag{b.T("person_state.ended"), ToneQuiet, "dash"}
@@ -217,7 +217,7 @@ func (l *ruleList) form(id string) ruleForm {
 		}
 		for _, x := range l.fields {
 			y := formField{Name: x.column, Label: b.T("rule_field." + x.column), Kind: x.kind, Value: in.Get(x.column), Required: x.required, Max: x.max}
-			if key := l.section + "." + x.column + "_help"; b.words.has(key) {
+			if key := l.section + "." + x.column + "_help"; b.say.words.has(key) {
 				y.Help = b.T(key)
 			}
 			for _, w := range x.words {

@@ -184,7 +184,7 @@ func (h *Handler) postRuleForm(w http.ResponseWriter, rq *request, f ruleForm) e
 		return fmt.Errorf("rules: %w", err)
 	}
 	b := h.base(rq, f.title)
-	if faults, rest, ofReason := b.ruleFaults(f, in, out.Problems); ofReason != "" {
+	if faults, rest, ofReason := b.say.ruleFaults(f, in, out.Problems); ofReason != "" {
 		return h.showRuleCheck(w, rq, f, in, RuleOutcome{}, ofReason)
 	} else if len(out.Problems) > 0 {
 		if f.helps != nil {
@@ -208,7 +208,7 @@ func (h *Handler) postRuleForm(w http.ResponseWriter, rq *request, f ruleForm) e
 }
 
 // ruleFaults sorts problems by field; what has none stands in rest.
-func (b Base) ruleFaults(f ruleForm, in url.Values, list []RuleProblem) (faults map[string]string, rest []noteLine, reason string) {
+func (b speaker) ruleFaults(f ruleForm, in url.Values, list []RuleProblem) (faults map[string]string, rest []noteLine, reason string) {
 	faults = map[string]string{}
 	for _, p := range list {
 		text := b.problem(p.Text)
@@ -245,14 +245,14 @@ func (h *Handler) showRuleCheck(w http.ResponseWriter, rq *request, f ruleForm, 
 			v.Kept = append(v.Kept, keptField{name, value})
 		}
 	}
-	v.Changes, v.Waits, v.Now = v.ruleLines(out.Changes)
+	v.Changes, v.Waits, v.Now = v.say.ruleLines(out.Changes)
 	for _, x := range out.Warnings {
-		v.Warnings = append(v.Warnings, v.warning(x))
+		v.Warnings = append(v.Warnings, v.say.warning(x))
 	}
 	for _, x := range out.Fits {
-		v.Fits = append(v.Fits, v.fitLine(x))
+		v.Fits = append(v.Fits, v.say.fitLine(x))
 	}
-	v.Days = v.scheduleDays(out.Days)
+	v.Days = v.say.scheduleDays(out.Days)
 	v.Reason = formField{Name: "reason", Label: v.T("account.reason"), Kind: "text", Value: in.Get("reason"), Fault: fault, Required: true, Max: ruleReason}
 	code := http.StatusOK
 	if fault != "" {
@@ -272,7 +272,7 @@ func mapKeys(in url.Values) func(func(string) bool) {
 }
 
 // ruleLines says changes in words.
-func (b Base) ruleLines(list []RuleChange) (out []ruleLine, waits, now bool) {
+func (b speaker) ruleLines(list []RuleChange) (out []ruleLine, waits, now bool) {
 	for _, c := range list {
 		l := ruleLine{What: b.T("rule.row", "noun", b.known("rule_noun", c.Noun), "id", c.ID), Waits: c.Waits}
 		switch c.Op {
@@ -293,7 +293,7 @@ func (b Base) ruleLines(list []RuleChange) (out []ruleLine, waits, now bool) {
 }
 
 // ruleValue says a value of a column in words.
-func (b Base) ruleValue(column, v string) string {
+func (b speaker) ruleValue(column, v string) string {
 	if v == "" {
 		return "–"
 	}
@@ -315,7 +315,7 @@ func (b Base) ruleValue(column, v string) string {
 var lengthColumns = []string{"two_person_within", "escort_within", "escort_grace", "anti_passback_for", "max_age"}
 
 // length says a length of time in the largest unit that leaves no rest.
-func (b Base) length(d time.Duration) string {
+func (b speaker) length(d time.Duration) string {
 	switch {
 	case d == 0:
 		return b.T("rule_value.none")
@@ -330,7 +330,7 @@ func (b Base) length(d time.Duration) string {
 }
 
 // fitLine says how many people a zone refuses for their cards.
-func (b Base) fitLine(f RuleFit) (l fitLine) {
+func (b speaker) fitLine(f RuleFit) (l fitLine) {
 	n, m := strconv.Itoa(f.Refused()), strconv.Itoa(f.People)
 	if f.Refused() == 0 {
 		l.Text = b.T("rule.fits", "zone", f.Name, "all", m)
@@ -349,7 +349,7 @@ func (b Base) fitLine(f RuleFit) (l fitLine) {
 }
 
 // warning says a warning of the directory.
-func (b Base) warning(x RuleText) string {
+func (b speaker) warning(x RuleText) string {
 	return b.T("rule.row", "noun", b.known("rule_noun", x.Noun), "id", x.ID) + b.T("rule.colon") + b.problem(x.Text)
 }
 

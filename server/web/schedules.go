@@ -56,7 +56,7 @@ type scheduleDay struct {
 	Spans      []string
 }
 
-func (b Base) scheduleDays(list []RuleDay) (out []scheduleDay) {
+func (b speaker) scheduleDays(list []RuleDay) (out []scheduleDay) {
 	for _, d := range list {
 		x := scheduleDay{Day: d.Day, Label: b.dayWords(d.Day), Closed: d.Closed}
 		if d.Closed != "" {
@@ -77,7 +77,7 @@ func (b Base) scheduleDays(list []RuleDay) (out []scheduleDay) {
 }
 
 // between says the days on which a schedule holds; "" when there is no limit.
-func (b Base) between(from, until string) string {
+func (b speaker) between(from, until string) string {
 	switch {
 	case from == "" && until == "":
 		return ""
@@ -96,8 +96,8 @@ func (h *Handler) getSchedules(w http.ResponseWriter, rq *request) error {
 	}
 	v := schedulesView{Base: h.base(rq, "schedules.title"), MayEdit: rq.roles&ruleChangers != 0}
 	for _, s := range list {
-		l := scheduleLine{ID: s.ID, Name: s.Name, Href: "/schedules/" + s.ID, Hours: v.hoursWords(s.Windows), Days: v.between(s.From, s.Until), Dates: len(s.Dates), Grants: s.Grants}
-		for _, d := range v.scheduleDays(s.Days) {
+		l := scheduleLine{ID: s.ID, Name: s.Name, Href: "/schedules/" + s.ID, Hours: v.say.hoursWords(s.Windows), Days: v.say.between(s.From, s.Until), Dates: len(s.Dates), Grants: s.Grants}
+		for _, d := range v.say.scheduleDays(s.Days) {
 			l.Today = d.Spans
 		}
 		v.Lines = append(v.Lines, l)
@@ -124,9 +124,9 @@ func (h *Handler) getSchedule(w http.ResponseWriter, rq *request) error {
 	}
 	v := scheduleView{Base: h.base(rq, "schedules.title"), ID: s.ID, Name: s.Name, MayEdit: rq.roles&ruleChangers != 0, Grants: s.Grants}
 	v.Title = v.T("schedules.named", "name", s.Name)
-	v.Hours, v.Between, v.Days = v.hoursWords(s.Windows), v.between(s.From, s.Until), v.scheduleDays(s.Days)
+	v.Hours, v.Between, v.Days = v.say.hoursWords(s.Windows), v.say.between(s.From, s.Until), v.say.scheduleDays(s.Days)
 	for _, d := range s.Dates {
-		x := scheduleDate{Day: v.dayWords(d.Day), Hours: v.T("schedules.never")}
+		x := scheduleDate{Day: v.say.dayWords(d.Day), Hours: v.T("schedules.never")}
 		var spans []string
 		for _, span := range d.Windows {
 			spans = append(spans, v.T("hours.span", "from", clock24(span.From), "to", clock24(span.To)))
@@ -323,8 +323,8 @@ func (h *Handler) yearOf(rq *request) calendar.FiscalYear {
 }
 
 // fiscalWords says a fiscal year.
-func (b Base) fiscalWords(y calendar.FiscalYear) string {
-	if b.Lang == English {
+func (b speaker) fiscalWords(y calendar.FiscalYear) string {
+	if b.lang == English {
 		return y.English()
 	}
 	return y.Japanese()

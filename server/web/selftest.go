@@ -57,7 +57,7 @@ func (h *Handler) selfTest(rq *request, b Base) (*selfTestView, error) {
 		return v, nil
 	}
 	for _, x := range t.Items {
-		y := selfItemView{Word: b.known("self_item", x.Item), Note: x.Note}
+		y := selfItemView{Word: b.say.known("self_item", x.Item), Note: x.Note}
 		switch x.State {
 		case "passed":
 			y.State = Tag{b.T("self_state.passed"), ToneGood, "check"}
@@ -69,7 +69,7 @@ func (h *Handler) selfTest(rq *request, b Base) (*selfTestView, error) {
 		v.Items = append(v.Items, y)
 	}
 	for _, x := range t.Runs {
-		y := jobRunView{Word: b.known("self_job", x.Job), Due: x.Due, Note: x.Note}
+		y := jobRunView{Word: b.say.known("self_job", x.Job), Due: x.Due, Note: x.Note}
 		if x.Missed > 0 {
 			y.Missed = strconv.Itoa(x.Missed)
 		}

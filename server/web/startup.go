@@ -104,7 +104,7 @@ func (h *Handler) startupView(rq *request) (*startupView, error) {
 	next, open := setup.Next(steps)
 	done, doors := 0, false
 	for i, s := range steps {
-		x := startupStep{Number: strconv.Itoa(i + 1), Title: setup.Title(s.Key).In(lang), What: s.What.In(lang), Do: s.Do.In(lang), State: v.stepTag(s.State), Next: open && s.Key == next.Key}
+		x := startupStep{Number: strconv.Itoa(i + 1), Title: setup.Title(s.Key).In(lang), What: s.What.In(lang), Do: s.Do.In(lang), State: v.say.stepTag(s.State), Next: open && s.Key == next.Key}
 		if s.State == setup.Done || s.State == setup.Advice {
 			done++
 			doors = doors || s.Key == "door"
@@ -125,7 +125,7 @@ func (h *Handler) startupView(rq *request) (*startupView, error) {
 		return nil, fmt.Errorf("invites: %w", err)
 	}
 	for _, g := range list {
-		v.Gateways = append(v.Gateways, startupGateway{ID: g.ID, Name: g.Name, State: v.inviteTag(g.State), Until: g.Until, Came: g.State == "came", Enrolled: g.State == "enrolled"})
+		v.Gateways = append(v.Gateways, startupGateway{ID: g.ID, Name: g.Name, State: v.say.inviteTag(g.State), Until: g.Until, Came: g.State == "came", Enrolled: g.State == "enrolled"})
 	}
 	for _, m := range inviteLives {
 		v.Lives = append(v.Lives, choice{m, v.T("startup_life." + startupWord(m)), m == inviteLives[0]})
@@ -136,7 +136,7 @@ func (h *Handler) startupView(rq *request) (*startupView, error) {
 	return v, nil
 }
 
-func (b Base) stepTag(s setup.State) Tag {
+func (b speaker) stepTag(s setup.State) Tag {
 	switch s {
 	case setup.Done:
 		return Tag{b.T("startup.done"), ToneGood, "check"}
@@ -149,7 +149,7 @@ func (b Base) stepTag(s setup.State) Tag {
 	}
 }
 
-func (b Base) inviteTag(state string) Tag {
+func (b speaker) inviteTag(state string) Tag {
 	word := b.known("invite_state", state)
 	switch state {
 	case "enrolled":
@@ -298,10 +298,10 @@ func (h *Handler) postFirstDoor(w http.ResponseWriter, rq *request) error {
 	}
 	var f formView
 	f.typed(rq, "gateway", "gateway_name", "zone", "zone_name", "level", "door", "door_name", "kind", "exit")
-	said, _ := v.importProblems(draft.Problems)
+	said, _ := v.say.importProblems(draft.Problems)
 	for i, p := range draft.Problems[:min(len(draft.Problems), shownFaults)] {
 		if name := firstDoorFields[strings.TrimSuffix(p.File, ".csv")+"/"+p.Column]; name != "" {
-			f.blame(v.Base, name, v.problem(p.Text))
+			f.blame(v.Base, name, v.say.problem(p.Text))
 		} else if v.Fault == "" {
 			v.Fault = said[i].Text
 		}

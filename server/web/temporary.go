@@ -15,7 +15,8 @@ import (
 )
 
 type temporaryView struct {
-	counter
+	matterPage
+	desk    counter
 	Sheet   deskForm
 	Rows    []temporaryRow
 	MayLend bool
@@ -71,7 +72,7 @@ func (h *Handler) showTemporary(w http.ResponseWriter, rq *request, t *tried, co
 	if err != nil {
 		return err
 	}
-	v := temporaryView{counter: c, MayLend: rq.roles&receiveRoles != 0}
+	v := temporaryView{matterPage: c.matterPage, desk: c, MayLend: rq.roles&receiveRoles != 0}
 	v.Here = "/temporary"
 	if v.MayLend {
 		v.StepUp = h.stepUpFrom(rq, "POST /temporary", v.Here)
@@ -93,7 +94,7 @@ func (h *Handler) showTemporary(w http.ResponseWriter, rq *request, t *tried, co
 		if p := c.people[x.Person]; p != nil {
 			r.Section = p.Section
 		}
-		if c.now.UnixMilli() >= x.UntilMS {
+		if c.say.now.UnixMilli() >= x.UntilMS {
 			r.State = Tag{c.T("due_state.overdue"), ToneAlarm, "alarm"}
 		}
 		if x.Month > 1 {
@@ -170,7 +171,8 @@ func (h *Handler) postTemporaryReturn(w http.ResponseWriter, rq *request) error 
 }
 
 type stoppedView struct {
-	counter
+	matterPage
+	desk    counter
 	Text    string
 	Asked   bool
 	Found   []stopRow
@@ -208,7 +210,7 @@ func (h *Handler) showStopped(w http.ResponseWriter, rq *request, t *tried, code
 	if err != nil {
 		return err
 	}
-	v := stoppedView{counter: c, MayStop: rq.roles&suspendRoles != 0, Text: clip(strings.TrimSpace(rq.URL.Query().Get("q")), 200)}
+	v := stoppedView{matterPage: c.matterPage, desk: c, MayStop: rq.roles&suspendRoles != 0, Text: clip(strings.TrimSpace(rq.URL.Query().Get("q")), 200)}
 	v.Here, v.Asked = "/stopped", v.Text != ""
 	if h.freshAt(rq, "POST /stopped/{id}/resume") != "" && rq.mayResume() {
 		v.StepUp = "/step-up?next=/stopped"

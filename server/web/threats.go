@@ -49,9 +49,9 @@ func (v *threatsView) Text(name, label string, required bool, most int, help str
 }
 
 // threatName is what a threat was called in a version: the program's own word where the site had said nothing.
-func (b Base) threatName(v review.ThreatVersion, t review.Threat) string {
+func (b speaker) threatName(v review.ThreatVersion, t review.Threat) string {
 	if n, ok := v.Names[t]; ok {
-		return n.In(string(b.Lang))
+		return n.In(string(b.lang))
 	}
 	return b.T("threat." + string(t))
 }
@@ -62,7 +62,7 @@ func (h *Handler) threatOf(rq *request, b Base, f *Finding) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("threats: %w", err)
 	}
-	return b.threatName(c.At(f.At.UnixMilli()), review.Kind(f.Kind).Entry().Threat), nil
+	return b.say.threatName(c.At(f.At.UnixMilli()), review.Kind(f.Kind).Entry().Threat), nil
 }
 
 func threatFields() (out []string) {
@@ -89,7 +89,7 @@ func (h *Handler) threatsView(rq *request) (*threatsView, error) {
 	}
 	v.Fields = map[string]Field{"reason": {}}
 	for _, t := range review.Threats() {
-		l := threatLine{Word: string(t), Name: v.threatName(now, t)}
+		l := threatLine{Word: string(t), Name: v.say.threatName(now, t)}
 		var kinds []string
 		for _, e := range review.Catalogue() {
 			if e.Threat == t && e.Kind != review.Duress { // which is named to nobody but whom it concerns
@@ -107,7 +107,7 @@ func (h *Handler) threatsView(rq *request) (*threatsView, error) {
 	for _, x := range slices.Backward(c.Versions) {
 		l := threatVersion{Number: strconv.Itoa(x.Number), From: time.UnixMilli(x.FromMS)}
 		for _, t := range review.Threats() {
-			l.Names = append(l.Names, fact{v.T("threat." + string(t)), v.threatName(x, t)})
+			l.Names = append(l.Names, fact{v.T("threat." + string(t)), v.say.threatName(x, t)})
 		}
 		v.Versions = append(v.Versions, l)
 	}

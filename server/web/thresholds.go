@@ -57,18 +57,18 @@ func (h *Handler) thresholds(rq *request, fault, reason string) (*thresholdsView
 	v := &thresholdsView{Base: h.base(rq, "threshold.title"), Fault: fault, Reason: reason, Of: settingsHash(&s.Asked)}
 	_, waits := review.Settle(s.Agreed, s.Asked)
 	for _, n := range review.Numbers() {
-		l := thresholdLine{Key: n.Name, Name: v.T("threshold." + n.Name), Now: v.threshold(&n, n.Of(&s.Running)), Asked: v.threshold(&n, n.Of(&s.Asked))}
-		l.State = v.thresholdTag(slices.Contains(waits, n.Name), n.Of(&s.Running) == n.Of(&s.Asked))
+		l := thresholdLine{Key: n.Name, Name: v.T("threshold." + n.Name), Now: v.say.threshold(&n, n.Of(&s.Running)), Asked: v.say.threshold(&n, n.Of(&s.Asked))}
+		l.State = v.say.thresholdTag(slices.Contains(waits, n.Name), n.Of(&s.Running) == n.Of(&s.Asked))
 		v.Lines = append(v.Lines, l)
 	}
-	walks := thresholdLine{Key: "walk", Name: v.T("threshold.walk"), Now: v.walks(s.Running.Walks), Asked: v.walks(s.Asked.Walks)}
-	walks.State = v.thresholdTag(slices.Contains(waits, "walk"), slices.Equal(s.Running.Walks, s.Asked.Walks))
+	walks := thresholdLine{Key: "walk", Name: v.T("threshold.walk"), Now: v.say.walks(s.Running.Walks), Asked: v.say.walks(s.Asked.Walks)}
+	walks.State = v.say.thresholdTag(slices.Contains(waits, "walk"), slices.Equal(s.Running.Walks, s.Asked.Walks))
 	v.Lines = append(v.Lines, walks)
 	v.Waits, v.Restart = len(waits) > 0, !s.Running.Same(&s.Agreed)
 	if v.MayAgree = v.Waits && mayAgreeThresholds(rq); v.MayAgree {
 		v.StepUp = h.freshAt(rq, "POST /thresholds/agree")
 	}
-	v.Preview, v.Days = v.previewFields(&s.Asked, nil), strconv.Itoa(PreviewDays)
+	v.Preview, v.Days = v.say.previewFields(&s.Asked, nil), strconv.Itoa(PreviewDays)
 	return v, nil
 }
 
@@ -77,7 +77,7 @@ func mayAgreeThresholds(rq *request) bool {
 	return rq.may(ruleChangers, "") && rq.roles&groupD == 0
 }
 
-func (b Base) thresholdTag(waits, same bool) Tag {
+func (b speaker) thresholdTag(waits, same bool) Tag {
 	switch {
 	case waits:
 		return Tag{b.T("threshold.waits"), ToneWarn, "clock"}
@@ -87,7 +87,7 @@ func (b Base) thresholdTag(waits, same bool) Tag {
 	return Tag{}
 }
 
-func (b Base) threshold(n *review.Number, v int64) string {
+func (b speaker) threshold(n *review.Number, v int64) string {
 	switch {
 	case n.Clock:
 		return fmt.Sprintf("%d:%02d", v/60, v%60)
@@ -99,7 +99,7 @@ func (b Base) threshold(n *review.Number, v int64) string {
 	return strconv.FormatInt(v, 10)
 }
 
-func (b Base) walks(list []review.Walk) string {
+func (b speaker) walks(list []review.Walk) string {
 	var out []string
 	for _, w := range list {
 		out = append(out, w.From+"–"+w.To+" "+b.span(time.Duration(w.LeastMS)*time.Millisecond))

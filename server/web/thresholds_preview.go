@@ -36,7 +36,7 @@ type previewedPlace struct {
 }
 
 // previewFields are the fields of a look; typed is what was typed and does not do, by name.
-func (b Base) previewFields(s *review.Settings, typed map[string]Field) (out []fieldView) {
+func (b speaker) previewFields(s *review.Settings, typed map[string]Field) (out []fieldView) {
 	for _, n := range review.Numbers() {
 		if n.Name == "offline_after" {
 			continue // of silence there is no record
@@ -148,7 +148,7 @@ func (h *Handler) postThresholdPreview(w http.ResponseWriter, rq *request) error
 	if err != nil {
 		return err
 	}
-	v.Preview, v.Open, v.Tried = v.previewFields(&others, typed), true, fault
+	v.Preview, v.Open, v.Tried = v.say.previewFields(&others, typed), true, fault
 	return h.renderStatus(w, rq, "thresholds", v, http.StatusUnprocessableEntity)
 }
 
@@ -168,7 +168,7 @@ func (h *Handler) getThresholdPreview(w http.ResponseWriter, rq *request) error 
 	v.Progress = v.T("threshold.looking", "n", strconv.FormatInt(p.Done, 10), "all", strconv.FormatInt(p.Of, 10))
 	for _, n := range review.Numbers() {
 		if a, b := n.Of(&s.Running), n.Of(&p.Others); a != b {
-			v.Other = append(v.Other, thresholdLine{Key: n.Name, Name: v.T("threshold." + n.Name), Now: v.threshold(&n, a), Asked: v.threshold(&n, b)})
+			v.Other = append(v.Other, thresholdLine{Key: n.Name, Name: v.T("threshold." + n.Name), Now: v.say.threshold(&n, a), Asked: v.say.threshold(&n, b)})
 		}
 	}
 	if p.Failed {

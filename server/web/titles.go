@@ -4,7 +4,7 @@ import "monban/server/review"
 
 // FindingTitles gives what kinds of findings are called, in the words of the pages, for texts that leave by other ways.
 func FindingTitles() (func(l Lang, k review.Kind) string, error) {
-	words, err := loadCatalogues(files)
+	words, err := ownWords()
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (h *Handler) lastDay(now time.Time) calendar.Date {
 
 func (h *Handler) tokensView(rq *request) (tokensView, error) {
 	v := tokensView{Base: h.base(rq, "tokens.title"), Last: h.lastDay(rq.now).String()}
-	v.Here, v.Hours = "/me/tokens", v.span(h.cfg.Absolute)
+	v.Here, v.Hours = "/me/tokens", v.say.span(h.cfg.Absolute)
 	if h.freshAt(rq, "POST /me/tokens") != "" {
 		v.StepUp = "/step-up?next=/me/tokens"
 	}

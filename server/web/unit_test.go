@@ -20,7 +20,7 @@ func base(t *testing.T, l Lang) Base {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Base{Lang: l, words: words[l], zone: time.UTC, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), mask: make([]byte, 32)}
+	return Base{say: speaker{lang: l, words: words[l], zone: time.UTC, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), mask: make([]byte, 32)}}
 }
 
 // A page never says "nothing to report" when a link is down, data is old, a door alarms or is
@@ -28,7 +28,7 @@ func base(t *testing.T, l Lang) Base {
 func TestBanner(t *testing.T) {
 	b := base(t, English)
 	calm := func() Overview {
-		return Overview{UpTo: b.now, Gateways: []Gateway{{Name: "g", Linked: true, LastSeen: b.now}},
+		return Overview{UpTo: b.say.now, Gateways: []Gateway{{Name: "g", Linked: true, LastSeen: b.say.now}},
 			Doors: []DoorState{{Name: "d", Known: true, Linked: true, State: door.Secured, Reader: "ok", Contact: "closed"}}}
 	}
 	for _, c := range []struct {
@@ -41,7 +41,7 @@ func TestBanner(t *testing.T) {
 		{"one of two links down", func(o *Overview) { o.Gateways = append(o.Gateways, Gateway{Name: "h"}) }, ToneLost},
 		{"no gateway", func(o *Overview) { o.Gateways = nil }, ToneLost},
 		{"zero overview", func(o *Overview) { *o = Overview{} }, ToneLost},
-		{"old data", func(o *Overview) { o.UpTo = b.now.Add(-staleAfter - time.Second) }, ToneLost},
+		{"old data", func(o *Overview) { o.UpTo = b.say.now.Add(-staleAfter - time.Second) }, ToneLost},
 		{"door never told", func(o *Overview) { o.Doors[0].Known = false }, ToneLost},
 		{"reader lost", func(o *Overview) { o.Doors[0].Reader = "lost" }, ToneAlarm},
 		{"forced", func(o *Overview) { o.Doors[0].State = door.Forced }, ToneAlarm},
@@ -54,7 +54,7 @@ func TestBanner(t *testing.T) {
 	} {
 		o := calm()
 		c.change(&o)
-		got := b.bannerOf(o, b.now)
+		got := b.say.bannerOf(o, b.say.now)
 		if got.Tone != c.tone || (got.Word == b.T("banner.calm")) != (c.tone == ToneGood) {
 			t.Errorf("%s: %+v, want %s", c.name, got, c.tone)
 		}
@@ -68,12 +68,12 @@ func TestBanner(t *testing.T) {
 func TestDoorCardWithoutLink(t *testing.T) {
 	b := base(t, Japanese)
 	for s := door.Secured; s <= door.Faulted; s++ {
-		c := b.doorCard(DoorState{Kind: door.KindControlled, Known: true, State: s, Linked: false, Since: b.now})
-		if c.Tone != ToneLost || c.Word != b.T("state.unknown") || !strings.Contains(c.Last, b.stateTag(s).Word) {
+		c := b.say.doorCard(DoorState{Kind: door.KindControlled, Known: true, State: s, Linked: false, Since: b.say.now})
+		if c.Tone != ToneLost || c.Word != b.T("state.unknown") || !strings.Contains(c.Last, b.say.stateTag(s).Word) {
 			t.Errorf("state %d: %+v", s, c)
 		}
 	}
-	if c := b.doorCard(DoorState{Linked: true}); c.Tone != ToneLost || c.Last != "" {
+	if c := b.say.doorCard(DoorState{Linked: true}); c.Tone != ToneLost || c.Last != "" {
 		t.Errorf("never told: %+v", c)
 	}
 }
@@ -244,13 +244,13 @@ func TestRoles(t *testing.T) {
 func TestReasonOf(t *testing.T) {
 	b := base(t, English)
 	failed := access.ReasonSet(0).With(access.ReasonContractExpired)
-	if got := b.reasonOf(Attempt{Result: ResultExited, Reason: access.ReasonGranted, Failed: failed}); !strings.Contains(got, b.T("reason.contract_expired")) {
+	if got := b.say.reasonOf(Attempt{Result: ResultExited, Reason: access.ReasonGranted, Failed: failed}); !strings.Contains(got, b.T("reason.contract_expired")) {
 		t.Error(got)
 	}
-	if got := b.reasonOf(Attempt{Result: ResultEntered, Reason: access.ReasonGranted}); got != "" {
+	if got := b.say.reasonOf(Attempt{Result: ResultEntered, Reason: access.ReasonGranted}); got != "" {
 		t.Error(got)
 	}
-	if got := b.reasonOf(Attempt{Result: ResultDenied}); got != b.T("reason.undecided") {
+	if got := b.say.reasonOf(Attempt{Result: ResultDenied}); got != b.T("reason.undecided") {
 		t.Error(got)
 	}
 }
@@ -275,7 +275,7 @@ func TestConfig(t *testing.T) {
 func TestObservedDoorIsNeverLocked(t *testing.T) {
 	b := base(t, Japanese)
 	for _, s := range []door.StateName{door.Secured, door.Unlocked, door.InLockdown} {
-		c := b.doorCard(DoorState{Kind: door.KindObserve, Known: true, Linked: true, State: s})
+		c := b.say.doorCard(DoorState{Kind: door.KindObserve, Known: true, Linked: true, State: s})
 		if c.Word == b.T("state.secured") || c.Word == b.T("state.unlocked") || c.Word == b.T("state.lockdown") {
 			t.Errorf("state %v of an observed door reads %q", s, c.Word)
 		}
@@ -296,9 +296,9 @@ func TestMismatchInWords(t *testing.T) {
 		"<script>:nonsense:late-xs":                 nil,
 	} {
 		b := base(t, English)
-		got := b.mismatch(detail)
+		got := b.say.mismatch(detail)
 		for _, w := range want {
-			if b.words.has(w) {
+			if b.say.words.has(w) {
 				w = b.T(w)
 			}
 			if !strings.Contains(got, w) {
@@ -308,13 +308,13 @@ func TestMismatchInWords(t *testing.T) {
 		if want == nil && got != "" {
 			t.Errorf("%q: %q", detail, got)
 		}
-		if ja := base(t, Japanese).mismatch(detail); (ja == "") != (got == "") {
+		if ja := base(t, Japanese).say.mismatch(detail); (ja == "") != (got == "") {
 			t.Errorf("%s in Japanese: %q", detail, ja)
 		}
 	}
 	b := base(t, English)
 	failed := access.ReasonSet(0).With(access.ReasonClockUntrusted).With(access.ReasonRecoveryCard)
-	if got := b.reasonOf(Attempt{Result: ResultEntered, Reason: access.ReasonGranted, Failed: failed}); got != b.T("reason.recovery_card") {
+	if got := b.say.reasonOf(Attempt{Result: ResultEntered, Reason: access.ReasonGranted, Failed: failed}); got != b.T("reason.recovery_card") {
 		t.Error(got)
 	}
 }

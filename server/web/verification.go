@@ -96,7 +96,7 @@ func (h *Handler) showVerification(w http.ResponseWriter, rq *request, form form
 		if x.Own {
 			l.Whose = v.T("verification.own")
 		}
-		if v.now.Sub(x.At) > witnessOld {
+		if v.say.now.Sub(x.At) > witnessOld {
 			l.Age = Tag{v.T("verification.old"), ToneWarn, "clock"}
 		}
 		v.Witnesses = append(v.Witnesses, l)

@@ -296,14 +296,15 @@ func (h *Handler) getSlip(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	s := x.SlipOf(i-1, c.site)
-	v := slipView{counter: c, Slip: s, Zones: c.zoneNames(s.Zones), Span: c.window(c.ms(s.FromMS), c.ms(s.UntilMS)), Attendee: c.name(directory.PersonID(s.Attendee)),
+	v := slipView{matterPage: c.matterPage, desk: c, Slip: s, Zones: c.zoneNames(s.Zones), Span: c.window(c.ms(s.FromMS), c.ms(s.UntilMS)), Attendee: c.name(directory.PersonID(s.Attendee)),
 		Conditions: c.conditionsText(s.Conditions), Version: strconv.FormatUint(uint64(s.Conditions), 10)}
 	v.Nav, v.SubNav, v.User, v.Bare = nil, nil, nil, true // no other page is reachable from here
 	return h.render(w, rq, "slip", &v)
 }
 
 type slipView struct {
-	counter
+	matterPage
+	desk       counter
 	Slip       visit.Slip
 	Zones      string
 	Span       string
@@ -316,7 +317,7 @@ type slipView struct {
 func (c *counter) conditionsText(version uint32) string {
 	for _, x := range c.site.Dir.Conditions {
 		if x.Version == version {
-			if c.Lang == English && x.TextEN != "" {
+			if c.say.lang == English && x.TextEN != "" {
 				return x.TextEN
 			}
 			return x.Text

@@ -15,11 +15,16 @@ import (
 	"monban/server/visit"
 )
 
-// counter is a page about matters: its words, and the directory that names are looked up in.
-type counter struct {
+// matterPage is what templates see of a page about matters.
+type matterPage struct {
 	Base
 	Form string // what the city's rules call the form of this page, "" = none
+}
 
+// counter is a page about matters: its words, and the directory that names are looked up in. Views keep it as a field;
+// what they show of it to the template is matterPage.
+type counter struct {
+	matterPage
 	site   *visit.Site
 	people map[directory.PersonID]*directory.Person
 	rq     *request
@@ -29,7 +34,7 @@ type counter struct {
 
 // counter makes the common part of a page about matters. form is its form's name in the settings, "" = none.
 func (h *Handler) counter(rq *request, titleKey, form string) (counter, error) {
-	c := counter{Base: h.base(rq, titleKey), rq: rq}
+	c := counter{matterPage: matterPage{Base: h.base(rq, titleKey)}, rq: rq}
 	var err error
 	if c.site, err = h.src.Visits.VisitSite(rq.Context()); err != nil {
 		return c, fmt.Errorf("site: %w", err)
@@ -66,7 +71,7 @@ func (c *counter) numbered(id directory.PersonID) string {
 func (c *counter) zoneName(id access.ZoneID) string {
 	for i := range c.site.Dir.Zones {
 		if z := &c.site.Dir.Zones[i]; z.ID == id {
-			if c.Lang == English && z.NameEN != "" {
+			if c.say.lang == English && z.NameEN != "" {
 				return z.NameEN
 			}
 			return z.Name
@@ -86,7 +91,7 @@ func (c *counter) zoneNames(ids []access.ZoneID) string {
 func (c *counter) doorName(id access.DoorID) string {
 	for i := range c.site.Dir.Doors {
 		if d := &c.site.Dir.Doors[i]; d.ID == id {
-			if c.Lang == English && d.NameEN != "" {
+			if c.say.lang == English && d.NameEN != "" {
 				return d.NameEN
 			}
 			return d.Name
@@ -120,11 +125,11 @@ func (c *counter) ms(ms int64) time.Time {
 }
 
 // local writes a moment for a field of type datetime-local.
-func (c *counter) local(ms int64) string { return time.UnixMilli(ms).In(c.zone).Format(judgeTime) }
+func (c *counter) local(ms int64) string { return time.UnixMilli(ms).In(c.say.zone).Format(judgeTime) }
 
 // momentIn reads a field of type datetime-local; 0 and a refusal when it cannot be read.
 func (c *counter) momentIn(name string) (int64, error) {
-	t, err := time.ParseInLocation(judgeTime, c.rq.post(name), c.zone)
+	t, err := time.ParseInLocation(judgeTime, c.rq.post(name), c.say.zone)
 	if err != nil || t.Year() < 2000 || t.Year() > 2199 {
 		return 0, fieldFault(visit.ErrWindow, name)
 	}
@@ -137,7 +142,7 @@ func fieldFault(e *visit.Error, field string) error {
 
 // window writes from–until, the day once when it is the same.
 func (c *counter) window(from, until time.Time) string {
-	a, b := from.In(c.zone), until.In(c.zone)
+	a, b := from.In(c.say.zone), until.In(c.say.zone)
 	if a.Format(dayLayout) == b.Format(dayLayout) {
 		return c.Long(from) + " " + a.Format("15:04") + "–" + b.Format("15:04")
 	}

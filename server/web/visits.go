@@ -14,7 +14,8 @@ import (
 )
 
 type visitsView struct {
-	counter
+	matterPage
+	desk       counter
 	Day        time.Time
 	Today      bool
 	Prev, Next string
@@ -206,7 +207,7 @@ func (c *counter) visitRow(v *visit.View) visitRow {
 		r.Heads = c.T("visit.heads_of", "n", strconv.Itoa(v.Heads))
 	}
 	running := v.State == visit.Approved || v.State == visit.Running
-	if coming && running && c.now.UnixMilli() < v.UntilMS {
+	if coming && running && c.say.now.UnixMilli() < v.UntilMS {
 		r.Receive = "/visits/" + v.ID + "/receive"
 	}
 	r.closedFirst = running
@@ -219,8 +220,8 @@ func (h *Handler) getVisits(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	v := visitsView{counter: c, Day: c.now, MayReceive: rq.roles&receiveRoles != 0}
-	today := c.now.Format(dayLayout)
+	v := visitsView{matterPage: c.matterPage, desk: c, Day: c.say.now, MayReceive: rq.roles&receiveRoles != 0}
+	today := c.say.now.Format(dayLayout)
 	day := today
 	if text := rq.URL.Query().Get("day"); text != "" {
 		if v.Day, err = time.ParseInLocation(dayLayout, text, h.cfg.Zone); err != nil {
@@ -317,7 +318,8 @@ func (h *Handler) getVisit(w http.ResponseWriter, rq *request) error {
 }
 
 type visitView struct {
-	counter
+	matterPage
+	desk counter
 	visitRow
 	System, Section, Contract string
 	Type                      string
@@ -344,7 +346,7 @@ func (h *Handler) showVisit(w http.ResponseWriter, rq *request, t *tried, code i
 	if err := h.viewed(rq, ActionViewVisit, x.ID); err != nil {
 		return err
 	}
-	v := visitView{counter: c, visitRow: c.visitRow(&x), System: x.System, Section: x.Section, Contract: c.contract(x.Contract), Type: c.T("visit_type." + string(x.Type)),
+	v := visitView{matterPage: c.matterPage, desk: c, visitRow: c.visitRow(&x), System: x.System, Section: x.Section, Contract: c.contract(x.Contract), Type: c.T("visit_type." + string(x.Type)),
 		Asked: c.stepWords(x.Asked), MayReceive: rq.roles&receiveRoles != 0, Note: x.Ended.Note}
 	v.Here = "/visits/" + x.ID
 	if x.Decided.Done() {

@@ -105,10 +105,10 @@ func New(cfg Config, src Sources) (*Handler, error) {
 	}
 	h := &Handler{cfg: cfg, src: src, log: cfg.Log, hub: newHub()}
 	var err error
-	if h.words, err = loadCatalogues(files); err != nil {
+	if h.words, err = ownWords(); err != nil {
 		return nil, err
 	}
-	if h.pages, err = loadPages(files); err != nil {
+	if h.pages, err = ownPages(); err != nil {
 		return nil, err
 	}
 	if h.statics, err = fs.Sub(files, "static"); err != nil {

@@ -154,21 +154,21 @@ func (h *Handler) getZones(w http.ResponseWriter, rq *request) error {
 	v.Own = own
 	for _, z := range list {
 		l := zoneLine{ID: z.ID, Name: z.Name, Href: "/zones/" + z.ID, Depth: min(depth[z.ID], 6), Level: v.T("rule.level", "n", strconv.Itoa(z.Level)), Doors: len(z.Doors),
-			Fit: v.fitLine(z.Fit)}
+			Fit: v.say.fitLine(z.Fit)}
 		for _, column := range []string{"pin_always", "two_person_within", "escort", "anti_passback", "max_inside", "training", "conditions"} {
-			if s := v.short(column, z.Values); s != "" {
+			if s := v.say.short(column, z.Values); s != "" {
 				l.Rules = append(l.Rules, s)
 			}
 		}
 		for _, x := range z.Weaker {
-			l.Below = append(l.Below, v.belowTag(x))
+			l.Below = append(l.Below, v.say.belowTag(x))
 		}
 		v.Zones = append(v.Zones, l)
 	}
 	for _, column := range presetColumns {
 		l := presetLine{Rule: v.T("rule_field." + column)}
 		for level := 1; level <= 3; level++ {
-			l.Levels[level-1] = v.zoneValue(column, book.Presets[level])
+			l.Levels[level-1] = v.say.zoneValue(column, book.Presets[level])
 		}
 		v.Presets = append(v.Presets, l)
 	}
@@ -176,7 +176,7 @@ func (h *Handler) getZones(w http.ResponseWriter, rq *request) error {
 }
 
 // short says a rule in a few words, "" when the zone does not ask for it.
-func (b Base) short(column string, values map[string]string) string {
+func (b speaker) short(column string, values map[string]string) string {
 	switch v := values[column]; v {
 	case "", "no", "off", "none", "0", "0s":
 		return ""
@@ -186,7 +186,7 @@ func (b Base) short(column string, values map[string]string) string {
 }
 
 // zoneValue says what a zone does about a rule.
-func (b Base) zoneValue(column string, values map[string]string) string {
+func (b speaker) zoneValue(column string, values map[string]string) string {
 	v := values[column]
 	if _, is := zoneCounts[column]; is && (v == "" || v == "0") {
 		return b.T("rule_value." + column + "_none")
@@ -208,7 +208,7 @@ func (b Base) zoneValue(column string, values map[string]string) string {
 	return b.ruleValue(column, v)
 }
 
-func (b Base) belowTag(x RuleWeaker) Tag {
+func (b speaker) belowTag(x RuleWeaker) Tag {
 	name := b.T("rule_field." + controlColumn(x.Control))
 	if x.Exception == "" {
 		return Tag{b.T("rule.below_none", "rule", name), ToneWarn, "finding"}
@@ -235,7 +235,7 @@ func (h *Handler) getZone(w http.ResponseWriter, rq *request) error {
 		return err
 	}
 	v := zoneView{Base: h.base(rq, "zones.one"), ID: z.ID, Name: z.Name, Level: h.base(rq, "zones.one").T("rule.level", "n", strconv.Itoa(z.Level)),
-		MayEdit: rq.roles&ruleChangers != 0, Basis: z.Values["basis"], Fit: h.base(rq, "zones.one").fitLine(z.Fit)}
+		MayEdit: rq.roles&ruleChangers != 0, Basis: z.Values["basis"], Fit: h.base(rq, "zones.one").say.fitLine(z.Fit)}
 	v.Title = v.T("zones.named", "name", z.Name)
 	for _, x := range book.Zones {
 		if access.ZoneID(x.ID) == z.Parent {
@@ -248,16 +248,16 @@ func (h *Handler) getZone(w http.ResponseWriter, rq *request) error {
 	for _, g := range zoneColumns {
 		group := zoneRuleGroup{Heading: v.T(g.group)}
 		for _, column := range g.columns {
-			r := zoneRule{Name: v.T("rule_field." + column), Value: v.zoneValue(column, z.Values)}
+			r := zoneRule{Name: v.T("rule_field." + column), Value: v.say.zoneValue(column, z.Values)}
 			if slices.Contains(presetColumns, column) {
-				r.Least = v.zoneValue(column, book.Presets[z.Level])
+				r.Least = v.say.zoneValue(column, book.Presets[z.Level])
 			}
 			group.Rules = append(group.Rules, r)
 		}
 		v.Groups = append(v.Groups, group)
 	}
 	for _, x := range z.Weaker {
-		l := zoneBelow{State: v.belowTag(x), Text: v.T("rule.below_text")}
+		l := zoneBelow{State: v.say.belowTag(x), Text: v.T("rule.below_text")}
 		if x.Exception == "" {
 			l.Text = v.T("rule.below_asked")
 			l.Href = exceptionFor(z.ID, x.Control)
@@ -361,7 +361,7 @@ func (h *Handler) zoneForm(rq *request, id string, book ZoneBook) (ruleForm, err
 		for _, g := range zoneColumns {
 			group := formGroup{Heading: b.T(g.group)}
 			for _, column := range g.columns {
-				group.Fields = append(group.Fields, b.zoneField(column, in.Get(column), versions))
+				group.Fields = append(group.Fields, b.say.zoneField(column, in.Get(column), versions))
 			}
 			groups = append(groups, group)
 		}
@@ -373,7 +373,7 @@ func (h *Handler) zoneForm(rq *request, id string, book ZoneBook) (ruleForm, err
 // options lists the words of a column.
 func options(b Base, column string, words []string) (out []choice) {
 	for _, w := range words {
-		label := b.ruleValue(column, w)
+		label := b.say.ruleValue(column, w)
 		if column == "level" {
 			label = b.T("rule.level", "n", w)
 		}
@@ -382,13 +382,13 @@ func options(b Base, column string, words []string) (out []choice) {
 	return out
 }
 
-func (b Base) zoneField(column, value string, versions []RuleRow) formField {
+func (b speaker) zoneField(column, value string, versions []RuleRow) formField {
 	f := formField{Name: column, Label: b.T("rule_field." + column), Value: value, Kind: "number"}
 	if b.words.has("rule_help." + column) {
 		f.Help = b.T("rule_help." + column)
 	}
 	if words := zoneWords[column]; words != nil {
-		f.Kind, f.Options = "select", options(b, column, words)
+		f.Kind, f.Options = "select", options(Base{say: b}, column, words)
 		if column == "min_assurance" && value == "" { // what a card must prove is somebody's choice (AD-4)
 			f.Options = append([]choice{{Label: b.T("rule.choose")}}, f.Options...)
 		}
