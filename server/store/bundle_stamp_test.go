@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"monban/server/entrylog"
 	"monban/server/logcheck"
 	"monban/server/timestamp"
 )
@@ -25,9 +26,9 @@ func TestBundleHasTimeStamps(t *testing.T) {
 	foreign, _, _ := timeAuthority(t)
 	s.fill(t, st, 10)
 	must(t, st.SignNow(t.Context()))
-	key := logcheck.Options{Keys: []note.Verifier{s.log}}
+	opt := logcheck.Options{Keys: []note.Verifier{s.log}}
 	plain := bundleOf(t, st, s, BundleOptions{})
-	if !bytes.HasPrefix(plain, []byte(`monban-bundle {"version":2,`)) || !checked(t, plain, key).Clean() {
+	if !bytes.HasPrefix(plain, []byte(`monban-bundle {"version":2,`)) || !checked(t, plain, opt).Clean() {
 		t.Fatalf("without a time stamp: %.60s", plain)
 	}
 	q := StampRequest{Size: st.publishedSize(), Note: st.Checkpoint(), Nonce: []byte{0x41, 3}, AtMS: 1}
@@ -41,7 +42,7 @@ func TestBundleHasTimeStamps(t *testing.T) {
 		t.Fatalf("with one: %.60s", data)
 	}
 	with := func(data []byte, trust *timestamp.Trust) *logcheck.Report {
-		o := key
+		o := opt
 		o.Stamps = trust
 		return checked(t, data, o)
 	}
@@ -99,6 +100,20 @@ func TestBundleHasTimeStamps(t *testing.T) {
 	moved = bytes.Join([][]byte{moved[:end], line, []byte("\n"), moved[end:]}, nil)
 	if rep := with(moved, by); rep.Result.Findings[0].Table != "timestamp" {
 		t.Errorf("moved: %v", rep.Result.Findings)
+	}
+
+	// Somebody with the log's key had the checkpoint of another log of as many leaves stamped: it is whole, but not of these leaves.
+	elsewhere := entrylog.Checkpoint{Origin: s.log.Name(), Size: q.Size, Root: entrylog.LeafHash([]byte("another log"))}
+	key, err := os.ReadFile(s.dir + "/sign/log.key")
+	must(t, err)
+	signer, err := note.NewSigner(string(trimmed(key)))
+	must(t, err)
+	signed, err := note.Sign(&note.Note{Text: elsewhere.Text()}, signer)
+	must(t, err)
+	forged := strings.Join([]string{part[0], part[1], base64.StdEncoding.EncodeToString(signed), part[3],
+		base64.StdEncoding.EncodeToString(answer(StampRequest{Note: string(signed), Nonce: q.Nonce}))}, " ")
+	if rep := with(bytes.Replace(data, line, []byte(forged), 1), by); len(rep.Stamps) != 0 || !strings.Contains(rep.Result.Findings[0].What, "names another root") {
+		t.Errorf("another log's stamp: %v %+v", rep.Result.Findings, rep.Stamps)
 	}
 
 	// As docs/log-format.md shows it.
