@@ -43,7 +43,7 @@ type Tx interface {
 // Past is what ingest reads of what was logged before.
 type Past interface {
 	OpenFinding(kind, gateway, door, detail string) (bool, error)
-	FoundSince(kind, detail string, fromMS int64) (bool, error)
+	FoundAt(kind, detail string, atMS int64) (bool, error)
 	ForkedAt(gateway string, epoch [16]byte) (bool, error)
 	Quarantined(gateway string, epoch [16]byte, seq uint64, body []byte) (bool, error)
 	OtherEpoch(gateway string, epoch [16]byte) (bool, error)

@@ -25,7 +25,9 @@ func (p *Pipeline) Notice(tx Tx, n access.Notice, nowMS int64) error {
 	if !ok {
 		return nil
 	}
-	told, err := tx.FoundSince(string(f.Kind), f.Detail, n.AtMS) // of this absence: a watch that begins anew gives its notice again
+	// Of this absence: a transaction that failed though it was stored is run again. One that began before another that is told already, and is known only
+	// now, out of late records, is told as well.
+	told, err := tx.FoundAt(string(f.Kind), f.Detail, n.AtMS)
 	if err != nil || told {
 		return err
 	}

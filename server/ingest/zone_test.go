@@ -135,17 +135,17 @@ func TestJoinedIsNoMismatch(t *testing.T) {
 	h.wantDetails("decision_mismatch second_person:held-second_person:late-0s")
 }
 
-// AD-10: somebody who is left alone in the afternoon is told though the morning's finding is still open; the same notice comes twice when the
-// watch begins anew, and is told once.
+// AD-10: somebody who is left alone in the afternoon is told though the morning's finding is still open, and the morning's though the afternoon's came
+// first, out of late records; the same notice that comes twice, when a transaction is run again, is told once.
 func TestLeftAloneEachTime(t *testing.T) {
 	h := newHarness(t)
-	for _, at := range []int64{nowMS, nowMS, nowMS + 3_600_000} {
+	for _, at := range []int64{nowMS, nowMS, nowMS + 3_600_000, nowMS - 3_600_000} {
 		n := access.Notice{Kind: access.NoticeAlone, Zone: "server-room", AtMS: at}
 		if err := h.Store.Write(t.Context(), func(tx *store.Tx) error { return h.Notice(tx, n, at+1) }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.wantDetails("left_alone server-room", "left_alone server-room")
+	h.wantDetails("left_alone server-room", "left_alone server-room", "left_alone server-room")
 }
 
 // VE-10, AD-10: the watch's notice is one open finding of the zone, at a door of it.

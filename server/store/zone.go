@@ -127,6 +127,16 @@ func (r Reader) Passages(nowMS int64, zone *time.Location) ([]attempt.Row, error
 	return out, nil
 }
 
+// FoundAt reports whether there is a finding of this kind and detail of just that moment, UTC ms, open or not.
+func (r Reader) FoundAt(kind, detail string, atMS int64) (bool, error) {
+	var n int
+	err := r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE kind = ? AND detail = ? AND at_ms = ?)`, kind, detail, atMS).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for finding %s: %w", kind, err)
+	}
+	return n == 1, nil
+}
+
 // FoundSince reports whether there is a finding of this kind and detail of fromMS or later, open or not.
 func (r Reader) FoundSince(kind, detail string, fromMS int64) (bool, error) {
 	var n int

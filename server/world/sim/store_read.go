@@ -219,6 +219,16 @@ func (m *model) PassedBefore(person string, ms int64, limit int) (out []attempt.
 	return out[max(0, len(out)-limit):], nil
 }
 
+// FoundAt implements ingest.Tx.
+func (m *model) FoundAt(kind, detail string, atMS int64) (bool, error) {
+	for i := range m.findings {
+		if f := &m.findings[i]; f.Kind == kind && f.Detail == detail && f.AtMS == atMS {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // FoundSince implements authority.Past.
 func (m *model) FoundSince(kind, detail string, fromMS int64) (bool, error) {
 	for i := range m.findings {
