@@ -4,7 +4,7 @@ package web
 var rolloutFamilies = map[string][]string{
 	"updates_state": {"running", "stopped", "done"},
 	"updates_cause": {"rolled_back", "refused", "no_word", "gone", "person"},
-	"updates_stage": {"waiting", "turn", "done", "skipped", "left_out"},
+	"updates_stage": {"waiting", "turn", "done", "skipped", "left_out", "stopped"},
 	"updates_word":  {"none", "idle", "fetching", "waiting", "trial", "kept", "failed", "refused"},
 	"done":          {"rollout_stopped", "rollout_resumed", "rollout_over"},
 }

@@ -75,9 +75,12 @@ func (h *Handler) showRollout(w http.ResponseWriter, rq *request, reason, fault 
 	}
 	over := 0
 	for _, g := range r.Gateways {
+		if r.State == "stopped" && g.ID == r.Where && (g.Stage == "waiting" || g.Stage == "turn") {
+			g.Stage = "stopped" // it is what the roll-out waits for, and has another turn unless it is left out
+		}
 		l := rolloutLine{ID: string(g.ID), Heard: g.Heard, Stage: map[string]Tag{
 			"waiting": {Tone: ToneQuiet, Icon: "dash"}, "turn": {Tone: ToneNote, Icon: "clock"}, "done": {Tone: ToneGood, Icon: "check"},
-			"skipped": {Tone: ToneGood, Icon: "check"}, "left_out": {Tone: ToneWarn, Icon: "fault"},
+			"skipped": {Tone: ToneGood, Icon: "check"}, "left_out": {Tone: ToneWarn, Icon: "fault"}, "stopped": {Tone: ToneAlarm, Icon: "alarm"},
 		}[g.Stage]}
 		l.Stage.Word = v.T("updates_stage." + g.Stage)
 		if l.Says = v.T("updates_word.none"); g.Word != "" {

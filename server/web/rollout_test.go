@@ -24,7 +24,7 @@ func TestRolloutPage(t *testing.T) {
 			}
 		}
 	}
-	shows("ja", "停止中", "gw-2 は新しい版で正常に動かず", "4 台中 2 台", "受け取りませんでした", `action="/updates/resume"`)
+	shows("ja", "停止中", "gw-2 は新しい版で正常に動かず", "ここで停止", "4 台中 2 台", "受け取りませんでした", `action="/updates/resume"`)
 	if doc := text(t, s.get("/updates", officer)); strings.Contains(doc, "<form method=\"post\" action=\"/updates") {
 		t.Error("who only looks has a form")
 	}

@@ -237,7 +237,8 @@ func (r *airlockRig) shut(id access.DoorID) {
 	until(r.T, fmt.Sprintf("%s is closed and locked", id), func() bool { return r.count(id, door.EventClosed) > before && !r.chip.high(airlockLock[id]) })
 }
 
-// ends waits for how an attempt ended: "granted" that moved the lock, or a refusal with its reason.
+// ends waits for how an attempt ended: "granted" that moved the lock of its own door, or a refusal with its reason. A grant is recorded before
+// anything is done, so one that the interlock stops is "granted" for a moment.
 func (r *airlockRig) ends(a door.Attempt) (last wire.Record) {
 	r.Helper()
 	until(r.T, fmt.Sprintf("attempt %d is decided", a[0]), func() bool {
@@ -248,12 +249,10 @@ func (r *airlockRig) ends(a door.Attempt) (last wire.Record) {
 				last = rec
 			}
 		}
-		return last.Event == door.EventDenied || last.Event == door.EventNoEntry || last.Event == door.EventGranted && r.anyHigh()
+		return last.Event == door.EventDenied || last.Event == door.EventNoEntry || last.Event == door.EventGranted && r.chip.high(airlockLock[last.Door])
 	})
 	return last
 }
-
-func (r *airlockRig) anyHigh() bool { return r.chip.high(23) || r.chip.high(24) }
 
 // count counts the records of an event at a door.
 func (r *airlockRig) count(id access.DoorID, e door.Event) (n int) {

@@ -185,7 +185,7 @@ func TestFailureNamesItsSeed(t *testing.T) {
 	}
 }
 
-// AD-7, I5: a thousand revocations under faults, each with people who go on trying the card at several
+// AD-7, I5: hundreds of revocations under faults (make sim: a thousand), each with people who go on trying the card at several
 // doors: linked, no grant later than 5 s; offline, none beyond the door's max_age. What was measured is
 // printed.
 func TestRevocations(t *testing.T) {
