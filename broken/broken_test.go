@@ -107,15 +107,35 @@ func dropNewExamples(t *testing.T, pkg string) func() {
 	}
 }
 
-// goTest runs the tests of a fault; it returns whether they passed, and what was printed.
-func goTest(t *testing.T, f fault, extra ...string) (bool, string) {
+// build makes the test program of a package of the product as it is: it is linked once for all faults of the package.
+func build(t *testing.T, pkg, to string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-w", "-o", to, "./"+pkg)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", pkg, err, out)
+	}
+}
+
+// onProduct runs the tests of a fault on the product as it is; it returns whether they passed, and what was printed.
+func onProduct(t *testing.T, f fault, program string) (bool, string) {
+	t.Helper()
+	return tests(t, f, filepath.Join(root, f.pkg), program, "-test.v", "-test.short", "-test.run", f.run)
+}
+
+// onFault runs them on the product with another file in the place of one.
+func onFault(t *testing.T, f fault, overlay string) (bool, string) {
+	t.Helper()
+	return tests(t, f, root, "go", "test", "-v", "-vet=off", "-ldflags=-w", "-short", "-count=1", "-run", f.run, "-overlay", overlay, "./"+f.pkg)
+}
+
+func tests(t *testing.T, f fault, dir, program string, args ...string) (bool, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTime)
 	defer cancel()
 	defer dropNewExamples(t, f.pkg)()
-	args := append([]string{"test", "-v", "-vet=off", "-short", "-count=1", "-run", f.run}, extra...)
-	cmd := exec.CommandContext(ctx, "go", append(args, "./"+f.pkg)...)
-	cmd.Dir = root
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
 	// A file that is not synced, or whose folder is not, survives most cuts. Policy cache and site keys get one cut in ten,
 	// and about one in thirty of those tells.
 	cuts := "MONBAN_CUTS=200"
@@ -126,7 +146,7 @@ func goTest(t *testing.T, f fault, extra ...string) (bool, string) {
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%s: go test did not end by itself: %v\n%s", f.name, err, out)
+		t.Fatalf("%s: the tests did not end by themselves: %v\n%s", f.name, err, out)
 	}
 	return err == nil, string(out)
 }
@@ -145,19 +165,21 @@ func TestBrokenBuilds(t *testing.T) {
 	for pkg, faults := range byPackage {
 		t.Run(pkg, func(t *testing.T) {
 			t.Parallel()
-			plantAll(t, faults)
+			program := filepath.Join(t.TempDir(), "product.test")
+			build(t, pkg, program)
+			plantAll(t, program, faults)
 		})
 	}
 }
 
-// plantAll plants the faults of one package, one after the other.
-func plantAll(t *testing.T, faults []fault) {
+// plantAll plants the faults of one package, one after the other; program runs its tests on the product as it is.
+func plantAll(t *testing.T, program string, faults []fault) {
 	failing := regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	sound := map[string]bool{}
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			if key := f.pkg + " " + f.run; !sound[key] {
-				ok, out := goTest(t, f)
+				ok, out := onProduct(t, f, program)
 				if !ok || strings.Contains(out, "no tests to run") {
 					t.Fatalf("the tests do not pass on the product itself:\n%s", out)
 				}
@@ -182,7 +204,7 @@ func plantAll(t *testing.T, faults []fault) {
 				t.Fatal(err)
 			}
 			start := time.Now()
-			ok, out := goTest(t, f, "-overlay", overlay)
+			ok, out := onFault(t, f, overlay)
 			if ok {
 				t.Fatalf("%s is broken in %s and %s passes: write the test that catches it", f.breaks, f.file, f.run)
 			}
