@@ -11,6 +11,7 @@ FUZZTIME ?= 10s
 export CGO_CFLAGS ?= -O2
 # Compilers and tests of these may use more memory before they collect it (some 500 MB a process): a quarter less processor time.
 test lint race test-32bit test-nested test-arm browser broken fuzz: export GOGC ?= 400
+test lint race test-32bit test-nested test-arm browser broken fuzz: export GOMEMLIMIT ?= 2GiB
 SEEDS ?= 100
 # What test-arm runs; what it skips counts millions (emulation is some twenty times slower) or starts itself again (without qemu).
 ARM_PACKAGES := ./firmware/door ./firmware/osdp ./firmware/wiegand ./firmware/supervision ./firmware/card ./gateway/watchdog ./gateway/controller ./gateway/reader ./gateway/policycache ./gateway/outbox ./gateway/hal/pi
