@@ -189,7 +189,10 @@ func (h *Handler) base(rq *request, titleKey string) Base {
 }
 
 // rolesOf finds a route's roles in the one table; none for a pattern that is not in it.
-func rolesOf(pattern string) RoleSet { return table[pattern].roles }
+func rolesOf(pattern string) RoleSet {
+	rt, _ := routeOf(pattern)
+	return rt.roles
+}
 
 // Lang is the page's language.
 func (b Base) Lang() Lang { return b.say.lang }

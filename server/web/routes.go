@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"slices"
+	"sync"
 )
 
 // Groups of roles by the letters of their screens (D26).
@@ -45,15 +46,23 @@ func routes() []route {
 }
 
 // table is the routes by pattern, for links and forms that depend on who may follow them: each page asks some fifty times.
-// It is filled by init, because the handlers in it ask it themselves.
-var table map[string]route
+// It is filled when it is first asked: the handlers in it ask it themselves.
+var table struct {
+	once      sync.Once
+	byPattern map[string]route
+}
 
-func init() {
-	list := routes()
-	table = make(map[string]route, len(list))
-	for _, rt := range list {
-		table[rt.pattern] = rt
-	}
+// routeOf finds a route by its pattern; ok is false when there is none.
+func routeOf(pattern string) (rt route, ok bool) {
+	table.once.Do(func() {
+		list := routes()
+		table.byPattern = make(map[string]route, len(list))
+		for _, rt := range list {
+			table.byPattern[rt.pattern] = rt
+		}
+	})
+	rt, ok = table.byPattern[pattern]
+	return rt, ok
 }
 
 func pageRoutes() []route {

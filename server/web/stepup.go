@@ -175,7 +175,7 @@ func (h *Handler) postStepUpPasskey(w http.ResponseWriter, rq *request) error {
 
 // fresh says for a page whose forms need a fresh check where to get one; "" = there is one.
 func (h *Handler) freshAt(rq *request, pattern string) string {
-	if rt, ok := table[pattern]; ok && !h.steppedUp(rq, rt.stepUp) {
+	if rt, ok := routeOf(pattern); ok && !h.steppedUp(rq, rt.stepUp) {
 		return "/step-up?next=" + strings.TrimSuffix(rq.URL.Path, "/")
 	}
 	return ""
