@@ -29,6 +29,7 @@ need-cc: need-go
 
 build: server gateway verifier ## all three programs into bin/
 server: need-cc ## bin/monban-server
+	@[ -e bin/monban-server ] || echo "building bin/monban-server; the first time it takes one to three minutes, most of it for SQLite"
 	@mkdir -p bin && $(GOBUILD) -o bin/monban-server ./server
 verifier: need-go ## bin/monban-verify for an auditor's PC: Linux and Windows, one file, no cgo
 	@mkdir -p bin && CGO_ENABLED=0 $(GOBUILD) -o bin/monban-verify ./server/monban-verify
