@@ -99,11 +99,20 @@ func TestKill9(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// The first cycles may die while the file is being made; later ones after it is open.
+		// Every other child may die while the file is being made or opened; the rest at work, however slow the machine is to start them.
 		delay := time.Duration(rng.IntN(50)) * time.Millisecond
-		time.AfterFunc(delay, func() { _ = cmd.Process.Kill() })
+		kill := func() { _ = cmd.Process.Kill() }
+		atWork, last := c%2 == 1, 30*time.Second
+		if !atWork {
+			last = delay
+		}
+		time.AfterFunc(last, kill)
 		sc := bufio.NewScanner(out)
 		for sc.Scan() {
+			if atWork {
+				atWork = false
+				time.AfterFunc(delay, kill)
+			}
 			seq, word, ok := strings.Cut(sc.Text(), " ")
 			n, err := strconv.ParseUint(seq, 10, 64)
 			if !ok || err != nil {
