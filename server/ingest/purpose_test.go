@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"crypto/rand"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -75,9 +76,10 @@ func TestKeyedPurpose(t *testing.T) {
 	if o.Purpose != "障害対応" || o.Text != "2" || o.Person != "1001" {
 		t.Errorf("opening %+v", o)
 	}
+	body := regexp.MustCompile(`[0-9a-f]{64}`).ReplaceAllString(string(leaf.Body), "") // some commitment holds any four digits now and then
 	for _, secret := range []string{"障害", "1001", `"2"`} {
-		if strings.Contains(string(leaf.Body), secret) {
-			t.Errorf("the leaf holds %s", secret)
+		if strings.Contains(body, secret) {
+			t.Errorf("the leaf holds %s: %s", secret, leaf.Body)
 		}
 	}
 	if row.Outcome != "granted" || row.Passage != "entry" || row.PersonRef == nil || row.Flags&attempt.FlagPurpose == 0 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -27,6 +28,26 @@ const (
 	ext4Shutdown = 0x8004587D // EXT4_IOC_SHUTDOWN
 	noLogFlush   = 2          // what is in the journal's memory is lost too
 )
+
+// mountsEnv says that this program already has mounts of its own.
+const mountsEnv = "MONBAN_FAULTS_MOUNTS"
+
+// ownMounts starts this program again, as the same process, with a view of the mounts that is its own. Otherwise a program that gets such a view while a disk is
+// mounted ("ip netns exec" of another package's test) keeps the disk in use: unmounted here it lives on there, and what the next mount gives is the same file
+// system, still without power, whose files cannot be opened. Without root there are no disks, and nothing is done.
+func ownMounts() error {
+	if os.Getuid() != 0 || os.Getenv(mountsEnv) != "" {
+		return nil
+	}
+	runtime.LockOSThread() // the view is the thread's, and exec keeps the one of the thread that calls it
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("unshare: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("private mounts: %w", err)
+	}
+	return fmt.Errorf("exec: %w", unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), mountsEnv+"=1")))
+}
 
 // newDisk makes and mounts a disk of size bytes. Where the machine cannot (not root, no loop devices, no ext4)
 // the test is skipped with the reason, loudly: the reports list it.

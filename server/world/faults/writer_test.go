@@ -50,6 +50,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if err := ownMounts(); err != nil {
+		fmt.Fprintln(os.Stderr, "the disks are mounted where other programs see them:", err)
+	}
 	os.Exit(m.Run())
 }
 
