@@ -114,6 +114,15 @@ func TestRecordsThroughALossyLink(t *testing.T) {
 		}
 	}
 	took := time.Since(began)
+	told := func() (n uint64) {
+		for _, m := range members {
+			n += m.answered.Load() + m.unanswered.Load()
+		}
+		return n
+	}
+	for told() < asked.Load() && time.Now().Before(limit) { // whose answer was lost is told so after its time, which may be later than the last ack
+		time.Sleep(10 * time.Millisecond)
+	}
 	var sent, answered, late, failed uint64
 	for _, m := range members {
 		m.stop()
