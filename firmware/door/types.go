@@ -7,6 +7,7 @@
 package door
 
 import (
+	"encoding/binary"
 	"time"
 
 	"monban/firmware/access"
@@ -176,8 +177,18 @@ const (
 	CommandSelfTest
 )
 
-// Attempt is the 16 random bytes that join everything about one read (D15).
+// Attempt joins everything about one read (D15): 6 bytes of the time at which it was made, then 10 random ones (ADR 0088). Nothing reads the time
+// out of it, and any 16 bytes are an attempt: the time only lets those of one moment stand together in the server's index.
 type Attempt [16]byte
+
+// NewAttempt makes the attempt of a read at wallMS (ms since 1970, UTC, right or wrong).
+func NewAttempt(wallMS int64, random [10]byte) (a Attempt) {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(wallMS))
+	copy(a[:6], ms[2:])
+	copy(a[6:], random[:])
+	return a
+}
 
 // Input is one thing that happened, with the monotonic time at which it did.
 type Input struct {

@@ -310,7 +310,7 @@ func (a *App) addDoor(d config.Door, ask wire.AskKey) error {
 		rc := reader.Config{
 			Door: dc.Door, Side: access.SideEnter, Reader: devices.Enter, Keypad: keypad,
 			Keys:    reader.Keys{Card: a.id.Keys.CardKey, PIN: a.id.Keys.PINKey, Gateway: a.id.Keys.GatewayKey, Ask: ask},
-			PINWait: dc.PINWait, Now: a.anchor.now, Reads: reads, Known: a.known, Log: a.opt.Log, Purposes: r.Purposes,
+			PINWait: dc.PINWait, Now: a.anchor.now, Wall: a.anchor.wall, Reads: reads, Known: a.known, Log: a.opt.Log, Purposes: r.Purposes,
 		}
 		if r.Side == "exit" {
 			rc.Side, rc.Reader = access.SideExit, devices.Exit

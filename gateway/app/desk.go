@@ -31,7 +31,7 @@ func (a *App) addDesk(d config.Desk, ask wire.AskKey) error {
 	rc := reader.Config{
 		Door: access.DoorID(d.ID), Side: access.SideEnter, Reader: devices.Enter, Keypad: keypad, Entries: 2,
 		Keys:    reader.Keys{Card: a.id.Keys.CardKey, PIN: a.id.Keys.PINKey, Gateway: a.id.Keys.GatewayKey, Ask: ask},
-		PINWait: d.EntryWait.Std(), Now: a.anchor.now, Reads: reads, Known: a.known, Log: a.opt.Log,
+		PINWait: d.EntryWait.Std(), Now: a.anchor.now, Wall: a.anchor.wall, Reads: reads, Known: a.known, Log: a.opt.Log,
 	}
 	for _, f := range d.Formats {
 		rc.Formats = append(rc.Formats, card.Format(f))

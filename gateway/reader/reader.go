@@ -127,6 +127,8 @@ type Config struct {
 	Known func(access.Key) bool
 	Rand  io.Reader        // nil = crypto/rand
 	Now   func() mono.Time // on the scale of the signals' times
+	// Wall is the time in ms since 1970, UTC, as well as the gateway knows it; only the order of attempts rests on it.
+	Wall  func(mono.Time) int64
 	Reads chan<- Read
 	Log   *slog.Logger // nil = none
 }
@@ -146,7 +148,7 @@ func New(cfg Config) (*Reader, error) {
 	if cfg.Side != access.SideEnter && cfg.Side != access.SideExit {
 		return fail(errors.New("needs a side"))
 	}
-	if cfg.Reader == nil || cfg.Now == nil || cfg.Reads == nil {
+	if cfg.Reader == nil || cfg.Now == nil || cfg.Wall == nil || cfg.Reads == nil {
 		return fail(errors.New("needs a device, a clock and a receiver"))
 	}
 	for _, key := range [][]byte{cfg.Keys.Card, cfg.Keys.PIN, cfg.Keys.Gateway} {
@@ -351,8 +353,8 @@ func (r *Reader) card(ctx context.Context, s *session, c card.Credential, at mon
 		Kind: KindCard, At: at, Masked: c.Masked(), Assurance: a, Repeated: repeat,
 		Token: token, Sealed: wire.SealCard(r.cfg.Keys.Ask, nonce, ref),
 	}
-	if _, err := io.ReadFull(r.cfg.Rand, read.Attempt[:]); err != nil {
-		return fmt.Errorf("attempt id: %w", err)
+	if err := r.attempt(&read); err != nil {
+		return err
 	}
 	s.last = presented{read: read, ref: ref, until: at.Add(r.cfg.PINWait), left: r.cfg.Entries}
 	if r.cfg.Purposes {
@@ -415,10 +417,20 @@ func (r *Reader) noCard(ctx context.Context, at mono.Time, fault string) error {
 		return nil
 	}
 	read := Read{Kind: KindNoCard, At: at, Fault: fault}
-	if _, err := io.ReadFull(r.cfg.Rand, read.Attempt[:]); err != nil {
-		return fmt.Errorf("attempt id: %w", err)
+	if err := r.attempt(&read); err != nil {
+		return err
 	}
 	r.send(ctx, read)
+	return nil
+}
+
+// attempt gives the read its attempt.
+func (r *Reader) attempt(read *Read) error {
+	var random [10]byte
+	if _, err := io.ReadFull(r.cfg.Rand, random[:]); err != nil {
+		return fmt.Errorf("attempt id: %w", err)
+	}
+	read.Attempt = door.NewAttempt(r.cfg.Wall(read.At), random)
 	return nil
 }
 
@@ -428,7 +440,7 @@ func (r *Reader) allowed(ctx context.Context, at mono.Time) bool {
 	ok, first := r.limit.take(at)
 	if first {
 		read := Read{Kind: KindNoCard, At: at, Fault: FaultScan}
-		if _, err := io.ReadFull(r.cfg.Rand, read.Attempt[:]); err == nil {
+		if err := r.attempt(&read); err == nil {
 			r.send(ctx, read)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/card"
+	"monban/firmware/door"
 	"monban/firmware/mono"
 	"monban/firmware/wiegand"
 	"monban/firmware/wire"
@@ -64,7 +65,7 @@ func runWith(t *testing.T, keypad string, edit func(*Config), story func(b *benc
 		}
 		cfg := Config{
 			Door: "a", Side: access.SideEnter, Reader: d.Enter, Formats: []card.Format{"H10301", "H10306"}, Keypad: k,
-			Keys: keys, Now: b.sim.Now, Reads: b.reads, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
+			Keys: keys, Now: b.sim.Now, Wall: wallAt, Reads: b.reads, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
 		}
 		edit(&cfg)
 		r, err := New(cfg)
@@ -356,6 +357,32 @@ func TestReadsPrintMasked(t *testing.T) {
 	})
 }
 
+// ADR 0088: the attempts of one gateway stand in the order of its reads, each with the time at which it was read, and no two are one.
+func TestAttemptsInOrderOfReads(t *testing.T) {
+	t.Parallel()
+	run(t, "burst4", func(b *bench) {
+		var all []Read
+		for n := range 5 {
+			all = append(all, b.after(fmt.Sprintf("badge a enter H10301 54 %d", 54321+n))...)
+		}
+		if len(all) != 5 {
+			b.t.Fatalf("%d reads", len(all))
+		}
+		for i, r := range all {
+			if got := r.Attempt.String(); got[:12] != fmt.Sprintf("%012x", wallAt(r.At)) {
+				b.t.Errorf("attempt %s of a read at %d", got, wallAt(r.At))
+			}
+			if i > 0 && all[i-1].Attempt.String() >= r.Attempt.String() {
+				b.t.Errorf("attempt %s stands before %s", r.Attempt, all[i-1].Attempt)
+			}
+		}
+	})
+	same := door.NewAttempt(1, [10]byte{9})
+	if other := door.NewAttempt(1, [10]byte{8}); other == same || same != (door.Attempt{5: 1, 6: 9}) {
+		t.Errorf("%s, %s", same, other)
+	}
+}
+
 // device is a reader driven by hand.
 type device struct{ signals chan hal.Signal }
 
@@ -363,8 +390,11 @@ func (d device) Signals() <-chan hal.Signal    { return d.signals }
 func (d device) Indicate(hal.Indication) error { return nil }
 func (d device) Close() error                  { close(d.signals); return nil }
 
+// wallAt is the wall time of these tests.
+func wallAt(at mono.Time) int64 { return 1_795_482_000_000 + int64(time.Duration(at)/time.Millisecond) }
+
 func config(d device, reads chan Read, now func() mono.Time) Config {
-	return Config{Door: "a", Side: access.SideExit, Reader: d, Formats: []card.Format{"H10301"}, Keys: keys, Now: now, Reads: reads}
+	return Config{Door: "a", Side: access.SideExit, Reader: d, Formats: []card.Format{"H10301"}, Keys: keys, Now: now, Wall: wallAt, Reads: reads}
 }
 
 // failing is a source of randomness that fails, then panics, then works.

@@ -11,7 +11,6 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/card"
-	"monban/firmware/door"
 	"monban/firmware/link"
 	"monban/firmware/mono"
 	"monban/firmware/wire"
@@ -97,9 +96,8 @@ func (b *badge) stamp(t mono.Time) wire.Stamp {
 func (b *badge) once() (time.Duration, error) {
 	start := time.Now()
 	var nonce wire.Nonce
-	var attempt door.Attempt
 	_, _ = rand.Read(nonce[:]) // crypto/rand never fails
-	_, _ = rand.Read(attempt[:])
+	attempt := newAttempt()
 	ask := wire.Ask{
 		Attempt: attempt, Door: b.door, Side: access.SideEnter, Card: wire.SealCard(b.key, nonce, b.card), Assurance: card.UIDOnly.String(),
 		Stamp: b.stamp(b.now()), Rules: 1,

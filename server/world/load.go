@@ -14,6 +14,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/card"
+	"monban/firmware/door"
 	"monban/firmware/wire"
 	gatewayapp "monban/gateway/app"
 	"monban/server/config"
@@ -199,12 +200,18 @@ func (a *asker) once(p *packets, limit time.Duration) (answered bool, err error)
 // next is the next question and the text by which its answer is known.
 func (a *asker) next() (body, answer []byte) {
 	var nonce wire.Nonce
-	ask := wire.Ask{Gateway: a.id, Door: a.door, Side: access.SideEnter, Assurance: card.UIDOnly.String(), Rules: 1}
+	ask := wire.Ask{Gateway: a.id, Attempt: newAttempt(), Door: a.door, Side: access.SideEnter, Assurance: card.UIDOnly.String(), Rules: 1}
 	_, _ = rand.Read(nonce[:]) // crypto/rand never fails
 	_, _ = rand.Read(ask.ID[:])
-	_, _ = rand.Read(ask.Attempt[:])
 	ask.Card = wire.SealCard(a.key, nonce, a.card)
 	a.n++
 	ask.Stamp = wire.Stamp{Boot: a.boot, BoottimeNS: int64(a.n) * 1e6, WallMS: time.Now().UnixMilli(), Quality: access.ClockNTP}
 	return wire.AppendAsk(nil, &ask), fmt.Appendf(nil, `"id":"%s"`, hex.EncodeToString(ask.ID[:]))
+}
+
+// newAttempt is an attempt as a gateway's reader makes it.
+func newAttempt() door.Attempt {
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // crypto/rand never fails
+	return door.NewAttempt(time.Now().UnixMilli(), random)
 }

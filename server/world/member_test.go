@@ -196,11 +196,9 @@ func (m *member) record(detail string, done func(error)) {
 func (m *member) ask(ref card.Ref, done func(took time.Duration, answered bool)) {
 	start := time.Now()
 	var nonce wire.Nonce
-	var attempt door.Attempt
 	_, _ = rand.Read(nonce[:]) // crypto/rand never fails
-	_, _ = rand.Read(attempt[:])
 	ask := wire.Ask{
-		Attempt: attempt, Door: m.door, Side: access.SideEnter, Card: wire.SealCard(m.key, nonce, ref), Assurance: card.UIDOnly.String(),
+		Attempt: newAttempt(), Door: m.door, Side: access.SideEnter, Card: wire.SealCard(m.key, nonce, ref), Assurance: card.UIDOnly.String(),
 		Stamp: m.stamp(m.now()), Rules: 1,
 	}
 	m.up.Ask(ask, [32]byte{}, func(_ wire.Answer, late bool) {
