@@ -30,8 +30,13 @@ type orderDesk struct {
 	fail   error
 	onSend func(wire.Command)
 	remote directory.RemoteUnlock
-	ev     []wire.Record // what the gateway has recorded
-	hash   wire.Hash
+	said   map[access.GatewayID]*saidSoFar
+}
+
+// saidSoFar is what a gateway has recorded.
+type saidSoFar struct {
+	n    uint64
+	hash wire.Hash
 }
 
 func (o *orderDesk) Order(_ access.GatewayID, c wire.Command) error {
@@ -48,7 +53,7 @@ func (o *orderDesk) Order(_ access.GatewayID, c wire.Command) error {
 const lab = access.DoorID("server-room-1")
 
 func newOrderDesk(t *testing.T) *orderDesk {
-	o := &orderDesk{desk: newDesk(t), at: sitetest.Now(), remote: directory.RemoteTwo}
+	o := &orderDesk{desk: newDesk(t), at: sitetest.Now(), remote: directory.RemoteTwo, said: map[access.GatewayID]*saidSoFar{}}
 	o.pages.now = func() time.Time { return o.at }
 	o.c = &commands{
 		store: o.Site.Store, health: o.health, link: o, now: func() time.Time { return o.at }, log: quiet, pages: o.pages,
@@ -98,25 +103,33 @@ func (o *orderDesk) state(id string) web.Command {
 	return c
 }
 
-// records has the door's gateway say something about a command.
+// records has gw-1 say something about a command.
 func (o *orderDesk) records(boot byte, id string, list ...wire.Record) {
+	o.t.Helper()
+	o.recordsOf("gw-1", lab, boot, id, list...)
+}
+
+func (o *orderDesk) recordsOf(gw access.GatewayID, at access.DoorID, boot byte, id string, list ...wire.Record) {
 	o.t.Helper()
 	key, err := commandID(id)
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	const gw = access.GatewayID("gw-1")
-	ev := wire.Events{Gateway: gw, Epoch: wire.Epoch{7}, First: uint64(len(o.ev) + 1), Prev: o.hash}
+	if o.said[gw] == nil {
+		o.said[gw] = &saidSoFar{}
+	}
+	x := o.said[gw]
+	ev := wire.Events{Gateway: gw, Epoch: wire.Epoch{7}, First: x.n + 1, Prev: x.hash}
 	for _, r := range list {
-		r.Gateway, r.Epoch, r.Seq, r.Door, r.By = gw, ev.Epoch, uint64(len(o.ev)+1), lab, access.ByServer
+		x.n++
+		r.Gateway, r.Epoch, r.Seq, r.Door, r.By = gw, ev.Epoch, x.n, at, access.ByServer
 		r.Attempt = door.Attempt(key)
-		r.Stamp = wire.Stamp{Boot: wire.BootID{boot}, BoottimeNS: int64(len(o.ev)+1) * 1000, WallMS: o.at.UnixMilli(), Quality: access.ClockServer}
+		r.Stamp = wire.Stamp{Boot: wire.BootID{boot}, BoottimeNS: int64(x.n) * 1000, WallMS: o.at.UnixMilli(), Quality: access.ClockServer}
 		body := wire.AppendRecord(nil, &r)
-		o.hash = wire.ChainHash(o.hash, body)
-		o.ev = append(o.ev, r)
+		x.hash = wire.ChainHash(x.hash, body)
 		ev.Records = append(ev.Records, wire.Carried{Body: body})
 	}
-	ev.Head = o.hash
+	ev.Head = x.hash
 	pipeline := ingest.New(o.Publisher, o.Site.Zone)
 	err = o.Site.Store.Write(o.t.Context(), func(tx *store.Tx) error {
 		_, err := pipeline.Handle(tx, gw, &ev, o.at.UnixMilli())

@@ -243,6 +243,10 @@ func TestManyOfTheServer(t *testing.T) {
 	t.Run("log_doubt", manyDoubts)
 	t.Run("log_fork", manyForks)
 	t.Run("unsigned_day", manyDays)
+	t.Run("canary_missed", manyCanaries)
+	t.Run("rollout_stopped", manyRollouts)
+	t.Run("data_request_overdue", manyDataRequests)
+	t.Run("log_succeeded", manySuccessions)
 }
 
 // manyDoubts puts yesterday's database in today's place twenty times, and leaves it five times.
