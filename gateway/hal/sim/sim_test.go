@@ -324,7 +324,7 @@ func TestControl(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- h.ServeControl(ctx, path) }()
 	var c net.Conn
-	for end := time.Now().Add(5 * time.Second); ; {
+	for end := time.Now().Add(30 * time.Second); ; {
 		var err error
 		if c, err = net.Dial("unix", path); err == nil {
 			break

@@ -252,7 +252,7 @@ func (s *site) tell(gateway, line string) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(c, line+"\n"); err != nil {
 		return "", err
 	}

@@ -214,7 +214,7 @@ func TestButtons(t *testing.T) {
 			if _, ok := s.(hal.Edges); !ok {
 				t.Errorf("signal %v", s)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("no edges")
 		}
 	}
