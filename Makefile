@@ -139,7 +139,7 @@ year: need-cc ## a made year of a city hall with 20 seeded cases and 5 near miss
 	MONBAN_YEAR_REPORT=$$PWD/docs/reports/year-$$(date +%F).md MONBAN_YEAR_ASKS=$${MONBAN_YEAR_ASKS:-48} MONBAN_YEAR_DAYS=$${MONBAN_YEAR_DAYS:-365} MONBAN_YEAR_STAFF=$${MONBAN_YEAR_STAFF:-110} MONBAN_YEAR_CASES=$${MONBAN_YEAR_CASES:-20} MONBAN_YEAR_NEAR=$${MONBAN_YEAR_NEAR:-5} \
 		GOGC=400 GOTMPDIR=$${TMPDIR:-/tmp} TMPDIR=$${MONBAN_YEAR_TMP:-$$( [ -w /dev/shm ] && echo /dev/shm || echo $${TMPDIR:-/tmp} )} $(GO) test -count=1 -v -timeout 150m ./server/world/yeartest
 
-flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them; then five pairs of windows of 500 decisions without and with the flood
+flood: need-cc ## 60 s of 5,000 records a second with 20 alarms in them; then five pairs of windows of 500 decisions without and with 1,000 a second, and five with the flood
 	MONBAN_FLOOD_QUEUES=$${MONBAN_FLOOD_QUEUES-$$( [ -w /dev/shm ] && echo /dev/shm )} MONBAN_FLOOD_WINDOWS=$${MONBAN_FLOOD_WINDOWS:-5} MONBAN_FLOOD_DECISIONS=$${MONBAN_FLOOD_DECISIONS:-500} MONBAN_FLOOD_SECONDS=$${MONBAN_FLOOD_SECONDS:-60} MONBAN_FLOOD_RATE=$${MONBAN_FLOOD_RATE:-5000} $(GO) test -count=1 -v -timeout 30m -run 'TestFlood' ./server/world
 flood-soak: ## the flood for ten minutes (3,000,000 records; 6 GB of disk)
 	MONBAN_FLOOD_SECONDS=600 MONBAN_FLOOD_WINDOWS=$${MONBAN_FLOOD_WINDOWS:-7} $(MAKE) --no-print-directory flood

@@ -82,6 +82,9 @@ const besides = 0
 
 // VR-1: of what the server finds about itself and the pages' work, twenty cases and five near misses each: each is shown once, and nothing else is.
 func TestManyOfTheServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("25 of a kind, one after the other, have nothing for the race detector")
+	}
 	t.Run("export_without_purpose", func(t *testing.T) { // ExportNoPurpose
 		at := sitetest.Now()
 		reg, s := registryAt(t, &at, false)

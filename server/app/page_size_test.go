@@ -28,6 +28,9 @@ const pageGoal = 200 * time.Millisecond
 // RR-1, VR-10: the pages of one day open at once however long the log is. MONBAN_PAGE_ROWS is how many leaves it has (`make bench-large`:
 // 10,000,000), MONBAN_PAGE_DAYS over how many days; MONBAN_PAGE_DIR is where the site is made, or found from an earlier run.
 func TestDailyPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("times of pages mean nothing under the race detector")
+	}
 	rows, days := 4_000, 4
 	for name, to := range map[string]*int{"MONBAN_PAGE_ROWS": &rows, "MONBAN_PAGE_DAYS": &days} {
 		if v := os.Getenv(name); v != "" {

@@ -67,8 +67,6 @@ func doorWindows(t *testing.T, members []*member, perTick int, refs []card.Ref) 
 			waitFor(t, string(m.id)+" has sent everything", func() bool { return m.box.Stat().Pending == 0 })
 		}
 	}
-	// The ratio is told and not asserted: the goal of D29, 2, is not met (docs/performance.md), and what a shared machine does to the few
-	// milliseconds without a flood moves it more than any change to the program. Asserted is what somebody at a door would notice.
 	for i := range out.busy {
 		if p95 := out.busy[i].quantile(0.95); p95 > noticed || out.busy[i].lost > 0 {
 			t.Errorf("D29: with the flood p95 of a door's decision is %v, and %d were not in time", p95, out.busy[i].lost)
@@ -77,12 +75,30 @@ func doorWindows(t *testing.T, members []*member, perTick int, refs []card.Ref) 
 	return out
 }
 
-// noticed is how long somebody at a door does not notice (D29: 200 ms), ten times what was measured on a quiet machine.
-const noticed = 200 * time.Millisecond
+const (
+	// noticed is how long somebody at a door does not notice (D29), five times the goal of ADR 0089 for a flood: 40 ms.
+	noticed = 200 * time.Millisecond
+	// busyRate is records a second at which a door still is to wait at most twice as long as at a quiet server (D29, ADR 0089).
+	busyRate = 1000
+	// mostTimes is that goal with the room that D29 gives on a machine that is not quiet, from enoughPairs pairs of windows on.
+	mostTimes, enoughPairs = 2 * 1.3, 5
+	// small is a wait of which no ratio is asserted: on a fast disk the quiet door's is a single millisecond.
+	small = 10 * time.Millisecond
+)
 
 // apart is how long a gateway begins after the first one: they do not know of each other, and their batches do not leave at one moment.
 func apart(i, of int) time.Duration {
 	return 100 * time.Millisecond * time.Duration(i) / time.Duration(of)
+}
+
+// busyP95 is the median over the pairs of p95 with the flood.
+func (w *windows) busyP95() time.Duration {
+	var list []time.Duration
+	for i := range w.busy {
+		list = append(list, w.busy[i].quantile(0.95))
+	}
+	slices.Sort(list)
+	return list[len(list)/2]
 }
 
 // ratio is the median over the pairs of p95 with the flood to p95 without it.

@@ -136,6 +136,10 @@ func TestFlood(t *testing.T) {
 	for _, m := range members {
 		made += m.box.Stat().Head
 	}
+	usual := doorWindows(t, members, busyRate/gateways/10, refs)
+	if r := usual.ratio(); len(usual.idle) >= enoughPairs && r > mostTimes && usual.busyP95() > small {
+		t.Errorf("D29: with %d records a second doors wait %.2f times as long as without: %s", busyRate, r, usual.String())
+	}
 	pairs := doorWindows(t, members, perTick, refs)
 	var slowest time.Duration
 	for i := range seen {
@@ -169,9 +173,9 @@ func TestFlood(t *testing.T) {
 	if busy.lost*100 > busy.n || busy.quantile(0.95) > link.AskTimeout {
 		t.Errorf("doors meanwhile: %s", busy.String())
 	}
-	t.Logf("%s; %d records made in %v (%.0f/s), all in the log after %v; %d of %d alarms at the top, the slowest after %v; doors meanwhile: %s; in turn without and with the flood: %s",
+	t.Logf("%s; %d records made in %v (%.0f/s), all in the log after %v; %d of %d alarms at the top, the slowest after %v; doors meanwhile: %s; in turn without and with %d a second: %s; without and with the flood: %s",
 		load, made, flooded.Round(time.Millisecond), float64(made)/flooded.Seconds(), drained.Round(time.Millisecond), alarms-count(seen, 0), alarms,
-		slowest.Round(time.Millisecond), busy.String(), pairs.String())
+		slowest.Round(time.Millisecond), busy.String(), busyRate, usual.String(), pairs.String())
 }
 
 // processorTimes begins to count the processor time of the server and of this process, which makes the flood and asks; what it returns says how
