@@ -169,7 +169,7 @@ func assertPragmas(c *sqlite3.SQLiteConn) error {
 		}
 	}
 	// The WAL file shrinks to 64 MiB after a burst, some 100,000 decisions. 16 MiB of page cache keep
-	// the inner pages of the indexes on random attempt ids in memory for years of entries.
+	// the inner pages of the indexes in memory for years of entries, those of random ids (before ADR 0088, and of commands) too.
 	// What is deleted is written over (EV-9). The log is copied into the file each 4,000 pages, some 800 lone decisions, instead of each
 	// 1,000: the pages at the ends of the tables are copied a quarter as often, and fewer than one decision in a hundred waits for it.
 	_, err := c.Exec("PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 4000", nil)
