@@ -151,15 +151,72 @@ func tests(t *testing.T, f fault, dir, program string, args ...string) (bool, st
 	return err == nil, string(out)
 }
 
+// leastFaults is how many a run has to plant (ADR 0022, D33).
+const leastFaults = 35
+
+// share is all of them, or of n parts the one with number i, from 0 on: "i/n". Neighbours in the order of names go to different parts, so that each has some of
+// every package.
+func share(all []fault, part string) (out []fault, err error) {
+	i, n := 0, 1
+	if part != "all" {
+		if k, err := fmt.Sscanf(part, "%d/%d", &i, &n); k != 2 || err != nil || n < 1 || i < 0 || i >= n {
+			return nil, fmt.Errorf("MONBAN_BROKEN is %q, want all, or the part i of n as i/n with 0 ≤ i < n", part)
+		}
+	}
+	for k, f := range all {
+		if k%n == i {
+			out = append(out, f)
+		}
+	}
+	if len(out) < leastFaults {
+		return nil, fmt.Errorf("MONBAN_BROKEN is %q: %d faults, at least %d are planted in a run", part, len(out), leastFaults)
+	}
+	return out, nil
+}
+
+// ADR 0090: each fault is in one part, and nothing that is no part takes the place of all.
+func TestShare(t *testing.T) {
+	all := load(t)
+	seen := map[string]int{}
+	for i := range 3 {
+		part, err := share(all, fmt.Sprintf("%d/3", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range part {
+			seen[f.name]++
+		}
+	}
+	for _, f := range all {
+		if seen[f.name] != 1 {
+			t.Errorf("%s is in %d parts of three", f.name, seen[f.name])
+		}
+	}
+	if whole, err := share(all, "all"); err != nil || len(whole) != len(all) {
+		t.Errorf("%d of %d, %v", len(whole), len(all), err)
+	}
+	for _, bad := range []string{"", "1", "3/3", "-1/3", "1/0", "0/9", "x/3", "/"} {
+		if part, err := share(all, bad); err == nil {
+			t.Errorf("%q: %d faults", bad, len(part))
+		}
+	}
+}
+
 // TestBrokenBuilds (make broken): the tests pass on the product and fail on each broken build. A build
 // that does not compile has shown nothing and counts as a failure.
 func TestBrokenBuilds(t *testing.T) {
-	if os.Getenv("MONBAN_BROKEN") == "" {
-		t.Skip("set MONBAN_BROKEN=1, or run make broken")
+	part := os.Getenv("MONBAN_BROKEN")
+	if part == "" {
+		t.Skip("set MONBAN_BROKEN=all, or run make broken")
 	}
+	all, err := share(load(t), part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(os.Stderr, "%d faults (%s)\n", len(all), part)
 	// Packages go side by side, the faults of one package after each other: what rapid saves of one must not fail another.
 	byPackage := map[string][]fault{}
-	for _, f := range load(t) {
+	for _, f := range all {
 		byPackage[f.pkg] = append(byPackage[f.pkg], f)
 	}
 	for pkg, faults := range byPackage {
