@@ -178,8 +178,8 @@ func share(all []fault, part string) (out []fault, err error) {
 func TestShare(t *testing.T) {
 	all := load(t)
 	seen := map[string]int{}
-	for i := range 3 {
-		part, err := share(all, fmt.Sprintf("%d/3", i))
+	for i := range 4 {
+		part, err := share(all, fmt.Sprintf("%d/4", i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,13 +189,13 @@ func TestShare(t *testing.T) {
 	}
 	for _, f := range all {
 		if seen[f.name] != 1 {
-			t.Errorf("%s is in %d parts of three", f.name, seen[f.name])
+			t.Errorf("%s is in %d parts of four", f.name, seen[f.name])
 		}
 	}
 	if whole, err := share(all, "all"); err != nil || len(whole) != len(all) {
 		t.Errorf("%d of %d, %v", len(whole), len(all), err)
 	}
-	for _, bad := range []string{"", "1", "3/3", "-1/3", "1/0", "0/9", "x/3", "/"} {
+	for _, bad := range []string{"", "1", "4/4", "-1/4", "1/0", "0/9", "x/3", "/"} {
 		if part, err := share(all, bad); err == nil {
 			t.Errorf("%q: %d faults", bad, len(part))
 		}
