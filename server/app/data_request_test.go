@@ -157,4 +157,13 @@ func TestLateDataRequestIsTold(t *testing.T) {
 	count(0)
 	c.clock(24+61, 1, 0)
 	count(1)
+	c.must(c.site.Store.Read(ctx, func(r *store.ReadTx) error {
+		list, err := r.FindingsAfter(-1, 100)
+		for _, f := range list {
+			if f.Kind == string(review.DataRequestOverdue) && f.Detail != "extended" {
+				t.Errorf("the finding of an extended request says %q", f.Detail)
+			}
+		}
+		return err
+	}))
 }
