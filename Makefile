@@ -196,8 +196,8 @@ backlog: need-cc ## 1 M records and what each takes in the outbox; 432,000 made 
 commands: need-cc ## 1,000 genuine commands and 40,000 hostile ones over the broker, with the times
 	MONBAN_COMMANDS=$${MONBAN_COMMANDS:-1000} $(GO) test -count=1 -v -timeout 20m -run 'TestCommandsOverTheBroker' ./server/world
 
-broken: need-cc ## plant each fault of broken/faults: a test must fail on every one (MONBAN_BROKEN=1/3: the second third of them)
-	MONBAN_BROKEN=$${MONBAN_BROKEN:-all} $(GO) test -count=1 -v -timeout 30m -run 'TestBrokenBuilds' ./broken
+broken: need-cc ## plant each fault of broken/faults: a test must fail on every one (BROKEN_PART=1/4: the second quarter of them)
+	MONBAN_BROKEN=$${BROKEN_PART:-all} $(GO) test -count=1 -v -timeout 30m -run 'TestBrokenBuilds' ./broken
 
 restart: need-cc ## first decision after kill -9 with 100,000 cards; recovery cards while the server is away (2 minutes)
 	MONBAN_RESTART=1 $(GO) test -count=1 -v -timeout 10m -run 'TestRecoveryWithTheServerAway' ./server/world/e2e
