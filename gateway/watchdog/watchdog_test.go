@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -22,24 +23,26 @@ func (c *counter) Feed() error { c.fed++; return nil }
 func rounds(t *testing.T, g *Group, all []*Pulse, still *Pulse, n int) (fed int, logged string) {
 	t.Helper()
 	var buf bytes.Buffer
-	tick, c := make(chan time.Time), &counter{}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		Run(ctx, g, tick, slog.New(slog.NewTextHandler(&buf, nil)), c)
-	}()
-	for range n {
-		for _, p := range all {
-			if p != still {
-				p.Beat()
-			}
+	c := &counter{}
+	synctest.Test(t, func(t *testing.T) {
+		tick := make(chan time.Time)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go Run(ctx, g, tick, slog.New(slog.NewTextHandler(&buf, nil)), c)
+		round := func() {
+			tick <- time.Time{}
+			synctest.Wait() // the round is over: a beat from here on belongs to the next one
 		}
-		tick <- time.Time{}
-		tick <- time.Time{} // taken when the round before is over; nobody has beaten, so it must not feed
-	}
-	cancel()
-	<-done
+		for range n {
+			for _, p := range all {
+				if p != still {
+					p.Beat()
+				}
+			}
+			round()
+			round() // nobody has beaten, so it must not feed
+		}
+	})
 	return c.fed, buf.String()
 }
 
