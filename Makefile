@@ -83,6 +83,13 @@ restore-drill: need-cc ## a site restored on an empty machine by the commands of
 install-drill: ## the whole way on fresh Debian trees without a network: bundle, set-up, gateway, card, backup, restore, verify (root)
 	@[ -d bin/bundle ] || { echo "missing: bin/bundle. Make it with: make bundle RELEASE_KEY=FILE"; exit 1; }
 	@scripts/install-drill bin/bundle bin/bundle/root/1 # stands for the root that came another way
+update-drill: need-cc ## update apply under a booted systemd, in a container: a bad version, CUTS=8 times the machine down in between, a good one (root; 10 minutes)
+	@rm -rf .cache/update-drill && mkdir -p .cache/update-drill && $(MAKE) --no-print-directory server
+	@bin/monban-server bundle key drill --out .cache/update-drill/key
+	@for n in 1 2; do \
+		e=$$(($(NUMBER) + n)); $(MAKE) --no-print-directory server packages-only bundle-only VERSION=drill-$$n NUMBER=$$e PACKAGE_VERSION=0~drill.$$n SOURCE_DATE_EPOCH=$$e RELEASE_KEY=.cache/update-drill/key >.cache/update-drill/$$n.log 2>&1 && \
+		mv bin/bundle .cache/update-drill/$$n || { tail -n 5 .cache/update-drill/$$n.log; exit 1; }; done
+	@scripts/update-drill .cache/update-drill/1 .cache/update-drill/2 $(or $(CUTS),8)
 
 run: build ## start the demo: a server and two simulated gateways with a sample city hall; Ctrl-C stops all
 	@scripts/run
@@ -233,4 +240,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: same bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood flood-soak alerts bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: same update-drill bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood flood-soak alerts bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -62,12 +62,9 @@ func (c *updating) updater(ctx context.Context, patience time.Duration, out io.W
 		own = 0
 	}
 	u := &upgrade.Updater{
-		Dir: c.Dir, Config: c.Config, Data: cfg.DataDir, Server: upgrade.AsOwner{Dir: cfg.DataDir}, Machine: upgrade.Plain{Root: "/"},
+		Dir: c.Dir, Config: c.Config, Data: cfg.DataDir, Server: upgrade.AsOwner{Dir: cfg.DataDir}, Machine: upgrade.MachineHere(ctx, c.Dir),
 		Own: own, Out: out, Limit: c.Limit, Settle: 10 * time.Second, Every: time.Second, Now: time.Now, Wait: time.Sleep,
 		Database: app.DatabaseFiles(cfg), Patience: patience, Free: upgrade.Free,
-	}
-	if upgrade.HasPackage(ctx) {
-		u.Machine = upgrade.Debian{}
 	}
 	return u, nil
 }

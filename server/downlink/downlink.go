@@ -164,6 +164,7 @@ type gateway struct {
 	mu       sync.Mutex // guards what follows: a Step is microseconds of work and never waits
 	machine  *link.Server
 	manifest []byte // the note the machine was given last
+	unread   string // why its last hello was not answered, "" = it was
 }
 
 type counters struct {

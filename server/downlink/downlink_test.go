@@ -1,10 +1,14 @@
 package downlink_test
 
 import (
+	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,6 +157,44 @@ func TestHelloIsWelcomed(t *testing.T) {
 	if w, err := wire.ParseWelcome(g.next(wire.KindWelcome)); err != nil || w.Keys != "newer keys note\n" {
 		t.Errorf("welcome %+v, %v", w, err)
 	}
+}
+
+// A store that cannot be read is told once, not with each hello: a gateway says one each second, and a journal full of it hides the rest.
+func TestUnansweredHellosAreToldOnce(t *testing.T) {
+	t.Parallel()
+	var lines counter
+	b := newBench(t, func(c *downlink.Config) { c.Log = slog.New(slog.NewTextHandler(&lines, nil)) })
+	g := b.device("gw-1")
+	hello := wire.Hello{Gateway: "gw-1", Epoch: g.epoch, Software: "test"}
+	failed := uint64(0)
+	for _, c := range []struct {
+		fail error
+		want int64 // lines in all
+	}{{errStore, 1}, {errStore, 1}, {errors.New("another"), 2}, {nil, 2}, {errStore, 3}} {
+		b.backend.with(func() { b.backend.fail = c.fail })
+		hello.Stamp = g.stamp()
+		g.send(wire.KindHello, wire.AppendHello(nil, &hello))
+		if c.fail == nil {
+			g.next(wire.KindWelcome)
+		} else {
+			failed++
+			b.until("the hello fails", func() bool { return b.d.Stats().IngestErrors == failed })
+		}
+		b.until("the lines", func() bool { return lines.n.Load() >= c.want })
+		if n := lines.n.Load(); n != c.want {
+			t.Fatalf("%v: %d lines, want %d", c.fail, n, c.want)
+		}
+	}
+}
+
+// counter counts the lines about hellos.
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("watermark not read")) {
+		c.n.Add(1)
+	}
+	return len(b), nil
 }
 
 // I5: each lease names what is in force when it is given; a change is pushed at once.

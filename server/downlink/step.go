@@ -83,10 +83,26 @@ func (d *Downlink) lookup(ctx context.Context, gw *gateway, at time.Time, l link
 	c, err := d.cfg.Ingest.Watermark(ctx, gw.id, l.Hello)
 	if err != nil {
 		d.count.ingestErrors.Add(1)
-		d.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "watermark not read", slog.String("gateway", string(gw.id)), slog.Any("error", err))
+		if gw.news(err) { // it says hello again each second, for as long as this lasts
+			d.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "watermark not read", slog.String("gateway", string(gw.id)), slog.Any("error", err))
+		}
 		return
 	}
+	gw.news(nil)
 	d.act(gw, at, d.step(gw, link.Watermark{Hello: l.Hello, Seq: c.Seq, Hash: c.Hash}))
+}
+
+// news reports whether err, why a hello is not answered, is another than the last one; nil = it is.
+func (gw *gateway) news(err error) bool {
+	now := ""
+	if err != nil {
+		now = err.Error()
+	}
+	gw.mu.Lock()
+	defer gw.mu.Unlock()
+	before := gw.unread
+	gw.unread = now
+	return now != before
 }
 
 // witnessed keeps what a gateway holds as a witness, and answers when it asks. What fails here is asked for again.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -21,10 +22,32 @@ const unit, signerUnit = "monban-server.service", "monban-signer.service"
 // before is packed again from its files, so that dpkg knows at any time what is there.
 type Debian struct{}
 
-// HasPackage reports whether this machine's server came as a Debian package.
+// MachineHere is the kind of machine that this is. While an update is under way in dir, what it has kept says so: dpkg's word of a package that a power
+// cut left half installed does not matter then.
+func MachineHere(ctx context.Context, dir string) Machine {
+	if exists(filepath.Join(dir, stateFile)) {
+		switch before := filepath.Join(dir, beforeDir); {
+		case exists(filepath.Join(before, program+".deb")):
+			return Debian{}
+		case exists(filepath.Join(before, keptTar)):
+			return Plain{Root: "/"}
+		}
+	}
+	if HasPackage(ctx) {
+		return Debian{}
+	}
+	return Plain{Root: "/"}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// HasPackage reports whether this machine's server came as a Debian package, whole or half installed: files that dpkg has put there are for dpkg alone.
 func HasPackage(ctx context.Context) bool {
-	out, err := command(ctx, "dpkg-query", "-W", "-f=${db:Status-Abbrev}", program)
-	return err == nil && strings.HasPrefix(string(out), "ii")
+	out, err := command(ctx, "dpkg-query", "-W", "-f=${db:Status-Status}", program)
+	return err == nil && !slices.Contains([]string{"", "not-installed", "config-files"}, string(out))
 }
 
 // Kind implements Machine.
@@ -35,6 +58,9 @@ func (Debian) Program() string { return "/usr/bin/" + program }
 
 // Keep implements Machine.
 func (Debian) Keep(ctx context.Context, dir string) error {
+	if is, err := command(ctx, "dpkg-query", "-W", "-f=${db:Status-Abbrev}", program); err != nil || strings.TrimSpace(string(is)) != "ii" {
+		return errors.Join(err, fmt.Errorf("dpkg says %q of %s, which is not whole: install it again with dpkg -i first", strings.TrimSpace(string(is)), program))
+	}
 	status, err := command(ctx, "dpkg-query", "-s", program)
 	if err != nil {
 		return err
