@@ -86,10 +86,10 @@ install-drill: ## the whole way on fresh Debian trees without a network: bundle,
 update-drill: need-cc ## update apply under a booted systemd, in a container: a bad version, CUTS=8 times the machine down in between, a good one (root; 10 minutes)
 	@rm -rf .cache/update-drill && mkdir -p .cache/update-drill && $(MAKE) --no-print-directory server
 	@bin/monban-server bundle key drill --out .cache/update-drill/key
-	@for n in 1 2; do \
+	@for n in 1 2 3; do \
 		e=$$(($(NUMBER) + n)); $(MAKE) --no-print-directory server packages-only bundle-only VERSION=drill-$$n NUMBER=$$e PACKAGE_VERSION=0~drill.$$n SOURCE_DATE_EPOCH=$$e RELEASE_KEY=.cache/update-drill/key >.cache/update-drill/$$n.log 2>&1 && \
 		mv bin/bundle .cache/update-drill/$$n || { tail -n 5 .cache/update-drill/$$n.log; exit 1; }; done
-	@scripts/update-drill .cache/update-drill/1 .cache/update-drill/2 $(or $(CUTS),8)
+	@scripts/update-drill .cache/update-drill/1 .cache/update-drill/2 .cache/update-drill/3 $(or $(CUTS),8)
 
 run: build ## start the demo: a server and two simulated gateways with a sample city hall; Ctrl-C stops all
 	@scripts/run
