@@ -69,6 +69,11 @@ image: gateway-arm64 ## bin/monban-gateway.img: memory card of a gateway on a Ra
 image-boot: server ## start the image in QEMU as a Raspberry Pi 3, TIMES=3 times to a card logged at a server of this machine; audit
 	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@scripts/image-boot bin/monban-gateway.img $(or $(TIMES),3)
+image-update: server ## a release of the image's own keys is tried in QEMU and loses its power three times in the trial, then stays (10 minutes)
+	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
+	@rm -rf .cache/image-update && mkdir -p .cache/image-update && bin/monban-server bundle key drill --out .cache/image-update/key
+	@e=$$(($$(date +%s))); $(MAKE) --no-print-directory packages-only bundle-only VERSION=drill NUMBER=$$e PACKAGE_VERSION=0~drill SOURCE_DATE_EPOCH=$$e RELEASE_KEY=.cache/image-update/key >.cache/image-update/make.log 2>&1 || { tail -n 5 .cache/image-update/make.log; exit 1; }
+	@mv bin/bundle .cache/image-update/bundle && scripts/image-update bin/monban-gateway.img .cache/image-update/bundle .cache/image-update/bundle/root/1
 same: need-cc ## image, packages and bundle built twice from two clones, the second with an empty build cache: byte for byte the same (minutes)
 	@scripts/same
 test-nested: need-go ## the tests of the modules that make packages and the image
@@ -240,4 +245,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: same update-drill bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood flood-soak alerts bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: same update-drill image-update bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood flood-soak alerts bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -32,9 +32,10 @@ const (
 )
 
 type startCommand struct {
-	Config string `required:"" placeholder:"FILE" help:"The gateway's TOML file."`
-	Slots  string `required:"" placeholder:"DIR" help:"Folder of the programs that updates bring."`
-	Sim    bool   `hidden:"" help:"As of run."`
+	Config  string `required:"" placeholder:"FILE" help:"The gateway's TOML file."`
+	Slots   string `required:"" placeholder:"DIR" help:"Folder of the programs that updates bring."`
+	Sim     bool   `hidden:"" help:"As of run."`
+	Control string `hidden:"" help:"As of run."`
 }
 
 // Run starts the newest program that was found good, or once the one that is to be tried. Locks are without current until then.
@@ -49,7 +50,7 @@ func (c *startCommand) Run(ctx context.Context) error {
 		log.LogAttrs(ctx, slog.LevelError, "update dropped: it did not get well", slog.Int64("number", choice.Dropped))
 	}
 	if f == nil {
-		return (&runCommand{Config: c.Config, Sim: c.Sim, slots: c.Slots}).Run(ctx)
+		return (&runCommand{Config: c.Config, Sim: c.Sim, Control: c.Control, slots: c.Slots}).Run(ctx)
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "program of an update", slog.String("version", choice.Version), slog.Bool("trial", choice.Trial))
 	env := append(os.Environ(), slotsEnv+"="+c.Slots)
@@ -59,6 +60,9 @@ func (c *startCommand) Run(ctx context.Context) error {
 	args := []string{"monban-gateway", "run", "--config", c.Config}
 	if c.Sim {
 		args = append(args, "--sim")
+	}
+	if c.Control != "" {
+		args = append(args, "--control", c.Control)
 	}
 	// The open file and not its name: what was hashed is what runs.
 	err = syscall.Exec("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), args, env)

@@ -232,7 +232,7 @@ type checkStates struct {
 }
 
 func (o *VerifyOptions) states() (*checkStates, error) {
-	folder, err := checkstate.Open("monban-server")
+	folder, err := checkstate.Open("monban-server", time.Now())
 	s := &checkStates{folder: folder}
 	if o.Resume {
 		if err != nil {

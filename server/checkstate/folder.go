@@ -8,21 +8,50 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Folder is where the states of one program lie. The zero value is nowhere: it keeps nothing.
 type Folder struct{ dir string }
 
-// Open finds the folder of a program. The error says that this account has no cache directory.
-func Open(program string) (Folder, error) {
+// Kept is how long the state of a check lies there that nobody goes on with: it holds pseudonyms (ADR 0087).
+const Kept = 30 * 24 * time.Hour
+
+// Open finds the folder of a program and removes what has lain there for longer than Kept, and what a kill between writing and renaming has left.
+// The error says that this account has no cache directory.
+func Open(program string, now time.Time) (Folder, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return Folder{}, err
 	}
-	return Folder{filepath.Join(cache, program)}, nil
+	f := Folder{filepath.Join(cache, program)}
+	f.sweep(now)
+	return f, nil
 }
 
-func (f Folder) path(name string) string { return filepath.Join(f.dir, name+".state") }
+// halfWritten is how old a file is that no running check is still writing: a state is written in less than a second.
+const halfWritten = time.Hour
+
+func (f Folder) sweep(now time.Time) {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return // there is none yet
+	}
+	for _, e := range entries {
+		limit := Kept
+		if filepath.Ext(e.Name()) != extension {
+			limit = halfWritten
+		}
+		// One that cannot be looked at or removed is tried the next time.
+		if st, err := e.Info(); err == nil && st.Mode().IsRegular() && now.Sub(st.ModTime()) > limit {
+			_ = os.Remove(filepath.Join(f.dir, e.Name()))
+		}
+	}
+}
+
+const extension = ".state"
+
+func (f Folder) path(name string) string { return filepath.Join(f.dir, name+extension) }
 
 // Load gives the state of that name; nil when there is none.
 func (f Folder) Load(name string) ([]byte, error) {
@@ -49,7 +78,7 @@ func (f Folder) Save(name string, data []byte) {
 		return
 	}
 	_, err = file.Write(data)
-	if err = errors.Join(err, file.Close()); err == nil {
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
 		err = os.Rename(file.Name(), f.path(name))
 	}
 	if err != nil {

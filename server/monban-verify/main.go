@@ -226,7 +226,7 @@ func checkBundle(ctx context.Context, f *os.File, o options, opt logcheck.Option
 	if err != nil {
 		return false, err
 	}
-	states, err := checkstate.Open("monban-verify")
+	states, err := checkstate.Open("monban-verify", time.Now())
 	switch {
 	case err == nil:
 		opt.Save = states.Save

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -38,7 +39,7 @@ func ownCache(t *testing.T) func() []string {
 // breakOff checks a bundle up to its first state and gives that state and its name, kept where the program keeps it.
 func breakOff(t *testing.T, file string, every int64, keys ...note.Verifier) (state []byte, name string) {
 	t.Helper()
-	where, err := checkstate.Open("monban-verify")
+	where, err := checkstate.Open("monban-verify", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestResume(t *testing.T) {
 	if list := kept(); len(list) != 0 {
 		t.Errorf("a finished check left its state behind: %v", list)
 	}
-	where, err := checkstate.Open("monban-verify")
+	where, err := checkstate.Open("monban-verify", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func TestReplacedBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	state, name := breakOff(t, file, 10)
-	where, err := checkstate.Open("monban-verify")
+	where, err := checkstate.Open("monban-verify", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
