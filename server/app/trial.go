@@ -91,7 +91,8 @@ func (t *trial) serve(ctx context.Context, cfg *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	pages := &http.Server{Handler: http.HandlerFunc(shutPage), ReadHeaderTimeout: 10 * time.Second, ErrorLog: nil}
+	begun := time.Now()
+	pages := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { shutPage(w, time.Since(begun)) }), ReadHeaderTimeout: 10 * time.Second, ErrorLog: nil}
 	if cfg.HTTP.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(cfg.HTTP.TLSCert, cfg.HTTP.TLSKey)
 		if err != nil {
@@ -124,6 +125,7 @@ func (t *trial) serve(ctx context.Context, cfg *config.Config) (err error) {
 		return nil
 	})
 	run("requests", func() error { t.follow(ctx); return nil })
+	run("words", func() error { t.tellLong(ctx); return nil })
 	run("service manager", func() error { supervise(ctx, a.log, a.site.Store.QuickCheck); return nil })
 	select {
 	case <-ctx.Done():
@@ -187,13 +189,36 @@ func (t *trial) request(ctx context.Context, path string) (out answer) {
 	return out
 }
 
-// shutPage tells whoever looks at the pages.
-func shutPage(w http.ResponseWriter, _ *http.Request) {
+// trialLong is when a trial takes too long for any update: whoever began it is gone, and what should have ended it at the start has failed
+// (monban-update.service).
+const trialLong = 30 * time.Minute
+
+const (
+	shutWords = "サーバの新しい版を確かめています。扉はゲートウェイだけで動いています。数分後にもう一度開いてください。\nA new version of this server is being tried. The doors work by their gateways alone. Come back in some minutes.\n"
+	longWords = "サーバの新しい版の確認が30分以上終わっていません。扉はゲートウェイだけで動いています。サーバの管理者に連絡してください：root で monban-server update resume\n" +
+		"A new version of this server has been tried for more than 30 minutes. The doors work by their gateways alone. Tell who looks after the server: as root, monban-server update resume\n"
+)
+
+// shutPage tells whoever looks at the pages of a trial that has taken so long.
+func shutPage(w http.ResponseWriter, took time.Duration) {
+	words := shutWords
+	if took >= trialLong {
+		words = longWords
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Retry-After", "30")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write([]byte("サーバの新しい版を確かめています。扉はゲートウェイだけで動いています。数分後にもう一度開いてください。\nA new version of this server is being tried. The doors work by their gateways alone. Come back in some minutes.\n"))
+	_, _ = w.Write([]byte(words))
+}
+
+// tellLong says in the journal that a trial takes too long, once.
+func (t *trial) tellLong(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(trialLong):
+		t.a.log.LogAttrs(ctx, slog.LevelError, "a new version has been tried for more than 30 minutes, and nobody ends it: run `monban-server update resume` as root; until then nothing is answered, written or acknowledged")
+	}
 }
 
 // shut gives gateways nothing, and notes that they are there.

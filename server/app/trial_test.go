@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"monban/firmware/access"
@@ -69,7 +71,7 @@ func TestTrialHoldsBack(t *testing.T) {
 		t.Error("a card was changed while on trial")
 	}
 	page := httptest.NewRecorder()
-	shutPage(page, nil)
+	shutPage(page, 0)
 	if page.Code != http.StatusServiceUnavailable || !strings.Contains(page.Body.String(), "新しい版") {
 		t.Errorf("pages: %d %s", page.Code, page.Body)
 	}
@@ -302,4 +304,29 @@ func TestReads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// OP-4: a trial that nobody ends, because the way back at the start has failed, is told on the pages and once in the journal.
+func TestTrialThatNobodyEnds(t *testing.T) {
+	for took, want := range map[time.Duration]string{0: "Come back in some minutes", trialLong - time.Second: "Come back in some minutes", trialLong: "update resume"} {
+		w := httptest.NewRecorder()
+		shutPage(w, took)
+		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), "扉はゲートウェイだけで動いています") {
+			t.Errorf("after %s: %d %s", took, w.Code, w.Body)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		x := &trial{a: &App{log: slog.New(slog.NewTextHandler(&b, nil))}}
+		ctx, cancel := context.WithTimeout(t.Context(), trialLong-time.Second)
+		x.tellLong(ctx)
+		cancel()
+		if b.Len() > 0 {
+			t.Errorf("told too early: %s", b.String())
+		}
+		x.tellLong(t.Context())
+		if !strings.Contains(b.String(), "update resume") {
+			t.Errorf("not told: %q", b.String())
+		}
+	})
 }
