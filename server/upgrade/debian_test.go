@@ -83,8 +83,23 @@ func debianInside(t *testing.T) {
 		t.Fatal("dpkg does not know the package")
 	}
 	has("0~1.a")
+	// On hold, as somebody does who wants no surprises from apt: it is a whole package all the same.
+	hold := func(word string) {
+		t.Helper()
+		_, err := command(ctx, "sh", "-c", "echo '"+program+" "+word+"' | dpkg --set-selections")
+		must(err)
+	}
 	before := t.TempDir()
+	hold("hold")
 	must(Debian{}.Keep(ctx, before))
+	must(copyProgram(Debian{}.Program(), filepath.Join(before, program)))
+	if same, err := (Debian{}).Kept(ctx, before); err != nil || !same || !HasPackage(ctx) {
+		t.Errorf("a package on hold: kept %t, %v", same, err)
+	}
+	must(Debian{}.Install(ctx, make1("0~1.b")))
+	must(Debian{}.PutBack(ctx, before))
+	hold("install")
+	has("0~1.a")
 	must(Debian{}.Stop(ctx))
 	must(Debian{}.Install(ctx, make1("0~2.b")))
 	has("0~2.b")
@@ -127,7 +142,7 @@ func debianInside(t *testing.T) {
 	must(Debian{}.Start(ctx))
 	scripts, err := os.ReadFile("/var/tmp/monban-postinst")
 	must(err)
-	if got := strings.Fields(string(scripts)); len(got) < 8 || got[len(got)-1] != "0~1.a" {
+	if got := strings.Fields(string(scripts)); len(got) < 10 || got[len(got)-1] != "0~1.a" {
 		t.Errorf("scripts: %q", scripts)
 	}
 	calls, err := os.ReadFile(log)

@@ -103,12 +103,9 @@ func (d Debian) Kept(ctx context.Context, dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	is, err := command(ctx, "dpkg-query", "-W", "-f=${db:Status-Abbrev} ${Version}", program)
-	if err != nil {
+	is, err := installed(ctx)
+	if err != nil || !is.whole || is.version != strings.TrimSpace(string(was)) {
 		return false, err
-	}
-	if f := strings.Fields(string(is)); len(f) != 2 || f[0] != "ii" || f[1] != strings.TrimSpace(string(was)) {
-		return false, nil
 	}
 	return sameBytes(filepath.Join(dir, program), d.Program())
 }

@@ -50,6 +50,25 @@ func HasPackage(ctx context.Context) bool {
 	return err == nil && !slices.Contains([]string{"", "not-installed", "config-files"}, string(out))
 }
 
+// standingOf is what dpkg says of our package.
+type standingOf struct {
+	status, version string
+	whole           bool // unpacked and configured; on hold or not
+}
+
+func installed(ctx context.Context) (standingOf, error) {
+	out, err := command(ctx, "dpkg-query", "-W", "-f=${db:Status-Status} ${db:Status-Eflag} ${Version}", program)
+	if err != nil {
+		return standingOf{}, err
+	}
+	var s standingOf
+	if f := strings.Fields(string(out)); len(f) == 3 {
+		s.status, s.version = f[0]+" "+f[1], f[2]
+		s.whole = s.status == "installed ok"
+	}
+	return s, nil
+}
+
 // Kind implements Machine.
 func (Debian) Kind() string { return "deb" }
 
@@ -58,8 +77,12 @@ func (Debian) Program() string { return "/usr/bin/" + program }
 
 // Keep implements Machine.
 func (Debian) Keep(ctx context.Context, dir string) error {
-	if is, err := command(ctx, "dpkg-query", "-W", "-f=${db:Status-Abbrev}", program); err != nil || strings.TrimSpace(string(is)) != "ii" {
-		return errors.Join(err, fmt.Errorf("dpkg says %q of %s, which is not whole: install it again with dpkg -i first", strings.TrimSpace(string(is)), program))
+	is, err := installed(ctx)
+	if err != nil {
+		return err
+	}
+	if !is.whole {
+		return fmt.Errorf("dpkg says %q of %s, which is not whole: install it again with dpkg -i first", is.status, program)
 	}
 	status, err := command(ctx, "dpkg-query", "-s", program)
 	if err != nil {
