@@ -85,6 +85,9 @@ func SetCard(ctx context.Context, cfg *config.Config, card, status, reason strin
 	return proposal, errors.Join(err, s.Close())
 }
 
+// errNoAnswer says that the server has not taken what was asked.
+var errNoAnswer = errors.New("the server that uses this data directory does not answer; nothing was changed: stop it and try again")
+
 // askServer asks the running server and waits for its answer.
 func askServer(ctx context.Context, dir string, q request) (a answer, err error) {
 	info, err := os.Stat(dir)
@@ -127,7 +130,7 @@ func askServer(ctx context.Context, dir string, q request) (a answer, err error)
 		// Taken back before the server took it, nothing has happened; else its answer is waited for once more.
 		switch err := os.Remove(base + requestTail); {
 		case err == nil:
-			return a, errors.New("the server that uses this data directory does not answer; nothing was changed: stop it and try again")
+			return a, errNoAnswer
 		case late || ctx.Err() != nil:
 			return a, ErrNotKnown
 		}

@@ -330,3 +330,22 @@ func TestTrialThatNobodyEnds(t *testing.T) {
 		}
 	})
 }
+
+// An update that waits for a server says what it waits for, and gives no advice that is for other commands.
+func TestUpdateOfASilentServer(t *testing.T) {
+	cfg := &config.Config{DataDir: t.TempDir()}
+	if err := os.MkdirAll(cfg.Path(requestDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := AskUpdateState(t.Context(), cfg); err == nil || err.Error() != "the server does not answer" {
+			t.Errorf("%v", err)
+		}
+		if err := OpenTrial(t.Context(), cfg); !errors.Is(err, errNoAnswer) {
+			t.Errorf("%v", err)
+		}
+	})
+	if left, err := os.ReadDir(cfg.Path(requestDir)); err != nil || len(left) > 0 {
+		t.Errorf("requests are left: %v, %v", left, err)
+	}
+}

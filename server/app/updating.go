@@ -107,6 +107,9 @@ func NoteUpdate(ctx context.Context, cfg *config.Config, n UpdateNote, log *slog
 // AskUpdateState asks the running server how it stands.
 func AskUpdateState(ctx context.Context, cfg *config.Config) (UpdateState, error) {
 	a, err := askServer(ctx, cfg.Path(requestDir), request{Update: &updateRequest{}})
+	if errors.Is(err, errNoAnswer) {
+		return UpdateState{}, errors.New("the server does not answer") // asked by an update, which does the rest itself
+	}
 	if err != nil {
 		return UpdateState{}, err
 	}
