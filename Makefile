@@ -10,8 +10,8 @@ FUZZTIME ?= 10s
 # SQLite compiled as the Go tool does by default, but without tables for a debugger of C: a fifth of a minute less.
 export CGO_CFLAGS ?= -O2
 # Compilers and tests of these may use more memory before they collect it (some 500 MB a process): a quarter less processor time.
-test lint race test-32bit test-nested test-arm browser broken fuzz: export GOGC ?= 400
-test lint race test-32bit test-nested test-arm browser broken fuzz: export GOMEMLIMIT ?= 2GiB
+test lint race test-32bit test-nested test-arm browser broken fuzz sim: export GOGC ?= 400
+test lint race test-32bit test-nested test-arm browser broken fuzz sim: export GOMEMLIMIT ?= 2GiB
 SEEDS ?= 100
 # What test-arm runs; what it skips counts millions (emulation is some twenty times slower) or starts itself again (without qemu).
 ARM_PACKAGES := ./firmware/door ./firmware/osdp ./firmware/wiegand ./firmware/supervision ./firmware/card ./gateway/watchdog ./gateway/controller ./gateway/reader ./gateway/policycache ./gateway/outbox ./gateway/hal/pi
@@ -143,7 +143,7 @@ test-offline: need-cc ## every test with no way out: a network of its own that h
 	$(GO) mod download
 	unshare --net sh -ec 'ip link set lo up; ! ip route get 192.0.2.1 2>/dev/null; GOFLAGS=-mod=readonly GOPROXY=off $(GO) test -count=1 ./...'
 
-sim: need-cc ## SEEDS (100) simulated days under faults and a third as many with a restored server, every promise checked, and 1,000 revocations; SEED=n runs one
+sim: need-cc ## SEEDS (100) simulated days under faults, a third as many with a restored server and with zone rules, every promise checked, and 1,000 revocations; SEED=n runs one
 	MONBAN_SIM_SEEDS=$(SEEDS) $(GO) test ./server/world/sim -run 'TestDays|TestRevocations' -count=1 -v $(if $(SEED),-seed $(SEED))
 
 year: need-cc ## a made year of a city hall with 20 seeded cases and 5 near misses a kind, and one of ordinary days, at once (half an hour; 10 GB of memory, its databases in /dev/shm); writes docs/reports/year-DATE.md
@@ -171,7 +171,7 @@ bench-log: build ## append and verify over 1,000,000 leaves (some minutes, 1.5 G
 bench-quick: build ## the short form for CI: only a miss by more than 30 % fails
 	bin/monban-server bench --quick --out bench.json
 
-sim-days: ## the form of sim for CI: 30 simulated days and 10 with a restored server
+sim-days: ## the form of sim for CI: 30 simulated days, 10 with a restored server and 10 with zone rules
 	@$(MAKE) --no-print-directory sim SEEDS=30
 
 power-cuts: need-cc ## 600 real power cuts on an ext4 of its own: outbox, store, policy cache; 320 more in disposal, restore, backup, checkpoint (root and loop devices needed)
