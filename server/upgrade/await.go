@@ -20,6 +20,10 @@ const (
 // lookWithin bounds one look: a version that hangs must not hang the update.
 const lookWithin = 30 * time.Second
 
+// mostRestarts is how often a version on trial may end by itself while it is not well. A program that cannot start does so every few seconds; nobody at a
+// door waits for the rest of Limit then.
+const mostRestarts = 5
+
 // await waits until the server is well for Settle without a break; its error says what the last look missed. It gives up only on a look that
 // missed something. Between two looks at most a tenth of Limit and half of Settle are counted, so that a machine that stood still for minutes
 // has not used them up: after it the server is looked at again.
@@ -35,6 +39,9 @@ func (u *Updater) await(ctx context.Context, st *State, want wanted) error {
 		if why != nil {
 			if well = false; spent > u.Limit {
 				return fmt.Errorf("not well within %s: %w", u.Limit, why)
+			}
+			if n, err := u.Machine.Restarts(ctx); err == nil && n >= mostRestarts && want == onTrial { // a count that cannot be had: Limit ends it
+				return fmt.Errorf("it ended by itself and was started again %d times: %w", n, why)
 			}
 			continue
 		}

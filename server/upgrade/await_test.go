@@ -37,6 +37,52 @@ func TestAwaitOverAStall(t *testing.T) {
 	}
 }
 
+// OP-4: a version that ends by itself again and again is taken back at once; one that did so once or twice and is well then stays; where nobody can
+// count, the limit ends it.
+func TestVersionThatDoesNotStart(t *testing.T) {
+	for _, c := range []struct {
+		what, prog string
+		each       int   // times that it ends between two looks
+		most       int   // at most in all
+		unknown    error // of the count
+		kept       bool
+		limit      bool // it takes the whole limit
+	}{
+		{what: "ends at once", prog: "dead 2", each: 1, most: 1000},
+		{what: "cannot be counted", prog: "dead 2", each: 1, most: 1000, unknown: errors.New("no systemd"), limit: true},
+		{what: "hangs", prog: "dead 2", limit: true},
+		{what: "ends four times, then is well", prog: "good 2", each: 1, most: 4, kept: true},
+		{what: "is well however often it ended before", prog: "good 2", each: 9, most: 9, kept: true},
+	} {
+		s := newSite(t)
+		s.noRestarts = c.unknown
+		s.look = func(n int) {
+			if n > 1 && s.restarts < c.most { // the first look is at the version of before
+				s.restarts += c.each
+			}
+			s.dead = c.prog == "good 2" && n > 1 && n < 6 && c.each == 1
+		}
+		began := s.at
+		err := s.apply(s.h.makes(t, s.h.plan(held+100), c.prog))
+		if c.kept != (err == nil) {
+			t.Errorf("%s: %v", c.what, err)
+			continue
+		}
+		took := s.at.Sub(began)
+		switch {
+		case c.kept:
+			continue
+		case c.limit != (took > s.u.Limit):
+			t.Errorf("%s: given up after %s, the limit is %s", c.what, took, s.u.Limit)
+		case !c.limit && (took > 15*time.Second || !strings.Contains(err.Error(), "started again 5 times")):
+			t.Errorf("%s: given up after %s: %v", c.what, took, err)
+		}
+		if s.whole(); s.program() != "good 1" || !s.runs || !slices.Equal(s.notes, []string{"update_begun", "update_rolled_back"}) {
+			t.Errorf("%s: %q runs: %t, leaves %v", c.what, s.program(), s.runs, s.notes)
+		}
+	}
+}
+
 // OP-4: a gateway that dies during an update takes the new version back once, and does not keep the update under way for ever.
 func TestGatewayDiesMeanwhile(t *testing.T) {
 	s := newSite(t)

@@ -122,11 +122,14 @@ type site struct {
 	h    *house
 	// The clock goes on by what is waited for, and by what a test says. No look at a site depends on how busy this machine is.
 	at    time.Time
-	looks int          // at how the server stands
-	look  func(n int)  // called before the n-th look; nil = nothing happens
-	free  int64        // bytes on every disk
-	dead  bool         // gateway gw-2
-	open  func() error // what becomes of the order to open; nil = it opens
+	looks int         // at how the server stands
+	look  func(n int) // called before the n-th look; nil = nothing happens
+	free  int64       // bytes on every disk
+	// how often the server ended by itself, or why that cannot be known
+	restarts   int
+	noRestarts error
+	dead       bool         // gateway gw-2
+	open       func() error // what becomes of the order to open; nil = it opens
 	// leaves that were written, and records that were acknowledged since the beginning
 	notes []string
 	acked []string
@@ -152,7 +155,8 @@ func newSite(t *testing.T) *site {
 	s.u = &Updater{Dir: filepath.Join(s.root, "updates"), Config: "server.toml", Data: data, Own: held, Out: testWriter{t},
 		Limit: time.Minute, Settle: 4 * time.Second, Every: time.Second, Server: s,
 		Patience: time.Minute, Free: func(string) (uint64, int64, error) { return 1, s.free, nil }, Now: func() time.Time { return s.at }, Wait: func(d time.Duration) { s.at = s.at.Add(d) },
-		Machine: Plain{Root: s.root, StopUnit: func(context.Context) error { s.runs = false; return nil }, StartUnit: func(context.Context) error { s.start(); return nil }}}
+		Machine: Plain{Root: s.root, StopUnit: func(context.Context) error { s.runs = false; return nil }, StartUnit: func(context.Context) error { s.start(); return nil },
+			UnitRestarts: func(context.Context) (int, error) { return s.restarts, s.noRestarts }}}
 	return s
 }
 
@@ -207,7 +211,7 @@ func schemaOf(prog string) int {
 
 // start is what the service does: the program brings the database up to date.
 func (s *site) start() {
-	s.runs = true
+	s.runs, s.restarts = !strings.HasPrefix(s.program(), "dead"), 0
 	d := s.read()
 	d.Schema = max(d.Schema, schemaOf(s.program()))
 	s.write(d)

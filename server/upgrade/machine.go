@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -171,11 +172,15 @@ func (Debian) Stop(ctx context.Context) error { return stopUnit(ctx) }
 // Start implements Machine.
 func (Debian) Start(ctx context.Context) error { return startUnit(ctx) }
 
+// Restarts implements Machine.
+func (Debian) Restarts(ctx context.Context) (int, error) { return restartsOfUnit(ctx) }
+
 // Plain is a machine with systemd and without our Debian package: the tar's files are laid over the system, each in one step.
 type Plain struct {
 	Root string // "/"; tests have their own
-	// Units are stopped and started by these; nil = systemd.
+	// Units are stopped and started by these, and UnitRestarts counts how often one ended by itself; nil = systemd.
 	StopUnit, StartUnit func(ctx context.Context) error
+	UnitRestarts        func(ctx context.Context) (int, error)
 }
 
 const keptTar = "before.tar" // what was in the places of the new package's files
@@ -330,6 +335,14 @@ func (p Plain) Start(ctx context.Context) error {
 	return startUnit(ctx)
 }
 
+// Restarts implements Machine.
+func (p Plain) Restarts(ctx context.Context) (int, error) {
+	if p.UnitRestarts != nil {
+		return p.UnitRestarts(ctx)
+	}
+	return restartsOfUnit(ctx)
+}
+
 // renewUnits has systemd read the units again, and the signer run the program that is there now. It does not wait for the signer: at boot that
 // waits for us. The server's unit is ordered after it.
 func renewUnits(ctx context.Context) error {
@@ -349,6 +362,15 @@ func stopUnit(ctx context.Context) error {
 func startUnit(ctx context.Context) error {
 	_, err := command(ctx, "systemctl", "start", "--no-block", unit)
 	return err
+}
+
+// restartsOfUnit asks systemd, whose count begins at 0 when a stopped unit is started.
+func restartsOfUnit(ctx context.Context) (int, error) {
+	out, err := command(ctx, "systemctl", "show", "-P", "NRestarts", unit)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(out)))
 }
 
 // AsOwner runs commands as the user whom a folder belongs to.

@@ -41,6 +41,8 @@ type Machine interface {
 	Hold(ctx context.Context) (release func() error, err error)
 	Stop(ctx context.Context) error
 	Start(ctx context.Context) error
+	// Restarts is how often the server has ended by itself since Start, and was started again.
+	Restarts(ctx context.Context) (int, error)
 }
 
 // Server runs a program's command as the owner of the data directory and gives what it printed.
