@@ -58,9 +58,10 @@ packages-only: gateway-amd64 gateway-arm64 gateway-armv6
 		gateway:amd64:bin/monban-gateway-amd64 gateway:arm64:bin/monban-gateway-arm64 gateway:armhf:bin/monban-gateway-armv6 \
 		$$(for a in amd64 arm64; do f=bin/monban-server; [ $$a = amd64 ] || f=bin/monban-server-$$a; [ ! -e $$f ] || echo server:$$a:$$f; done)
 
-bundle: packages bundle-only ## bin/bundle: the offline bundle, signed with RELEASE_KEY (files), RELEASE_ROOT, STAMP_KEY; MONBAN_DEBIAN=1 adds what makes PDFs
-bundle-only:
+bundle: packages bundle-only ## bin/bundle: the offline bundle, signed with RELEASE_KEY (files), RELEASE_ROOT, STAMP_KEY; MONBAN_DEBIAN=1 adds what makes PDFs, MONBAN_IMAGE=1 the memory card of `make image`
+bundle-only: verifier
 	@[ -n "$(RELEASE_KEY)" ] || { echo "missing: RELEASE_KEY=FILE, the release key. Make one with: bin/monban-server bundle key NAME --out FILE"; exit 1; }
+	@[ -z "$$MONBAN_IMAGE" ] || [ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@rm -rf bin/bundle && GO="$(GO)" scripts/bundle bin/bundle "$(PACKAGE_VERSION)" "$(SOURCE_DATE_EPOCH)" "$(RELEASE_KEY)" "$(RELEASE_ROOT)" "$(STAMP_KEY)"
 image: gateway-arm64 ## bin/monban-gateway.img: memory card of a gateway on a Raspberry Pi (arm64), the same bytes each time
 	@[ -x /usr/sbin/mkfs.ext4 ] || [ -x /sbin/mkfs.ext4 ] || { echo "missing: mkfs.ext4. Install it with: apt-get install e2fsprogs"; exit 1; }

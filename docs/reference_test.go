@@ -239,6 +239,8 @@ var (
 	codeSpan   = regexp.MustCompile("(?s)`([^`\n]+)`")
 	flagWord   = regexp.MustCompile(`^--[a-z-]+$`)
 	subcommand = regexp.MustCompile(`^[a-z]+$`)
+	asUser     = regexp.MustCompile(`^runuser -u [a-z-]+ -- `)
+	required   = regexp.MustCompile(` (--[a-z-]+)=`) // in the first line of a command's help those stand that it does not run without
 )
 
 // Each command line of our programs that a document shows is one that they have, with its flags.
@@ -262,7 +264,7 @@ func TestCommandsExist(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range codeSpan.FindAllStringSubmatch(string(data), -1) {
-			words := strings.Fields(m[1])
+			words := strings.Fields(asUser.ReplaceAllString(m[1], ""))
 			if len(words) < 2 || words[0] != "monban-server" && words[0] != "monban-gateway" {
 				continue
 			}
@@ -287,7 +289,18 @@ func TestCommandsExist(t *testing.T) {
 				helps[line] = help
 			}
 			tried++
-			for _, w := range words {
+			usage, _, _ := strings.Cut(help, "\n")
+			if len(words) > len(args)+1 { // with anything behind its name it is a line to type, else a mention
+				for _, f := range required.FindAllStringSubmatch(usage, -1) {
+					if !strings.Contains(m[1], f[1]) && !strings.Contains(m[1], "…") {
+						t.Errorf("%s: `%s` does not run without %s", file, m[1], f[1])
+					}
+				}
+			}
+			for i, w := range words {
+				if w == "--out" && i+1 < len(words) && strings.HasPrefix(words[i+1], "/etc/") {
+					t.Errorf("%s: `%s`: no unit may write there", file, m[1])
+				}
 				if flagWord.MatchString(w) && !strings.Contains(help, w) {
 					t.Errorf("%s: `%s` has no flag %s", file, line, w)
 				}

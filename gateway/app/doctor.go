@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"monban/firmware/access"
@@ -37,12 +38,8 @@ func Doctor(path string) []Check {
 	if err != nil {
 		return checks
 	}
-	st, err := os.Stat(cfg.DataDir)
-	if err == nil && !st.IsDir() {
-		err = fmt.Errorf("%s: is not a directory", cfg.DataDir)
-	}
-	checks = append(checks, Check{Name: "data directory", Err: err})
-	if err != nil {
+	data := checkData(cfg.DataDir)
+	if checks = append(checks, data); data.Err != nil {
 		return checks
 	}
 	clock := Check{Name: "clock", Note: ": " + kernelClock().String()}
@@ -51,6 +48,21 @@ func Doctor(path string) []Check {
 	}
 	checks = append(checks, clock, checkOutbox(cfg))
 	return append(checks, checkPolicy(cfg, keys)...)
+}
+
+// checkData looks at the data directory. The first start makes it, so before that its parent has to be there.
+func checkData(dir string) Check {
+	c := Check{Name: "data directory"}
+	st, err := os.Stat(dir)
+	if os.IsNotExist(err) {
+		c.Note = ": not made yet"
+		st, err = os.Stat(filepath.Dir(dir))
+	}
+	if err == nil && !st.IsDir() {
+		err = fmt.Errorf("%s: is not a directory", dir)
+	}
+	c.Err = err
+	return c
 }
 
 func checkOutbox(cfg config.Config) Check {

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +51,26 @@ func TestDoctorFindsLockout(t *testing.T) {
 		case c.want != "" && !strings.Contains(checks[0].Err.Error(), c.want):
 			t.Errorf("%s: %v, want %q", name, checks[0].Err, c.want)
 		}
+	}
+}
+
+// OP-2: between enrolment and its first start a gateway has no data directory yet, and the doctor finds nothing bad in that; a place where none can be
+// made is bad.
+func TestDoctorBeforeTheFirstStart(t *testing.T) {
+	home := t.TempDir()
+	file := filepath.Join(home, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, well := range map[string]bool{home: true, filepath.Join(home, "data"): true, filepath.Join(home, "not", "there"): false, file: false, filepath.Join(file, "data"): false} {
+		for _, c := range []Check{checkData(dir), checkDisk(dir)} {
+			if (c.Err == nil) != well {
+				t.Errorf("%s: %s: %v", dir, c.Name, c.Err)
+			}
+		}
+	}
+	if left, err := os.ReadDir(home); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

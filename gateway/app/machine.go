@@ -43,6 +43,9 @@ func DoctorMachine(ctx context.Context, path string, x pi.Inspection) []Check {
 // checkDisk writes, syncs and deletes one block where records will be written.
 func checkDisk(dir string) Check {
 	c := Check{Name: "disk of " + dir}
+	if _, err := os.Stat(dir); os.IsNotExist(err) {
+		dir = filepath.Dir(dir) // the first start makes it there
+	}
 	var st unix.Statfs_t
 	if c.Err = unix.Statfs(dir, &st); c.Err != nil {
 		return c
