@@ -39,8 +39,8 @@ var sentences = map[string]Text{
 	"clock.ok":      {"clock: synchronised, %s UTC", "時刻：同期済み（UTC %s）"},
 	"clock.off":     {"clock: not synchronised, it says %s UTC", "時刻：同期されていません（表示は UTC %s）"},
 	"clock.unknown": {"clock: whether it is synchronised could not be found out (%v)", "時刻：同期しているか確かめられません（%v）"},
-	"clock.do": {"set up chrony or systemd-timesyncd with the city's time server, then run `timedatectl` to see it; entries carry this clock's time",
-		"庁内の時刻サーバを chrony か systemd-timesyncd に設定し、`timedatectl` で確かめてください。入退室の記録はこの時刻で残ります"},
+	"clock.do": {"set up chrony with the city's time server (it can answer the gateways too, systemd-timesyncd cannot), then run `timedatectl` to see it; entries carry this clock's time",
+		"chrony を庁内の時刻サーバに合わせ（systemd-timesyncd はゲートウェイに時刻を配れません）、`timedatectl` で確かめてください。入退室の記録はこの時刻で残ります"},
 
 	"memory.ok":      {"memory: %d MiB", "メモリ：%d MiB"},
 	"memory.few":     {"memory: %d MiB; 2048 are needed", "メモリ：%d MiB（2048 必要）"},

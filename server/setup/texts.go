@@ -80,9 +80,9 @@ var sentences = map[string]Text{
 	"title.clock":   {"Time", "時刻"},
 	"clock.off":     {"This machine's clock follows no other.", "このサーバの時計は同期されていません。"},
 	"clock.unknown": {"Whether this machine's clock follows another could not be found out.", "時計が同期しているか確かめられません。"},
-	"clock.do": {"Set up chrony or systemd-timesyncd with the city's time server; timedatectl shows it. Gateways take the time from this machine.",
-		"庁内の時刻サーバを chrony か systemd-timesyncd に設定し、timedatectl で確かめてください。ゲートウェイはこのサーバの時刻に合わせます。"},
-	"clock.ok": {"This machine's clock is synchronised; gateways take the time from it.", "同期済みです。ゲートウェイはこのサーバの時刻に合わせます。"},
+	"clock.do": {"Set up chrony with the city's time server, so that it answers the gateways too (manual, chapter Time); timedatectl shows whether the clock follows.",
+		"chrony を庁内の時刻サーバに合わせ、ゲートウェイにも答えるように設定し（手引き「時刻」）、timedatectl で同期を確かめてください。"},
+	"clock.ok": {"This machine's clock is synchronised. Each gateway's own says monban-gateway status.", "このサーバの時計は同期済みです。各ゲートウェイの時計は monban-gateway status で確かめます。"},
 
 	"title.gateway":    {"First gateway", "最初のゲートウェイ"},
 	"gateway.none":     {"No gateway is named yet.", "ゲートウェイがまだ登録されていません。"},
