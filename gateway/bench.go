@@ -15,8 +15,9 @@ import (
 
 type pairCommand struct {
 	Config string        `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
-	Door   string        `arg:"" help:"The door's id in the configuration."`
+	Door   string        `arg:"" optional:"" help:"The door's id in the configuration."`
 	Side   string        `arg:"" optional:"" default:"enter" enum:"enter,exit" help:"enter or exit."`
+	New    bool          `help:"In place of a door: each OSDP reader of the board profile that has no key yet, one after the other."`
 	Rotate bool          `help:"Another key for a reader that has one, through the channel of that one: no installation mode, nothing for listeners."`
 	Window time.Duration `default:"2m" help:"How long the pairing may take, at most 5m; it closes by itself."`
 }
@@ -27,7 +28,16 @@ func (c *pairCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return app.Pair(ctx, app.PairOptions{Config: cfg, Door: c.Door, Side: c.Side, Rotate: c.Rotate, Window: c.Window, Open: pi.OpenSerial, Out: os.Stdout})
+	opt := app.PairOptions{Config: cfg, Door: c.Door, Side: c.Side, Rotate: c.Rotate, Window: c.Window, Open: pi.OpenSerial, Out: os.Stdout}
+	switch {
+	case c.New && (c.Door != "" || c.Rotate):
+		return errors.New("--new is for readers without a key, of all doors: leave out the door and --rotate")
+	case c.New:
+		return app.PairNew(ctx, opt)
+	case c.Door == "":
+		return errors.New("name the door, or --new")
+	}
+	return app.Pair(ctx, opt)
 }
 
 type monitorCommand struct {

@@ -26,9 +26,13 @@ type CommissionOptions struct {
 	Listen string // HOST:PORT of the page for a tablet; empty = none
 }
 
+// fetchedFor is how long the page stays after its browser has the sheet.
+const fetchedFor = 10 * time.Second
+
 // Commission runs the gateway as on every day and leads somebody through the acceptance of one door meanwhile (ADR
 // 0050). It ends when every step was seen or ctx ends, writes the sheet, and records how it ended; beginning and end
-// go to the server with the gateway's other records.
+// go to the server with the gateway's other records. With a page that somebody has opened it stays, and serves the doors, until the sheet was fetched there
+// or the page's hour is over.
 func Commission(ctx context.Context, opt CommissionOptions) (sheet string, err error) {
 	d, ok := doorOf(opt.Config, opt.Door)
 	if !ok {
@@ -81,6 +85,10 @@ func Commission(ctx context.Context, opt CommissionOptions) (sheet string, err e
 	err = error(outbox.ErrClosed)
 	if !stopped {
 		err = a.noteDoor(opt.Door, word)
+		if err == nil && noteErr == nil && page != nil && word == "accepted" {
+			sheet, err = c.write()
+			page.offer(ctx, sheet, ended)
+		}
 		stop()
 		failed = <-ended
 	}
@@ -92,7 +100,10 @@ func Commission(ctx context.Context, opt CommissionOptions) (sheet string, err e
 	if errors.Is(failed, context.Canceled) {
 		failed = nil
 	}
-	sheet, err = c.write()
+	err = nil
+	if sheet == "" {
+		sheet, err = c.write()
+	}
 	if word != "accepted" {
 		err = errors.Join(err, fmt.Errorf("%d steps of door %s were not seen; the sheet says which", c.guide.Open(), opt.Door))
 	}
@@ -229,6 +240,29 @@ func (p *openedPage) close() error {
 		return nil
 	}
 	return p.listener.Close()
+}
+
+// offer waits until the browser that the page was opened in has the sheet. A gateway that ends meanwhile is put back for who waits for it.
+func (p *openedPage) offer(ctx context.Context, sheet string, ended chan error) {
+	data, err := os.ReadFile(sheet)
+	if err != nil || !p.Opened() {
+		return // it lies in its folder
+	}
+	p.Offer(data)
+	over := time.After(commission.PageLife)
+	fetched := p.Fetched
+	for {
+		select {
+		case <-fetched:
+			fetched, over = nil, time.After(fetchedFor)
+			continue
+		case <-over:
+		case <-ctx.Done():
+		case err := <-ended:
+			ended <- err
+		}
+		return
+	}
 }
 
 func (p *openedPage) serve(ctx context.Context) error { return p.Serve(ctx, p.listener) }

@@ -78,6 +78,31 @@ func Pair(ctx context.Context, opt PairOptions) (err error) {
 	return j.note(opt.Door, "paired."+opt.Side)
 }
 
+// PairNew pairs each OSDP reader of the board profile that has to have a key and has none, so that it can be said again and again. One that cannot be
+// paired does not keep the others from it.
+func PairNew(ctx context.Context, opt PairOptions) (err error) {
+	for _, d := range opt.Config.Doors {
+		for _, side := range []string{"enter", "exit"} {
+			place, r, _, found := osdpReader(opt.Config, d.ID, side)
+			if found != nil || r.Plain {
+				continue
+			}
+			switch _, statErr := os.Stat(filepath.Join(opt.Config.IdentityDir, readerKeyFile(place, side))); {
+			case statErr == nil:
+				continue
+			case !errors.Is(statErr, fs.ErrNotExist):
+				err = errors.Join(err, statErr)
+				continue
+			}
+			opt.Door, opt.Side, opt.Rotate = d.ID, side, false
+			if err = errors.Join(err, Pair(ctx, opt)); ctx.Err() != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
 // osdpReader finds a reader of the board profile and its line.
 func osdpReader(cfg config.Config, id, side string) (place string, r *board.Reader, line *board.Serial, err error) {
 	if cfg.Profile == nil {

@@ -170,6 +170,30 @@ func TestPair(t *testing.T) {
 	}
 }
 
+// DS-5: `pair --new` gives a key to each reader that has none, whatever becomes of the others, and touches none that has one: the image says it at each start.
+func TestPairNew(t *testing.T) {
+	pd := &osdptest.PD{Addr: 3, Install: true, Serial: 4711}
+	cfg := osdpSite(t, simulatedReader(t, pd))
+	at := &cfg.Profile.Doors[0]
+	at.Readers = append(at.Readers, at.Readers[0], at.Readers[0])
+	at.Readers[1].Side, at.Readers[1].Address = "exit", 9 // nobody answers there
+	at.Readers[2].Side, at.Readers[2].Plain = "aside", true
+	opt := PairOptions{Config: cfg, Window: time.Second, Open: pi.OpenSerial, Out: &bytes.Buffer{}}
+	if err := PairNew(t.Context(), opt); err == nil || !strings.Contains(err.Error(), "reader exit") || strings.Contains(err.Error(), "reader enter") {
+		t.Errorf("%v", err)
+	}
+	key, err := loadReaderKey(cfg.IdentityDir, "place", "enter")
+	if err != nil || *key.Key != pd.Key {
+		t.Fatalf("the reader that answers has no key: %v", err)
+	}
+	at.Readers = at.Readers[:1]
+	n := len(recorded(t, cfg))
+	opt.Open = func(string, int) (pi.Port, error) { t.Error("a reader with a key was touched"); return nil, os.ErrInvalid }
+	if err := PairNew(t.Context(), opt); err != nil || len(recorded(t, cfg)) != n {
+		t.Errorf("again: %v", err)
+	}
+}
+
 // What `pair` refuses before a byte is sent.
 func TestPairRefuses(t *testing.T) {
 	cfg := osdpSite(t, "/dev/nowhere")

@@ -184,6 +184,42 @@ func TestPageOpensOnce(t *testing.T) {
 	}
 }
 
+// DS-8: where nobody signs in, the sheet comes to a printer through the browser that the code has opened, and through no other; not before it is written.
+func TestSheetOnThePage(t *testing.T) {
+	p, at, _ := serve(t)
+	own, other := tablet(t, p), tablet(t, p)
+	if p.Opened() {
+		t.Error("opened by nobody")
+	}
+	if status, _ := body(t)(own.PostForm(at, url.Values{"code": {p.Code()}})); status != http.StatusOK || !p.Opened() {
+		t.Fatalf("the code: %d", status)
+	}
+	if status, text := body(t)(own.Get(at + "sheet")); status != http.StatusNotFound {
+		t.Errorf("before it is written: %d %s", status, text)
+	}
+	p.Offer([]byte("<p>the sheet"))
+	if status, text := body(t)(other.Get(at + "sheet")); status != http.StatusNotFound || strings.Contains(text, "the sheet") {
+		t.Errorf("another browser: %d %s", status, text)
+	}
+	if status, _ := body(t)(own.Head(at + "sheet")); status != http.StatusOK {
+		t.Errorf("HEAD: %d", status)
+	}
+	select {
+	case <-p.Fetched:
+		t.Fatal("fetched by nobody")
+	default:
+	}
+	if _, text := body(t)(own.Get(at)); !strings.Contains(text, `href="/sheet"`) {
+		t.Errorf("the page does not lead there: %s", text)
+	}
+	for range 2 { // a tablet asks twice
+		if status, text := body(t)(own.Get(at + "sheet")); status != http.StatusOK || text != "<p>the sheet" {
+			t.Errorf("%d %s", status, text)
+		}
+	}
+	<-p.Fetched
+}
+
 // Guessing closes the port.
 func TestPageClosesOnGuesses(t *testing.T) {
 	p, at, ended := serve(t)

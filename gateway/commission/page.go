@@ -35,6 +35,8 @@ const (
 type Page struct {
 	// Status gives how the gateway stands, as lines; set it before Serve, nil = not shown.
 	Status func() Text
+	// Fetched is closed once the browser has the sheet that Offer gave.
+	Fetched chan struct{}
 
 	guide *Guide
 	door  string
@@ -45,6 +47,7 @@ type Page struct {
 	used   bool
 	wrong  int
 	cookie string
+	sheet  []byte // nil = not written yet
 	stop   context.CancelFunc
 }
 
@@ -58,7 +61,7 @@ func NewPage(g *Guide, door string) (*Page, error) {
 	if _, err := rand.Read(cookie[:]); err != nil {
 		return nil, err
 	}
-	p := &Page{guide: g, door: door, code: fmt.Sprintf("%08d", n), cookie: base64.RawURLEncoding.EncodeToString(cookie[:]), stop: func() {}}
+	p := &Page{Fetched: make(chan struct{}), guide: g, door: door, code: fmt.Sprintf("%08d", n), cookie: base64.RawURLEncoding.EncodeToString(cookie[:]), stop: func() {}}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -82,6 +85,13 @@ func (p *Page) Code() string { return p.code }
 func (p *Page) Fingerprint() string {
 	sum := sha256.Sum256(p.cert.Certificate[0])
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
+}
+
+// Offer puts the sheet on the page: where nobody signs in, the browser is the only way by which it comes to a printer.
+func (p *Page) Offer(sheet []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sheet = sheet
 }
 
 // Serve serves the page on l until ctx ends, PageLife is over or the code was guessed at too often; then the port is
@@ -110,6 +120,7 @@ input,button{font:inherit;padding:.6rem}.seen{color:#060}pre{font:1rem/1.5 monos
 <h1>扉の受入検査 <span lang="en">Door acceptance</span></h1>
 {{if .Steps}}<p>{{.Door}}</p><ul>{{range .Steps}}<li{{if not .Seen.IsZero}} class="seen"{{end}}>{{if .Seen.IsZero}}☐{{else}}☑{{end}} {{.Do.JA}} <span lang="en">{{.Do.EN}}</span></li>{{end}}</ul>
 {{if .Done}}<p>全項目を確認しました。 <span lang="en">Every step was recorded.</span></p>{{end}}
+{{if .Sheet}}<p><a href="/sheet" target="_blank" rel="noopener">検査票を開く（印刷して署名） <span lang="en">Open the sheet, to be printed and signed</span></a></p>{{end}}
 {{with .Status}}<h2>ゲートウェイの状態 <span lang="en">Gateway</span></h2><pre>{{.JA}}</pre><pre lang="en">{{.EN}}</pre>{{end}}
 {{else}}<form method="post"><label>装置の画面に表示されたコード <span lang="en">Code on the gateway's terminal</span>
 <input name="code" inputmode="numeric" autocomplete="off" maxlength="8" required></label> <button>開く <span lang="en">Open</span></button></form>
@@ -124,6 +135,10 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
+	if r.URL.Path == "/sheet" && (r.Method == http.MethodGet || r.Method == http.MethodHead) && p.known(r) {
+		p.serveSheet(w, r)
+		return
+	}
 	if r.URL.Path != "/" {
 		http.NotFound(w, r)
 		return
@@ -145,6 +160,27 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (p *Page) serveSheet(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	sheet := p.sheet
+	p.mu.Unlock()
+	if sheet == nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if _, err := w.Write(sheet); err != nil || r.Method == http.MethodHead {
+		return // a browser that is gone asks again
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.Fetched:
+	default:
+		close(p.Fetched)
+	}
+}
+
 // open takes the code, once. Too many wrong ones end the page.
 func (p *Page) open(code string) bool {
 	p.mu.Lock()
@@ -160,6 +196,13 @@ func (p *Page) open(code string) bool {
 	return false
 }
 
+// Opened reports whether a browser has opened the page.
+func (p *Page) Opened() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used
+}
+
 func (p *Page) known(r *http.Request) bool {
 	c, err := r.Cookie(cookieName)
 	p.mu.Lock()
@@ -173,11 +216,15 @@ func (p *Page) show(w http.ResponseWriter, status int, in, wrong bool) {
 		Steps []Step
 		Done  bool
 		Wrong bool
+		Sheet bool
 
 		Status *Text
 	}{Wrong: wrong}
 	if in {
 		data.Door, data.Steps, data.Done = p.door, p.guide.Steps(), p.guide.Open() == 0
+		p.mu.Lock()
+		data.Sheet = p.sheet != nil
+		p.mu.Unlock()
 		if p.Status != nil {
 			t := p.Status()
 			data.Status = &t

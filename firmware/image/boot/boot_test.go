@@ -11,9 +11,10 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	got, err := Parse("\ufeff# 機械室\r\nhostname = gw-1\r\nnetwork = 192.0.2.20/24 # fixed\nrouter=192.0.2.1\ndns = 192.0.2.2, 192.0.2.3\ntime = 192.0.2.10\nenrol_server = s:8884\ngateway = gw-1\ncode = AAAA-BBBB\n")
-	want := Config{"gw-1", netip.MustParsePrefix("192.0.2.20/24"), netip.MustParseAddr("192.0.2.1"),
-		[]netip.Addr{netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")}, "192.0.2.10", "s:8884", "gw-1", "AAAA-BBBB"}
+	got, err := Parse("\ufeff# 機械室\r\nhostname = gw-1\r\nnetwork = 192.0.2.20/24 # fixed\nrouter=192.0.2.1\ndns = 192.0.2.2, 192.0.2.3\ntime = 192.0.2.10\nenrol_server = s:8884\ngateway = gw-1\ncode = AAAA-BBBB\npair = new\ncommission = server-room\n")
+	want := Config{Hostname: "gw-1", Address: netip.MustParsePrefix("192.0.2.20/24"), Router: netip.MustParseAddr("192.0.2.1"),
+		DNS: []netip.Addr{netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")}, Time: "192.0.2.10", Server: "s:8884", Gateway: "gw-1", Code: "AAAA-BBBB",
+		PairNew: true, Commission: "server-room"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -24,6 +25,7 @@ func TestParse(t *testing.T) {
 		"nothing": "", "no network": "hostname = a", "misspelt": "network = dhcp\nhostnam = a", "no value": "network =", "no key": "dhcp", "twice": "network = dhcp\nnetwork = dhcp",
 		"a name of two words": "network = dhcp\nhostname = a b", "no prefix": "network = 192.0.2.20", "IPv6": "network = 2001:db8::1/64", "a router elsewhere": "network = 192.0.2.20/24\nrouter = 198.51.100.1",
 		"a router with DHCP": "network = dhcp\nrouter = 192.0.2.1", "no such router": "network = 192.0.2.20/24\nrouter = x", "no such dns": "network = 192.0.2.20/24\ndns = x", "a code alone": "network = dhcp\ncode = A",
+		"pair what": "network = dhcp\npair = all", "no door": "network = dhcp\ncommission = --sim",
 	} {
 		if _, err := Parse(text); err == nil || !strings.HasPrefix(err.Error(), "monban.txt: ") {
 			t.Errorf("%s: %v", name, err)

@@ -20,7 +20,13 @@ type Config struct {
 	Time    string // host of the time server; "" = none
 	// Enrol is what `monban-gateway enrol` needs at the first start.
 	Server, Gateway, Code string
+	// PairNew: OSDP readers that have no key yet get one at the start.
+	PairNew bool
+	// Commission is the door that is accepted at the next start, once for each time that the file is written; "" = none.
+	Commission string
 }
+
+var doorID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 var hostname = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
@@ -79,6 +85,14 @@ func Parse(text string) (Config, error) {
 			c.Gateway = value
 		case "code":
 			c.Code = value
+		case "pair":
+			if c.PairNew = value == "new"; !c.PairNew {
+				return bad("is new: readers without a key get one")
+			}
+		case "commission":
+			if c.Commission = value; !doorID.MatchString(value) {
+				return bad("is the id of a door in gateway.toml")
+			}
 		default:
 			return bad("is no key of this file")
 		}

@@ -108,6 +108,9 @@ func (m *machine) run() error {
 		m.say("hostname: %v", err)
 	}
 	m.devices()
+	if err := errors.Join(os.MkdirAll("/etc/monban", 0o755), os.Symlink("/run/monban/release.root", "/etc/monban/release.root")); err != nil { // where the gateway looks for it
+		m.say("release.root: %v", err)
+	}
 	if err := m.sealRoot(); err != nil {
 		return err
 	}

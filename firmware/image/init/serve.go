@@ -44,6 +44,10 @@ func (g *gateway) serve() error {
 			}
 			continue
 		}
+		g.cards(ownDir, identity)
+		if err := g.work(); err != nil {
+			return err
+		}
 		begun := time.Now()
 		err := g.once()
 		if errors.Is(err, errPowerOff) {

@@ -1,13 +1,58 @@
 package e2e
 
 import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
+
+// tablet is a browser in which the page of an acceptance was opened with the code that stands on the terminal.
+func (s *site) tablet() (c *http.Client, page string) {
+	s.t.Helper()
+	said := regexp.MustCompile(`Page: (https://\S+) .* code (\d{8})`)
+	var m [][]byte
+	s.until(30*time.Second, "the page's code is told", func() bool {
+		m = said.FindSubmatch(s.logs.Bytes())
+		return m != nil
+	})
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c = &http.Client{Jar: jar, Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // its fingerprint is TestPageOpensOnce's
+	r, err := c.PostForm(string(m[1]), url.Values{"code": {string(m[2])}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := r.Body.Close(); err != nil || r.StatusCode != http.StatusOK {
+		s.t.Fatalf("the page: %d, %v", r.StatusCode, err)
+	}
+	return c, string(m[1])
+}
+
+// fetch gives the body of a page; empty when nobody answers.
+func fetch(t *testing.T, c *http.Client, at string) string {
+	t.Helper()
+	r, err := c.Get(at)
+	if err != nil {
+		return ""
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
 
 // ADR 0050: a door is accepted by its own records. Everything is done at a simulated door of a gateway that
 // `commission` runs; it ends by itself, its sheet says accepted, and the server's log frames the records by
@@ -22,8 +67,8 @@ func TestCommission(t *testing.T) {
 	}
 	s.write("gw-1.toml", strings.Replace(string(text), "[[door]]\n", "[[door]]\nopen_time = \"5s\"\n", 1))
 	s.startServer()
-	begin := func() *process {
-		p := s.start("monban-gateway", "commission", "--config", s.path("gw-1.toml"), "--sim", "--control", s.path("gw-1.sock"), "--out", s.dir, "d1")
+	begin := func(more ...string) *process {
+		p := s.start("monban-gateway", append([]string{"commission", "--config", s.path("gw-1.toml"), "--sim", "--control", s.path("gw-1.sock"), "--out", s.dir, "d1"}, more...)...)
 		s.gateways["gw-1"] = p
 		s.linked("gw-1")
 		return p
@@ -52,7 +97,8 @@ func TestCommission(t *testing.T) {
 		})
 	}
 
-	p := begin()
+	p := begin("--listen", "127.0.0.1:0")
+	browser, page := s.tablet()
 	do("badge d1 enter H10301 99 1") // nobody's card
 	do("badge d1 enter H10301 123 4567")
 	state("lock=released")
@@ -65,6 +111,11 @@ func TestCommission(t *testing.T) {
 	do("close d1")
 	do("tamper d1 on")
 	_, _ = s.tell("gw-1", "tamper d1 off") // the last step: the program may end before it answers
+	// It stays until the browser that the code has opened has the sheet; nobody else could bring it to a printer.
+	s.until(30*time.Second, "the sheet is on the page", func() bool {
+		text := fetch(t, browser, page+"sheet")
+		return strings.Contains(text, "every step was recorded")
+	})
 	select {
 	case <-p.done:
 	case <-time.After(time.Minute):
