@@ -140,8 +140,18 @@ func (v *Verifier) Seconds(signed string) (seconds uint64, ok bool) {
 	return 0, false
 }
 
-// LogLineOnly gives a signed note with the one signature line of that name: what a log itself wrote.
-func LogLineOnly(signed, name string) (string, error) {
+// LogLineOnly gives a signed note with the one signature line that this log's key made. A line that only bears its name could be anybody's, and a note
+// kept with that one would be no evidence.
+func LogLineOnly(signed string, log note.Verifier) (string, error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(log))
+	if err != nil {
+		return "", fmt.Errorf("witness: %w", err)
+	}
+	return n.Text + "\n— " + n.Sigs[0].Name + " " + n.Sigs[0].Base64 + "\n", nil
+}
+
+// LogLineNamed gives a signed note with the first signature line of that name, whoever made it: for notes that were looked at before they were kept.
+func LogLineNamed(signed, name string) (string, error) {
 	text, sigs, ok := bytes.Cut([]byte(signed), []byte("\n\n"))
 	if !ok {
 		return "", errors.New("witness: not a signed note")

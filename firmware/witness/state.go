@@ -100,7 +100,7 @@ func (s State) Take(c *Cosigner, log note.Verifier, signed string, old int64, pr
 	}
 	fork := func() (State, error) {
 		if s.Refused == "" {
-			s.Refused, err = LogLineOnly(signed, log.Name())
+			s.Refused, err = LogLineOnly(signed, log)
 		}
 		return s, errors.Join(ErrFork, err)
 	}
@@ -119,7 +119,7 @@ func (s State) Take(c *Cosigner, log note.Verifier, signed string, old int64, pr
 			return fork()
 		}
 	}
-	own, err := LogLineOnly(signed, log.Name())
+	own, err := LogLineOnly(signed, log)
 	if err != nil {
 		return s, err
 	}

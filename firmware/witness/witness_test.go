@@ -143,6 +143,33 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// EV-3: a line that only bears the log's name, put before the one that its key made, spoils neither what a witness holds nor its evidence of a fork:
+// both go on to be notes that the log's own key opens.
+func TestTakeKeepsTheLogsOwnLine(t *testing.T) {
+	const name = "monban/0123abcd"
+	c := cosigner("gw-1/witness")
+	hostile := func(l *log) string {
+		text, sigs, _ := strings.Cut(l.checkpoint(t), "\n\n")
+		junk := "— " + name + " " + base64.StdEncoding.EncodeToString(make([]byte, 68)) + "\n"
+		return text + "\n\n" + junk + sigs + junk
+	}
+	l := newLog(t, name)
+	l.grow(t, 5, "leaf")
+	s, err := State{}.Take(c, l.key, hostile(l), 0, nil, 1)
+	must(t, err)
+	if _, _, err := Open(s.Note, l.key); err != nil || strings.Count(s.Note, "— "+name+" ") != 1 {
+		t.Errorf("what it holds: %v\n%s", err, s.Note)
+	}
+	other := newLog(t, name)
+	other.grow(t, 9, "forged")
+	if s, err = s.Take(c, l.key, hostile(other), 5, nil, 2); !errors.Is(err, ErrFork) {
+		t.Fatal(err)
+	}
+	if p, _, err := Open(s.Refused, l.key); err != nil || p.Size != 9 || strings.Count(s.Refused, "— "+name+" ") != 1 {
+		t.Errorf("its evidence: %v\n%s", err, s.Refused)
+	}
+}
+
 func newGrown(t testing.TB, n int) *log {
 	l := newLog(t, "monban/0123abcd")
 	l.grow(t, n, "leaf")

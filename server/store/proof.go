@@ -59,7 +59,7 @@ func (r Reader) cosignedPoints(from, to int64) ([]cosignedPoint, error) {
 func (p *cosignedPoint) join(c *Cosignature) {
 	head := func(signed string) string { // text and the log's line
 		text, _, _ := strings.Cut(signed, "\n\n")
-		own, err := witness.LogLineOnly(signed, p.origin)
+		own, err := witness.LogLineNamed(signed, p.origin)
 		if err != nil {
 			return text
 		}
