@@ -45,6 +45,16 @@ func (c *Check) Save() (s Saved, ok bool) {
 	return s, true
 }
 
+// Dropped reports whether a leaf had no body when the state was saved.
+func (s *Saved) Dropped(idx int64) bool {
+	for _, m := range s.Gone.Missing {
+		if m.Has(idx) {
+			return true
+		}
+	}
+	return false
+}
+
 // Tree is the tree of the leaves that were taken.
 func (s *Saved) Tree() (entrylog.Tree, error) {
 	var edge []entrylog.Hash

@@ -185,6 +185,7 @@ func TestChangedSinceBrokenOff(t *testing.T) {
 		want string // in the error or a finding
 	}{
 		{`UPDATE log_leaf SET body = x'0000' WHERE idx = ?`, size - 1, "what was checked already was changed since: leaf"},
+		{`UPDATE log_leaf SET body = CAST('{"dropped":5}' AS BLOB) WHERE idx = ?`, size - 2, "what was checked already was changed since: leaf"},
 		{`UPDATE log_leaf SET hashes = zeroblob(length(hashes)) WHERE idx = ?`, 1, "what was checked already was changed since: leaf 1"},
 		{`DELETE FROM log_leaf WHERE idx = ?`, size / 2, "what was checked already was changed since"},
 		{`UPDATE log_leaf SET body = x'0000' WHERE idx = ?`, size, "log_leaf"},
