@@ -11,17 +11,19 @@ import (
 // Held is a checkpoint that somebody other than the log's keeper holds: printed, mailed, or cosigned by a witness. It
 // is what finds out an insider who has the log's key and wrote everything anew.
 type Held struct {
-	Name       string // where it comes from, for findings
-	Own        bool   // it lay in what is checked: nobody else vouches for it
+	Name       string   // where it comes from, for findings
+	Own        bool     // it lay in what is checked: nobody else vouches for it
+	Stamp      *Stamped // when it was stamped, nil = it was not; one that is Own counts only by whose stamp it is
 	Checkpoint entrylog.Checkpoint
 }
 
 type heldList struct {
-	list []Held // by size, rising
-	next int
-	met  int64 // that were compared and fit
-	own  int64 // of those, Own; not counted in met
-	past int64 // of leaves that this walk does not reach, before or behind it
+	list   []Held // by size, rising
+	next   int
+	met    int64     // that were compared and fit
+	own    int64     // that fit and are Own; not counted in met
+	stamps []Stamped // that fit and are Own; counted in neither
+	past   int64     // of leaves that this walk does not reach, before or behind it
 }
 
 // Hold has the leaves compared with these checkpoints as the walk passes their sizes. Their signatures are the
@@ -48,6 +50,8 @@ func (c *Check) PassHeld() {
 			c.Result.Add("held", fmt.Sprint(size), "%s cannot be compared: a leaf before it is missing or changed", h.Name)
 		case root != h.Checkpoint.Root:
 			c.Result.Add("held", fmt.Sprint(size), "%s names another root: this is not the log that was shown to its holder; a leaf before %d was changed, taken out or put in", h.Name, size)
+		case h.Own && h.Stamp != nil:
+			c.held.stamps = append(c.held.stamps, *h.Stamp)
 		case h.Own:
 			c.held.own++
 		default:
@@ -71,5 +75,8 @@ func (c *Check) FinishHeld(log int64) (met, past int64) {
 	return c.held.met, c.held.past
 }
 
-// HeldOwn is how many of the Held that lay in what is checked were compared and fit.
+// HeldOwn is how many of the Held that lay in what is checked, time stamps apart, were compared and fit.
 func (c *Check) HeldOwn() int64 { return c.held.own }
+
+// HeldStamps are the time stamps in what is checked whose checkpoints fit.
+func (c *Check) HeldStamps() []Stamped { return c.held.stamps }

@@ -132,7 +132,7 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 			"- The public key came with the file: nothing shows that its maker did not make everything anew. Give a key that you got another way (--key).")
 	}
 	r.sayNotCosigned(say)
-	r.sayNotStamped(say)
+	r.sayNotStamped(say, day)
 	if r.HeldMet == 0 {
 		say("・外部で保管されたチェックポイントと比べていません。ログの鍵を持つ人の書き換えは見つけられません。--checkpoint で印刷物やメールのものを指定してください。",
 			"- It was compared with no checkpoint that somebody else holds: somebody with the log's key could have written it anew. Give one from paper or mail (--checkpoint).")

@@ -9,16 +9,17 @@ import (
 // Saved is where a walk stands: all that the leaves taken so far have left. It is taken right after a checkpoint that fits, so
 // the tree needs nothing but its edge. It holds nothing that was encrypted.
 type Saved struct {
-	Size     int64        `json:"size"`
-	Edge     [][]byte     `json:"edge"`
-	Origin   string       `json:"origin"`
-	Chains   []savedChain `json:"chains"`
-	Cover    map[string]*Coverage
-	Gone     disposed
-	HeldNext int   `json:"held_next"`
-	HeldMet  int64 `json:"held_met"`
-	HeldOwn  int64 `json:"held_own,omitempty"`
-	HeldPast int64 `json:"held_past"`
+	Size       int64        `json:"size"`
+	Edge       [][]byte     `json:"edge"`
+	Origin     string       `json:"origin"`
+	Chains     []savedChain `json:"chains"`
+	Cover      map[string]*Coverage
+	Gone       disposed
+	HeldNext   int       `json:"held_next"`
+	HeldMet    int64     `json:"held_met"`
+	HeldOwn    int64     `json:"held_own,omitempty"`
+	HeldPast   int64     `json:"held_past"`
+	HeldStamps []Stamped `json:"held_stamps,omitempty"`
 }
 
 type savedChain struct {
@@ -34,7 +35,7 @@ func (c *Check) Save() (s Saved, ok bool) {
 	}
 	s = Saved{
 		Size: tree.Size(), Origin: c.origin, Cover: c.cover, Gone: c.gone,
-		HeldNext: c.held.next, HeldMet: c.held.met, HeldOwn: c.held.own, HeldPast: c.held.past,
+		HeldNext: c.held.next, HeldMet: c.held.met, HeldOwn: c.held.own, HeldPast: c.held.past, HeldStamps: c.held.stamps,
 	}
 	for _, h := range tree.Edge() {
 		s.Edge = append(s.Edge, h[:])
@@ -79,7 +80,7 @@ func (c *Check) resume(s *Saved, found *entrylog.Result) (entrylog.Tree, error) 
 	}
 	c.Result, c.origin, c.cover, c.gone = found, s.Origin, s.Cover, s.Gone
 	c.tree = entrylog.VerifierFrom(log, found, tree)
-	c.held.next, c.held.met, c.held.own, c.held.past = s.HeldNext, s.HeldMet, s.HeldOwn, s.HeldPast
+	c.held.next, c.held.met, c.held.own, c.held.past, c.held.stamps = s.HeldNext, s.HeldMet, s.HeldOwn, s.HeldPast, s.HeldStamps
 	if c.cover == nil {
 		c.cover = map[string]*Coverage{}
 	}

@@ -5,13 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
 	"monban/server/timestamp"
 )
 
-// Stamped is a time stamp of another house (RFC 3161) on a checkpoint of a bundle, that holds.
+// Stamped is a time stamp of another house (RFC 3161) on a checkpoint, that holds.
 type Stamped struct {
 	Size      int64  // leaves of the checkpoint
 	AtMS      int64  // by the authority's clock, UTC ms
@@ -79,30 +80,28 @@ func (w *walk) stampLine(rest []byte) error {
 	return nil
 }
 
-// sayStamps tells what the time stamps prove.
+// sayStamps tells what the time stamps prove: nothing, unless the auditor said whose stamps count.
 func (r *Report) sayStamps(say sayFunc, day func(int64) string) {
-	for i, s := range r.Stamps[max(0, len(r.Stamps)-pageFindings):] {
-		if i == 0 && len(r.Stamps) > pageFindings {
-			say("・それより前のタイムスタンプ %d 件も成り立ちます。", "- %d earlier time stamps hold too.", len(r.Stamps)-pageFindings)
+	list := slices.DeleteFunc(slices.Clone(r.Stamps), func(s Stamped) bool { return !s.Trusted })
+	for i, s := range list[max(0, len(list)-pageFindings):] {
+		if i == 0 && len(list) > pageFindings {
+			say("・それより前のタイムスタンプ %d 件も成り立ちます。", "- %d earlier time stamps hold too.", len(list)-pageFindings)
 		}
-		if s.Trusted {
-			say("・%d番より前の記録は、%s の時点で今の内容のまま存在していました(時刻認証局 %s のタイムスタンプ、その局の時計)。このサーバーの時計や鍵を持つ人も、その後に書き直せません。",
-				"- The leaves before %d were there as they are now at %s: so says a time stamp of %s by its own clock. Not even who has the log's key and sets this server's clock can have written them after that.", s.Size, day(s.AtMS), s.Authority)
-		} else {
-			say("・%d番より前の記録に、%s を名乗るタイムスタンプ(%s)が付いており、壊れていません。", "- The leaves before %d bear a time stamp (%[3]s) that is whole and says it is of %[2]s.", s.Size, s.Authority, day(s.AtMS))
-		}
+		say("・%d番より前の記録は、%s の時点で今の内容のまま存在していました(時刻認証局 %s のタイムスタンプ、その局の時計)。このサーバーの時計や鍵を持つ人も、その後に書き直せません。",
+			"- The leaves before %d were there as they are now at %s: so says a time stamp of %s by its own clock. Not even who has the log's key and sets this server's clock can have written them after that.", s.Size, day(s.AtMS), s.Authority)
 	}
 }
 
 // sayNotStamped tells what the time stamps leave open.
-func (r *Report) sayNotStamped(say sayFunc) {
+func (r *Report) sayNotStamped(say sayFunc, day func(int64) string) {
 	if len(r.Stamps) == 0 {
 		return
 	}
 	newest := r.Stamps[len(r.Stamps)-1]
 	if !newest.Trusted {
-		say("・タイムスタンプの証明書はこのファイルに入っていたものです。誰でも作れるため、時刻の証明にはなりません。時刻認証局から受け取った CA 証明書を --timestamps で指定してください。",
-			"- The time stamps' certificates came with the file: anybody can make such, so they prove no time. Give the authority's CA certificate that you got from the authority itself (--timestamps).")
+		say("・%[4]d件のタイムスタンプ(最新は%[1]d番より前の記録のもので %[2]s、%[3]q を名乗るもの)は壊れていませんが、証明書はこのファイルに入っていたものです。誰でも作れるため、時刻の証明にはなりません。時刻認証局から受け取った CA 証明書を --timestamps で指定してください。",
+			"- %[4]d time stamps are whole, the newest on the leaves before %[1]d (%[2]s, says it is of %[3]q). Their certificates came with the file: anybody can make such, so they prove no time. Give the authority's CA certificate that you got from the authority itself (--timestamps).",
+			newest.Size, day(newest.AtMS), newest.Authority, len(r.Stamps))
 		return
 	}
 	if newest.Size < r.Head.To {

@@ -175,7 +175,9 @@ func stampsHeld(ctx context.Context, tx *sql.Tx, opt *VerifyOptions, res *entryl
 			res.Add("timestamp", name, "was received before it was made")
 		}
 		if held[0].Checkpoint.Origin == opt.Log.Name() { // what an earlier log has lost stands in its succession
-			opt.Held = append(opt.Held, held...)
+			h := held[0]
+			h.Own, h.Stamp = true, &logcheck.Stamped{Size: s.Size, AtMS: s.StampMS, Authority: s.Authority, Trusted: opt.Stamps != nil}
+			opt.Held = append(opt.Held, h)
 		}
 	}
 	return rows.Err()

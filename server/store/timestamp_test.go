@@ -18,6 +18,7 @@ import (
 
 	rfc3161 "github.com/digitorus/timestamp"
 
+	"monban/server/logcheck"
 	"monban/server/timestamp"
 )
 
@@ -115,5 +116,50 @@ func TestTimestampCovered(t *testing.T) {
 			t.Errorf("%s: not found: %s", change, bad)
 		}
 		must(t, os.WriteFile(s.path, clean, 0o600))
+	}
+}
+
+// EV-1, EV-10, I8: an insider with the log's key writes a log of his own and has a certificate that he made himself stamp it. Nobody else
+// holds any of that: the page does not count the stamp among what others hold, and says that it proves no time. Only when the auditor says
+// whose stamps count does one prove anything, and then not that others hold a checkpoint.
+func TestStampInTheDatabaseIsNobodysWord(t *testing.T) {
+	s := newSite(t)
+	st := s.open(t)
+	own, _, answer := timeAuthority(t) // the insider's
+	s.fill(t, st, 10)
+	q := StampRequest{Size: st.publishedSize(), Note: st.Checkpoint(), Nonce: []byte{0x41, 3}, AtMS: 1}
+	must(t, st.Write(t.Context(), func(tx *Tx) error {
+		_, err := tx.PutStamp(q, answer(q), own, time.Now())
+		return err
+	}))
+	must(t, st.SignNow(t.Context()))
+	must(t, st.Close())
+	page := func(trust *timestamp.Trust) (rep *logcheck.Report, proven, not string) {
+		t.Helper()
+		o := s.verifyOptions(false)
+		o.Stamps = trust
+		rep, err := ReportOnFile(t.Context(), s.path, o)
+		must(t, err)
+		wantClean(t, *rep.Result)
+		var out strings.Builder
+		must(t, rep.Page(&out, logcheck.English, "monban.db"))
+		_, text, _ := strings.Cut(out.String(), "\nPROVEN\n")
+		proven, not, _ = strings.Cut(text, "\nNOT PROVEN\n")
+		return rep, proven, not
+	}
+	rep, proven, not := page(nil)
+	if rep.HeldMet != 0 || rep.Database.Cosigned != 0 || len(rep.Stamps) != 1 || rep.Stamps[0].Trusted {
+		t.Errorf("held %d, cosigned %d, stamps %+v", rep.HeldMet, rep.Database.Cosigned, rep.Stamps)
+	}
+	if strings.Contains(proven, "others hold") || strings.Contains(proven, "Time 2") || strings.Contains(proven, "cosignatures") {
+		t.Errorf("counts it as somebody else's word:\n%s", proven)
+	}
+	if !strings.Contains(not, "compared with no checkpoint that somebody else holds") || !strings.Contains(not, `says it is of "CN=Time 2"`) || !strings.Contains(not, "prove no time") {
+		t.Errorf("does not say what it leaves open:\n%s", not)
+	}
+	rep, proven, not = page(own)
+	if rep.HeldMet != 0 || !strings.Contains(proven, "so says a time stamp of CN=Time 2") || strings.Contains(proven, "others hold") ||
+		!strings.Contains(not, "compared with no checkpoint that somebody else holds") || strings.Contains(not, "prove no time") {
+		t.Errorf("with whose stamps count:\n%s\n%s", proven, not)
 	}
 }

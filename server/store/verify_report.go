@@ -21,7 +21,7 @@ func (c *check) report() {
 	r.Head.To, r.Head.Size, r.Head.Log = next, next, next
 	r.Sure, r.Signed = c.log.Sure(), c.log.Sure()
 	r.Chains, r.Covered, r.Disposals = c.log.Chains(), c.log.Covered(), c.log.Disposals()
-	r.Database.Cosigned = c.log.HeldOwn()
+	r.Database.Cosigned, r.Stamps = c.log.HeldOwn(), c.log.HeldStamps()
 	if c.keys == nil {
 		r.Closed = c.openings
 	}

@@ -80,7 +80,7 @@ func (c *check) given(opt *VerifyOptions) (string, error) {
 		fmt.Fprintf(h, "%d %s %08x\n", i, v.Name(), v.KeyHash())
 	}
 	for _, x := range opt.Held {
-		fmt.Fprintf(h, "%s %v\n%s", x.Name, x.Own, x.Checkpoint.Text())
+		fmt.Fprintf(h, "%s %v %+v\n%s", x.Name, x.Own, x.Stamp, x.Checkpoint.Text())
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
