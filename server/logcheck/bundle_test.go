@@ -31,7 +31,7 @@ func TestEveryLineIsRead(t *testing.T) {
 	ok(err)
 	cosigner := witness.New("witness.example", ed25519.NewKeyFromSeed(make([]byte, 32)))
 	var out bytes.Buffer
-	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{Version: 3, To: 3, Size: 4, Log: 4, Origin: origin, Openings: true}, []string{vkey}, []string{cosigner.VKey()}, nil)
+	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{Version: 3, To: 4, Size: 5, Log: 5, Origin: origin, Openings: true}, []string{vkey}, []string{cosigner.VKey()}, nil)
 	ok(err)
 	salt := [32]byte{1}
 	raw, err := (&entrylog.Opening{Text: "髙橋"}).Append(nil)
@@ -40,8 +40,11 @@ func TestEveryLineIsRead(t *testing.T) {
 	leaf := func(commit entrylog.Hash) (int64, entrylog.Hash, []byte) {
 		idx := tree.Size()
 		y := entrylog.System{Name: entrylog.SystemContext, Values: []string{"test", fmt.Sprint(idx)}, AtMS: 1795392000000, Commit: commit}
-		if idx == 0 {
+		switch idx {
+		case 0:
 			y.Name, y.Values = entrylog.SystemGenesis, []string{origin, "Asia/Tokyo"}
+		case 3:
+			y.Name, y.Values = entrylog.SystemErased, []string{"2", "decision-1"}
 		}
 		body, err := y.Append(nil)
 		ok(err)
@@ -59,6 +62,7 @@ func TestEveryLineIsRead(t *testing.T) {
 		{"Opening", func() error { return w.Opening(salt, raw) }},
 		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{7})) }},
 		{"Erased", w.Erased},
+		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{})) }}, // that says so
 		{"Hash", func() error { idx, h, _ := leaf(entrylog.Hash{}); return w.Hash(idx, h) }},
 		{"Cosigned", func() error { // before the checkpoint, as after it
 			c := entrylog.Checkpoint{Origin: origin, Size: tree.Size(), Root: tree.Root()}
@@ -90,7 +94,7 @@ func TestEveryLineIsRead(t *testing.T) {
 	}
 	rep, err := logcheck.CheckBundle(t.Context(), &out, logcheck.Options{})
 	ok(err)
-	if r := rep.Result; len(r.Findings) != 1 || r.Findings[0].Table != "timestamp" || r.Leaves != 3 && r.Leaves != 4 || r.Checkpoints != 1 || r.Openings != 1 || r.Erased != 1 {
+	if r := rep.Result; len(r.Findings) != 1 || r.Findings[0].Table != "timestamp" || r.Leaves != 4 && r.Leaves != 5 || r.Checkpoints != 1 || r.Openings != 1 || r.Erased != 1 {
 		t.Errorf("%+v", r)
 	}
 }

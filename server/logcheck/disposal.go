@@ -32,6 +32,8 @@ type disposed struct {
 	Unopened entrylog.Spans   // leaves with a body whose opening is gone
 	Erased   map[int64]string // leaves whose openings were erased, with the decisions
 	From     int64            // first leaf of the walk
+
+	SaidErased entrylog.Spans // leaves of whose openings a bundle says that they were erased
 }
 
 // anyRun is the run of leaves of which only the hash is at hand.

@@ -152,8 +152,12 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	if r.Result.Dropped > 0 {
 		say("・廃棄された %d 件の記録の内容(ハッシュ値だけが残り、木の中の位置は証明されています)。", "- What the %d leaves said that were disposed of (their hashes stay, and so their places in the tree).", r.Result.Dropped)
 	}
-	if r.Result.Erased > 0 {
-		say("・%d 件の開示部は保存期間の満了などで消去されています。", "- %d openings were erased.", r.Result.Erased)
+	if n := int64(r.Result.Erased) - r.SaidErased; n > 0 {
+		say("・%d 件の開示部は保存期間の満了などで消去されています。", "- %d openings were erased.", n)
+	}
+	if r.SaidErased > 0 {
+		say("・%d 件の開示部は消去されたとこのファイルに書かれていますが、消去の記録はファイルの範囲にありません。本当に消去されたかは分かりません。",
+			"- Of %d openings the file says that they were erased; the leaf that has to say so is not in it, so this may not be true.", r.SaidErased)
 	}
 	for _, g := range slices.Sorted(maps.Keys(r.Covered)) {
 		if c := r.Covered[g]; c.HoleMS > 0 {

@@ -57,14 +57,15 @@ type Report struct {
 	Resumed   bool   // a state was gone on from
 	ResumedAt int64  // leaves, from the log's beginning, that only the earlier check looked at
 
-	Sure    int64 // leaves, from the log's beginning, that a checkpoint confirms
-	Signed  int64 // size of the newest checkpoint that fits, 0 = none
-	FirstMS int64 // server time of the first and last leaf, UTC ms
-	LastMS  int64
-	Closed  int64 // leaves that commit to an opening which is not in the bundle
-	Records int64
-	Chains  map[ChainKey]*Chain `json:"-"`
-	Covered map[string]*Coverage
+	Sure       int64 // leaves, from the log's beginning, that a checkpoint confirms
+	Signed     int64 // size of the newest checkpoint that fits, 0 = none
+	FirstMS    int64 // server time of the first and last leaf, UTC ms
+	LastMS     int64
+	Closed     int64 // leaves that commit to an opening which is not in the bundle
+	Records    int64
+	SaidErased int64               // openings of which only the bundle says that they were erased, and that cannot be judged here
+	Chains     map[ChainKey]*Chain `json:"-"`
+	Covered    map[string]*Coverage
 
 	Disposals []Disposal // runs that the leaves state
 
@@ -239,6 +240,9 @@ func (w *walk) line(word string, rest []byte) (err error) {
 		if !w.left && !w.dark {
 			return errors.New("an erased opening without its leaf")
 		}
+		if w.left {
+			w.c.SaidErased(w.leaf)
+		}
 		w.left = false
 		w.rep.Result.Erased++
 	case lineCheckpoint:
@@ -383,6 +387,7 @@ func (w *walk) finish() {
 		res.Add("checkpoint", Key(head.Size), "no checkpoint that fits covers the leaves from %d on", w.c.Sure())
 	}
 	w.c.finishDisposals(head.To)
+	w.rep.SaidErased = w.c.finishErased(head.Size == head.Log)
 	if head.Size == head.Log {
 		w.c.whole()
 	}
