@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"monban/server/app"
+	"monban/server/logcheck"
 )
 
 type verifyCommand struct {
@@ -34,9 +35,9 @@ func (c *verifyCommand) Run(ctx context.Context) error {
 	findings, err := app.Verify(ctx, app.VerifyOptions{Database: c.Database, Keys: c.Keys, Openings: c.Openings, Stamps: c.Timestamps, Held: c.Checkpoint, Policy: c.Policy, Words: c.Words, Japanese: c.Lang == "ja", Resume: c.Resume, Out: os.Stdout, Progress: os.Stderr})
 	switch {
 	case err != nil:
-		return exitCode{2, fmt.Errorf("could not check: %w", err)}
+		return exitCode{2, fmt.Errorf("could not check: %w", logcheck.PlainError{Err: err})}
 	case findings > 0:
-		return exitCode{1, fmt.Errorf("%s: %d findings", c.Database, findings)}
+		return exitCode{1, fmt.Errorf("%s: %d findings", logcheck.Plain(c.Database), findings)}
 	}
 	return nil
 }

@@ -263,6 +263,11 @@ func printResult(o VerifyOptions, rep *logcheck.Report) (int, error) {
 	res := rep.Result
 	var errs []error
 	say := func(format string, args ...any) {
+		for i, x := range args {
+			if text, ok := x.(string); ok {
+				args[i] = logcheck.Plain(text)
+			}
+		}
 		if _, err := fmt.Fprintf(o.Out, format, args...); err != nil {
 			errs = append(errs, err)
 		}

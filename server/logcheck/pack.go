@@ -86,7 +86,7 @@ func NewPackWriter(w io.Writer, kind, software string, made time.Time) *PackWrit
 // Create begins a file, which the next call ends.
 func (p *PackWriter) Create(path string) (io.Writer, error) {
 	p.end()
-	if !fs.ValidPath(path) || strings.ContainsAny(path, "\r\n\\") || p.sum != "" {
+	if !validName(path) || p.sum != "" {
 		return nil, fmt.Errorf("pack: no file %q may be here", path)
 	}
 	w, err := p.zip.CreateHeader(&zip.FileHeader{Name: path, Method: zip.Deflate, Modified: p.made})
@@ -105,6 +105,11 @@ func (p *PackWriter) Put(path string, data []byte) error {
 		_, err = w.Write(data)
 	}
 	return err
+}
+
+// validName reports whether a file of a pack may have that name: a path inside it, that a list of lines and a screen can show.
+func validName(path string) bool {
+	return fs.ValidPath(path) && !strings.Contains(path, `\`) && isPlain(path)
 }
 
 func (p *PackWriter) end() {
@@ -184,7 +189,7 @@ func CheckPack(ctx context.Context, in io.ReaderAt, size int64, opt Options) (*P
 	}
 	c := packCheck{opt: opt, rep: &PackReport{Asked: opt.Policy.Asks()}, files: map[string]*zip.File{}, hashed: map[string]string{}}
 	for _, f := range z.File {
-		if c.files[f.Name] != nil || !fs.ValidPath(f.Name) {
+		if c.files[f.Name] != nil || !validName(f.Name) {
 			c.rep.Result.Add("pack", f.Name, "stands in the pack twice, or has a name that it may not have")
 		}
 		c.files[f.Name] = f
@@ -261,13 +266,19 @@ func (c *packCheck) manifest(text string) error {
 		return errors.New("is not the list of a pack that this program knows")
 	}
 	c.rep.Head = PackHead{strings.TrimPrefix(lines[1], "kind "), strings.TrimPrefix(lines[2], "made "), strings.TrimPrefix(lines[3], "software ")}
+	if made, err := time.Parse(time.RFC3339, c.rep.Head.Made); err != nil || made.UTC().Format(time.RFC3339) != c.rep.Head.Made {
+		return errors.New("does not say when the pack was made")
+	}
+	if !slices.Contains([]string{"audit", "day", "person"}, c.rep.Head.Kind) {
+		return errors.New("is of a kind of pack that this program does not know")
+	}
 	for _, line := range lines[4 : len(lines)-1] {
 		part := strings.SplitN(line, " ", 3)
 		if len(part) != 3 {
 			return errors.New("has a line that is not one of a file")
 		}
 		n, err := strconv.ParseInt(part[1], 10, 64)
-		if err != nil {
+		if err != nil || !validName(part[2]) {
 			return errors.New("has a line that is not one of a file")
 		}
 		c.listed = append(c.listed, PackFile{part[0], n, part[2]})
@@ -406,6 +417,11 @@ func (c *packCheck) proof(name string, in io.Reader) error {
 func (c *packCheck) verifier(in io.Reader) error {
 	sc := bufio.NewScanner(io.LimitReader(in, maxSmall))
 	for sc.Scan() {
+		sum, name, ok := strings.Cut(sc.Text(), "  ")
+		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != sha256.Size || !validName(name) {
+			c.rep.Result.Add("pack", VerifierName, "has a line that is not a hash and the name of a program")
+			return nil
+		}
 		c.rep.Verifier = append(c.rep.Verifier, sc.Text())
 	}
 	return nil // one that is no text has no lines

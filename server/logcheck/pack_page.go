@@ -2,25 +2,22 @@ package logcheck
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Page says in plain words what a pack's check has proven and what not; then, of the part of the log in it, its own page. own is the
 // SHA-256 of the program that checks, "" = not known.
 func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
-	var b strings.Builder
-	say := func(ja, en string, args ...any) { fmt.Fprintf(&b, lang.words(ja, en)+"\n", args...) }
-	day := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
+	b := page{lang: lang}
+	say, day := b.say, pageDay
 	kind := map[string][2]string{"audit": {"監査用", "for an audit"}, "day": {"1日分", "of a day"}, "person": {"本人への開示用", "for the person whom it is about"}}[r.Head.Kind]
 	say("書き出しの検証結果", "Verification of a pack")
 	say("ファイル: %s", "File: %s", file)
 	say("種類: %s(%d ファイル、作成 %s)", "Kind: %s (%d files, made %s)", lang.words(cmp.Or(kind[0], r.Head.Kind), cmp.Or(kind[1], r.Head.Kind)), r.Files, r.Head.Made)
 	say("ハッシュ(MANIFEST の SHA-256): %s", "Hash (SHA-256 of MANIFEST): %s", r.Sum)
-	b.WriteString("\n")
+	b.gap()
 	total := len(r.Result.Findings) + r.Result.More
 	if total == 0 {
 		say("【結果】異常は見つかりませんでした。", "RESULT: nothing was found.")
@@ -28,13 +25,13 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 		say("【結果】異常が %d 件見つかりました。", "RESULT: %d findings.", total)
 		say("最初の異常: %s", "The first: %s", r.Result.Findings[0])
 		for _, f := range r.Result.Findings[1:min(len(r.Result.Findings), pageFindings)] {
-			fmt.Fprintf(&b, "  %s\n", f)
+			b.item(f.String())
 		}
 		if total > pageFindings {
 			say("  ほか %d 件", "  and %d more", total-pageFindings)
 		}
 	}
-	b.WriteString("\n")
+	b.gap()
 	say("【証明されたこと】", "PROVEN")
 	if total == 0 {
 		m := r.Manifest
@@ -52,7 +49,7 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 	} else {
 		say("・異常に挙げられたファイルと記録については、何も証明されません。", "- Nothing of the files and records that the findings name.")
 	}
-	b.WriteString("\n")
+	b.gap()
 	say("【証明されないこと】", "NOT PROVEN")
 	if r.OwnKeys {
 		say("・公開鍵はこのファイルに入っていたものです。別の経路で受け取った鍵を --key で指定してください。", "- The public key came with the file. Give a key that you got another way (--key).")
@@ -66,11 +63,11 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 		}
 		say("・検証プログラムが本物であること。作成者による一覧では%s。紙などで受け取ったハッシュと比べてください:", "- That this program is the true one. By its maker's list %s; compare it with a hash that you got another way, on paper for example:", mark)
 		for _, l := range r.Verifier[:min(len(r.Verifier), pageFindings)] {
-			fmt.Fprintf(&b, "  %s\n", l)
+			b.item(l)
 		}
 	}
 	if r.Log != nil {
-		b.WriteString("\n")
+		b.gap()
 		if _, err := io.WriteString(w, b.String()); err != nil {
 			return err
 		}

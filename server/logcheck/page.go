@@ -2,11 +2,9 @@ package logcheck
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"monban/server/entrylog"
@@ -34,9 +32,8 @@ const pageFindings = 10
 
 // Page says in one page of plain words what a check has proven and what not.
 func (r *Report) Page(w io.Writer, lang Lang, file string) error {
-	var b strings.Builder
-	say := func(ja, en string, args ...any) { fmt.Fprintf(&b, lang.words(ja, en)+"\n", args...) }
-	day := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
+	b := page{lang: lang}
+	say, day := b.say, pageDay
 	h := &r.Head
 	say("入退室記録の検証結果", "Verification of the entry log")
 	say("ファイル: %s", "File: %s", file)
@@ -53,7 +50,7 @@ func (r *Report) Page(w io.Writer, lang Lang, file string) error {
 	if r.Resumed {
 		say("中断した検証を続きから再開しました(%d番より前は、このパソコンの以前の検証によります)。", "A check that was broken off was taken up again (before leaf %d it is this PC's own earlier work).", r.ResumedAt)
 	}
-	b.WriteString("\n")
+	b.gap()
 	total := len(r.Result.Findings) + r.Result.More
 	if total == 0 {
 		say("【結果】異常は見つかりませんでした。", "RESULT: nothing was found.")
@@ -61,15 +58,15 @@ func (r *Report) Page(w io.Writer, lang Lang, file string) error {
 		say("【結果】異常が %d 件見つかりました。", "RESULT: %d findings.", total)
 		say("最初の異常: %s", "The first: %s", r.Result.Findings[0])
 		for _, f := range r.Result.Findings[1:min(total, pageFindings, len(r.Result.Findings))] {
-			fmt.Fprintf(&b, "  %s\n", f)
+			b.item(f.String())
 		}
 		if total > pageFindings {
 			say("  ほか %d 件", "  and %d more", total-pageFindings)
 		}
 	}
-	b.WriteString("\n")
+	b.gap()
 	r.proven(say, day, total == 0)
-	b.WriteString("\n")
+	b.gap()
 	r.notProven(say, day)
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -2,26 +2,23 @@ package logcheck
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"strings"
-	"time"
 )
 
 // Page says in one page of plain words what a proof of one record shows and what not.
 func (r *ProofReport) Page(w io.Writer, lang Lang, file string) error {
-	var b strings.Builder
-	say := func(ja, en string, args ...any) { fmt.Fprintf(&b, lang.words(ja, en)+"\n", args...) }
-	day := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
+	b := page{lang: lang}
+	say, day := b.say, pageDay
 	say("記録1件の証明の検証結果", "Verification of the proof of one record")
 	say("ファイル: %s", "File: %s", file)
-	b.WriteString("\n")
+	b.gap()
 	if !r.Clean() {
 		say("【結果】証明は成り立ちません。", "RESULT: the proof does not hold.")
 		for _, f := range r.Result.Findings {
-			fmt.Fprintf(&b, "  %s\n", f)
+			b.item(f.String())
 		}
-		b.WriteString("\n")
+		b.gap()
 		say("【証明されないこと】", "NOT PROVEN")
 		say("・このファイルからは何も証明されません。1文字でも変わると成り立ちません。元のファイルをもう一度受け取ってください。",
 			"- Nothing: one changed character is enough. Get the file again from where it came.")
@@ -30,7 +27,7 @@ func (r *ProofReport) Page(w io.Writer, lang Lang, file string) error {
 	}
 	p := r.Proof
 	say("【結果】証明は成り立ちます。", "RESULT: the proof holds.")
-	b.WriteString("\n")
+	b.gap()
 	say("【証明されたこと】", "PROVEN")
 	say("・次の記録は、ログ %s の %d番にあります(%d件時点のチェックポイント、サーバーの時刻 %s)。", "- The record below is leaf %[2]d of log %[1]s (checkpoint of %[3]d leaves; %[4]s by the server's clock).",
 		r.Checkpoint.Origin, p.Index, r.Checkpoint.Size, day(r.Parsed.AtMS()))
@@ -44,12 +41,12 @@ func (r *ProofReport) Page(w io.Writer, lang Lang, file string) error {
 	if r.HeldMet > 0 {
 		say("・ほかの人が保管していたチェックポイントと一致します。", "- It is the checkpoint that somebody else holds.")
 	}
-	fmt.Fprintf(&b, "  %s\n", p.Leaf)
+	b.item(string(p.Leaf))
 	if p.Shown == ShownOpen {
 		say("・開示部(氏名など)は記録された時点の内容のままです:", "- The opening (names and the like) is what was written then:")
-		fmt.Fprintf(&b, "  %s\n", p.Opening)
+		b.item(string(p.Opening))
 	}
-	b.WriteString("\n")
+	b.gap()
 	say("【証明されないこと】", "NOT PROVEN")
 	if r.OwnKeys {
 		say("・公開鍵はこのファイルに入っていたものです。作成者がすべてを作っていないことは分かりません。別の経路で受け取った鍵を --key で指定してください。",

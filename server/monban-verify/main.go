@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, environment string, out, errs io.Wr
 		o.lang = logcheck.Japanese
 	}
 	fail := func(err error) int {
-		_, _ = fmt.Fprintln(errs, "monban-verify:", err) // nowhere else to say it
+		_, _ = fmt.Fprintln(errs, "monban-verify:", logcheck.PlainError{Err: err}) // nowhere else to say it
 		return 2
 	}
 	set := flag.NewFlagSet("monban-verify", flag.ContinueOnError)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"monban/server/logcheck"
 )
 
 // resultTail is what the name of a result's file ends with.
@@ -25,9 +27,9 @@ func withResult(goos string, args []string, out, errs io.Writer, run func(out, e
 	name := args[0] + resultTail
 	text := "\ufeff" + strings.ReplaceAll(page.String(), "\n", "\r\n") // as Windows' own editor reads it
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		_, _ = fmt.Fprintf(errs, "monban-verify: the result could not be written beside the file: %v. Copy the file to a folder of your own and drop it again\n", err)
+		_, _ = fmt.Fprintf(errs, "monban-verify: the result could not be written beside the file: %v. Copy the file to a folder of your own and drop it again\n", logcheck.PlainError{Err: err})
 		return code
 	}
-	_, _ = fmt.Fprintf(errs, "%s\n", name) // where it is; nowhere else to say it
+	_, _ = fmt.Fprintf(errs, "%s\n", logcheck.Plain(name)) // where it is; nowhere else to say it
 	return code
 }
