@@ -173,16 +173,22 @@ func (r *Report) judge(p *Policy) {
 	}
 }
 
-// sayCosigned tells who cosigned and what the policy makes of it.
+// cosignersBy gives those whom the auditor's policy names, or those whose keys only came with the file; who cosigned the most first.
+func cosignersBy(policy bool, list []Cosigner) []Cosigner {
+	list = slices.DeleteFunc(slices.Clone(list), func(c Cosigner) bool { return (c.Policy != "") != policy })
+	slices.SortFunc(list, func(a, b Cosigner) int { return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.VKey, b.VKey)) })
+	return list
+}
+
+// sayCosigned tells who of the policy cosigned and what it makes of that. Who is not in it proves nothing: anybody can make a key of any name.
 func (r *Report) sayCosigned(say sayFunc, day func(int64) string) {
-	list := slices.SortedFunc(maps.Values(r.Cosigners), func(a, b Cosigner) int { return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.VKey, b.VKey)) })
+	list := cosignersBy(true, slices.Collect(maps.Values(r.Cosigners)))
 	for i, c := range list {
 		if i == pageFindings {
 			say("・ほかの証人 %d", "- and %d more witnesses", len(list)-i)
 			break
 		}
-		name, _, _ := strings.Cut(c.VKey, "+")
-		say("・証人 %s が %d件時点のログに連署しています(%s、証人の時計)。", "- Witness %s has cosigned the log of %d leaves (%s by its own clock).", cmp.Or(c.Policy, name), c.Size, day(c.AtMS))
+		say("・証人 %s が %d件時点のログに連署しています(%s、証人の時計)。", "- Witness %s has cosigned the log of %d leaves (%s by its own clock).", c.Policy, c.Size, day(c.AtMS))
 	}
 	if r.Asked && r.Quorum > r.Head.From {
 		say("・%d番より前の記録は、ポリシーが求める証人の連署を満たしています。", "- The leaves before %d are cosigned by those whom the policy asks for.", r.Quorum)
@@ -190,12 +196,27 @@ func (r *Report) sayCosigned(say sayFunc, day func(int64) string) {
 }
 
 // sayNotCosigned tells what the cosignatures leave open.
-func (r *Report) sayNotCosigned(say sayFunc) {
-	switch {
-	case !r.Asked && len(r.Cosigners) > 0:
-		say("・連署した証人の鍵はこのファイルに入っていたものです。誰の証人かは分かりません。--policy で信頼する証人を指定してください。",
-			"- The witnesses' keys came with the file: nothing shows whose they are. Name those that you trust (--policy).")
-	case r.Asked && r.Quorum < r.Head.To:
+func (r *Report) sayNotCosigned(say sayFunc, day func(int64) string) {
+	sayUnknown(say, day, slices.Collect(maps.Values(r.Cosigners)))
+	if r.Asked && r.Quorum < r.Head.To {
 		say("・%d番以降の記録には、ポリシーが求める連署がまだありません。", "- The leaves from %d on are not yet cosigned by those whom the policy asks for.", max(r.Quorum, r.Head.From))
+	}
+}
+
+// sayUnknown names who cosigned with a key that only the file brings.
+func sayUnknown(say sayFunc, day func(int64) string, list []Cosigner) {
+	list = cosignersBy(false, list)
+	if len(list) == 0 {
+		return
+	}
+	say("・次の連署をした鍵はこのファイルに入っていたものです。名前は誰でも付けられるため、誰の証人かは分かりません。--policy で信頼する証人を指定してください。",
+		"- The witnesses' keys below came with the file: anybody can make one of any name, nothing shows whose they are. Name those that you trust (--policy).")
+	for i, c := range list {
+		if i == pageFindings {
+			say("  ほか %d", "  and %d more", len(list)-i)
+			break
+		}
+		name, id, _ := strings.Cut(c.VKey, "+")
+		say("  %q と名乗る鍵 %s: %d件時点のログに連署(%s、その鍵の時計)", "  a key that calls itself %q, id %s: the log of %d leaves (%s by its own clock)", name, id, c.Size, day(c.AtMS))
 	}
 }

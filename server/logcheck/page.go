@@ -128,7 +128,7 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 		say("・公開鍵はこのファイルに入っていたものです。作成者がすべてを作り直していないことは分かりません。別の経路で受け取った鍵を --key で指定してください。",
 			"- The public key came with the file: nothing shows that its maker did not make everything anew. Give a key that you got another way (--key).")
 	}
-	r.sayNotCosigned(say)
+	r.sayNotCosigned(say, day)
 	r.sayNotStamped(say, day)
 	if r.HeldMet == 0 {
 		say("・外部で保管されたチェックポイントと比べていません。ログの鍵を持つ人の書き換えは見つけられません。--checkpoint で印刷物やメールのものを指定してください。",

@@ -1,9 +1,7 @@
 package logcheck
 
 import (
-	"cmp"
 	"io"
-	"strings"
 )
 
 // Page says in one page of plain words what a proof of one record shows and what not.
@@ -31,9 +29,9 @@ func (r *ProofReport) Page(w io.Writer, lang Lang, file string) error {
 	say("【証明されたこと】", "PROVEN")
 	say("・次の記録は、ログ %s の %d番にあります(%d件時点のチェックポイント、サーバーの時刻 %s)。", "- The record below is leaf %[2]d of log %[1]s (checkpoint of %[3]d leaves; %[4]s by the server's clock).",
 		r.Checkpoint.Origin, p.Index, r.Checkpoint.Size, day(r.Parsed.AtMS()))
-	for _, c := range r.Cosigners {
-		name, _, _ := strings.Cut(c.VKey, "+")
-		say("・証人 %s がそのチェックポイントに連署しています(%s、証人の時計)。", "- Witness %s has cosigned that checkpoint (%s by its own clock).", cmp.Or(c.Policy, name), day(c.AtMS))
+	known := cosignersBy(true, r.Cosigners)
+	for _, c := range known {
+		say("・証人 %s がそのチェックポイントに連署しています(%s、証人の時計)。", "- Witness %s has cosigned that checkpoint (%s by its own clock).", c.Policy, day(c.AtMS))
 	}
 	if r.Asked {
 		say("・ポリシーが求める証人の連署を満たしています。", "- Those whom the policy asks for have cosigned it.")
@@ -53,11 +51,13 @@ func (r *ProofReport) Page(w io.Writer, lang Lang, file string) error {
 			"- The public key came with the file: nothing shows that its maker did not make everything. Give a key that you got another way (--key).")
 	}
 	switch {
-	case len(r.Cosigners) == 0 && r.HeldMet == 0:
+	case len(known) > 0 || r.HeldMet > 0:
+	case len(r.Cosigners) == 0:
 		say("・チェックポイントに証人の連署がありません。ログの鍵を持つ人の書き換えは見つけられません。", "- No witness has cosigned the checkpoint: somebody with the log's key could have written the log anew.")
-	case !r.Asked && len(r.Cosigners) > 0:
-		say("・証人の鍵はこのファイルに入っていたものです。信頼する証人を --policy で指定してください。", "- The witnesses' keys came with the file: name those that you trust (--policy).")
+	default:
+		say("・チェックポイントに、指定された証人の連署がありません。ログの鍵を持つ人の書き換えは見つけられません。", "- No witness that you named has cosigned the checkpoint: somebody with the log's key could have written the log anew.")
 	}
+	sayUnknown(say, day, r.Cosigners)
 	if r.HeldPast > 0 {
 		say("・指定されたチェックポイントのうち %d 件は、件数が違うため比べられません。", "- %d of the given checkpoints are of other sizes and cannot be compared with one record's proof.", r.HeldPast)
 	}
