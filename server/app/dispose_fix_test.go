@@ -301,7 +301,7 @@ func TestDecideErasedAlready(t *testing.T) {
 
 // EV-9: a restore that broke off and that nobody goes on with leaves nothing of what was disposed of: the next start takes its copy away.
 func TestBrokenOffRestoreLeavesNothing(t *testing.T) {
-	cfg := testSite(t)
+	cfg := siteOf2021(t)
 	withSite(t, cfg, func(s *Site) { seed(t, s, 5) })
 	before := backupOf(t, cfg)
 	withSite(t, cfg, func(s *Site) {

@@ -17,6 +17,7 @@ import (
 	"monban/firmware/door"
 	"monban/firmware/wire"
 	"monban/server/attempt"
+	"monban/server/config"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/retention"
@@ -27,6 +28,17 @@ import (
 
 // disposalDay is when the tests dispose: all that is of fiscal year 2021 is due then.
 var disposalDay = time.Date(2031, 4, 2, 0, 0, 0, 0, time.UTC)
+
+// siteOf2021 is a site that was set up in fiscal year 2021, before what is seeded in it.
+func siteOf2021(t *testing.T) *config.Config {
+	t.Helper()
+	cfg := testConfig(t)
+	then := time.UnixMilli(seedMS).AddDate(0, -1, 0)
+	if err := CreateSite(cfg, then, quiet); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
 
 // seedMS is a moment of fiscal year 2021, UTC ms.
 const seedMS = 1_625_000_000_000
@@ -178,7 +190,7 @@ func TestDisposalEV9(t *testing.T) {
 	if testing.Short() {
 		n = 100
 	}
-	cfg := testSite(t)
+	cfg := siteOf2021(t)
 	away := t.TempDir()
 	cfg.KeyCopies = []string{filepath.Join(away, "keystore-copy.json")}
 	private, public, err := sealed.NewKey()
@@ -254,7 +266,7 @@ func TestDisposalEV9(t *testing.T) {
 
 // EV-8: what is not due, or held, is not asked for, nor carried out when the hold came after the approval; the hold takes two to end.
 func TestHoldBlocksDisposal(t *testing.T) {
-	cfg := testSite(t)
+	cfg := siteOf2021(t)
 	withSite(t, cfg, func(s *Site) {
 		seed(t, s, 20)
 		r := retainer(s)
@@ -302,7 +314,7 @@ var errCut = errors.New("power cut")
 // EV-9: the files as a kill leaves them at any step of a disposal verify, and the next start brings the run to its end, also when it is cut off again.
 // MONBAN_DRILLS takes every step and every pair, hundreds of cuts.
 func TestDisposalCuts(t *testing.T) {
-	cfg := testSite(t)
+	cfg := siteOf2021(t)
 	cfg.KeyCopies = []string{filepath.Join(filepath.Dir(cfg.DataDir), "copy.json")}
 	withSite(t, cfg, func(s *Site) {
 		seed(t, s, 40)
@@ -389,7 +401,7 @@ func TestDisposalCuts(t *testing.T) {
 
 // EV-9: what is under way at the end of the process is carried on by the next start, before anything is served.
 func TestDisposalResumesAtStart(t *testing.T) {
-	cfg := testSite(t)
+	cfg := siteOf2021(t)
 	withSite(t, cfg, func(s *Site) {
 		seed(t, s, 30)
 		approveDue(t, s)

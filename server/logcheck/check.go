@@ -92,8 +92,16 @@ func (c *Check) Leaf(idx int64, kind entrylog.Kind, body, hashes []byte) (ok boo
 		c.Result.Add("log_leaf", Key(idx), "%v", err)
 		return false, nil
 	}
+	if idx > 0 { // where a log begins says nothing of its years
+		c.gone.met(idx, c.parsed.AtMS())
+	}
 	switch c.parsed.Kind {
+	case entrylog.KindDecision:
+		c.gone.Restored = false
+	case entrylog.KindAction:
+		c.retentionAct(idx, &c.parsed.Action)
 	case entrylog.KindRecord:
+		c.gone.Restored = false
 		if c.body, err = wire.ParseRecord(c.parsed.Record.Body); err != nil {
 			c.Result.Add("log_leaf", Key(idx), "record body: %v", err)
 			return false, nil
@@ -217,6 +225,7 @@ func (c *Check) succession(idx int64, y *entrylog.System) error {
 	}
 	c.origin = s.Origin
 	c.tree.Follow(now)
+	c.gone.Restored = true
 	c.Result.Successions = append(c.Result.Successions, s)
 	return nil
 }

@@ -34,6 +34,16 @@ type disposed struct {
 	From     int64            // first leaf of the walk
 
 	SaidErased entrylog.Spans // leaves of whose openings a bundle says that they were erased
+	Words      RunWords
+	Years      map[string]*yearsSet // newest period by class
+	Decided    map[string][]string  // attempts whose erasure was decided, by the number of the decision
+	Begun      []begun              // in the order of their leaves
+	Erasures   []erasure
+	Attempts   map[int64]string // of leaves whose opening is gone
+	Steps      []yearStep
+	Restored   bool // no entry has come since the log was restored
+
+	stepFrom, stepTo int64 // times that are of the newest step
 }
 
 // anyRun is the run of leaves of which only the hash is at hand.
@@ -89,7 +99,13 @@ func (c *Check) Gone(idx int64) bool {
 }
 
 // Unopened takes the newest leaf, which commits to an opening that is gone: some leaf has to say that it was erased.
-func (c *Check) Unopened(idx int64) { c.gone.Unopened = c.gone.Unopened.Add(idx) }
+func (c *Check) Unopened(idx int64) {
+	c.gone.Unopened = c.gone.Unopened.Add(idx)
+	if c.gone.Attempts == nil {
+		c.gone.Attempts = map[int64]string{}
+	}
+	c.gone.Attempts[idx] = c.attemptOf()
+}
 
 // Disposals are the runs met so far, the oldest first.
 func (c *Check) Disposals() (out []Disposal) {
@@ -125,6 +141,7 @@ func (c *Check) disposalLeaf(idx int64, y *entrylog.System) {
 			c.gone.Runs = map[int64]*Disposal{}
 		}
 		c.gone.Runs[idx] = d
+		c.begin(d)
 	case entrylog.SystemErased:
 		n, ok := y.Uint("index")
 		if !ok {
@@ -135,6 +152,7 @@ func (c *Check) disposalLeaf(idx int64, y *entrylog.System) {
 			c.gone.Erased = map[int64]string{}
 		}
 		c.gone.Erased[int64(n)] = y.Value("decision")
+		c.gone.Erasures = append(c.gone.Erasures, erasure{idx, int64(n), y.Value("decision"), y.AtMS, c.gone.Restored})
 	case entrylog.SystemDisposalRange, entrylog.SystemDisposalChain, entrylog.SystemDisposalDone:
 		n, ok := y.Uint("started")
 		d := c.gone.Runs[int64(n)]
@@ -227,6 +245,7 @@ func (c *Check) finishDisposals(to int64) {
 			}
 		}
 	}
+	c.finishWords(to)
 	c.finishJumps()
 }
 

@@ -24,7 +24,7 @@ import (
 // own earlier check put it, never from where the bundle came from. What resume compares finds a bundle that is another one
 // now, not a state that somebody made up.
 type state struct {
-	Version int        `json:"monban_verify_state"` // 1
+	Version int        `json:"monban_verify_state"` // 2
 	Head    BundleHead `json:"head"`                // of the bundle it belongs to
 	Given   string     `json:"given"`               // keys and held checkpoints that it was checked with
 	Sum     []byte     `json:"sum"`                 // SHA-256 of the lines up to At
@@ -80,7 +80,7 @@ func (w *walk) saveState() {
 		return
 	}
 	s := state{
-		Version: 1, Head: w.rep.Head, Given: w.given(), Sum: w.r.sum.Sum(nil), Lines: w.r.lines, At: w.r.at, Saved: saved, Result: *w.rep.Result, Report: *w.rep,
+		Version: 2, Head: w.rep.Head, Given: w.given(), Sum: w.r.sum.Sum(nil), Lines: w.r.lines, At: w.r.at, Saved: saved, Result: *w.rep.Result, Report: *w.rep,
 	}
 	s.Report.Result = nil
 	data, err := json.Marshal(s)
@@ -140,7 +140,7 @@ func (w *walk) resume(ctx context.Context, data []byte) error {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return err
 	}
-	if s.Version != 1 || s.Head != w.rep.Head || s.Given != w.given() {
+	if s.Version != 2 || s.Head != w.rep.Head || s.Given != w.given() {
 		return errors.New("the saved state is of another bundle, or of other keys and checkpoints")
 	}
 	if err := s.check(len(w.c.held.list)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"monban/firmware/wire"
 	"monban/server/attempt"
@@ -108,6 +109,43 @@ func (s *Store) DisposalScope(ctx context.Context, class entrylog.Class, year in
 // ErrHeld says that a legal hold names what should be destroyed.
 var ErrHeld = errors.New("is under a legal hold")
 
+// ErrNoWord says that the log does not have what a run needs: that one account asked for it and another approved. A row alone says nothing.
+var ErrNoWord = errors.New("is not what two persons wanted, by the log")
+
+// word is an error unless leaves say that a run was asked for and approved, in this fiscal year or the one before: as long as that its word cannot have been
+// disposed of, and whoever checks the log later finds it beside the run.
+func (r Reader) word(d *DisposalRun, zone *time.Location, nowMS int64) error {
+	fail := func(why string) error { return fmt.Errorf("disposal run %s: %w: %s", d.ID, ErrNoWord, why) }
+	words := logcheck.RunWords{}
+	rows, err := r.query(`SELECT idx, body FROM log_leaf WHERE kind = 'action' AND idx >= ? AND instr(body, CAST('"verb":"disposal_' AS BLOB)) > 0 ORDER BY idx`, max(d.AskedIdx, 0))
+	if err != nil {
+		return fmt.Errorf("disposal run %s: %w", d.ID, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var idx int64
+		var body []byte
+		if err := rows.Scan(&idx, &body); err != nil {
+			return err
+		}
+		p, err := entrylog.Parse(body)
+		if err != nil {
+			return fmt.Errorf("leaf %d: %w: run monban-server verify", idx, err)
+		}
+		words.Take(idx, &p.Action)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if what, _ := words.Lacks(d.ID, d.Class, uint64(d.Year), d.AskedBy, d.ApprovedBy); what != "" {
+		return fail(what)
+	}
+	if w := words[d.ID]; entrylog.FiscalYear(min(w.Asked.AtMS, w.Approved.AtMS), zone) < entrylog.FiscalYear(nowMS, zone)-1 {
+		return fail("it was asked for or approved too long ago: withdraw it and ask anew")
+	}
+	return nil
+}
+
 // StartDisposal writes the leaves that a run begins with, in one transaction: after it the log says for ever what was destroyed and on
 // whose word, and only then may anything be. keyID names the key that dies. With again it was destroyed before a restore: neither a hold nor an open
 // matter brings it back.
@@ -118,6 +156,14 @@ func (tx *Tx) StartDisposal(id string, sc Scope, keyID string, again bool, nowMS
 	}
 	if d.State != RunApproved || d.ApprovedBy == "" || d.ApprovedBy == d.AskedBy {
 		return d, fmt.Errorf("disposal run %s: is not approved by a second person", id)
+	}
+	if !again {
+		if entrylog.FiscalYear(nowMS, tx.s.opt.Zone) < d.Year+2 { // the shortest period is a full fiscal year
+			return d, fmt.Errorf("disposal run %s: %s of fiscal year %d is before its time", id, d.Class, d.Year)
+		}
+		if err := tx.word(&d, tx.s.opt.Zone, nowMS); err != nil {
+			return d, err
+		}
 	}
 	if hold, err := tx.held(d.Class, d.Year); err != nil || hold != "" && !again {
 		return d, errors.Join(err, fmt.Errorf("disposal run %s: %s of fiscal year %d %w (%s)", id, d.Class, d.Year, ErrHeld, hold))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -54,12 +55,32 @@ func twoYears(t *testing.T, n int) (*site, *Store, *traffic) {
 	return s, st, tr
 }
 
-// approved puts a run that another person has approved.
+// disposalMS is when the tests dispose of fiscal year 2026, UTC ms.
+var disposalMS = time.Date(2030, 4, 2, 0, 0, 0, 0, time.UTC).UnixMilli()
+
+// approved puts a run that one account has asked for and another approved, with their leaves.
 func approved(t *testing.T, st *Store, id string, class entrylog.Class, year int) {
 	t.Helper()
 	must(t, st.Write(t.Context(), func(tx *Tx) error {
-		return tx.AddDisposalRun(DisposalRun{ID: id, Class: class, Year: year, State: RunApproved, AskedBy: "acct1", ApprovedBy: "acct2", Started: -1, Done: -1})
+		idx, err := wanted(tx, id, class, year, "acct1", "acct2", disposalMS)
+		if err != nil {
+			return err
+		}
+		return tx.AddDisposalRun(DisposalRun{ID: id, Class: class, Year: year, State: RunApproved, AskedBy: "acct1", AskedIdx: idx, ApprovedBy: "acct2", Started: -1, Done: -1})
 	}))
+}
+
+// wanted writes the leaves of those who want a run.
+func wanted(tx *Tx, id string, class entrylog.Class, year int, asks, approves string, ms int64) (asked int64, err error) {
+	asked, err = said(tx, asks, "disposal_asked", "disposal", fmt.Sprintf("%s:%s:%d", id, class, year), ms)
+	if err == nil {
+		_, err = said(tx, approves, "disposal_approved", "disposal", id, ms)
+	}
+	return asked, err
+}
+
+func said(tx *Tx, account, verb, target, id string, ms int64) (int64, error) {
+	return tx.AppendAction(entrylog.Action{Account: account, Verb: verb, Target: target, ID: id, From: "lan", Result: "ok", Reason: true, AtMS: ms}, &entrylog.Opening{Text: "満了"})
 }
 
 // closeMatters ends every open visit, so that no step of it blocks.
@@ -89,7 +110,7 @@ func dispose(t *testing.T, s *site, st *Store, id string, class entrylog.Class, 
 		t.Fatalf("nothing of %s %d", class, year)
 	}
 	p := keystore.Period{FiscalYear: year, Class: class}
-	now := int64(monday + (april+600)*60_000)
+	now := disposalMS
 	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal(id, sc, s.keys.KeyID(p), false, now); return err }))
 	each("started")
 	_, err = s.keys.Destroy(keystore.Disposal{Run: id, Class: class, FiscalYear: year, Asked: "acct1", Approved: "acct2", AtMS: now})
@@ -198,7 +219,7 @@ func TestDisposalTriggers(t *testing.T) {
 	try("one person twice", `INSERT INTO disposal_run (id, class, fiscal_year, state, count, asked_by, asked_ms, asked_idx, approved_by) VALUES ('x', 'register', 2026, 'approved', 0, 'a', 0, 0, 'a')`)
 	sc, err := st.DisposalScope(t.Context(), entrylog.ClassRegister, 2026)
 	must(t, err)
-	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", false, monday); return err }))
+	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", false, disposalMS); return err }))
 	var named, other int64 = sc.Spans[0].From, -1
 	for i := range st.Size() {
 		if !sc.Spans.Has(i) && i > named {
@@ -228,7 +249,7 @@ func TestDisposalHeld(t *testing.T) {
 	must(t, err)
 	size := st.Size()
 	start := func() error {
-		return st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", false, monday); return err })
+		return st.Write(t.Context(), func(tx *Tx) error { _, err := tx.StartDisposal("run", sc, "none", false, disposalMS); return err })
 	}
 	for _, state := range []string{HoldInForce, HoldReleaseAsked} {
 		hold.State, hold.AskedBy = state, "acct3"
@@ -311,7 +332,17 @@ func TestEraseOneOpening(t *testing.T) {
 	must(t, st.Read(t.Context(), func(r *ReadTx) error {
 		return r.row(`SELECT opening_idx, person_ref FROM attempt WHERE person_ref IS NOT NULL AND opening_idx = decision_idx LIMIT 1`).Scan(&idx, &ref)
 	}))
-	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.EraseOpening(idx, "decision-7", false, monday); return err }))
+	must(t, st.Write(t.Context(), func(tx *Tx) error {
+		l, err := tx.Leaf(idx)
+		must(t, err)
+		p, err := entrylog.Parse(l.Body)
+		must(t, err)
+		if _, err := said(tx, "acct2", "erasure_decided", "attempt", entrylog.HexText(p.Decision.Attempt[:])+":decision-7", monday+april*60_000); err != nil {
+			return err
+		}
+		_, err = tx.EraseOpening(idx, "decision-7", false, monday+april*60_000)
+		return err
+	}))
 	must(t, st.Read(t.Context(), func(r *ReadTx) error {
 		if _, err := r.Opening(idx); err != ErrErased { //nolint:errorlint // returned bare
 			t.Errorf("opening: %v", err)

@@ -24,7 +24,7 @@ const saveEvery = 1 << 16
 // The leaves that it stands for are hashed again when it is gone on from; what was compared with them (rows, openings) is not compared
 // again, and the page says so. Rows of a log that has grown may have moved for later leaves, so a state is only of the log as it was.
 type verifyState struct {
-	Version int    `json:"monban_verify_database"` // 1
+	Version int    `json:"monban_verify_database"` // 2
 	Given   string `json:"given"`                  // log, keys and checkpoints that it was checked with
 	logcheck.Saved
 	Result   entrylog.Result `json:"result"`
@@ -118,7 +118,7 @@ func (c *check) resume(data []byte) error {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return err
 	}
-	if s.Version != 1 || s.Given != c.stateOf {
+	if s.Version != 2 || s.Given != c.stateOf {
 		return errors.New("the saved state is of another log, of one that has grown since, or of other keys and checkpoints")
 	}
 	if err := s.check(c.rep.Head.Log); err != nil {
@@ -228,7 +228,7 @@ func (c *check) saveState(idx int64) (done bool) {
 		return false
 	}
 	s := verifyState{
-		Version: 1, Given: c.stateOf, Saved: saved, Result: *c.res, Before: c.before, Openings: c.openings,
+		Version: 2, Given: c.stateOf, Saved: saved, Result: *c.res, Before: c.before, Openings: c.openings,
 		Report: logcheck.Report{FirstMS: c.rep.FirstMS, LastMS: c.rep.LastMS, Records: c.rep.Records},
 		At: cursorPlaces{
 			Checkpoints: place(c.checkpoints), Attempts: place(c.attempts), Following: place(c.following), FollowingLeaf: c.following.row, Findings: place(c.findings),
