@@ -155,7 +155,7 @@ func (t *Retainer) Plan(ctx context.Context) (p RetentionPlan, err error) {
 		if holds, err = holdsOf(r.Reader); err != nil {
 			return err
 		}
-		counts, err := r.Periods()
+		counts, err := r.Periods(t.zone)
 		if err != nil {
 			return err
 		}

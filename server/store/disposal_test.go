@@ -373,3 +373,32 @@ func TestEraseOneOpening(t *testing.T) {
 		t.Error("the bundle does not say that an opening was erased")
 	}
 }
+
+// EV-8: findings and quarantined records, which have no openings, are in the plan of their fiscal year, and gone from it after their run.
+func TestPeriodsOfFindings(t *testing.T) {
+	s := newSite(t)
+	st := s.open(t)
+	must(t, st.Write(t.Context(), func(tx *Tx) error {
+		for _, ms := range []int64{monday, monday + april*60_000 - 1, monday + april*60_000} {
+			if _, err := tx.AppendFinding(attempt.Finding{Kind: "held_open", Severity: "medium", Gateway: "gw1", Cause: attempt.NoIndex, AtMS: ms, Detail: "rule"}, nil); err != nil {
+				return err
+			}
+		}
+		_, err := tx.AppendQuarantine("gw1", [16]byte{1}, 1, []byte("x"), monday+april*60_000, nil)
+		return err
+	}))
+	periods := func() (out []PeriodCount) {
+		t.Helper()
+		must(t, st.Read(t.Context(), func(r *ReadTx) (err error) { out, err = r.Periods(s.zone); return err }))
+		return out
+	}
+	if got := fmt.Sprint(periods()); got != "[{violation 2026 2} {violation 2027 2}]" {
+		t.Errorf("the plan says %s", got)
+	}
+	approved(t, st, "run", entrylog.ClassViolation, 2026)
+	dispose(t, s, st, "run", entrylog.ClassViolation, 2026, 10, nil)
+	if got := fmt.Sprint(periods()); strings.Contains(got, "violation 2026") || !strings.Contains(got, "{violation 2027 2}") {
+		t.Errorf("after the run the plan says %s", got)
+	}
+	wantClean(t, s.verify(t, true))
+}

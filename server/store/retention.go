@@ -1,12 +1,15 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"monban/firmware/calendar"
 	"monban/server/entrylog"
 	"monban/server/keystore"
 )
@@ -113,29 +116,77 @@ func (r Reader) held(c entrylog.Class, year int) (id string, err error) {
 // Held is the id of a hold in force that names a class and year, "" = none.
 func (r Reader) Held(c entrylog.Class, year int) (id string, err error) { return r.held(c, year) }
 
-// PeriodCount is how many openings there are of a class and fiscal year.
+// PeriodCount is how much there is of a class and fiscal year: openings, and of findings and quarantined records, which have none, the leaves.
 type PeriodCount struct {
 	Class entrylog.Class
 	Year  int
 	Count int64
 }
 
-// Periods counts openings by class and fiscal year. It reads the whole table's keys.
-func (r Reader) Periods() ([]PeriodCount, error) {
-	rows, err := r.query(`SELECT class, fiscal_year, count(*) FROM opening GROUP BY fiscal_year, class ORDER BY fiscal_year, class`)
+// Periods counts what there is by class and fiscal year of zone. It reads the whole table of openings' keys.
+func (r Reader) Periods(zone *time.Location) ([]PeriodCount, error) {
+	n := map[keystore.Period]int64{}
+	rows, err := r.query(`SELECT class, fiscal_year, count(*) FROM opening WHERE class <> 'violation' GROUP BY fiscal_year, class`)
 	if err != nil {
 		return nil, fmt.Errorf("count openings: %w", err)
 	}
 	defer rows.Close()
-	var out []PeriodCount
 	for rows.Next() {
-		var p PeriodCount
-		if err := rows.Scan(&p.Class, &p.Year, &p.Count); err != nil {
+		var p keystore.Period
+		var count int64
+		if err := rows.Scan(&p.Class, &p.FiscalYear, &count); err != nil {
 			return nil, fmt.Errorf("count openings: %w", err)
 		}
-		out = append(out, p)
+		n[p] = count
 	}
-	return out, rows.Err()
+	if err := errors.Join(rows.Err(), r.violations(zone, n)); err != nil {
+		return nil, fmt.Errorf("count openings: %w", err)
+	}
+	var out []PeriodCount
+	for p, count := range n {
+		out = append(out, PeriodCount{p.Class, p.FiscalYear, count})
+	}
+	slices.SortFunc(out, func(a, b PeriodCount) int { return cmp.Or(cmp.Compare(a.Year, b.Year), cmp.Compare(a.Class, b.Class)) })
+	return out, nil
+}
+
+// violations adds the leaves of class violation.
+func (r Reader) violations(zone *time.Location, n map[keystore.Period]int64) error {
+	days, err := r.query(`SELECT day, count(*) FROM finding GROUP BY day`)
+	if err != nil {
+		return err
+	}
+	defer days.Close()
+	for days.Next() {
+		var day string
+		var count int64
+		if err := days.Scan(&day, &count); err != nil {
+			return err
+		}
+		d, err := calendar.ParseDate(day)
+		if err != nil {
+			return fmt.Errorf("finding of day %q: %w: run monban-server verify", day, err)
+		}
+		n[keystore.Period{FiscalYear: int(d.FiscalYear()), Class: entrylog.ClassViolation}] += count
+	}
+	leaves, err := r.query(`SELECT l.idx, l.body FROM quarantine q JOIN log_leaf l ON l.idx = q.idx`)
+	if err != nil {
+		return errors.Join(days.Err(), err)
+	}
+	defer leaves.Close()
+	for leaves.Next() {
+		var idx int64
+		var body []byte
+		if err := leaves.Scan(&idx, &body); err != nil {
+			return err
+		}
+		p, err := entrylog.Parse(body)
+		if err != nil {
+			return fmt.Errorf("leaf %d: %w: run monban-server verify", idx, err)
+		}
+		n[keystore.Period{FiscalYear: entrylog.FiscalYear(p.AtMS(), zone), Class: entrylog.ClassViolation}]++
+	}
+	return errors.Join(days.Err(), leaves.Err())
 }
 
 // OpenMatters counts, by class and fiscal year of zone, the matters that are still open and whose newest step is of it.
