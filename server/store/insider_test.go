@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"monban/server/entrylog"
+	"monban/server/keystore"
 )
 
 // insider is somebody with the database file, the program and time. Each class of change must be
@@ -149,18 +150,44 @@ func TestNoNamesInTheFile(t *testing.T) {
 	}
 }
 
-// D17: destroying the keys makes every opening unreadable; the log still verifies.
+// D17, EV-9: without its keys every opening is unreadable. A run that destroyed them makes that right, on the key store's list too; keys that are simply gone are a
+// finding, with the class, the year and the first leaf.
 func TestErasedKeys(t *testing.T) {
 	s, _ := template(t)
+	gone := func(year int, class entrylog.Class) {
+		t.Helper()
+		_, err := s.keys.Destroy(keystore.Disposal{Run: fmt.Sprintf("run-%s-%d", class, year), Class: class, FiscalYear: year, Asked: "a", Approved: "b", AtMS: disposalMS})
+		must(t, err)
+	}
+	whole, err := os.ReadFile(s.dir + "/keys.json")
+	must(t, err)
 	must(t, os.WriteFile(s.dir+"/keys.json", []byte(`{"monban_keystore":1,"keys":[]}`), 0o600))
 	s.reload(t)
 	res := s.verify(t, true)
+	if res.Openings != 0 || res.Erased < 100 {
+		t.Errorf("%d openings readable, %d erased", res.Openings, res.Erased)
+	}
+	told := fmt.Sprint(res.Findings)
+	for _, class := range []string{"register", "action", "violation"} {
+		if !strings.Contains(told, "of "+class+" of fiscal year 2026: the key is not in the key store") {
+			t.Errorf("the key of %s is gone, and nothing says so: %s", class, told)
+		}
+	}
+	if n := len(res.Findings); n != 3 {
+		t.Errorf("%d findings for three keys", n)
+	}
+	must(t, os.WriteFile(s.dir+"/keys.json", whole, 0o600))
+	s.reload(t)
+	for _, class := range []entrylog.Class{entrylog.ClassRegister, entrylog.ClassAction, entrylog.ClassViolation} {
+		gone(2026, class)
+	}
+	res = s.verify(t, true)
 	wantClean(t, res)
 	if res.Openings != 0 || res.Erased < 100 {
 		t.Errorf("%d openings readable, %d erased", res.Openings, res.Erased)
 	}
 	st := s.open(t)
-	err := st.Read(t.Context(), func(r *ReadTx) error { _, err := r.Opening(1); return err })
+	err = st.Read(t.Context(), func(r *ReadTx) error { _, err := r.Opening(1); return err })
 	if err != ErrErased { //nolint:errorlint // returned bare
 		t.Errorf("Opening = %v, want ErrErased", err)
 	}

@@ -78,6 +78,7 @@ type check struct {
 	matters  matterCheck
 	openings int64
 	years    yearCache
+	keyless  map[keystore.Period]int64 // first opening of a class and year that has no key
 
 	stateOf   string               // what a state of this check is of
 	save      func(string, []byte) // nil = nobody keeps states
@@ -110,6 +111,7 @@ func newCheck(ctx context.Context, tx *sql.Tx, opt VerifyOptions, zone *time.Loc
 	c := &check{
 		ctx: ctx, tx: tx, keys: opt.Keys, zone: zone, res: res, rep: rep, tell: opt.Progress, fold: attempt.Fold{Zone: zone}, log: logcheck.New(keys, res),
 		open: map[[16]byte]*line{}, records: map[logcheck.ChainKey]*chainRows{}, status: map[int64]*findingState{},
+		keyless: map[keystore.Period]int64{},
 	}
 	c.log.Hold(opt.Held)
 	if err := c.resumeOn(&opt); err != nil {
@@ -218,6 +220,10 @@ func (c *check) opening(idx int64, o attempt.Ref, year int64, class, rowKey, cip
 	switch {
 	case errors.Is(err, keystore.ErrNoKey):
 		c.res.Erased++
+		p := keystore.Period{FiscalYear: int(year), Class: entrylog.Class(class)}
+		if _, met := c.keyless[p]; !met {
+			c.keyless[p] = idx
+		}
 	case err != nil:
 		c.res.Add("opening", key(idx), "%v", err)
 	default:
@@ -471,7 +477,24 @@ func (c *check) finish() error {
 	if err := c.finishRetention(); err != nil {
 		return err
 	}
+	c.finishKeys()
 	return c.strayOpenings()
+}
+
+// finishKeys names the classes and years whose key is gone though nothing says that it was destroyed: no run in the log, and none on the key store's list,
+// which knows more than a backup from before.
+func (c *check) finishKeys() {
+	for _, d := range c.log.Disposals() {
+		delete(c.keyless, keystore.Period{FiscalYear: int(d.Year), Class: entrylog.Class(d.Class)})
+	}
+	if c.keys != nil {
+		for _, d := range c.keys.Disposals() {
+			delete(c.keyless, d.Period())
+		}
+	}
+	for p, idx := range c.keyless {
+		c.res.Add("opening", key(idx), "cannot be read, nor any other of %s of fiscal year %d: the key is not in the key store, and no disposal destroyed it", p.Class, p.FiscalYear)
+	}
 }
 
 // strayOpenings names openings without a leaf.

@@ -12,6 +12,7 @@ import (
 
 	"monban/server/attempt"
 	"monban/server/entrylog"
+	"monban/server/keystore"
 	"monban/server/logcheck"
 )
 
@@ -37,6 +38,12 @@ type verifyState struct {
 	Status   map[int64]*findingState
 	Leaves   map[int64]bool // of matters
 	Matters  map[string]*Matter
+	Keyless  []savedKeyless
+}
+
+type savedKeyless struct {
+	Period keystore.Period
+	Idx    int64
 }
 
 // cursorPlaces are the index of the row that each cursor stands on, MaxInt64 at its end.
@@ -145,6 +152,9 @@ func (c *check) resume(data []byte) error {
 	if s.Status != nil {
 		c.status = s.Status
 	}
+	for _, x := range s.Keyless {
+		c.keyless[x.Period] = x.Idx
+	}
 	if s.Leaves != nil {
 		c.matters = matterCheck{leaves: s.Leaves, want: s.Matters}
 	}
@@ -236,6 +246,9 @@ func (c *check) saveState(idx int64) (done bool) {
 			ZoneActs: place(c.zoneActs), Cosigned: place(c.cosigned), Stamps: place(c.stamps),
 		},
 		Status: c.status, Leaves: c.matters.leaves, Matters: c.matters.want,
+	}
+	for p, first := range c.keyless {
+		s.Keyless = append(s.Keyless, savedKeyless{p, first})
 	}
 	for _, l := range c.open {
 		s.Open = append(s.Open, savedLine{l.want, l.stored, l.has, l.leaves})
