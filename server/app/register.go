@@ -98,7 +98,25 @@ func (p *pages) Register(ctx context.Context, q web.RegisterQuery) (out web.Regi
 		for i := range rows {
 			out.Rows = append(out.Rows, book.row(&rows[i], q.Names))
 		}
+		var by *checks
+		if q.Checks {
+			last := q.To // an exit may lie after the days asked for
+			for i := range out.Rows {
+				last = max(last, out.Rows[i].ExitDay)
+			}
+			if by, err = openChecks(r.Reader, q.Zone, q.From, last); err != nil {
+				return err
+			}
+			for i := range rows {
+				out.Rows[i].Checked = by.of(&out.Rows[i], rows[i].Person)
+			}
+		}
 		out.Rows = book.withPaper(out.Rows, q.Zone, from, to, q.Names)
+		for i := range out.Rows {
+			if x := &out.Rows[i]; by != nil && x.Paper != "" {
+				x.Checked = by.of(x, "")
+			}
+		}
 		out.Gaps, err = p.gapsOf(r, n, q.Zone, from, to)
 		return err
 	})

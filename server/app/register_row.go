@@ -27,9 +27,13 @@ func (b *book) row(r *register.Row, show bool) web.RegisterRow {
 		out.ExitDoor = b.names.door(access.DoorID(r.Exit.Door))
 	}
 	for _, e := range []*register.Event{r.Entry, r.Exit, r.Other} {
-		if e != nil {
-			l := b.lines[e.ID]
+		if e == nil {
+			continue
+		}
+		if l := b.lines[e.ID]; e.Day == out.Day {
 			out.Last = max(out.Last, uint64(l.Last))
+		} else { // an exit on another day: that day's review has it
+			out.ExitDay, out.ExitLast = e.Day, uint64(l.Last)
 		}
 	}
 	line := b.lines[first.ID]

@@ -107,11 +107,7 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 	}
 	for _, a := range acts {
 		if d := days[a.Day]; d != nil {
-			by, known := v.accounts[a.Account]
-			if !known {
-				by = signoff.Actor{Account: a.Account}
-			}
-			d.acts = append(d.acts, signoff.Act{Idx: a.Idx, Zone: a.Zone, Day: a.Day, Kind: signoff.Kind(a.Kind), Upto: a.Upto, By: by, AtMS: a.AtMS})
+			d.acts = append(d.acts, dayAct(a, v.accounts))
 		}
 	}
 	for _, d := range days { // what is signed so far says what is late

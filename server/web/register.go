@@ -66,7 +66,7 @@ type registerLine struct {
 	State     Tag
 	Notes     []string
 	Attempt   string
-	Signed    string // who signed the day, on paper
+	Signed    string // who has confirmed the row, on paper
 	Since     string // of the list of who is inside
 	DayID     string // YYYY-MM-DD
 	Uncertain bool   // of the list of who is inside: says to have left

@@ -6,6 +6,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/server/register"
+	"monban/server/signoff"
 )
 
 // Registers makes the entry register (入退室管理簿) out of the log.
@@ -41,6 +42,14 @@ type RegisterQuery struct {
 	Zone     access.ZoneID
 	From, To string // YYYY-MM-DD in the site's zone, at most MaxRegisterDays apart
 	Names    bool
+	Checks   bool // with who has confirmed each row
+}
+
+// RowCheck is who has confirmed a row, in the daily review of its day. The zero value: nobody has signed the day.
+type RowCheck struct {
+	Status signoff.Status // of the row: Open, Waiting, Additional or Done
+	Exit   bool           // Status is that of the exit, on another day
+	By     []string       // full names of the accounts, of a row that is Done
 }
 
 // MaxRegisterDays is the longest register that is made at once: a fiscal year.
@@ -85,7 +94,11 @@ type RegisterRow struct {
 	Corrected   []RowCorrection // oldest first; what was recorded stays in the fields above (VR-12)
 	Late        bool            // came long after it happened
 	Drill       bool            // at a door in a drill (OP-6)
-	Last        uint64          // newest leaf of what the row shows
+	Last        uint64          // newest leaf of what the row shows of its day
+	// ExitDay is the day of an exit on another day than the row's, "" = none, and ExitLast its newest leaf: it is reviewed with that day.
+	ExitDay  string
+	ExitLast uint64
+	Checked  RowCheck // only of a query with Checks
 	// Paper is the number of the line of a paper register that the row was typed in from, "" = of the log; with who typed it and who compared it,
 	// "" = nobody yet (OP-8).
 	Paper, PaperTyped, PaperSecond string

@@ -12,6 +12,7 @@ import (
 	"monban/firmware/calendar"
 	"monban/server/register"
 	"monban/server/report"
+	"monban/server/signoff"
 )
 
 // paperColumn is a column of the entry register with what stands in it.
@@ -74,7 +75,7 @@ func chosenColumns(f *report.Form) (out []paperColumn) {
 // entryRegister is the 入退室管理簿 of one zone and the days of a period (RR-1, RR-2).
 func (h *Handler) entryRegister(ctx context.Context, a *reportAsk) (*report.Document, error) {
 	v, d := a.register(), a.head()
-	reg, err := h.src.Registers.Register(ctx, RegisterQuery{Zone: a.zone.ID, From: a.from.String(), To: a.to.String(), Names: true})
+	reg, err := h.src.Registers.Register(ctx, RegisterQuery{Zone: a.zone.ID, From: a.from.String(), To: a.to.String(), Names: true, Checks: true})
 	if err != nil {
 		return nil, fmt.Errorf("register of %s: %w", a.zone.ID, err)
 	}
@@ -82,10 +83,8 @@ func (h *Handler) entryRegister(ctx context.Context, a *reportAsk) (*report.Docu
 	if err != nil {
 		return nil, fmt.Errorf("signatures of %s: %w", a.zone.ID, err)
 	}
-	signed := map[string]string{}
 	for i := range days {
 		if x := &days[i]; x.Sheet.Signed != nil {
-			signed[x.Day] = x.SignedBy
 			d.Signed = append(d.Signed, v.signature(x))
 		}
 	}
@@ -104,7 +103,7 @@ func (h *Handler) entryRegister(ctx context.Context, a *reportAsk) (*report.Docu
 			continue
 		}
 		l := v.registerLine(r)
-		l.Signed = signed[r.Day]
+		l.Signed = v.checked(&r.Checked)
 		row := make([]string, len(columns))
 		for j, c := range columns {
 			row[j] = c.cell(v, strconv.Itoa(len(t.Rows)+1), &l)
@@ -119,6 +118,20 @@ func (h *Handler) entryRegister(ctx context.Context, a *reportAsk) (*report.Docu
 		d.Notes = append(d.Notes, a.T("report.no_remarks"))
 	}
 	return d, nil
+}
+
+// checked says who has confirmed a row, or what it waits for when its day is signed: nobody's name stands beside what they have not seen
+// (VR-11), nor alone beside their own (VR-10). Of a day that nobody has signed it is blank, for a seal.
+func (v *registerView) checked(c *RowCheck) string {
+	switch {
+	case c.Status == signoff.Done:
+		return strings.Join(c.By, v.T("list.separator"))
+	case c.Exit:
+		return v.T("report.checked_exit")
+	case c.Status == signoff.Additional || c.Status == signoff.Waiting:
+		return v.T("report.checked_" + c.Status.String())
+	}
+	return ""
 }
 
 // signature says who signed a day, and on how much of the log.

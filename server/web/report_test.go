@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -118,6 +120,39 @@ func TestReport(t *testing.T) {
 	s.status("another zone's register", s.post("/reports", one, elsewhere), http.StatusUnprocessableEntity)
 	for _, r := range []web.Role{web.RoleSystemAdmin, web.RoleCSIRT, web.RoleReception} {
 		s.status(r.String(), s.post("/reports", s.login(r.String()), base), http.StatusForbidden)
+	}
+}
+
+// VR-10, VR-11: beside a row stands who confirmed it; beside one that came after the signature, or that is the signer's own, what it waits for.
+func TestReportSaysWhoConfirmedARow(t *testing.T) {
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleZoneManager.String())
+	for _, format := range []string{"html", "csv", "xlsx"} {
+		res := s.get(s.paper(cookie, "format", format)+"/0", cookie)
+		file := text(t, res)
+		if format == "xlsx" {
+			z, err := zip.NewReader(strings.NewReader(file), int64(len(file)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			file = ""
+			for _, f := range z.File {
+				r, err := f.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				part, err := io.ReadAll(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				file += string(part)
+			}
+		}
+		for _, want := range []string{"鷗 花子", "退室未確認", "未確認(追補待ち)", "未確認(副署待ち)"} {
+			if strings.Count(file, want) != 1 {
+				t.Errorf("%s: %q stands %d times", format, want, strings.Count(file, want))
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/server/register"
+	"monban/server/signoff"
 	"monban/server/web"
 )
 
@@ -70,6 +71,11 @@ func (r Registers) Register(_ context.Context, q web.RegisterQuery) (web.Registe
 		Zone: web.ZoneName{ID: "server-room", Name: "サーバ室"}, UpTo: r.now,
 		Rows: []web.RegisterRow{work, guest, still, forgot, unseen, nobody, opened, notIn, denied, erased},
 		Gaps: []web.Gap{{Gateway: "gw-1", From: at(10, 2), To: at(10, 7)}},
+	}
+	if q.Checks {
+		out.Rows[0].Checked = web.RowCheck{Status: signoff.Done, By: []string{"鷗 花子"}}
+		out.Rows[1].Checked = web.RowCheck{Status: signoff.Waiting, Exit: true}
+		out.Rows[2].Checked.Status, out.Rows[3].Checked.Status = signoff.Additional, signoff.Waiting
 	}
 	if !q.Names {
 		for i := range out.Rows {
