@@ -91,7 +91,7 @@ func (p *pages) Register(ctx context.Context, q web.RegisterQuery) (out web.Regi
 			return err
 		}
 		book.add(lines)
-		rows, err := book.rows(q.Zone)
+		rows, _, err := book.rows(q.Zone)
 		if err != nil {
 			return err
 		}

@@ -92,7 +92,7 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 	if b.paper, err = list[visit.PaperEntry](r, rows, err); err != nil {
 		return nil, err
 	}
-	rows, err = r.MattersBetween(visit.KindPurpose, start, end)
+	rows, err = r.MattersBetween(visit.KindPurpose, start-fortnight, end)
 	b.stated, err = list[visit.Purpose](r, rows, err)
 	return b, err
 }
@@ -306,16 +306,21 @@ func (b *book) missing(rows []register.Row, zone access.ZoneID) (before, after [
 	return before, after
 }
 
-// rows gives the rows of a zone of the days from…to.
-func (b *book) rows(zone access.ZoneID) (out []register.Row, err error) {
+// rows gives the rows of a zone of the days from…to, and of earlier days those that an exit on these days ended.
+func (b *book) rows(zone access.ZoneID) (out, ended []register.Row, err error) {
 	all, err := b.reach(zone)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	within := func(day string) bool { return day >= b.from && day <= b.to }
 	for _, row := range all {
-		if day := row.Day(); row.Zone == register.ZoneID(zone) && day >= b.from && day <= b.to {
+		switch {
+		case row.Zone != register.ZoneID(zone):
+		case within(row.Day()):
 			out = append(out, row)
+		case row.Exit != nil && within(row.Exit.Day):
+			ended = append(ended, row)
 		}
 	}
-	return out, b.openFirst(out)
+	return out, ended, b.openFirst(slices.Concat(out, ended))
 }

@@ -290,7 +290,7 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		if out.Register.Gaps, err = p.gapsOf(r, n, zone, date, date); err != nil {
 			return err
 		}
-		rows, err := v.rows(zone)
+		rows, ended, err := v.rows(zone)
 		if err != nil {
 			return err
 		}
@@ -305,6 +305,12 @@ func (p *pages) ReviewDay(ctx context.Context, zone access.ZoneID, day string, s
 		for i := range out.Register.Rows {
 			if x := &out.Register.Rows[i]; d.sheet.Signed != nil && x.Last >= uint64(d.sheet.Upto) {
 				out.Late = append(out.Late, cmp.Or(x.Attempt, x.Paper))
+			}
+		}
+		for i := range ended {
+			x := v.row(&ended[i], show)
+			if out.Ended = append(out.Ended, x); d.sheet.Signed != nil && x.ExitLast >= uint64(d.sheet.Upto) {
+				out.Late = append(out.Late, x.Attempt)
 			}
 		}
 		if out.Out, err = v.outOfService(date, show); err != nil {

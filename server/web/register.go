@@ -71,6 +71,7 @@ type registerLine struct {
 	DayID     string // YYYY-MM-DD
 	Uncertain bool   // of the list of who is inside: says to have left
 	Fresh     bool   // came since who looks looked last
+	Of        string // link to the day on which the row stands, of one that only ended on the day shown
 	Confirm   string // id of a stated exit that who looks may confirm
 }
 

@@ -53,6 +53,11 @@ func (h *Handler) getReviewAddition(w http.ResponseWriter, rq *request) error {
 			v.Rows = append(v.Rows, l)
 		}
 	}
+	for i := range sheet.Ended {
+		if r := &sheet.Ended[i]; r.ExitLast >= from && r.ExitLast < to {
+			v.Rows = append(v.Rows, v.endedLine(r, zone))
+		}
+	}
 	for _, f := range sheet.Found {
 		if f.Leaf >= from && f.Leaf < to {
 			v.Found = append(v.Found, v.say.findingLine(f))

@@ -29,6 +29,7 @@ type reviewSheetView struct {
 	First    []registerLine // unpaired, unexplained
 	Rest     []registerLine
 	Refused  []registerLine
+	Ended    []registerLine // of earlier days: only their exit is of this one
 	Found    []findingLine
 	History  []reviewStep
 	Size     string
@@ -102,9 +103,10 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 		v.Exits = reviewHref(zone, day) + "/exits/"
 	}
 	v.sort(&sheet, fresh)
-	v.Strip = v.strip(sheet.Register.Rows, day)
+	v.end(&sheet, zone, fresh)
+	v.Strip = v.strip(slices.Concat(sheet.Ended, sheet.Register.Rows), day)
 	news := 0
-	for _, part := range [][]registerLine{v.Late, v.First, v.Rest, v.Refused} {
+	for _, part := range [][]registerLine{v.Late, v.First, v.Rest, v.Refused, v.Ended} {
 		for i := range part {
 			if part[i].Fresh {
 				news++
@@ -149,7 +151,7 @@ func (v *reviewSheetView) sort(sheet *ReviewSheet, fresh func(leaf uint64) bool)
 	for i := range sheet.Register.Rows {
 		r := &sheet.Register.Rows[i]
 		l := v.registerLine(r)
-		l.No, l.Fresh = strconv.Itoa(i+1), fresh(r.Last)
+		l.No, l.Fresh = strconv.Itoa(i+1), fresh(max(r.Last, r.ExitLast))
 		if v.Exits != "" && !r.StatedAt.IsZero() && r.ConfirmedBy == "" {
 			l.Confirm = r.Stated
 		}
@@ -164,6 +166,27 @@ func (v *reviewSheetView) sort(sheet *ReviewSheet, fresh func(leaf uint64) bool)
 			v.First = append(v.First, l)
 		}
 	}
+}
+
+// end puts in the rows of earlier days that ended on this one: what is signed here is their exit.
+func (v *reviewSheetView) end(sheet *ReviewSheet, zone access.ZoneID, fresh func(leaf uint64) bool) {
+	for i := range sheet.Ended {
+		l := v.endedLine(&sheet.Ended[i], zone)
+		if l.Fresh = fresh(sheet.Ended[i].ExitLast); slices.Contains(sheet.Late, l.Attempt) {
+			v.Late = append(v.Late, l)
+		} else {
+			v.Ended = append(v.Ended, l)
+		}
+	}
+}
+
+// endedLine is a row as the day of its exit shows it, with a link to the day on which it stands.
+func (v *registerView) endedLine(r *RegisterRow, zone access.ZoneID) registerLine {
+	of := *r
+	of.Day = r.ExitDay
+	l := v.registerLine(&of)
+	l.Of = reviewHref(zone, r.Day)
+	return l
 }
 
 // checks is the check-list of a day: the same points every day, in the same order, each with what there is.

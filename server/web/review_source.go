@@ -48,12 +48,14 @@ type ReviewDay struct {
 type ReviewSheet struct {
 	ReviewDay
 	Register Register // the rows of the day; refusals too
-	Late     []string // attempts of rows that came after the signature, of paper the line's number
-	Found    []Finding
-	History  []ReviewAct // oldest first
-	Size     uint64      // of the log: what this page has shown
-	Out      []DoorOut   // doors that were out of service, in paper mode
-	Blank    int         // entries without a purpose where one is asked for
+	// Ended are rows of earlier days that an exit on this day ended: they stand in the register of their own day, their exit is signed with this one.
+	Ended   []RegisterRow
+	Late    []string // attempts of rows that came after the signature, of paper the line's number
+	Found   []Finding
+	History []ReviewAct // oldest first
+	Size    uint64      // of the log: what this page has shown
+	Out     []DoorOut   // doors that were out of service, in paper mode
+	Blank   int         // entries without a purpose where one is asked for
 }
 
 // ReviewAct is one act on the day.

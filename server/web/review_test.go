@@ -25,7 +25,7 @@ func TestReviewPages(t *testing.T) {
 	}
 	day := "/review/server-room/" + ago(1)
 	page := text(t, s.get(day, cookie))
-	for _, want := range []string{"退室未記録", "署名する", "先に確かめる記録"} {
+	for _, want := range []string{"退室未記録", "署名する", "先に確かめる記録", "前日以前に入室した人の退室"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the day does not say %q", want)
 		}

@@ -88,6 +88,9 @@ func (r *Reviews) ReviewDay(ctx context.Context, zone access.ZoneID, day string,
 		if out.Register, err = (Registers{r.now}).Register(ctx, web.RegisterQuery{Zone: zone, From: day, To: day, Names: names}); err != nil {
 			return out, err
 		}
+		night := out.Register.Rows[0]
+		night.Day, night.ExitDay, night.ExitLast = r.now.AddDate(0, 0, -8).Format("2006-01-02"), day, 12
+		out.Ended = []web.RegisterRow{night}
 	}
 	if f.Findings > 0 {
 		out.Found = []web.Finding{{ID: "f-2", Leaf: 40, Kind: "held_open", Severity: web.SeverityMedium, At: r.now.Add(-25 * time.Hour), Count: 1, DoorName: "サーバ室 正面扉", Open: true}}
