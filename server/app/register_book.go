@@ -37,6 +37,7 @@ type book struct {
 	paper  []visit.PaperEntry
 	// paperLeaf is the newest leaf of each of them.
 	paperLeaf map[string]int64
+	said      map[string][]said // by attempt
 
 	from, to string // days whose rows are shown
 	anyDay   bool   // rows of any day are: who is inside
@@ -76,10 +77,12 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 	if b.exits, err = list[visit.ExitStated](r, rows, err); err != nil {
 		return nil, err
 	}
+	spoken := rows
 	rows, err = r.MattersBetween(visit.KindCorrection, start-fortnight, end)
 	if b.wrong, err = list[visit.Correction](r, rows, err); err != nil {
 		return nil, err
 	}
+	spoken = append(spoken, rows...)
 	rows, err = r.MattersBetween(visit.KindDrill, start-2*24*3_600_000, end) // a drill lasts a day at most
 	if b.drills, err = list[visit.Drill](r, rows, err); err != nil {
 		return nil, err
@@ -93,8 +96,11 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 		return nil, err
 	}
 	rows, err = r.MattersBetween(visit.KindPurpose, start-fortnight, end)
-	b.stated, err = list[visit.Purpose](r, rows, err)
-	return b, err
+	if b.stated, err = list[visit.Purpose](r, rows, err); err != nil {
+		return nil, err
+	}
+	b.say(append(rows, spoken...))
+	return b, nil
 }
 
 // add takes lines in; one that is there already is the same, since all is read in one view.

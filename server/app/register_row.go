@@ -36,6 +36,11 @@ func (b *book) row(r *register.Row, show bool) web.RegisterRow {
 			out.ExitDay, out.ExitLast = e.Day, uint64(l.Last)
 		}
 	}
+	for _, x := range b.said[first.ID] {
+		if x.in(access.ZoneID(r.Zone)) {
+			out.Last = max(out.Last, uint64(x.leaf))
+		}
+	}
 	line := b.lines[first.ID]
 	if no, err := b.r.Restricted(line.Opening); err != nil || no { // 利用停止: a request about it is open
 		show = false

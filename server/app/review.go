@@ -121,6 +121,9 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 		return nil, err
 	}
 	v.papers(days)
+	if err := v.spoken(days); err != nil {
+		return nil, err
+	}
 	found, open, when, err := r.DayFindings(from.String(), to.String(), v.doors, v.gateways)
 	if err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func (v *dayReview) moved(tx *store.Tx, from, to string, size int64) error {
 			var parsed entrylog.Parsed
 			if parsed, err = entrylog.Parse(l.Body); err == nil {
 				a := &parsed.Action
-				moved = a.Target == store.DayTarget && strings.HasPrefix(a.ID, string(v.area)+"/") || a.Target == "finding" || a.Target == "account"
+				moved = a.Target == store.MatterTarget || a.Target == store.DayTarget && strings.HasPrefix(a.ID, string(v.area)+"/") || a.Target == "finding" || a.Target == "account"
 			}
 		default:
 			var parsed entrylog.Parsed

@@ -1,13 +1,16 @@
 package app
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"monban/firmware/door"
+	"monban/server/directory"
 	"monban/server/register"
 	"monban/server/signoff"
+	"monban/server/visit"
 	"monban/server/web"
 )
 
@@ -69,5 +72,71 @@ func TestNightIsReviewed(t *testing.T) {
 	c.must(err)
 	if len(reg.Rows) != 2 {
 		t.Errorf("%d rows of two nights", len(reg.Rows))
+	}
+}
+
+// VR-12, RR-6, RR-7: what is said of a row after the signature — a correction, an exit, a purpose — opens its day to an addition: no signature
+// stands for what its writer has not seen.
+func TestWhatIsSaidAfterTheSignature(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	c.edit(func(s *directory.Snapshot) {
+		for i := range s.Doors {
+			if s.Doors[i].ID == store1 {
+				s.Doors[i].Sensing = door.ExitReader // where no exit is read nobody forgets one
+			}
+		}
+	})
+	id := c.pass(c.site.Ref(4568), store1, door.EventEntry) // person 1002, as section
+	c.clock(25, 8, 0)
+	next := c.pass(c.site.Ref(4568), store1, door.EventEntry) // without having left
+	const day = "2026-11-24"
+	c.clock(25, 8, 40)
+	c.sign(day, signoff.Sign, chief, "", nil)
+	said := func(what string) {
+		t.Helper()
+		if s := c.stands(day, signoff.Additional); !slices.Equal(s.Late, []string{id}) {
+			t.Errorf("%s: late %v", what, s.Late)
+		}
+		c.wantChecked(what, "exit_not_recorded additional")
+		c.sign(day, signoff.Add, section, "", signoff.ErrSamePerson) // whose row it is
+		c.sign(day, signoff.Add, chief, "", nil)
+		c.stands(day, signoff.Done)
+		c.wantChecked(what, "exit_not_recorded done chief")
+	}
+	c.stands(day, signoff.Done)
+	c.must(c.CorrectRow(ctx, archive, id, visit.Right{Name: "﨑山 奈緒子"}, "字が違う", chief))
+	said("a correction by who signed")
+	c.must(c.AskCorrection(ctx, id, visit.Right{InMS: c.ms(24, 9, 50)}, "早く入った", section))
+	said("asked for")
+	asked, err := c.CorrectionsAsked(ctx, archive)
+	c.must(err)
+	c.must(c.AnswerCorrection(ctx, asked[0].ID, true, "", chief))
+	said("answered")
+	stated, err := c.StateExit(ctx, id, time.UnixMilli(c.ms(24, 15, 0)), section)
+	c.must(err)
+	said("an exit is stated")
+	_, err = c.ConfirmExit(ctx, stated.ID, chief)
+	c.must(err)
+	said("and confirmed")
+	_, err = c.StatePurpose(ctx, id, "設備の点検", section)
+	c.must(err)
+	said("a purpose")
+	c.noNames("奈緒子", "設備の点検")
+
+	// One that is said between the page and the signature is not signed unseen.
+	c.clock(26, 9, 0)
+	sheet := c.stands("2026-11-25", signoff.Open)
+	slow := *c.registers()
+	n := 0
+	slow.now = func() time.Time {
+		if n++; n == 1 {
+			c.must(c.CorrectRow(ctx, archive, next, visit.Right{Badge: "14"}, "番号が違う", chief))
+		}
+		return c.at
+	}
+	err = slow.ActOnDay(ctx, archive, "2026-11-25", signoff.Sign, sheet.Size, web.Action{At: c.at, Actor: chief.Account})
+	if !errors.Is(err, signoff.ErrUnseen) {
+		t.Errorf("signed with a correction unseen: %v", err)
 	}
 }
