@@ -193,7 +193,10 @@ func main() {
 		stop()
 		os.Exit(2)
 	}
-	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
+	if err = asOwner(k, os.Geteuid(), os.Args[1:]); err == nil {
+		err = k.Run()
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "monban-gateway:", err)
 		stop()
 		os.Exit(1)

@@ -175,7 +175,9 @@ func run(args []string, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "monban-server: %v (see monban-server --help)\n", err)
 		return 2
 	}
-	err = k.Run()
+	if err = asOwner(k, os.Geteuid(), append([]string{"monban-server"}, args...)); err == nil {
+		err = k.Run()
+	}
 	var code exitCode
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):

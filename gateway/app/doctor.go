@@ -1,11 +1,14 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"monban/firmware/access"
 	"monban/firmware/wire"
@@ -46,7 +49,7 @@ func Doctor(path string) []Check {
 	if kernelClock() < access.ClockRTC {
 		clock.Note += " (local decisions wait for the server's time)"
 	}
-	checks = append(checks, clock, checkOutbox(cfg))
+	checks = append(checks, clock, owners(os.Geteuid(), cfg.DataDir, cfg.IdentityDir), checkOutbox(cfg))
 	return append(checks, checkPolicy(cfg, keys)...)
 }
 
@@ -138,4 +141,32 @@ func lockout(r *access.Rules, doors []config.Door) []Check {
 		checks = append(checks, check)
 	}
 	return checks
+}
+
+// owners is the doctor's line on what belongs to another user than who runs this; the server's doctor has the same.
+func owners(euid int, dirs ...string) Check {
+	c := Check{Name: "owner of the files"}
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // gone meanwhile, or not made yet
+			}
+			if d == nil {
+				return err
+			}
+			info, statErr := d.Info()
+			if statErr != nil {
+				return nil //nolint:nilerr // gone meanwhile
+			}
+			if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != euid {
+				return fmt.Errorf("%s belongs to %s, and the gateway cannot use it: as root, chown -R %s: %s", path, ownerName(st.Uid), ownerName(uint32(euid)), dir) //nolint:gosec // a user's number
+			}
+			return err
+		})
+		if err != nil {
+			c.Err = err
+			return c
+		}
+	}
+	return c
 }

@@ -57,6 +57,8 @@ var doctorPhrases = []phrase.Phrase{
 	{"identity in %s", "認証情報（{1}）"},
 	{"list of the server's role keys", "サーバの役割鍵の一覧"},
 	{"data directory", "データのフォルダ"},
+	{"owner of the files", "ファイルの所有者"},
+	{"%s belongs to %s, and the gateway cannot use it: as root, chown -R %s: %s", "{1} は {2} の所有で、ゲートウェイが使えません。root で chown -R {3}: {4} を実行してください"},
 	{"%s: is not a directory", "{1} はフォルダではありません"},
 	{"(local decisions wait for the server's time)", "（自分での判定は、サーバの時刻を受け取ってからです）"},
 	{"%s (local decisions wait for the server's time)", "{1}（自分での判定は、サーバの時刻を受け取ってからです）"},

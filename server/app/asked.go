@@ -90,8 +90,7 @@ var errNoAnswer = errors.New("the server that uses this data directory does not 
 
 // askServer asks the running server and waits for its answer.
 func askServer(ctx context.Context, dir string, q request) (a answer, err error) {
-	info, err := os.Stat(dir)
-	if err != nil {
+	if _, err := os.Stat(dir); err != nil {
 		return a, fmt.Errorf("the server that is running takes no requests (%w): stop it first", err)
 	}
 	data, err := json.Marshal(q)
@@ -101,8 +100,7 @@ func askServer(ctx context.Context, dir string, q request) (a answer, err error)
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	base := filepath.Join(dir, hex.EncodeToString(id[:]))
-	owner, _ := info.Sys().(*syscall.Stat_t)
-	if err := place(base+requestTail, data, owner); err != nil {
+	if err := place(base+requestTail, data); err != nil {
 		return a, fmt.Errorf("ask the server: %w", err)
 	}
 	wait := time.NewTimer(requestWait)
@@ -139,17 +137,17 @@ func askServer(ctx context.Context, dir string, q request) (a answer, err error)
 	}
 }
 
-// place writes a file under another name and renames it, so that nobody reads half of it. owner, which may be nil, gets
-// it where this user may give files away.
-func place(path string, data []byte, owner *syscall.Stat_t) error {
+// place writes a file under another name and renames it, so that nobody reads half of it. It follows no link: the folder is the
+// server's user's, and what asks may be stronger.
+func place(path string, data []byte) error {
 	tmp := path + ".new"
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
 		return err
 	}
-	if owner != nil && os.Geteuid() == 0 {
-		if err := os.Chown(tmp, int(owner.Uid), int(owner.Gid)); err != nil {
-			return err
-		}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(tmp))
 	}
 	return os.Rename(tmp, path)
 }
@@ -203,7 +201,7 @@ func eachRequest(dir string, do func(path string) answer) error {
 		}
 		done, err := json.Marshal(do(base + takenTail))
 		if err == nil {
-			err = errors.Join(place(base+answerTail, done, nil), os.Remove(base+takenTail))
+			err = errors.Join(place(base+answerTail, done), os.Remove(base+takenTail))
 		}
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 // siteChecks are those that a running server can answer too.
 func siteChecks(ctx context.Context, s *Site, now time.Time) (checks []Check) {
 	cfg := s.Config
-	checks = append(checks, certificates(s.CA, now))
+	checks = append(checks, owners(cfg), Check{Name: "list of refused certificates", Err: denyList(s.CA.ListErr())}, certificates(s.CA, now))
 	checks = append(checks, rollCheck(cfg)...)
 	checks = append(checks, masterCopies(cfg, now))
 	checks = append(checks, pagesCheck(cfg, now)...)
@@ -137,6 +137,14 @@ func guided(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: find out who put this database there, and keep it; then put the right one back, or `monban-server restore` the newest backup (operations, Restore). Doors decide by themselves meanwhile", err)
+}
+
+// denyList says what it means that the list cannot be read.
+func denyList(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: no gateway can connect anew until it can be read, and a denial in it may not be in force: mend its owner or the line, then deny again", err)
 }
 
 // rollCheck says how a change of the root stands; nothing when none is under way.

@@ -71,6 +71,12 @@ var doctorPhrases = []phrase.Phrase{
 	{"clock", "時計"},
 	{"stands at %s, but the newest entry is of %s: set it before serve", "{1} を指していますが、最新の記録は {2} です。serve の前に時計を合わせてください"},
 
+	{"owner of the files", "ファイルの所有者"},
+	{"another user's, which the server cannot use: %s and %d more: as root, chown -R %s: %s", "別の利用者の所有で、サーバが使えません：{1} ほか {2} 件。root で chown -R {3}: {4} を実行してください"},
+	{"another user's, which the server cannot use: %s: as root, chown -R %s: %s", "別の利用者の所有で、サーバが使えません：{1}。root で chown -R {2}: {3} を実行してください"},
+	{"list of refused certificates", "失効証明書の一覧"},
+	{"%s: no gateway can connect anew until it can be read, and a denial in it may not be in force: mend its owner or the line, then deny again", "{1}。読めるようになるまで、ゲートウェイは新たに接続できません。失効の操作が効いていないおそれがあります。ファイルの所有者またはその行を直し、もう一度失効の操作をしてください"},
+
 	{"certificates", "証明書"},
 	{"%d days left, renewed by serve: do it now: %s", "残り {1} 日、serve が更新します。今すぐ対応してください：{2}"},
 	{"%d days left, renewed by serve: plan it: %s", "残り {1} 日、serve が更新します。予定に入れてください：{2}"},

@@ -76,11 +76,17 @@ func (a *App) grant(ctx context.Context, g ca.Grant) (ca.Granted, error) {
 func (a *App) followIdentities(ctx context.Context) {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
+	said := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+			err := a.site.CA.ListErr()
+			if err != nil && !said {
+				a.log.LogAttrs(ctx, slog.LevelError, "the list of refused certificates cannot be read: no gateway connects anew until it can", slog.Any("err", err))
+			}
+			said = err != nil
 			if err := a.site.CA.Drain(func(events []ca.Event) error { return a.logIdentities(ctx, events) }); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "events of identities are not logged yet", slog.Any("err", err))
 			}

@@ -114,7 +114,7 @@ func aboutStick(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: plug the stick in, mount it, and name the folder in which it is mounted", err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: mount the stick writable for this user, or run the command as root", err)
+		return fmt.Errorf("%w: mount the stick writable for this user (as root: mount -o uid=%s,umask=077 for FAT, chown of its folder for others)", err, userName(uint32(os.Geteuid()))) //nolint:gosec // a user's number
 	}
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -223,6 +222,9 @@ func (r *restore) openKeys() error {
 		return missing(err)
 	}
 	if r.signer, err = signer.Open(signDir(r.cfg), manifestVersion, signer.RoleLog); err != nil {
+		if errors.Is(err, fs.ErrPermission) && r.cfg.Signer.Socket != "" {
+			return fmt.Errorf("%w (the signer's keys belong to its own user: with the signer stopped, as root, chown -R %s: %s, then restore, then give them back with chown -R)", err, userName(uint32(os.Geteuid())), signDir(r.cfg)) //nolint:gosec // a user's number
+		}
 		return missing(err)
 	}
 	if r.old, err = r.signer.Verifier(signer.RoleLog); err != nil {
@@ -488,9 +490,6 @@ func placeDatabase(cfg *config.Config, aside string, step func(string) error) er
 			return err
 		}
 	}
-	if err := likeOwner(from, cfg.DataDir); err != nil {
-		return err
-	}
 	if err := os.Rename(from, cfg.Path(databaseFile)); err != nil {
 		return err
 	}
@@ -522,9 +521,6 @@ func placeKeys(cfg *config.Config, step func(string) error) error {
 			if err := writeFile(filepath.Join(dir, name), data); err != nil {
 				return err
 			}
-			if err := likeOwner(filepath.Join(dir, name), dir); err != nil {
-				return err
-			}
 		}
 		if err := step("placed " + name); err != nil {
 			return err
@@ -537,19 +533,4 @@ func placeKeys(cfg *config.Config, step func(string) error) error {
 		}
 	}
 	return syncDir(cfg.Path(restoreReady, keysDir))
-}
-
-// likeOwner gives path to the owner of dir: restore may be run by root.
-func likeOwner(path, dir string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return os.Chown(path, int(st.Uid), int(st.Gid))
-	}
-	return nil
 }

@@ -373,9 +373,12 @@ func (s silent) Unwrap() error { return s.error }
 
 // lock takes the data directory's lock file; it is given back by closing, or by the end of the process.
 func lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := likeFolder(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("data directory: %w", err), f.Close())
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {

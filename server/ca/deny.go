@@ -35,6 +35,7 @@ type denyList struct {
 	looked  time.Time
 	size    int64
 	modTime time.Time
+	err     error // why the newest list cannot be known; new connections are refused meanwhile
 }
 
 // open reads the list. Strictly, a line that cannot be read is an error; else it is passed over, since to refuse more
@@ -65,22 +66,70 @@ func (d *denyList) reload() error {
 	return nil
 }
 
-// Denied reports whether the certificate with this serial (lower-case hex) is refused. If the list
-// cannot be read, what was known before still counts; an unreadable file at start-up is an error of
-// Open.
+// Denied reports whether the certificate with this serial (lower-case hex) is on the list. If the list cannot be read now, what was
+// known before still counts here, so that no living connection ends for it; new ones ask admits.
 func (c *CA) Denied(serial string) bool {
 	d := &c.deny
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now := time.Now(); now.Sub(d.looked) >= denyCheck {
-		d.looked = now
-		st, err := os.Stat(filepath.Join(d.dir, deniedFile))
-		if err == nil && (st.Size() != d.size || !st.ModTime().Equal(d.modTime)) {
-			_ = d.reload() // a damaged line keeps the old list: serials are only ever added
-		}
-	}
+	d.look(time.Now())
 	_, ok := d.denied[strings.ToLower(serial)]
 	return ok
+}
+
+// ListErr says why the list of refused certificates cannot be read now, nil when it can. A denial by a command may be in what
+// cannot be read, so until it is mended no gateway comes in anew.
+func (c *CA) ListErr() error {
+	d := &c.deny
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.look(time.Now())
+	return d.err
+}
+
+// admits is for new connections: an error for a certificate on the list, and for each gateway's while the list cannot be read.
+func (c *CA) admits(name, serial string) error {
+	if c.Denied(serial) {
+		return fmt.Errorf("%s: %w", name, ErrDenied)
+	}
+	if name == ServerName {
+		return nil // the server's own, which no command denies: without it nothing is told any more
+	}
+	if err := c.ListErr(); err != nil {
+		return fmt.Errorf("%s: the list of refused certificates cannot be read: %w", name, err)
+	}
+	return nil
+}
+
+// look reads the list again when it has changed, at most once in denyCheck. Called with mu held.
+func (d *denyList) look(now time.Time) {
+	if now.Sub(d.looked) < denyCheck {
+		return
+	}
+	d.looked = now
+	path := filepath.Join(d.dir, deniedFile)
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(d.denied) == 0:
+		d.err = nil
+		return
+	case err != nil:
+		d.err = short(path, err)
+		return
+	case d.err == nil && st.Size() == d.size && st.ModTime().Equal(d.modTime):
+		return
+	}
+	if d.err = d.reload(); d.err == nil {
+		return
+	}
+	// Serials are only ever added: what can be read of a damaged list counts too.
+	more, err := readList(path, false)
+	if err != nil {
+		return
+	}
+	for _, e := range more {
+		d.denied[e.serial] = e.gateway
+	}
 }
 
 // DenyGateway refuses every certificate ever issued to the gateway and returns how many there are.

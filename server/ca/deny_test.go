@@ -171,3 +171,51 @@ func TestGatewayEnds(t *testing.T) {
 	}
 	want("damaged", nil)
 }
+
+// I4, RA-4: a denial that a running server cannot read is not passed over: what of the list can be read counts, no gateway comes in anew
+// until it is mended, and ListErr says why. The server's own connection stays.
+func TestUnreadableListLocks(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(path string, line []byte) error{
+		"a torn line before it": func(path string, line []byte) error {
+			return os.WriteFile(path, append([]byte("2f\tgw\n"), line...), 0o600)
+		},
+		"not to be read at all": func(path string, _ []byte) error { return os.Mkdir(path, 0o700) },
+	} {
+		h := newHall(t)
+		is, err := h.ca.IssueGateway("gw-1", DefaultValidity, h.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.ca.admits("gw-2", "77"); err != nil || h.ca.ListErr() != nil {
+			t.Fatalf("before: %v, %v", err, h.ca.ListErr())
+		}
+		path := filepath.Join(h.ca.dir, deniedFile)
+		if err := spoil(path, []byte(is.Serial+"\tgw-1\t2026-11-24T09:00:00Z\n")); err != nil {
+			t.Fatal(err)
+		}
+		h.ca.deny.looked = time.Time{}
+		if err := h.ca.admits("gw-2", "77"); err == nil || errors.Is(err, ErrDenied) || h.ca.ListErr() == nil {
+			t.Errorf("%s: a new connection comes in: %v, list %v", name, err, h.ca.ListErr())
+		}
+		if h.ca.Denied("77") {
+			t.Errorf("%s: a living connection would end", name)
+		}
+		if name != "not to be read at all" && !h.ca.Denied(is.Serial) {
+			t.Errorf("%s: the line that can be read does not count", name)
+		}
+		if err := h.ca.admits(ServerName, "1"); err != nil {
+			t.Errorf("%s: the server's own: %v", name, err)
+		}
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := appendLine(path, is.Serial, "gw-1", h.now); err != nil {
+			t.Fatal(err)
+		}
+		h.ca.deny.looked = time.Time{}
+		if err := h.ca.admits("gw-2", "77"); err != nil || !h.ca.Denied(is.Serial) {
+			t.Errorf("%s: mended: %v", name, err)
+		}
+	}
+}

@@ -271,8 +271,8 @@ func (e *Enrolment) known(state *tls.ConnectionState, now time.Time) (string, er
 	if err := c.held().verify(state.PeerCertificates, at, x509.ExtKeyUsageClientAuth); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if c.Denied(serial) {
-		return "", fmt.Errorf("%w: %s: %w", ErrRefused, id, ErrDenied)
+	if err := c.admits(id, serial); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if !validName(id) || id == ServerName || !c.wasIssued(serial, id) {
 		return "", fmt.Errorf("%w: this certificate was not issued to a gateway here", ErrRefused)

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 )
 
 // ErrDenied is the handshake's error for a certificate on the deny list.
@@ -62,8 +61,5 @@ func (c *CA) checkPeer(cs tls.ConnectionState) error {
 		return errors.New("no client certificate")
 	}
 	leaf := cs.PeerCertificates[0]
-	if c.Denied(leaf.SerialNumber.Text(16)) {
-		return fmt.Errorf("%s: %w", leaf.Subject.CommonName, ErrDenied)
-	}
-	return nil
+	return c.admits(leaf.Subject.CommonName, leaf.SerialNumber.Text(16))
 }
