@@ -93,7 +93,7 @@ func (t *Tree) clock(day calendar.Date) time.Time {
 // setting fills the night with what nobody has to act on.
 func Rings(k review.Kind) bool {
 	switch k {
-	case review.ForcedOpen, review.Duress, review.FireRelease, review.Tamper, review.ChainFork, review.LogDoubt,
+	case review.ForcedOpen, review.Duress, review.FireRelease, review.Tamper, review.ChainFork, review.LogDoubt, review.LogFork,
 		review.RecoveryUsed, review.EmergencyEntry, review.EmergencyBegun, review.EscortLeft:
 		return true
 	}
@@ -104,7 +104,7 @@ func Rings(k review.Kind) bool {
 // never held back.
 func Silenceable(k review.Kind) bool {
 	switch k {
-	case review.Duress, review.ChainFork, review.LogDoubt, review.GatewayCloned, review.GatewayRolledBack:
+	case review.Duress, review.ChainFork, review.LogDoubt, review.LogFork, review.GatewayCloned, review.GatewayRolledBack:
 		return false
 	}
 	return true
