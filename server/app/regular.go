@@ -19,9 +19,9 @@ const keepRuns = 90 * 24 * time.Hour
 type jobLog struct{ store *store.Store }
 
 // Last implements jobs.Log.
-func (l jobLog) Last(ctx context.Context, job string) (x jobs.Run, err error) {
+func (l jobLog) Last(ctx context.Context, job string, until time.Time) (x jobs.Run, err error) {
 	err = l.store.Read(ctx, func(r *store.ReadTx) error {
-		x, err = r.LastJobRun(job)
+		x, err = r.LastJobRun(job, until)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -50,6 +50,11 @@ func (a *App) mailCheckpoint(ctx context.Context, due time.Time) (string, error)
 
 // openJobs makes the regular work of the server.
 func (a *App) openJobs(cfg *config.Config) (err error) {
+	a.jobs, err = jobs.New(a.regularWork(cfg), jobLog{a.site.Store}, cfg.Location(), time.Now, a.log)
+	return err
+}
+
+func (a *App) regularWork(cfg *config.Config) []jobs.Job {
 	zone := cfg.Location()
 	daily := func(s string) string {
 		at, _ := config.TimeOfDay(s) // Validate has read it
@@ -95,6 +100,5 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 			return nightly(ctx, cfg, due)
 		}})
 	}
-	a.jobs, err = jobs.New(list, jobLog{a.site.Store}, zone, time.Now, a.log)
-	return err
+	return list
 }

@@ -151,6 +151,12 @@ func (a *App) offerSetup(ctx context.Context) error {
 // sweep looks once a minute for decisions that no record has followed, ends expired sessions, keeps when each
 // gateway was heard last, and does a new day's work.
 func (a *App) sweep(ctx context.Context) {
+	clock := func() {
+		if err := watchClock(ctx, a.site.Store, time.Now()); err != nil && ctx.Err() == nil {
+			a.log.LogAttrs(ctx, slog.LevelError, "the server's clock not looked at", slog.Any("err", err))
+		}
+	}
+	clock() // before the time service has mended it
 	t := time.NewTicker(time.Minute)
 	defer t.Stop()
 	for {
@@ -158,6 +164,7 @@ func (a *App) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+			clock()
 			err := a.site.Store.Write(ctx, func(tx *store.Tx) error {
 				now := time.Now().UnixMilli()
 				return errors.Join(a.ingest.Sweep(tx, now), a.ingest.Tick(tx, now), a.orders.sweep(tx), tx.DeleteExpiredSessions(now))

@@ -58,7 +58,8 @@ var ErrNever = errors.New("never run")
 
 // Log keeps runs.
 type Log interface {
-	Last(ctx context.Context, job string) (Run, error) // ErrNever
+	// Last is the newest run that was due at a moment or before it; ErrNever.
+	Last(ctx context.Context, job string, until time.Time) (Run, error)
 	Put(ctx context.Context, x Run) error
 }
 
@@ -101,6 +102,15 @@ func New(list []Job, runs Log, zone *time.Location, now func() time.Time, log *s
 	return r, nil
 }
 
+// Look does once what is due now, one job after the other.
+func (r *Runner) Look(ctx context.Context) error {
+	var errs []error
+	for i := range r.jobs {
+		errs = append(errs, r.pass(ctx, &r.jobs[i]))
+	}
+	return errors.Join(errs...)
+}
+
 // Run does what is due until ctx ends; then it waits for what runs. A long job keeps no other one waiting.
 func (r *Runner) Run(ctx context.Context) {
 	var wg sync.WaitGroup
@@ -125,7 +135,7 @@ func (r *Runner) Run(ctx context.Context) {
 // pass runs a job if it is due.
 func (r *Runner) pass(ctx context.Context, j *Job) error {
 	now := r.now()
-	last, err := r.runs.Last(ctx, j.Name)
+	last, err := r.runs.Last(ctx, j.Name, j.horizon(now))
 	if errors.Is(err, ErrNever) {
 		return r.runs.Put(ctx, Run{Job: j.Name, Due: now, Started: now, Ended: now, State: StateFirst})
 	}
@@ -153,6 +163,15 @@ func (r *Runner) pass(ctx context.Context, j *Job) error {
 	}
 	next.Note = clip(next.Note)
 	return r.runs.Put(ctx, next)
+}
+
+// horizon is how far ahead of now a run may have been due that counts: the next time the job is due. A clock that was set back a little
+// runs nothing twice. What was due later was made while the clock was far ahead; counted, it would stop the job until then.
+func (j *Job) horizon(now time.Time) time.Time {
+	if next := j.schedule.Next(now); !next.IsZero() {
+		return next
+	}
+	return now
 }
 
 // following is the run that is to be made now, if any: the last one again when it was cut off or failed, else the newest time

@@ -11,6 +11,8 @@ import (
 	"time"
 )
 
+var farOff = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 var jst = time.FixedZone("Asia/Tokyo", 9*3600)
 
 func at(s string) time.Time {
@@ -27,12 +29,14 @@ type memory struct {
 	lose error
 }
 
-func (m *memory) Last(_ context.Context, job string) (Run, error) {
-	list := m.runs[job]
-	if len(list) == 0 {
-		return Run{}, ErrNever
+func (m *memory) Last(_ context.Context, job string, until time.Time) (x Run, err error) {
+	err = ErrNever
+	for _, r := range m.runs[job] {
+		if !r.Due.After(until) && (err != nil || r.Due.After(x.Due)) {
+			x, err = r, nil
+		}
 	}
-	return list[len(list)-1], nil
+	return x, err
 }
 
 func (m *memory) Put(_ context.Context, x Run) error {
@@ -40,8 +44,8 @@ func (m *memory) Put(_ context.Context, x Run) error {
 		return m.lose
 	}
 	list := m.runs[x.Job]
-	if n := len(list); n > 0 && list[n-1].Due.Equal(x.Due) {
-		list[n-1] = x
+	if i := slices.IndexFunc(list, func(r Run) bool { return r.Due.Equal(x.Due) }); i >= 0 {
+		list[i] = x
 		return nil
 	}
 	m.runs[x.Job] = append(list, x)
@@ -95,7 +99,7 @@ func (b *bench) want(list ...string) {
 }
 
 func (b *bench) last() Run {
-	x, err := b.runs.Last(b.t.Context(), "digest")
+	x, err := b.runs.Last(b.t.Context(), "digest", farOff)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -144,6 +148,43 @@ func TestCatchUp(t *testing.T) {
 	if x := b.last(); x.Missed != 39 {
 		t.Errorf("after years missed %d: the counting has no bound", x.Missed)
 	}
+}
+
+// EV-7, AL-2: a clock that was far ahead stops nothing. When it is right again the job is due at its hours; what was due meanwhile is made
+// up for, and what has run for a time does not run for it again. So with a clock that was far back, or a little ahead.
+func TestClockWasWrong(t *testing.T) {
+	b := newBench(t, "2026-11-24 08:00:00")
+	b.at("2026-11-24 08:00:00")
+	b.at("2026-11-24 08:30:00")
+	b.at("2027-03-05 10:00:00") // the battery's clock is wrong
+	b.restart()
+	b.at("2026-11-25 10:00:00")
+	b.at("2026-11-25 10:00:05")
+	b.at("2026-11-26 08:30:00")
+	b.want("11-24 08:30", "03-05 08:30", "11-25 08:30", "11-26 08:30")
+	b.at("2026-01-01 00:00:00") // another battery is empty
+	b.at("2026-11-26 09:00:00")
+	b.want("11-24 08:30", "03-05 08:30", "11-25 08:30", "11-26 08:30")
+	b.at("2026-11-27 08:29:00")
+	b.at("2026-11-27 08:31:00")
+	b.at("2026-11-27 08:29:00") // set back by two minutes
+	b.at("2026-11-27 08:30:00")
+	b.want("11-24 08:30", "03-05 08:30", "11-25 08:30", "11-26 08:30", "11-27 08:30")
+
+	// The first start of a server with a wrong date; and one that ended under a run of then.
+	b = newBench(t, "2027-03-04 08:00:00")
+	b.at("2027-03-04 08:00:00")
+	b.at("2027-03-05 08:30:00")
+	x := b.last()
+	x.State = StateRunning
+	if err := b.runs.Put(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	b.restart()
+	b.at("2026-11-24 08:00:00")
+	b.at("2026-11-24 08:30:00")
+	b.at("2026-11-25 08:30:00")
+	b.want("03-05 08:30", "11-24 08:30", "11-25 08:30")
 }
 
 // Business days only: AL-2's dates. A closed day is not made up for.

@@ -189,6 +189,27 @@ func TestKillAfterSendingDoublesUnderTheSameID(t *testing.T) {
 	}
 }
 
+// AL-1: what was put off by a clock that was months ahead is sent when the clock is right again, and in the end given up.
+func TestSentAfterAWrongClock(t *testing.T) {
+	b := newBench(t)
+	b.work()
+	b.now = time.Date(2027, 3, 4, 23, 0, 0, 0, jst)
+	b.find(review.ForcedOpen, "server-room-1")
+	b.duty.fail = errors.New("no")
+	b.work()
+	b.now = time.Date(2026, 11, 24, 23, 0, 0, 0, jst)
+	b.duty.fail = nil
+	b.work()
+	if len(b.duty.got) != 1 {
+		t.Errorf("sent %q", b.duty.got)
+	}
+	d := store.Delivery{Made: b.now.AddDate(1, 0, 0), Tries: mostTries - 1}
+	b.n.queues["duty"].settle(&d, errors.New("no"))
+	if d.State != store.DeliveryGivenUp {
+		t.Errorf("tried for a year: %+v", d)
+	}
+}
+
 // After three days a message is given up; the digest says so.
 func TestGivenUpIsSaid(t *testing.T) {
 	b := newBench(t)

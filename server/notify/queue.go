@@ -18,9 +18,11 @@ const (
 	sendTime = 30 * time.Second
 	// firstRetry doubles with every try up to mostRetry: a receiver that restarts is met soon, one that is gone is not pestered.
 	firstRetry = 5 * time.Second
-	mostRetry  = 15 * time.Minute
+	mostRetry  = store.MostDeliveryWait
 	// giveUp: after three days the news is old; it stands on the page and in the digests.
 	giveUp = 72 * time.Hour
+	// mostTries ends what was made by a clock that was ahead, and so never grows old: a little more than fit into giveUp.
+	mostTries = int(giveUp/mostRetry) + 16
 	// mostError is how much of an error is kept.
 	mostError = 300
 )
@@ -116,7 +118,7 @@ func (q *queue) settle(d *store.Delivery, failed error) {
 		d.State = store.DeliverySent
 		return
 	}
-	if d.Last.Sub(d.Made) >= giveUp {
+	if d.Last.Sub(d.Made) >= giveUp || d.Tries >= mostTries {
 		d.State = store.DeliveryGivenUp
 		return
 	}

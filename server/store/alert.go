@@ -93,11 +93,11 @@ func (r Reader) Alert(id int64) (Alert, error) {
 }
 
 // AlertsDue reports whether there is something for the routing to do at now: a finding above the cursor, an alert whose
-// time has come, or one whose case somebody has taken.
+// time has come or was set by a clock that was ahead, or one whose case somebody has taken.
 func (r Reader) AlertsDue(cursor int64, now time.Time) (due bool, err error) {
-	err = r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE idx > ?) OR EXISTS (SELECT 1 FROM alert WHERE done = 0 AND next_ms > 0 AND next_ms <= ?)
+	err = r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE idx > ?) OR EXISTS (SELECT 1 FROM alert WHERE done = 0 AND next_ms > 0 AND (next_ms <= ? OR last_ms > ?))
 		OR EXISTS (SELECT 1 FROM alert a JOIN finding f ON f.idx = a.id WHERE a.done = 0 AND a.acked_ms = 0 AND a.held = '' AND f.status <> 'open')`,
-		cursor, now.UnixMilli()).Scan(&due)
+		cursor, now.UnixMilli(), now.UnixMilli()+clockPlay).Scan(&due)
 	return due, err
 }
 

@@ -29,6 +29,9 @@ const (
 	DeliveryGivenUp = "given_up"
 )
 
+// MostDeliveryWait is the longest wait between two tries. What is due later than that from now was put off by a clock that was ahead.
+const MostDeliveryWait = 15 * time.Minute
+
 const deliveryColumns = `id, key, channel, alert, what, severity, body, made_ms, due_ms, tries, state, last_ms, error`
 
 func (r Reader) deliveries(q string, args ...any) (out []Delivery, err error) {
@@ -63,7 +66,8 @@ func (tx *Tx) InsertDelivery(d Delivery) error {
 // NextDelivery is what a channel has to send first: the severe before the others, each in the order in which they were
 // made. ErrNotFound when nothing is due at now.
 func (r Reader) NextDelivery(channel string, now time.Time) (Delivery, error) {
-	list, err := r.deliveries(`SELECT `+deliveryColumns+` FROM alert_delivery WHERE channel = ? AND state = 'waiting' AND due_ms <= ? ORDER BY severity DESC, id LIMIT 1`, channel, now.UnixMilli())
+	list, err := r.deliveries(`SELECT `+deliveryColumns+` FROM alert_delivery WHERE channel = ? AND state = 'waiting' AND (due_ms <= ? OR due_ms > ?) ORDER BY severity DESC, id LIMIT 1`,
+		channel, now.UnixMilli(), now.Add(MostDeliveryWait).UnixMilli())
 	if err != nil {
 		return Delivery{}, err
 	}

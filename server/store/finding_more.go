@@ -40,9 +40,12 @@ func (r Reader) Counted(kind, gateway, door, detail string) (m More, ok bool, er
 	return m, true, nil
 }
 
-// CountedUntil lists what is to be told at nowMS, sorted.
+// clockPlay is by how much a moment of the server's own clock may lie after now; one further ahead was written by a clock that was wrong.
+const clockPlay = 60_000
+
+// CountedUntil lists what is to be told at nowMS, sorted; with it what was counted while the clock was ahead.
 func (r Reader) CountedUntil(nowMS int64) (out []More, err error) {
-	rows, err := r.query(`SELECT `+moreColumns+` FROM finding_more WHERE due_ms <= ? ORDER BY kind, gateway, door, detail`, nowMS)
+	rows, err := r.query(`SELECT `+moreColumns+` FROM finding_more WHERE due_ms <= ? OR since_ms > ? ORDER BY kind, gateway, door, detail`, nowMS, nowMS+clockPlay)
 	if err != nil {
 		return nil, fmt.Errorf("read what is counted: %w", err)
 	}

@@ -16,9 +16,9 @@ func scanJob(scan func(...any) error) (x jobs.Run, err error) {
 	return x, found(err)
 }
 
-// LastJobRun is the run of a job that was due last; ErrNotFound when it was never looked at.
-func (r Reader) LastJobRun(job string) (jobs.Run, error) {
-	return scanJob(r.row(`SELECT `+jobColumns+` FROM job_run WHERE job = ? ORDER BY due_ms DESC LIMIT 1`, job).Scan)
+// LastJobRun is the newest run of a job that was due at a moment or before it; ErrNotFound when there is none.
+func (r Reader) LastJobRun(job string, until time.Time) (jobs.Run, error) {
+	return scanJob(r.row(`SELECT `+jobColumns+` FROM job_run WHERE job = ? AND due_ms <= ? ORDER BY due_ms DESC LIMIT 1`, job, until.UnixMilli()).Scan)
 }
 
 // JobRuns lists runs, newest first.
@@ -36,6 +36,15 @@ func (r Reader) JobRuns(limit int) (out []jobs.Run, err error) {
 		out = append(out, x)
 	}
 	return out, rows.Err()
+}
+
+// NewestJobStart is when a job was begun last, by the clock of then; the zero time when none was.
+func (r Reader) NewestJobStart() (at time.Time, err error) {
+	var ms int64
+	if err := r.row(`SELECT coalesce(max(started_ms), 0) FROM job_run`).Scan(&ms); err != nil {
+		return at, fmt.Errorf("read runs of jobs: %w", err)
+	}
+	return timeOf(ms), nil
 }
 
 // PutJobRun stores a run as it stands; the job and its due time are its key.

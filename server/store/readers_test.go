@@ -21,7 +21,7 @@ func TestReadersPrepareAtOnce(t *testing.T) {
 			err := s.Read(ctx, func(r *ReadTx) error {
 				begun.Done()
 				begun.Wait()
-				_, err := r.LastJobRun("none")
+				_, err := r.LastJobRun("none", time.Now())
 				return err
 			})
 			if !errors.Is(err, ErrNotFound) {

@@ -201,6 +201,26 @@ func TestInhibition(t *testing.T) {
 	want(t, "later", tr.Step(st, now.Add(time.Hour), Input{Handled: []int64{3}, Items: []Item{item(5, review.ReaderLost, "a")}}), "5 alert poc 1, 5 alert siem 1")
 }
 
+// AL-1, AL-3: what a clock that was months ahead has left behind neither swallows, explains nor crowds out what comes when it is right again, and
+// its next contact is told.
+func TestClockWasAhead(t *testing.T) {
+	tr, now := tree(t), at("2026-11-24 10:00:00")
+	st := &State{}
+	ahead := at("2027-03-04 10:00:00")
+	forced := item(1, review.ForcedOpen, "a")
+	tr.Step(st, ahead, Input{Items: []Item{forced, item(2, review.GatewayOffline, "")}})
+	want(t, "the next contact", tr.Step(st, now, Input{}), "")
+	want(t, "after ten minutes", tr.Step(st, now.Add(20*time.Minute), Input{}), "1 escalation chief 1")
+	want(t, "the same door", tr.Step(st, now.Add(20*time.Minute), Input{Items: []Item{item(3, review.ForcedOpen, "a")}}), "3 alert poc 1, 3 alert siem 1")
+	want(t, "not explained any more", tr.Step(st, now.Add(2*time.Hour), Input{Handled: []int64{1, 3}, Items: []Item{item(4, review.ReaderLost, "b")}}), "4 alert poc 1, 4 alert siem 1")
+
+	st = &State{}
+	tr.Step(st, now, Input{Items: []Item{forced}})
+	tr.Step(st, ahead, Input{}) // told further, and put off, by the wrong clock
+	tr.Step(st, now, Input{})
+	want(t, "the one after", tr.Step(st, now.Add(20*time.Minute), Input{}), "1 escalation ciso 2")
+}
+
 // AL-3: a silence holds one door or device back until its end, and nothing that must never be held back.
 func TestSilences(t *testing.T) {
 	tr, now := tree(t), at("2026-11-24 10:00:00")

@@ -38,6 +38,9 @@ type Digest struct {
 // changes nothing but st.
 func (t *Tree) Step(st *State, now time.Time, in Input) Out {
 	s := &step{tree: t, st: st, now: now, changed: map[*Alert]bool{}}
+	for _, a := range st.Alerts {
+		s.rewind(a)
+	}
 	for _, a := range st.Alerts { // first: what has been seen takes in nothing new
 		if a.Acked.IsZero() && slices.Contains(in.Handled, a.ID) {
 			a.Acked = now
@@ -55,6 +58,28 @@ func (t *Tree) Step(st *State, now time.Time, in Input) Out {
 	}
 	st.Alerts = slices.DeleteFunc(st.Alerts, func(a *Alert) bool { return a.Done })
 	return s.out
+}
+
+// rewind takes an alert that a clock which was ahead has put into the future to now: else its group would swallow, its lost gateway explain
+// and its next contact wait for all that comes until then.
+func (s *step) rewind(a *Alert) {
+	if a.Last.After(s.now) {
+		a.Last, a.First = s.now, earlier(a.First, s.now)
+		a.Window = earlier(a.Window, s.now.Add(s.tree.Limits.Group))
+		s.touch(a)
+	}
+	ack := s.tree.Limits.Acknowledge
+	if latest := s.tree.NextOpen(s.now.Add(ack)).Add(ack); a.Escalate.After(latest) {
+		a.Escalate = latest
+		s.touch(a)
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 type step struct {
