@@ -1,10 +1,13 @@
 package ingest
 
 import (
+	"slices"
+
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/server/policypub"
 	"monban/server/review"
+	"monban/server/store"
 )
 
 // Bounds of what waits for a gateway that is away.
@@ -24,12 +27,73 @@ type waiting struct {
 	gateway access.GatewayID // that told of the exit
 }
 
+// Awaits keeps what waits, so that a restart does not forget it.
+type Awaits interface {
+	PutAwaited(a store.Awaited) error
+	DropAwaited(kind string, id [16]byte) error
+}
+
 // step runs the rules over time over a fact.
-func (p *Pipeline) step(tx Tx, f review.Fact) []review.Finding {
+func (p *Pipeline) step(tx Tx, f review.Fact) (found []review.Finding, err error) {
 	if f.Unsettled && f.Passed() && len(p.waiting) < maxWaiting {
+		err := tx.PutAwaited(store.Awaited{
+			Attempt: f.Attempt, Kind: string(review.ExitWithoutEntry), Gateway: string(f.Gateway), Door: string(f.Door), Zone: string(f.From), AtMS: f.AtMS, Leaf: f.Leaf,
+		})
+		if err != nil {
+			return nil, err
+		}
 		tx.AfterCommit(func() { p.waiting = append(p.waiting, waiting{f.Attempt, f.From, f.Gateway}) })
 	}
-	return p.watch.Step(f)
+	if !f.Outsider && !f.Escort {
+		return p.watch.Step(f), nil
+	}
+	return found, p.keeping(tx, func() { found = p.watch.Step(f) })
+}
+
+// keeping writes down which entries begin to wait for an escort while f runs, and which do not wait any more.
+func (p *Pipeline) keeping(tx Awaits, f func()) error {
+	before := p.watch.Unescorted()
+	f()
+	after := p.watch.Unescorted()
+	in := func(list []review.Finding, x *review.Finding) bool {
+		return slices.ContainsFunc(list, func(o review.Finding) bool { return o.Attempt == x.Attempt })
+	}
+	for i := range before {
+		if x := &before[i]; !in(after, x) {
+			if err := tx.DropAwaited(string(x.Kind), x.Attempt); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range after {
+		x := &after[i]
+		if in(before, x) {
+			continue
+		}
+		err := tx.PutAwaited(store.Awaited{
+			Attempt: x.Attempt, Kind: string(x.Kind), Gateway: string(x.Gateway), Door: string(x.Door), Zone: x.Detail, AtMS: x.AtMS, Leaf: x.Cause,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await takes up again what waited before the start.
+func (p *Pipeline) await(list []store.Awaited, nowMS int64) {
+	for i := range list {
+		switch a := &list[i]; review.Kind(a.Kind) {
+		case review.ExitWithoutEntry:
+			p.waiting = append(p.waiting, waiting{a.Attempt, access.ZoneID(a.Zone), access.GatewayID(a.Gateway)})
+		case review.UnescortedVisitor:
+			x := review.New(review.UnescortedVisitor, a.Leaf)
+			x.AtMS, x.Gateway, x.Door, x.Attempt = a.AtMS, access.GatewayID(a.Gateway), access.DoorID(a.Door), a.Attempt
+			x.Detail, x.Once = a.Zone, review.OncePerAttempt
+			p.watch.ResumeUnescorted(nowMS, x)
+		default: // nothing else waits
+		}
+	}
 }
 
 // listen notes since when each gateway is silent. It is what this process has seen, not what the log says: a restart counts anew,
@@ -106,6 +170,9 @@ func (p *Pipeline) settle(tx Tx, site *policypub.Current, away func(access.ZoneI
 		read++
 		f, ok, err := p.again(tx, site, w.id, nowMS)
 		if err != nil {
+			return nil, err
+		}
+		if err := tx.DropAwaited(string(review.ExitWithoutEntry), w.id); err != nil {
 			return nil, err
 		}
 		if ok {

@@ -36,6 +36,7 @@ type Tx interface {
 	AfterCommit(f func())
 	AfterRollback(f func())
 	Told
+	Awaits
 	Around
 	Past
 }

@@ -22,6 +22,7 @@ type Loading interface {
 	LogSize() (int64, error)
 	Leaf(idx int64) (entrylog.Leaf, error)
 	LastPassages(atMS int64) ([]attempt.Row, error)
+	AllAwaited() ([]store.Awaited, error)
 }
 
 // Bounds of what is read at start, so that it does not grow with the log.
@@ -32,8 +33,7 @@ const (
 )
 
 // Load makes the watch again from the log at start: who is inside, what was counted within the last windows, which doors stood
-// open. nowMS is the
-// server's clock, UTC ms; beganMS is when the log began.
+// open, and what waits for a gateway or an escort. nowMS is the server's clock, UTC ms; beganMS is when the log began.
 func (p *Pipeline) Load(past Loading, nowMS, beganMS int64) error {
 	p.watch = review.NewWatch(p.set, beganMS)
 	site := p.policies.Site()
@@ -60,6 +60,11 @@ func (p *Pipeline) Load(past Loading, nowMS, beganMS int64) error {
 		p.actsSeen = max(p.actsSeen, a.Idx)
 		p.act(a, nowMS)
 	}
+	awaited, err := past.AllAwaited()
+	if err != nil {
+		return err
+	}
+	p.await(awaited, nowMS)
 	return p.replay(past, site, nowMS)
 }
 

@@ -301,7 +301,11 @@ func (b *batch) judgeFact(f review.Fact) (err error) {
 	if err != nil {
 		return err
 	}
-	found := append(review.Judge(f), b.p.step(b.tx, f)...)
+	over, err := b.p.step(b.tx, f)
+	if err != nil {
+		return err
+	}
+	found := append(review.Judge(f), over...)
 	for i := range found {
 		if err := b.p.tell(b.tx, found[i], b.nowMS); err != nil {
 			return err

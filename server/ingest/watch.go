@@ -81,7 +81,10 @@ func (p *Pipeline) Tick(tx interface {
 	}
 	p.listen(site, nowMS)
 	away := p.awayIn(site, nowMS)
-	found := p.watch.Tick(nowMS, func(z access.ZoneID) bool { return !away(z, "") })
+	var found []review.Finding
+	if err := p.keeping(tx, func() { found = p.watch.Tick(nowMS, func(z access.ZoneID) bool { return !away(z, "") }) }); err != nil {
+		return err
+	}
 	settled, err := p.settle(tx, site, away, nowMS)
 	if err != nil {
 		return err

@@ -87,6 +87,20 @@ func (w *Watch) Replay(f Fact) {
 	}
 }
 
+// Unescorted lists the entries that wait for an escort to follow, as the findings that they would be.
+func (w *Watch) Unescorted() []Finding {
+	var out []Finding
+	for _, u := range w.stays.lonely.all() {
+		out = append(out, u.entry)
+	}
+	return inOrder(out)
+}
+
+// ResumeUnescorted takes an entry that waited for an escort before the start, as Unescorted gave it. nowMS is the log's clock.
+func (w *Watch) ResumeUnescorted(nowMS int64, entry Finding) {
+	w.stays.lonely.set(nowMS, entry.Attempt, unescorted{access.ZoneID(entry.Detail), entry})
+}
+
 // Outside takes an officer's word that a person is outside since atMS; person 0 is everybody in a zone (AD-9, AD-10).
 func (w *Watch) Outside(nowMS, atMS int64, person uint64, zone access.ZoneID) {
 	w.stays.outside(nowMS, atMS, person, zone)

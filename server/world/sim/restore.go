@@ -48,7 +48,7 @@ func (m *model) copy() *model {
 		records: maps.Clone(m.records), attempts: map[[16]byte]*attempt.Row{}, leavesOf: map[int64][]int64{},
 		findings: slices.Clone(m.findings), kept: maps.Clone(m.kept), heads: maps.Clone(m.heads), parts: maps.Clone(m.parts),
 		settings: maps.Clone(m.settings), pins: maps.Clone(m.pins), coverage: slices.Clone(m.coverage), acts: slices.Clone(m.acts),
-		matters: maps.Clone(m.matters), badges: maps.Clone(m.badges), counted: m.counted,
+		matters: maps.Clone(m.matters), badges: maps.Clone(m.badges), counted: m.counted, awaited: m.awaited,
 	}
 	for _, r := range m.order {
 		row := *r

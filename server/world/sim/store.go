@@ -29,6 +29,7 @@ type model struct {
 	order    []*attempt.Row    // by first leaf
 	findings []attempt.Finding
 	counted  []store.More    // a slice is replaced, never changed
+	awaited  []store.Awaited // the same
 	kept     map[string]bool // quarantine
 	heads    map[[2]string]policyHead
 	parts    map[[2]string][]policyHead // versions before, oldest first; a slice is replaced, never changed

@@ -138,6 +138,26 @@ func (m *model) PutCounted(x store.More) error {
 	return nil
 }
 
+// PutAwaited implements ingest.Awaits.
+func (m *model) PutAwaited(a store.Awaited) error {
+	if err := m.DropAwaited(a.Kind, a.Attempt); err != nil {
+		return err
+	}
+	m.awaited = append(m.awaited[:len(m.awaited):len(m.awaited)], a)
+	return nil
+}
+
+// DropAwaited implements ingest.Awaits.
+func (m *model) DropAwaited(kind string, id [16]byte) error {
+	old := m.awaited
+	m.undone(func() { m.awaited = old })
+	m.awaited = slices.DeleteFunc(slices.Clone(old), func(o store.Awaited) bool { return o.Kind == kind && o.Attempt == id })
+	return nil
+}
+
+// AllAwaited implements ingest.Loading.
+func (m *model) AllAwaited() ([]store.Awaited, error) { return m.awaited, nil }
+
 // LogSize implements ingest.Loading.
 func (m *model) LogSize() (int64, error) { return m.tree.Size(), nil }
 

@@ -1,0 +1,139 @@
+package ingest_test
+
+import (
+	"strings"
+	"testing"
+
+	"monban/firmware/access"
+	"monban/firmware/door"
+	"monban/server/directory"
+	"monban/server/ingest"
+	"monban/server/policypub/sitetest"
+	"monban/server/review"
+	"monban/server/store"
+)
+
+// waits is shared with a media store that outsiders enter with an escort only; 1003, card 4569, is one. 1002, card 4568, may escort.
+func waits(t *testing.T, silent *bool) *harness {
+	t.Helper()
+	h := shared(t, silent)
+	_, err := h.Publisher.Change(t.Context(), func(tx *store.Tx) ([]directory.Change, error) {
+		return directory.Update(tx, directory.Actor{From: "cli"}, "test", sitetest.Now().UnixMilli(), func(s *directory.Snapshot) error {
+			for i := range s.Zones {
+				if s.Zones[i].ID == "media-store" {
+					s.Zones[i].Escort = directory.EscortOutsiders
+				}
+			}
+			for i := range s.People {
+				if p := &s.People[i]; p.ID == "1003" {
+					p.Category, p.Kind, p.MayEscort, p.Company = directory.Contractor, directory.Outsourcer, false, "X"
+					p.ContractUntil = directory.Date{Year: 2027, Month: 3, Day: 31}
+				}
+			}
+			for i := range s.Doors {
+				if s.Doors[i].ID == "media-store-1" {
+					s.Doors[i].Sensing = door.ExitReader
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// again is a new process that asks in the same way for who is silent.
+func (h *harness) again(now int64, silent *bool) {
+	h.t.Helper()
+	h.Pipeline = ingest.New(h.Publisher, h.Zone)
+	h.Configure(review.DefaultSettings(), func(gw access.GatewayID) bool { return *silent && gw == "gw-1" })
+	h.Read(func(r *store.ReadTx) error { return h.Load(r, now, nowMS-400*86_400_000) })
+}
+
+// of counts findings of a kind.
+func (h *harness) of(kind review.Kind) (n int) {
+	h.t.Helper()
+	for _, d := range h.details() {
+		if strings.HasPrefix(d, string(kind)+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// VR-1, VE-10: what waits for a gateway that is away is told once when it is back, also when the server was started anew in between, and
+// after that again.
+func TestRestartTellsWhatWaited(t *testing.T) {
+	for kind, passage := range map[review.Kind]door.Event{review.ExitWithoutEntry: door.EventExit, review.UnescortedVisitor: door.EventEntry} {
+		silent := true
+		h := waits(t, &silent)
+		h.take(newBox(h.Site, "gw-2", 1).passes("media-store-1", 4569, 1, passage).all())
+		for i := range int64(3) {
+			h.again(nowMS+(3*i+1)*60_000, &silent)
+			h.tick(nowMS + (3*i+2)*60_000)
+			h.tick(nowMS + (3*i+3)*60_000)
+			if n := h.of(kind); n != 0 {
+				t.Errorf("%s: told %d times while the other gateway is away", kind, n)
+			}
+		}
+		silent = false
+		for i := range int64(3) {
+			h.tick(nowMS + (20+i)*60_000)
+			h.again(nowMS+(20+i)*60_000+1, &silent)
+		}
+		if n := h.of(kind); n != 1 {
+			t.Errorf("%s: told %d times after the gateway came back, want once", kind, n)
+		}
+	}
+}
+
+// VR-1, VE-10: the record that the gateway brings late clears what waited for it, also in a process that was started in between.
+func TestRestartIsClearedByTheLateRecord(t *testing.T) {
+	for kind, story := range map[review.Kind]struct {
+		passage door.Event
+		card    uint64 // who came in by the other gateway
+		minute  int64
+	}{
+		review.ExitWithoutEntry:  {door.EventExit, 4569, -20},
+		review.UnescortedVisitor: {door.EventEntry, 4568, 0},
+	} {
+		silent := true
+		h := waits(t, &silent)
+		h.take(newBox(h.Site, "gw-2", 1).passes("media-store-1", 4569, 1, story.passage).all())
+		h.again(nowMS+60_000, &silent)
+		h.tick(nowMS + 5*60_000)
+		late := newBox(h.Site, "gw-1", 1).at(story.minute).passes("media-store-2", story.card, 2, door.EventEntry)
+		if _, err := h.try(late.all(), nowMS+6*60_000, nil); err != nil {
+			t.Fatal(err)
+		}
+		silent = false
+		h.tick(nowMS + 7*60_000)
+		h.again(nowMS+8*60_000, &silent)
+		h.tick(nowMS + 9*60_000)
+		if n := h.of(kind); n != 0 {
+			t.Errorf("%s: told %d times although the late record clears it: %q", kind, n, h.details())
+		}
+		h.Read(func(r *store.ReadTx) error {
+			if list, err := r.AllAwaited(); err != nil || len(list) != 0 {
+				t.Errorf("%s: %v still waits, %v", kind, list, err)
+			}
+			return nil
+		})
+	}
+}
+
+// VR-1, I4: what a transaction that failed would have let wait, waits for nothing.
+func TestFailedBatchAwaitsNothing(t *testing.T) {
+	silent := true
+	h := waits(t, &silent)
+	b := newBox(h.Site, "gw-2", 1).passes("media-store-1", 4569, 1, door.EventEntry)
+	if _, err := h.try(b.all(), nowMS, func(tx ingest.Tx) ingest.Tx { return &failing{Tx: tx, err: store.ErrNotFound} }); err == nil {
+		t.Fatal("it was committed")
+	}
+	h.again(nowMS+1, &silent)
+	silent = false
+	h.tick(nowMS + 10*60_000)
+	h.wantDetails()
+}
