@@ -118,13 +118,8 @@ func (p *pages) CaseByID(ctx context.Context, id string, show, duress bool) (out
 			return err
 		}
 		out = web.CaseDetail{Finding: p.finding(r.Reader, c.finding, n, show), Case: casework.Read(c.acts)}
-		if out.Zone = n.doors[access.DoorID(c.finding.Door)].Enter; c.finding.Door == "" && c.finding.Gateway == "" && c.finding.Cause > 0 {
-			switch m, err := r.MatterBegunBy(c.finding.Cause); {
-			case err == nil:
-				out.Zone = access.ZoneID(m.Zone)
-			case !errors.Is(err, store.ErrNotFound): // not found: it is about no matter
-				return err
-			}
+		if out.Zones, err = zonesOf(r.Reader, &c.finding, n); err != nil {
+			return err
 		}
 		out.Owner, out.Visits = c.accounts[out.Case.Owner].FullName, c.visits
 		if show {
@@ -144,6 +139,22 @@ func (p *pages) CaseByID(ctx context.Context, id string, show, duress bool) (out
 		}
 		return nil
 	})
+	return out, err
+}
+
+// zonesOf lists the zones that a finding lies in: the one that its door leads into, else those that the store derives; of a gateway none.
+func zonesOf(r store.Reader, f *attempt.Finding, n names) ([]access.ZoneID, error) {
+	if f.Door != "" {
+		if z := n.doors[access.DoorID(f.Door)].Enter; z != "" {
+			return []access.ZoneID{z}, nil
+		}
+		return nil, nil
+	}
+	list, err := r.FindingZones(f)
+	out := make([]access.ZoneID, len(list))
+	for i, z := range list {
+		out[i] = access.ZoneID(z)
+	}
 	return out, err
 }
 

@@ -3,10 +3,12 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/server/attempt"
 	"monban/server/casework"
@@ -57,7 +59,7 @@ func TestCase(t *testing.T) {
 	do(casework.Mistake, watchman, "", "搬入のため", nil)
 	got, err := p.CaseByID(ctx, id, true, false)
 	c.must(err)
-	if got.Finding.Open || got.Case.Verdict != casework.Mistake || got.Owner != "watchman" || got.Zone != archive || len(got.Acts) != 4 || got.Acts[0].Text == "" || got.Acts[2].To != "watchman" {
+	if got.Finding.Open || got.Case.Verdict != casework.Mistake || got.Owner != "watchman" || !slices.Equal(got.Zones, []access.ZoneID{archive}) || len(got.Acts) != 4 || got.Acts[0].Text == "" || got.Acts[2].To != "watchman" {
 		t.Errorf("%+v", got)
 	}
 	do(casework.Reopen, clerk, "", "別の扉", nil)

@@ -101,7 +101,7 @@ func TestReach(t *testing.T) {
 		}
 	}
 	got, err := p.CaseByID(t.Context(), number(int(loan)), true, false)
-	if err != nil || got.Zone == "" || !media.Zone(got.Zone) {
-		t.Errorf("case of a matter: zone %q, %v", got.Zone, err)
+	if err != nil || !slices.Equal(got.Zones, []access.ZoneID{archive}) {
+		t.Errorf("case of a matter: zones %q, %v", got.Zones, err)
 	}
 }

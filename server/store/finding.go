@@ -22,13 +22,13 @@ func (r Reader) FindingsWithDuress(closed bool, skip, limit int) (list []attempt
 	return r.FindingsIn(nil, closed, true, skip, limit)
 }
 
-// Within is a part of the site. A finding lies in it by its door, else by its gateway, else by the zone of the matter that it is about.
+// Within is a part of the site. A finding lies in it by its door, else by its gateway, else by its zones (findingZones).
 type Within struct{ Doors, Gateways, Zones []string }
 
 // findingsWithin is true of the findings that lie in a part of the site.
 const findingsWithin = `(? OR CASE WHEN door <> '' THEN door IN (SELECT value FROM json_each(?))
 	WHEN gateway <> '' THEN gateway IN (SELECT value FROM json_each(?))
-	ELSE EXISTS (SELECT 1 FROM matter WHERE first_idx = finding.cause AND zone IN (SELECT value FROM json_each(?))) END)`
+	ELSE EXISTS (SELECT 1 FROM ` + findingZones + ` WHERE zone IN (SELECT value FROM json_each(?))) END)`
 
 func (w *Within) args() ([]any, error) {
 	if w == nil {

@@ -15,7 +15,7 @@ import (
 	"monban/server/casework"
 )
 
-// caseRoles read cases. Officers work any, the manager of a zone those of the zone's doors that are not severe.
+// caseRoles read cases. Officers work any, the manager of a zone those that lie in it and are not severe.
 const (
 	caseRoles    = groupF | groupS | groupA | groupD
 	officerRoles = groupS
@@ -62,7 +62,7 @@ func (h *Handler) caseOf(rq *request) (CaseDetail, error) {
 	if err != nil {
 		return c, fmt.Errorf("case: %w", err)
 	}
-	if in, err := h.reach(rq); err != nil || !in.finding(&c.Finding, c.Zone) {
+	if in, err := h.reach(rq); err != nil || !in.finding(&c.Finding, c.Zones) {
 		return c, cmp.Or(err, errForbidden)
 	}
 	return c, nil
@@ -73,7 +73,7 @@ func (rq *request) mayWork(c *CaseDetail) bool {
 	if rq.roles&officerRoles != 0 {
 		return true
 	}
-	return c.Zone != "" && c.Finding.Severity != SeverityHigh && rq.may(groupF, c.Zone)
+	return c.Finding.Severity != SeverityHigh && slices.ContainsFunc(c.Zones, func(z access.ZoneID) bool { return rq.may(groupF, z) })
 }
 
 func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, code int) error {
@@ -122,7 +122,7 @@ func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, cod
 			v.Kinds = append(v.Kinds, choice{Value: string(k), Label: v.T("case_verdict." + string(k)), Chosen: rq.FormValue("act") == string(k)})
 		}
 	}
-	if v.Workers, err = h.workers(rq, c.Zone, c.Case.Owner); err != nil {
+	if v.Workers, err = h.workers(rq, c.Zones, c.Case.Owner); err != nil {
 		return err
 	}
 	return h.renderStatus(w, rq, "case", v, code)
@@ -138,15 +138,16 @@ func (b speaker) caseTag(s casework.Status) Tag {
 	return Tag{b.T("case_status.open"), ToneWarn, "finding"}
 }
 
-// workers lists the accounts that may work on a case of a zone.
-func (h *Handler) workers(rq *request, zone access.ZoneID, owner string) ([]choice, error) {
+// workers lists the accounts that may work on a case of zones.
+func (h *Handler) workers(rq *request, zones []access.ZoneID, owner string) ([]choice, error) {
 	all, err := h.src.Accounts.ListAccounts(rq.Context())
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	var out []choice
 	for _, a := range all {
-		if a.Suspended || a.ID == owner || a.rolesAt(rq.now)&officerRoles == 0 && (zone == "" || a.rolesIn(zone, rq.now)&groupF == 0) {
+		manages := func(z access.ZoneID) bool { return a.rolesIn(z, rq.now)&groupF != 0 }
+		if a.Suspended || a.ID == owner || a.rolesAt(rq.now)&officerRoles == 0 && !slices.ContainsFunc(zones, manages) {
 			continue
 		}
 		out = append(out, choice{Value: a.ID, Label: a.FullName})
@@ -172,7 +173,7 @@ func (h *Handler) postCase(w http.ResponseWriter, rq *request) error {
 	}
 	to := rq.post("to")
 	if kind == casework.Assign { // only to somebody who may work on it
-		workers, err := h.workers(rq, c.Zone, c.Case.Owner)
+		workers, err := h.workers(rq, c.Zones, c.Case.Owner)
 		if err != nil {
 			return err
 		}

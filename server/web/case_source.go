@@ -20,7 +20,7 @@ type Cases interface {
 // CaseDetail is a finding with its case.
 type CaseDetail struct {
 	Finding Finding
-	Zone    access.ZoneID // of its door, else of the matter that it is about; "" = of no place
+	Zones   []access.ZoneID // that it lies in: its door's, else the one whose day it tells of, else those of the matter that it is about; none = of no place
 	Case    casework.Case
 	Owner   string // full name of the account that works on it
 	Acts    []CaseAct

@@ -47,16 +47,16 @@ func (r *Reach) silences(p *AlertPlace) bool {
 	return r.All || slices.Contains(r.Whole, p.Gateway)
 }
 
-// finding reports whether a finding is seen: by its door, else by its gateway, else by the zone of the matter that it is about. One that
+// finding reports whether a finding is seen: by its door, else by its gateway, else by one of the zones that it lies in. One that
 // is of no place, such as a broken log, is the whole site's.
-func (r *Reach) finding(f *Finding, zone access.ZoneID) bool {
+func (r *Reach) finding(f *Finding, zones []access.ZoneID) bool {
 	switch {
 	case f.Door != "":
 		return r.Door(f.Door)
 	case f.Gateway != "":
 		return r.Gateway(f.Gateway)
 	}
-	return r.Zone(zone)
+	return r.All || slices.ContainsFunc(zones, r.Zone)
 }
 
 // reach works out what the account sees by those of its roles that let it into this page.
