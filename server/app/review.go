@@ -124,16 +124,20 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 	if err := v.spoken(days); err != nil {
 		return nil, err
 	}
-	found, open, when, err := r.DayFindings(from.String(), to.String(), v.doors, v.gateways)
+	found, err := r.DayFindings(from.String(), to.String(), &store.Within{Doors: v.doors, Gateways: v.gateways, Zones: []string{string(v.area)}})
 	if err != nil {
 		return nil, err
 	}
-	for i, idx := range found {
-		if d := days[when[i]]; d != nil {
-			d.found = append(d.found, idx)
-			if d.facts.Last = max(d.facts.Last, idx); open[i] {
-				d.facts.Findings++
-			}
+	for _, f := range found {
+		d := days[f.Day]
+		if d == nil {
+			continue
+		}
+		if d.found = append(d.found, f.Idx); f.Open {
+			d.facts.Findings++
+		}
+		if !f.Unsigned { // that it waits for a signature adds nothing to what is signed
+			d.facts.Last = max(d.facts.Last, f.Idx)
 		}
 	}
 	gaps, err := p.gapsOf(r, v.names, v.area, from, to)

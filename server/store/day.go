@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -81,23 +80,33 @@ func scanDayAct(rows *sql.Rows) (int64, DayAct, error) {
 	return a.Idx, a, err
 }
 
-// DayFindings lists the findings of the days from…to at the doors and gateways named, oldest first; the silent alert of a PIN given
-// under duress is not among them (AD-13).
-func (r Reader) DayFindings(from, to string, doors, gateways []string) (idx []int64, open []bool, days []string, err error) {
-	rows, err := r.query(`SELECT idx, day, door, gateway, status FROM finding WHERE day >= ? AND day <= ? AND kind <> 'duress' ORDER BY idx`, from, to)
+// DayFinding is a finding on a day.
+type DayFinding struct {
+	Idx      int64
+	Day      string
+	Open     bool
+	Unsigned bool // it tells that nobody has signed the day
+}
+
+// DayFindings lists the findings of the days from…to in a part of the site, oldest first; the silent alert of a PIN given under duress is
+// not among them (AD-13).
+func (r Reader) DayFindings(from, to string, in *Within) (out []DayFinding, err error) {
+	args, err := in.args()
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("read findings of days: %w", err)
+		return nil, err
+	}
+	rows, err := r.query(`SELECT idx, `+findingDay+` AS on_day, status <> 'closed', kind = 'unsigned_day' FROM finding
+		WHERE on_day >= ? AND on_day <= ? AND kind <> 'duress' AND `+findingsWithin+` ORDER BY idx`, append([]any{from, to}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("read findings of days: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var i int64
-		var day, door, gateway, status string
-		if err := rows.Scan(&i, &day, &door, &gateway, &status); err != nil {
-			return nil, nil, nil, fmt.Errorf("read findings of days: %w", err)
+		var f DayFinding
+		if err := rows.Scan(&f.Idx, &f.Day, &f.Open, &f.Unsigned); err != nil {
+			return nil, fmt.Errorf("read findings of days: %w", err)
 		}
-		if slices.Contains(doors, door) || door == "" && slices.Contains(gateways, gateway) {
-			idx, open, days = append(idx, i), append(open, status != "closed"), append(days, day)
-		}
+		out = append(out, f)
 	}
-	return idx, open, days, rows.Err()
+	return out, rows.Err()
 }
