@@ -182,6 +182,9 @@ func (i *incidents) IncidentBundle(ctx context.Context, id string, show bool, us
 			out.Mask = strings.NewReplacer(pairs...).Replace
 		} else {
 			for _, f := range out.Found {
+				if f.Attempt == "" {
+					f.Who = web.Who{} // whom a matter is about is no evidence of who was there
+				}
 				out.People = append(out.People, web.BundlePerson{Finding: f.ID, Name: f.Who.Name, Section: f.Who.Section})
 			}
 		}

@@ -306,13 +306,14 @@ func (p *pages) DoorNames(ctx context.Context) ([]web.DoorName, error) {
 // finding turns a stored finding into a page's.
 func (p *pages) finding(r store.Reader, f attempt.Finding, n names, show bool) web.Finding {
 	out := web.Finding{
-		ID: strconv.FormatInt(f.Idx, 10), Kind: f.Kind, At: time.UnixMilli(f.AtMS), Count: 1,
+		ID: strconv.FormatInt(f.Idx, 10), Kind: f.Kind, At: time.UnixMilli(f.AtMS),
 		Door: access.DoorID(f.Door), Gateway: access.GatewayID(f.Gateway), Leaf: uint64(f.Idx),
 		Open: f.Status != attempt.StatusClosed, Detail: f.Detail,
 	}
 	if f.Door != "" {
 		out.DoorName = n.door(out.Door)
 	}
+	p.about(r, &f, n, show, &out)
 	if in, err := drilled(r, f.Door, f.AtMS); err == nil { // a mark on a page; without it the finding stands as any other
 		out.Drill = in
 	}

@@ -87,12 +87,8 @@ func (p *Pipeline) tellCounted(tx Told, nowMS int64) error {
 		return err
 	}
 	for _, m := range due {
-		detail := fmt.Sprintf("more-%d", m.Count)
-		if m.Detail != "" {
-			detail = m.Detail + "/" + detail
-		}
 		_, err := tx.AppendFinding(attempt.Finding{
-			Kind: m.Kind, Severity: m.Severity, Gateway: m.Gateway, Door: m.Door, Cause: m.Cause, Detail: detail, AtMS: m.AtMS,
+			Kind: m.Kind, Severity: m.Severity, Gateway: m.Gateway, Door: m.Door, Cause: m.Cause, Detail: review.Counted(m.Detail, m.Count), AtMS: m.AtMS,
 		}, nil)
 		if err != nil {
 			return fmt.Errorf("log finding %s: %w", m.Kind, err)

@@ -236,7 +236,7 @@ func (h *Handler) apiFindings(w http.ResponseWriter, rq *request) error {
 		apiList[apiFinding]
 	}{total, listOf(page, next, func(f Finding) apiFinding {
 		l := s.findingLine(f)
-		return apiFinding{ID: f.ID, Kind: f.Kind, Text: strings.TrimSpace(l.Kind + " " + l.Text), Severity: severity[f.Severity], Open: f.Open, At: s.at(f.At), Last: s.at(f.Last),
+		return apiFinding{ID: f.ID, Kind: f.Kind, Text: strings.TrimSpace(strings.TrimSpace(l.Kind+" "+l.Text) + " " + l.Detail), Severity: severity[f.Severity], Open: f.Open, At: s.at(f.At), Last: s.at(f.Last),
 			Count: max(1, f.Count), Door: place(string(f.Door), f.DoorName), Gateway: orNull(string(f.Gateway)), Who: s.somebody(f.Who), Attempt: orNull(f.Attempt), Leaf: f.Leaf}
 	})}
 	return h.answer(w, rq, http.StatusOK, out)

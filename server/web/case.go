@@ -85,6 +85,11 @@ func (h *Handler) showCase(w http.ResponseWriter, rq *request, fault string, cod
 		return err
 	}
 	v := &caseView{Base: h.base(rq, "case.title"), ID: c.Finding.ID, Item: h.base(rq, "case.title").say.findingLine(c.Finding), Exact: c.Finding.At, Owner: c.Owner, Fault: fault}
+	in, err := h.reach(rq)
+	if err != nil {
+		return err
+	}
+	v.Item.link(rq, &in, &c.Finding)
 	v.Here, v.MayRead = "/findings/"+v.ID, rq.roles&rolesOf("GET /log/{attempt}") != 0
 	v.State = v.say.caseTag(c.Case.Status)
 	v.Due, v.Late, v.Purpose = c.Finding.Due, v.Item.Late, c.Purpose

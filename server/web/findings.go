@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"monban/server/casework"
+	"monban/server/review"
 )
 
 const findingLimit = 200
@@ -28,11 +29,14 @@ type findingsView struct {
 type findingLine struct {
 	ID       string
 	Kind     string
-	Text     string // what it means and what to do
+	Text     string  // what it means and what to do
+	Detail   string  // what this one is about
+	Subject  navItem // page of what it is about; Label "" = none, Href "" = not for who looks
 	Severity Tag
 	State    Tag
 	Open     bool
-	rank     int // severity
+	rank     int    // severity
+	about    string // what tells it from others of its kind and place
 	At, Last time.Time
 	Count    string // "" = one
 	Place    string
@@ -51,6 +55,7 @@ type findingLine struct {
 // findingMore is another finding of a group.
 type findingMore struct {
 	ID, Place string
+	Count     string // "" = one
 	At        time.Time
 }
 
@@ -71,13 +76,13 @@ func queue(lines []findingLine, disaster bool) []findingLine {
 		}
 		return b.At.Compare(a.At)
 	})
-	type group struct{ kind, place, state string }
+	type group struct{ kind, place, about, state string }
 	at := map[group]int{}
 	var out []findingLine
 	for _, l := range lines {
-		g := group{l.Kind, l.Place, l.State.Word + l.Severity.Word}
-		if disaster {
-			g.place = "" // when the earth shakes, every door tells the same
+		g := group{l.Kind, l.Place, l.about + " " + l.Count, l.State.Word + l.Severity.Word} // a number stands alone, or nobody would see it
+		if disaster && l.about == "" {
+			g.place, g.about = "", "" // when the earth shakes, every door tells the same
 		}
 		i, known := at[g]
 		if !known || !l.Open {
@@ -85,7 +90,7 @@ func queue(lines []findingLine, disaster bool) []findingLine {
 			out = append(out, l)
 			continue
 		}
-		out[i].More = append(out[i].More, findingMore{l.ID, l.Place, l.At})
+		out[i].More = append(out[i].More, findingMore{l.ID, l.Place, l.Count, l.At})
 	}
 	return out
 }
@@ -118,7 +123,9 @@ func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
 	v := findingsView{Base: h.base(rq, "findings.title"), All: q.All, Total: strconv.Itoa(total), More: total > len(list),
 		MayRead: rq.roles&rolesOf("GET /log/{attempt}") != 0}
 	for _, f := range list {
-		v.Lines = append(v.Lines, v.say.findingLine(f))
+		l := v.say.findingLine(f)
+		l.link(rq, &q.In, &f)
+		v.Lines = append(v.Lines, l)
 	}
 	disaster, err := h.src.Outages.Disaster(rq.Context())
 	if err != nil {
@@ -137,15 +144,11 @@ func (b speaker) findingLine(f Finding) findingLine {
 	if b.words.has("finding_help." + f.Kind) {
 		l.Text = b.T("finding_help." + f.Kind)
 	}
-	if f.Kind == "decision_mismatch" {
-		l.Text = strings.TrimSpace(l.Text + " " + b.mismatch(f.Detail))
+	l.Detail, l.about = b.findingDetail(&f), f.Matter
+	if review.Kind(f.Kind).Form() == review.ZoneDay {
+		l.about = f.Detail // a day is signed alone
 	}
-	if l.Place == "" {
-		l.Place = string(f.Door)
-	}
-	if l.Place == "" {
-		l.Place = string(f.Gateway)
-	}
+	l.Place = cmp.Or(l.Place, string(f.Door), string(f.Gateway), f.ZoneName, string(f.Zone))
 	if f.Drill {
 		l.Kind = b.T("outage.drill_mark", "what", l.Kind)
 	}

@@ -267,6 +267,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 	}
 	ruleFamilies(words, f)
 	reviewFamilies(f)
+	findingFamilies(f)
 	return f
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"monban/firmware/calendar"
@@ -49,7 +50,7 @@ func (h *Handler) dayOfZone(ctx context.Context, a *reportAsk) (*report.Document
 			continue // only the security officer is told of it, and not on a paper that lies about (AD-13)
 		}
 		l := a.say.findingLine(f)
-		t.Rows = append(t.Rows, []string{a.Time(l.At), l.Kind, l.Severity.Word, l.Place, l.State.Word})
+		t.Rows = append(t.Rows, []string{a.Time(l.At), strings.TrimSpace(l.Kind + " " + l.Detail), l.Severity.Word, l.Place, l.State.Word})
 	}
 	d.Tables = append(d.Tables, t)
 	return d, nil

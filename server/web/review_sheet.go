@@ -113,8 +113,13 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 			}
 		}
 	}
+	in, err := h.reach(rq)
+	if err != nil {
+		return err
+	}
 	for _, f := range sheet.Found {
 		l := v.say.findingLine(f)
+		l.link(rq, &in, &f)
 		if l.Fresh = fresh(f.Leaf); l.Fresh {
 			news++
 		}

@@ -515,24 +515,29 @@ const (
 
 // Finding is an open or closed item: 要確認.
 type Finding struct {
-	ID       string
-	Kind     string // stable snake_case
-	Severity Severity
-	At       time.Time
-	Last     time.Time // of a group; zero = one only
-	Count    int       // ≥ 1
-	Door     access.DoorID
-	DoorName string
-	Gateway  access.GatewayID
-	Who      Who
-	Attempt  string
-	Leaf     uint64
-	Open     bool
-	Detail   string         // machine word
-	Drill    bool           // the door was in a drill then (OP-6): it is a finding all the same
-	Owner    string         // full name of the account that works on it, "" = nobody; of lists and cases
-	Due      time.Time      // until when somebody has to have looked; zero = not known
-	Level    casework.Level // how far it has gone up while nobody closed it (VR-3); of lists and cases
+	ID        string
+	Kind      string // stable snake_case
+	Severity  Severity
+	At        time.Time
+	Last      time.Time // of a group; zero = one only
+	Count     int       // ≥ 1; more than one: so many further ones were counted
+	Door      access.DoorID
+	DoorName  string
+	Gateway   access.GatewayID
+	Who       Who // whose entry it was, else whom the matter is about
+	Attempt   string
+	Leaf      uint64
+	Open      bool
+	Detail    string        // machine word
+	Zone      access.ZoneID // that the detail names, else of the matter
+	ZoneName  string
+	OtherName string         // of the other door that the detail names
+	Matter    string         // id of the visit, card, key or other matter that it is about
+	About     string         // what was lent: the label of a badge, card or key; only with names
+	Drill     bool           // the door was in a drill then (OP-6): it is a finding all the same
+	Owner     string         // full name of the account that works on it, "" = nobody; of lists and cases
+	Due       time.Time      // until when somebody has to have looked; zero = not known
+	Level     casework.Level // how far it has gone up while nobody closed it (VR-3); of lists and cases
 }
 
 // FindingQuery selects findings.
