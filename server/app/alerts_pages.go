@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -148,6 +149,9 @@ func alertLine(r store.Reader, a *store.Alert, n names) (web.AlertLine, error) {
 	if a.Door != "" {
 		x.Place = n.door(access.DoorID(a.Door))
 	}
+	for _, z := range strings.Fields(a.Zone) {
+		x.Place = strings.TrimPrefix(x.Place+" / "+n.zone(access.ZoneID(z)), " / ")
+	}
 	sent, err := r.AlertDeliveries(a.ID)
 	if err != nil {
 		return x, err
@@ -173,8 +177,11 @@ func (p *alertPages) AcknowledgeAlert(ctx context.Context, id string, q web.Aler
 		if err != nil {
 			return err
 		}
-		if a.Kind == review.Duress && !q.Duress || !q.In.Place(access.DoorID(a.Door), access.GatewayID(a.Gateway)) {
+		if a.Kind == review.Duress && !q.Duress {
 			return web.ErrNotFound
+		}
+		if sees, err := tx.FindingWithin(a.ID, within(q.In)); err != nil || !sees {
+			return cmp.Or(err, web.ErrNotFound)
 		}
 		if !a.Acked.IsZero() {
 			return web.ErrState

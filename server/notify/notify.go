@@ -198,7 +198,11 @@ func (n *Notifier) step(tx *store.Tx, tree *route.Tree, now time.Time, digest *o
 	}
 	for _, f := range found {
 		cursor = f.Idx
-		in.Items = append(in.Items, n.item(&f))
+		it, err := n.item(tx.Reader, &f)
+		if err != nil {
+			return false, err
+		}
+		in.Items = append(in.Items, it)
 	}
 	if in.Handled, err = tx.HandledAlerts(); err != nil {
 		return false, err
@@ -231,11 +235,18 @@ func (n *Notifier) step(tx *store.Tx, tree *route.Tree, now time.Time, digest *o
 	return more, tx.SetAlertCursor(cursor)
 }
 
-func (n *Notifier) item(f *attempt.Finding) route.Item {
+func (n *Notifier) item(r store.Reader, f *attempt.Finding) (route.Item, error) {
 	severity, _ := review.ParseSeverity(f.Severity) // unknown reads high
-	return route.Item{
-		ID: f.Idx, Kind: review.Kind(f.Kind), Severity: severity, Gateway: f.Gateway, Door: f.Door, Zone: n.cfg.ZoneOf(f.Door), Handled: f.Status != attempt.StatusOpen,
+	it := route.Item{ID: f.Idx, Kind: review.Kind(f.Kind), Severity: severity, Gateway: f.Gateway, Door: f.Door, Handled: f.Status != attempt.StatusOpen}
+	if f.Door == "" {
+		var err error
+		it.Zones, err = r.FindingZones(f)
+		return it, err
 	}
+	if z := n.cfg.ZoneOf(f.Door); z != "" {
+		it.Zones = []string{z}
+	}
+	return it, nil
 }
 
 // state reads what Step works on.

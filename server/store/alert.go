@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"monban/server/attempt"
@@ -14,7 +15,7 @@ import (
 // alertCursor is the setting that holds the leaf up to which findings have been looked at.
 const alertCursor = "alerts.cursor"
 
-const alertColumns = `id, kind, severity, gateway, door, route, count, told, first_ms, last_ms, last_idx, window_ms, held, level, escalate_ms, acked_ms, acked_by, digest_ms, done`
+const alertColumns = `id, kind, severity, gateway, door, route, count, told, first_ms, last_ms, last_idx, window_ms, held, level, escalate_ms, acked_ms, acked_by, digest_ms, done, zone`
 
 // Alert is a stored alert and who acknowledged it.
 type Alert struct {
@@ -39,7 +40,7 @@ func msOf(t time.Time) int64 {
 func scanAlert(scan func(...any) error) (a Alert, err error) {
 	var severity string
 	var first, last, window, escalate, acked, digest int64
-	err = scan(&a.ID, &a.Kind, &severity, &a.Gateway, &a.Door, &a.Route, &a.Count, &a.Told, &first, &last, &a.LastID, &window, &a.Held, &a.Level, &escalate, &acked, &a.AckedBy, &digest, &a.Done)
+	err = scan(&a.ID, &a.Kind, &severity, &a.Gateway, &a.Door, &a.Route, &a.Count, &a.Told, &first, &last, &a.LastID, &window, &a.Held, &a.Level, &escalate, &acked, &a.AckedBy, &digest, &a.Done, &a.Zone)
 	a.Severity, _ = review.ParseSeverity(severity) // unknown reads high
 	a.First, a.Last, a.Window, a.Escalate, a.Acked, a.Digest = timeOf(first), timeOf(last), timeOf(window), timeOf(escalate), timeOf(acked), timeOf(digest)
 	return a, found(err)
@@ -78,8 +79,8 @@ func (r Reader) AlertsIn(in *Within, waiting, duress bool, skip, limit int) ([]A
 		which = `done = 0 AND held = '' AND acked_ms = 0`
 	}
 	return r.alerts(`SELECT `+alertColumns+` FROM alert WHERE `+which+` AND (? OR kind <> 'duress')
-		AND (? OR CASE WHEN door <> '' THEN door IN (SELECT value FROM json_each(?)) WHEN gateway <> '' THEN gateway IN (SELECT value FROM json_each(?)) ELSE 0 END)
-		ORDER BY id DESC LIMIT ? OFFSET ?`, duress, args[0], args[1], args[2], limit, skip)
+		AND (? OR EXISTS (SELECT 1 FROM finding WHERE idx = alert.id AND `+findingsWithin+`))
+		ORDER BY id DESC LIMIT ? OFFSET ?`, slices.Concat([]any{duress, in == nil}, args, []any{limit, skip})...)
 }
 
 // Alerts lists alerts, newest first. duress: those of a PIN under duress too (AD-13).
@@ -152,12 +153,12 @@ func (tx *Tx) SetAlertCursor(idx int64) error { return tx.SetSetting(alertCursor
 
 // PutAlert stores an alert as it stands. Who acknowledged it is AcknowledgeAlert's.
 func (tx *Tx) PutAlert(a *route.Alert) error {
-	_, err := tx.exec(`INSERT INTO alert (`+alertColumns+`, next_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?)
+	_, err := tx.exec(`INSERT INTO alert (`+alertColumns+`, next_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, count = excluded.count, told = excluded.told, last_ms = excluded.last_ms, last_idx = excluded.last_idx,
 		window_ms = excluded.window_ms, held = excluded.held, level = excluded.level, escalate_ms = excluded.escalate_ms, acked_ms = excluded.acked_ms,
 		digest_ms = excluded.digest_ms, done = excluded.done, next_ms = excluded.next_ms`,
 		a.ID, string(a.Kind), a.Severity.String(), a.Gateway, a.Door, a.Route, a.Count, a.Told, msOf(a.First), msOf(a.Last), a.LastID, msOf(a.Window), string(a.Held),
-		a.Level, msOf(a.Escalate), msOf(a.Acked), msOf(a.Digest), a.Done, msOf(a.Next()))
+		a.Level, msOf(a.Escalate), msOf(a.Acked), msOf(a.Digest), a.Done, a.Zone, msOf(a.Next()))
 	if err != nil {
 		return fmt.Errorf("store alert %d: %w", a.ID, err)
 	}

@@ -45,6 +45,16 @@ func (w *Within) args() ([]any, error) {
 	return out, nil
 }
 
+// FindingWithin reports whether a finding lies in a part of the site, nil = all of it.
+func (r Reader) FindingWithin(idx int64, in *Within) (is bool, err error) {
+	args, err := in.args()
+	if err != nil || in == nil {
+		return err == nil, err
+	}
+	err = r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE idx = ? AND `+findingsWithin+`)`, append([]any{idx}, args...)...).Scan(&is)
+	return is, err
+}
+
 // FindingsIn lists the findings of a part of the site, nil = all of it, with the silent alerts or without.
 func (r Reader) FindingsIn(in *Within, closed, duress bool, skip, limit int) (list []attempt.Finding, total int, err error) {
 	args, err := in.args()

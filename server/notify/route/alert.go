@@ -27,6 +27,7 @@ type Alert struct {
 	Severity review.Severity // the highest of its findings
 	Gateway  string
 	Door     string
+	Zone     string // of findings with neither: the zones that they lie in, with a blank between them; "" = none
 	Route    string // name of its route, "" = the root
 	Count    int    // findings in it
 	Told     int    // of which somebody was told

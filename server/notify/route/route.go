@@ -6,6 +6,7 @@ package route
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"monban/firmware/calendar"
@@ -17,10 +18,10 @@ type Item struct {
 	ID       int64 // leaf of the finding
 	Kind     review.Kind
 	Severity review.Severity
-	Gateway  string // "" = none is meant
-	Door     string // "" = none is meant
-	Zone     string // into which the door leads; "" = none
-	Handled  bool   // somebody has taken or closed it already
+	Gateway  string   // "" = none is meant
+	Door     string   // "" = none is meant
+	Zones    []string // that it lies in: the one into which the door leads, else those of what it is about; none = of no zone
+	Handled  bool     // somebody has taken or closed it already
 }
 
 // Route says who is told. A field that is nil or zero inherits from the root (Tree.Root).
@@ -38,7 +39,15 @@ type Route struct {
 
 // takes reports whether a route is for an item.
 func (r *Route) takes(it *Item) bool {
-	return it.Severity >= r.Least && (len(r.Kinds) == 0 || slices.Contains(r.Kinds, it.Kind)) && (len(r.Zones) == 0 || slices.Contains(r.Zones, it.Zone))
+	return it.Severity >= r.Least && (len(r.Kinds) == 0 || slices.Contains(r.Kinds, it.Kind)) && (len(r.Zones) == 0 || slices.ContainsFunc(it.Zones, func(z string) bool { return slices.Contains(r.Zones, z) }))
+}
+
+// zone is by which zone an item is grouped: where it has a door or a gateway, that says it.
+func (it *Item) zone() string {
+	if it.Door != "" || it.Gateway != "" {
+		return ""
+	}
+	return strings.Join(it.Zones, " ")
 }
 
 // Limits are the times of a tree; each > 0.

@@ -45,7 +45,7 @@ func tree(t *testing.T) *Tree {
 }
 
 func item(id int64, k review.Kind, door string) Item {
-	return Item{ID: id, Kind: k, Severity: k.Entry().Severity, Gateway: "gw-1", Door: door, Zone: "server-room"}
+	return Item{ID: id, Kind: k, Severity: k.Entry().Severity, Gateway: "gw-1", Door: door, Zones: []string{"server-room"}}
 }
 
 // told writes sends as text.
@@ -305,7 +305,7 @@ func TestFloodDropsNothing(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	tr, now := tree(t), at("2026-11-24 10:00:00")
 	media := item(1, review.HeldOpen, "m")
-	media.Zone = "media-store"
+	media.Zones = []string{"media-store"}
 	want(t, "zone", tr.Step(&State{}, now, Input{Items: []Item{media}}), "1 alert keeper 1, 1 alert siem 1")
 	want(t, "kind", tr.Step(&State{}, now, Input{Items: []Item{item(2, review.MainsLost, "")}}), "2 alert it 1, 2 alert siem 1")
 	st := &State{}

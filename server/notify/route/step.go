@@ -118,7 +118,7 @@ func (s *step) item(it *Item) {
 		}
 	}
 	a := &Alert{
-		ID: it.ID, Kind: it.Kind, Severity: it.Severity, Gateway: it.Gateway, Door: it.Door, Route: r.Name, Count: 1, Told: 1,
+		ID: it.ID, Kind: it.Kind, Severity: it.Severity, Gateway: it.Gateway, Door: it.Door, Zone: it.zone(), Route: r.Name, Count: 1, Told: 1,
 		First: s.now, Last: s.now, LastID: it.ID, Window: s.now.Add(s.tree.Limits.Group), Held: b.held,
 	}
 	if it.Handled {
@@ -159,7 +159,7 @@ func (s *step) begins(it *Item, r *Route) beginning {
 // joins reports whether a finding that would be held like this is of an alert's group. It is not when the group has been seen or
 // has stood in a digest, or would now be told otherwise: then nobody would hear of the finding, and it begins an alert of its own.
 func (s *step) joins(a *Alert, it *Item, r *Route, held Held) bool {
-	if a.Kind != it.Kind || a.Door != it.Door || a.Gateway != it.Gateway || a.Route != r.Name || !s.now.Before(a.Window) {
+	if a.Kind != it.Kind || a.Door != it.Door || a.Gateway != it.Gateway || a.Zone != it.zone() || a.Route != r.Name || !s.now.Before(a.Window) {
 		return false
 	}
 	if !a.Acked.IsZero() && !it.Handled || !a.Digest.IsZero() {
