@@ -128,8 +128,10 @@ func (v *registerView) checked(c *RowCheck) string {
 		return strings.Join(c.By, v.T("list.separator"))
 	case c.Exit:
 		return v.T("report.checked_exit")
-	case c.Status == signoff.Additional || c.Status == signoff.Waiting:
-		return v.T("report.checked_" + c.Status.String())
+	case c.Status == signoff.Additional:
+		return v.T("report.checked_additional")
+	case c.Status == signoff.Waiting:
+		return v.T("report.checked_waiting")
 	}
 	return ""
 }
