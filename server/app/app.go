@@ -251,7 +251,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	people := accounts{a.site.Store}
 	a.visits = newVisits(a.pub, a.site.Store, time.Now, a.log)
 	p := &pages{
-		store: a.site.Store, health: a.health, now: time.Now, log: a.log,
+		store: a.site.Store, health: a.health, now: time.Now, log: a.log, begins: newZoneBegins(),
 		certificates: a.site.CA.GatewayEnds, validity: cfg.CA.DeviceValidity.Std(),
 		directory: func() directory.Snapshot { return *a.pub.Site().Directory() },
 		occupied:  a.authority.Places().Occupied,

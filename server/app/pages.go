@@ -33,6 +33,7 @@ type pages struct {
 	validity     time.Duration
 	log          *slog.Logger
 	muster       *musterCopy // nil = none is made
+	begins       *zoneBegins // nil = nothing is remembered
 	// occupied tells who is in which zone now; nil = nobody knows.
 	occupied func() map[access.ZoneID]authority.Occupancy
 }

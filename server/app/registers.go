@@ -15,7 +15,7 @@ import (
 // the moment by which a register is read.
 func (s *Site) Registers(pub *policypub.Publisher, now func() time.Time) web.Registers {
 	return &pages{
-		store: s.Store, health: newHealth(now()), now: now, log: slog.New(slog.DiscardHandler),
+		store: s.Store, health: newHealth(now()), now: now, log: slog.New(slog.DiscardHandler), begins: newZoneBegins(),
 		directory: func() directory.Snapshot { return *pub.Site().Directory() },
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/server/directory"
-	"monban/server/entrylog"
 	"monban/server/signoff"
 	"monban/server/store"
 	"monban/server/visit"
@@ -29,7 +28,7 @@ type dayReview struct {
 	gateways []string
 	accounts map[string]signoff.Actor
 	fullName map[string]string
-	began    string // day on which the log begins
+	began    string // first day that is signed
 	two      bool   // each day takes two persons
 	nowMS    int64
 }
@@ -67,19 +66,7 @@ func (p *pages) openReview(r store.Reader, n names, zone access.ZoneID, from, to
 		return nil, err
 	}
 	v.two = settings.TwoSign(string(zone))
-	first, err := r.Leaf(0)
-	if err != nil {
-		return nil, fmt.Errorf("begin of the log: %w", err)
-	}
-	genesis, err := entrylog.Parse(first.Body)
-	if err != nil {
-		return nil, fmt.Errorf("begin of the log: %w", err)
-	}
-	v.began = directory.DateOf(time.UnixMilli(genesis.System.AtMS).In(b.zone)).String()
-	line, err := r.FirstDay() // a gateway may have recorded before there was a server
-	if line != "" {
-		v.began = min(v.began, line)
-	}
+	v.began, err = p.zoneBegan(r, zone, slices.Concat(v.doors, v.borders))
 	return v, err
 }
 

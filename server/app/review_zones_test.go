@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"monban/firmware/access"
 	"monban/firmware/door"
@@ -80,4 +81,48 @@ func TestReviewOfHostileInput(t *testing.T) {
 			return
 		}
 	}
+}
+
+// VR-11, VR-4: a room that comes later owes signatures from its first day on, and its first month can be signed; a room whose gateway recorded
+// before the room stood in the directory owes them from its first line on.
+func TestDaysOfARoomThatComesLater(t *testing.T) {
+	c := newCounter(t)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry) // on 24 November, in another room
+	c.at = time.Date(2027, 2, 15, 9, 0, 0, 0, c.site.Zone)
+	const annex = access.ZoneID("annex")
+	c.edit(func(s *directory.Snapshot) {
+		i := slices.IndexFunc(s.Zones, func(z directory.Zone) bool { return z.ID == archive })
+		later := s.Zones[i]
+		later.ID, later.Name, later.NameEN, later.Parent, later.Level = annex, "別館", "Annex", "", 1
+		s.Zones = append(s.Zones, later)
+	})
+	c.at = time.Date(2027, 3, 2, 9, 0, 0, 0, c.site.Zone)
+	p := c.registers()
+	p.begins = newZoneBegins()
+	first := func(zone access.ZoneID, want string) {
+		t.Helper()
+		days, err := p.ReviewDays(t.Context(), zone, "2026-04-01", "2027-03-31")
+		c.must(err)
+		if len(days) == 0 || days[0].Day != want {
+			t.Errorf("%s: %d days, want the first on %s", zone, len(days), want)
+		}
+	}
+	first(archive, "2026-11-24")
+	first(annex, "2027-02-15")
+	act := web.Action{At: c.at, Actor: chief.Account}
+	if _, err := p.ReviewDay(t.Context(), annex, "2027-02-14", true); !errors.Is(err, web.ErrNotFound) {
+		t.Errorf("the day before: %v", err)
+	}
+	signed, err := p.SignQuiet(t.Context(), annex, "2026-04-01", "2027-03-31", act)
+	if err != nil || len(signed) != 15 { // 15 February to 1 March
+		t.Errorf("%d days %v", len(signed), err)
+	}
+	c.must(p.SignMonth(t.Context(), annex, "2027-02", act))
+
+	// A door that was another room's leads into it: what was recorded there is to be signed, from its first day on.
+	c.edit(func(s *directory.Snapshot) {
+		i := slices.IndexFunc(s.Doors, func(d directory.Door) bool { return d.ID == store1 })
+		s.Doors[i].Enter = annex
+	})
+	first(annex, "2026-11-24")
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -104,4 +105,17 @@ func (r Reader) FirstDay() (day string, err error) {
 	var first sql.NullString
 	err = r.row(`SELECT min(day) FROM attempt`).Scan(&first)
 	return first.String, err
+}
+
+// FirstDayAt is the day of the oldest line at one of the doors before a day; "" when there is none.
+func (r Reader) FirstDayAt(doors []string, before string) (day string, err error) {
+	list, err := json.Marshal(append([]string{}, doors...))
+	if err != nil {
+		return "", fmt.Errorf("first line: %w", err)
+	}
+	err = found(r.row(`SELECT day FROM attempt INDEXED BY attempt_day WHERE day < ? AND door IN (SELECT value FROM json_each(?)) ORDER BY day LIMIT 1`, before, string(list)).Scan(&day))
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return day, err
 }

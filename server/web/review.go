@@ -28,6 +28,7 @@ type reviewsView struct {
 	Quiet     []string     // days that can be signed in one act
 	QuietFrom string
 	QuietTo   string
+	QuietYear string // how many those of a fiscal year are; "" = none
 	MaySign   bool
 	StepUp    string
 	Months    []reviewMonth // of the calendar
@@ -112,13 +113,7 @@ func (h *Handler) listDays(rq *request, v *reviewsView, zone access.ZoneID) erro
 		case signoff.Done, signoff.NotOver:
 			continue
 		}
-		if _, ok := d.Sheet.QuietAct(signoff.Actor{Account: rq.actor(), Person: rq.person()}); ok {
-			if v.QuietFrom == "" {
-				v.QuietFrom = d.Day
-			}
-			v.QuietTo = d.Day
-			v.Quiet = append(v.Quiet, v.reviewLine(zone, d).Day)
-		}
+		v.quiet(rq, d)
 		v.Days = append(v.Days, v.reviewLine(zone, d))
 	}
 	v.UpTo, v.Total = rq.now, strconv.Itoa(len(v.Days))
@@ -130,6 +125,18 @@ func (h *Handler) listDays(rq *request, v *reviewsView, zone access.ZoneID) erro
 		v.Answer = "/corrections/" + url.PathEscape(string(zone)) + "/"
 	}
 	return h.signingRule(rq, v, zone)
+}
+
+// quiet takes a day, oldest first, among those that who looks may sign in one act.
+func (v *reviewsView) quiet(rq *request, d *ReviewDay) {
+	if _, ok := d.Sheet.QuietAct(signoff.Actor{Account: rq.actor(), Person: rq.person()}); !ok {
+		return
+	}
+	if v.QuietFrom == "" {
+		v.QuietFrom = d.Day
+	}
+	v.QuietTo = d.Day
+	v.Quiet = append(v.Quiet, v.reviewLine("", d).Day)
 }
 
 // person is the directory's person of the account that asks, "" = none.

@@ -60,6 +60,10 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 	by := map[string]*ReviewDay{}
 	for i := range days {
 		by[days[i].Day] = &days[i]
+		v.quiet(rq, &days[i])
+	}
+	if n := len(v.Quiet); n > 0 {
+		v.QuietYear = v.T("review.quiet_year", "n", strconv.Itoa(n))
 	}
 	for d := first; d.FiscalYear() == year; d = d.AddDays(1) {
 		if d.Day == 1 {

@@ -3,10 +3,12 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"monban/firmware/calendar"
 	"monban/server/web"
 )
 
@@ -55,6 +57,11 @@ func TestReviewPages(t *testing.T) {
 	post("day_reopened", "41", "目的の欄が違う", http.StatusSeeOther)
 	if page := text(t, s.get(day, cookie)); !strings.Contains(page, "署名の取消し") || !strings.Contains(page, "目的の欄が違う") {
 		t.Error("what was done is not shown")
+	}
+	// VR-11: the calendar signs the quiet days of a fiscal year, however long ago they are.
+	year := calendar.DateOf(time.Now().In(tokyo).AddDate(0, 0, -2)).FiscalYear()
+	if page := text(t, s.get("/review/calendar?zone=server-room&year="+strconv.Itoa(int(year)), cookie)); !strings.Contains(page, "これらの日に署名する") || !strings.Contains(page, "この年度に") {
+		t.Error("the calendar does not offer the year's quiet days")
 	}
 	quiet := url.Values{"zone": {"server-room"}, "from": {ago(6)}, "to": {ago(0)}}
 	for _, want := range []int{http.StatusSeeOther, http.StatusConflict} {
