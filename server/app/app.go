@@ -65,6 +65,7 @@ type App struct {
 	muster     *musterCopy // nil = none is made
 	outside    *outside
 	jobs       *jobs.Runner
+	risen      *risenTeller
 	retain     *Retainer
 	http       *http.Server
 	listener   net.Listener
@@ -284,6 +285,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 	if a.outside, err = newOutside(a.site, a.log, time.Now); err != nil {
 		return err
 	}
+	a.risen = &risenTeller{store: a.site.Store, alerts: a.alerts, directory: func() *directory.Snapshot { return a.pub.Site().Directory() }, now: time.Now}
 	if err := a.openJobs(cfg); err != nil {
 		return err
 	}

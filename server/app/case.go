@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -121,6 +122,7 @@ func (p *pages) CaseByID(ctx context.Context, id string, show, duress bool) (out
 		if out.Zones, err = zonesOf(r.Reader, &c.finding, n); err != nil {
 			return err
 		}
+		out.Risen = c.finding.Kind == string(review.ItemsOverdue) || slices.ContainsFunc(c.acts, func(a casework.Act) bool { return a.Kind == casework.ToCISOOffice })
 		out.Owner, out.Visits = c.accounts[out.Case.Owner].FullName, c.visits
 		if show {
 			out.Purpose = c.purpose

@@ -337,7 +337,7 @@ func (p *pages) finding(r store.Reader, f attempt.Finding, n names, show bool) w
 func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []web.Finding, total int, err error) {
 	n := p.names(ctx)
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
-		rows, all, err := r.FindingsIn(within(q.In), q.All, q.Duress, q.Skip, q.Limit)
+		rows, all, err := r.FindingsWithRisen(within(q.In), within(q.Risen), q.All, q.Duress, q.Skip, q.Limit)
 		if err != nil {
 			return err
 		}

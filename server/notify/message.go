@@ -91,6 +91,8 @@ func (w words) subject(m *Message) string {
 		return w.t("subject_checkpoint", "day", time.UnixMilli(m.AtMS).In(w.zone).Format(time.DateOnly))
 	case route.WhatTest:
 		return w.t("subject_test")
+	case route.WhatOverdue, route.WhatRisen:
+		return w.t("subject_"+string(m.What), "n", strconv.Itoa(m.Count))
 	}
 	key := "subject"
 	switch m.What {
@@ -125,6 +127,9 @@ func (w words) body(m *Message) string {
 		line(w.t("checkpoint"))
 		line("")
 		line(m.Log)
+	case route.WhatOverdue, route.WhatRisen:
+		line(w.t(string(m.What), "n", strconv.Itoa(m.Count)))
+		line(w.t("at", "time", w.time(m.AtMS)))
 	case route.WhatTest:
 		line(w.t("test"))
 		line(w.t("at", "time", w.time(m.AtMS)))

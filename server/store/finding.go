@@ -55,18 +55,31 @@ func (r Reader) FindingWithin(idx int64, in *Within) (is bool, err error) {
 	return is, err
 }
 
+// findingsRisen is true of the findings that have gone up to the CISO office, and of what says that some have (VR-3).
+const findingsRisen = `(kind = 'items_overdue' OR EXISTS (SELECT 1 FROM finding_act a WHERE a.finding = finding.idx AND a.kind = 'finding_to_ciso'))`
+
 // FindingsIn lists the findings of a part of the site, nil = all of it, with the silent alerts or without.
 func (r Reader) FindingsIn(in *Within, closed, duress bool, skip, limit int) (list []attempt.Finding, total int, err error) {
+	return r.FindingsWithRisen(in, &Within{}, closed, duress, skip, limit)
+}
+
+// FindingsWithRisen is FindingsIn, and beside it what has gone up to the CISO office in another part of the site.
+func (r Reader) FindingsWithRisen(in, risen *Within, closed, duress bool, skip, limit int) (list []attempt.Finding, total int, err error) {
 	args, err := in.args()
 	if err != nil {
 		return nil, 0, err
 	}
-	args = append([]any{closed, duress}, args...)
-	if err := r.row(`SELECT count(*) FROM finding WHERE (? OR status <> 'closed') AND (? OR kind <> 'duress') AND `+findingsWithin, args...).Scan(&total); err != nil {
+	more, err := risen.args()
+	if err != nil {
+		return nil, 0, err
+	}
+	args = slices.Concat([]any{closed, duress}, args, more)
+	const which = `(? OR status <> 'closed') AND (? OR kind <> 'duress') AND (` + findingsWithin + ` OR ` + findingsWithin + ` AND ` + findingsRisen + `)`
+	if err := r.row(`SELECT count(*) FROM finding WHERE `+which, args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count findings: %w", err)
 	}
 	rows, err := r.query(`SELECT idx, kind, severity, gateway, door, attempt, cause, detail, at_ms, day, status, status_idx FROM finding
-		WHERE (? OR status <> 'closed') AND (? OR kind <> 'duress') AND `+findingsWithin+`
+		WHERE `+which+`
 		ORDER BY status = 'closed', CASE severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END, idx DESC
 		LIMIT ? OFFSET ?`, append(args, limit, skip)...)
 	if err != nil {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,7 +14,7 @@ import (
 	"monban/server/casework"
 )
 
-// caseRoles read cases. Officers work any, the manager of a zone those that lie in it and are not severe.
+// caseRoles read cases; the CISO office beside them what has gone up to it. Officers work any, the manager of a zone those that lie in it and are not severe.
 const (
 	caseRoles    = groupF | groupS | groupA | groupD
 	officerRoles = groupS
@@ -62,8 +61,12 @@ func (h *Handler) caseOf(rq *request) (CaseDetail, error) {
 	if err != nil {
 		return c, fmt.Errorf("case: %w", err)
 	}
-	if in, err := h.reach(rq); err != nil || !in.finding(&c.Finding, c.Zones) {
-		return c, cmp.Or(err, errForbidden)
+	in, risen, err := h.caseReach(rq)
+	if err != nil {
+		return c, err
+	}
+	if !in.finding(&c.Finding, c.Zones) && !(c.Risen && risen.finding(&c.Finding, c.Zones)) {
+		return c, errForbidden
 	}
 	return c, nil
 }

@@ -26,6 +26,7 @@ type CaseDetail struct {
 	Acts    []CaseAct
 	Purpose string   // of the entry that it is about; only with names
 	Visits  []string // visits that the entry belongs to
+	Risen   bool     // it has gone up to the CISO office once, or says that some have (VR-3)
 }
 
 // CaseAct is one act.

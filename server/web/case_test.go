@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"monban/server/casework"
 	"monban/server/web"
 )
 
@@ -74,4 +75,45 @@ func TestCaseRoles(t *testing.T) {
 		t.Error("the system administrator reads a note")
 	}
 	s.status("no such case", s.get("/findings/nothing", officer), http.StatusNotFound)
+}
+
+// VR-3: the CISO office reads what has gone up to it, its cases included, sees on its first page that there is something, and moves nothing; the rest stays
+// with who works it, and with a role for one zone it is that zone's. Who has another role beside it sees what that shows, too.
+func TestCISOOfficeReadsWhatHasRisen(t *testing.T) {
+	s := newSite(t, nil)
+	ciso := s.login(web.RoleCISO.String())
+	if page := text(t, s.get("/live", ciso)); strings.Contains(page, "上申された要確認") {
+		t.Error("nothing has gone up, and the first page says so")
+	}
+	s.status("not risen", s.get("/findings/f-3", ciso), http.StatusForbidden)
+	for i := range s.mem.Items {
+		if s.mem.Items[i].ID == "f-3" {
+			s.mem.Items[i].Level = casework.CISOOffice
+		}
+	}
+	if page := text(t, s.get("/live", ciso)); !strings.Contains(page, `<a href="/findings">最高責任者の窓口へ上申された要確認が 1 件あります`) {
+		t.Error("the first page does not lead to what has gone up")
+	}
+	page := text(t, s.get("/findings", ciso))
+	if !strings.Contains(page, `href="/findings/f-3"`) || strings.Contains(page, `href="/findings/f-2"`) {
+		t.Error("the list is not what has gone up")
+	}
+	if page := text(t, s.get("/findings/f-3", ciso)); strings.Contains(page, `name="act"`) {
+		t.Error("the CISO office may move a case")
+	}
+	s.status("act", s.post("/findings/f-3", ciso, url.Values{"act": {"finding_taken"}}), http.StatusForbidden)
+	s.status("not risen", s.get("/findings/f-2", ciso), http.StatusForbidden)
+
+	s.status("another zone's", s.get("/findings/f-3", s.mediaOnly("mediaciso", "", web.RoleCISO)), http.StatusForbidden)
+	s.people(map[string]web.Account{"both": {Roles: []web.Assignment{{Role: web.RoleReviewer, Zone: "media-store"}, {Role: web.RoleCISO}}}})
+	both := s.login("both")
+	for id, want := range map[string]int{"f-1": http.StatusForbidden, "f-2": http.StatusOK, "f-3": http.StatusOK} {
+		s.status(id, s.get("/findings/"+id, both), want)
+	}
+	if page := text(t, s.get("/findings?show=all", both)); !strings.Contains(page, "f-2") || !strings.Contains(page, "f-3") || strings.Contains(page, `"/findings/f-1"`) {
+		t.Error("the list of both roles")
+	}
+	if page := text(t, s.get("/live", s.login(web.RoleCSIRT.String()))); strings.Contains(page, "上申された要確認") {
+		t.Error("told to others")
+	}
 }

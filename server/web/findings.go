@@ -105,10 +105,24 @@ func when(yes bool) int {
 // duressRoles are shown that a PIN was given under duress: nobody else, and nothing at the door (AD-13).
 var duressRoles = roleSet(RoleCSIRT)
 
+// caseReach is what an account sees of findings and cases: the places of its roles that work or watch them, and with a role of the CISO office, in the places
+// of that, what has gone up to it (VR-3).
+func (h *Handler) caseReach(rq *request) (in, risen Reach, err error) {
+	set := rq.entry & caseRoles
+	if rq.names { // a role that sees no names widens none of one that does
+		set &^= roleSet(RoleSystemAdmin)
+	}
+	if in, err = h.reachBy(rq, set); err != nil {
+		return in, risen, err
+	}
+	risen, err = h.reachBy(rq, rq.entry&groupC)
+	return in, risen, err
+}
+
 func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
 	q := FindingQuery{All: rq.URL.Query().Get("show") == "all", Names: rq.names, Limit: findingLimit, Duress: rq.roles&duressRoles != 0}
 	var err error
-	if q.In, err = h.reach(rq); err != nil {
+	if q.In, q.Risen, err = h.caseReach(rq); err != nil {
 		return err
 	}
 	if rq.names {

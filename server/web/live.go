@@ -48,6 +48,7 @@ type liveView struct {
 	Gateways []gatewayStrip
 	MayLog   bool
 	MayFind  bool
+	Risen    string // a sentence: so much has gone up to the CISO office, "" = nothing, or not for these roles
 }
 
 // banner is the page's first sentence.
@@ -105,6 +106,9 @@ func (h *Handler) liveView(rq *request) (liveView, error) {
 	v := liveView{Base: h.base(rq, "live.title"), UpTo: o.UpTo, Next: strconv.FormatUint(o.Size, 10), OpenAll: o.OpenAll}
 	v.MayLog = rq.roles&rolesOf("GET /log/{attempt}") != 0
 	v.MayFind = rq.roles&rolesOf("GET /findings") != 0
+	if v.Risen, err = h.risen(rq, v.say); err != nil {
+		return v, err
+	}
 	v.Banner = v.say.bannerOf(o, rq.now)
 	stale := rq.now.Sub(o.UpTo) > staleAfter
 	denials := map[access.DoorID]bool{}
@@ -146,6 +150,22 @@ func (h *Handler) liveView(rq *request) (liveView, error) {
 		v.Gateways = append(v.Gateways, s)
 	}
 	return v, nil
+}
+
+// risen says to the CISO office what has gone up to it (VR-3).
+func (h *Handler) risen(rq *request, say speaker) (string, error) {
+	if rq.roles&groupC == 0 {
+		return "", nil
+	}
+	in, err := h.reachBy(rq, groupC)
+	if err != nil {
+		return "", err
+	}
+	_, n, err := h.src.Findings.ListFindings(rq.Context(), FindingQuery{Risen: in, Limit: 1})
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return say.T("live.risen", "n", strconv.Itoa(n)), nil
 }
 
 func (h *Handler) getLive(w http.ResponseWriter, rq *request) error {

@@ -546,6 +546,7 @@ type FindingQuery struct {
 	Names  bool
 	Duress bool // with the silent alerts, which only the security officer is shown (AD-13)
 	In     Reach
+	Risen  Reach // and, beside these, what has gone up to the CISO office in here (VR-3)
 	Skip   int
 	Limit  int
 }

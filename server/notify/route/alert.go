@@ -101,6 +101,8 @@ const (
 	WhatCanary     What = "canary"     // the daily test event
 	WhatCheckpoint What = "checkpoint" // the log's daily checkpoint
 	WhatTest       What = "test"       // somebody has pressed the button
+	WhatOverdue    What = "overdue"    // findings have gone up to the zone manager
+	WhatRisen      What = "risen"      // and to the CISO office
 )
 
 // Send tells one channel of one alert.

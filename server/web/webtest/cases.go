@@ -54,7 +54,7 @@ func (c *Cases) CaseByID(_ context.Context, id string, names, duress bool) (web.
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := web.CaseDetail{Finding: f, Zones: []access.ZoneID{zoneOf(f.Door)}, Case: casework.Read(c.acts[id])}
+	out := web.CaseDetail{Finding: f, Zones: []access.ZoneID{zoneOf(f.Door)}, Case: casework.Read(c.acts[id]), Risen: f.Level == casework.CISOOffice}
 	out.Finding.Open = out.Case.Status != casework.Closed
 	out.Owner = c.name(out.Case.Owner)
 	for _, a := range c.acts[id] {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"monban/server/casework"
 	"monban/server/desk"
 	"monban/server/web"
 )
@@ -385,7 +386,7 @@ func (m *Memory) ListFindings(_ context.Context, q web.FindingQuery) ([]web.Find
 	m.mu.Unlock()
 	var out []web.Finding
 	for _, f := range m.Items {
-		if (q.All || f.Open) && inReach(q.In, &f) {
+		if (q.All || f.Open) && (inReach(q.In, &f) || f.Level == casework.CISOOffice && inReach(q.Risen, &f)) {
 			out = append(out, f)
 		}
 	}
