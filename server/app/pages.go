@@ -350,6 +350,42 @@ func (p *pages) ListFindings(ctx context.Context, q web.FindingQuery) (list []we
 	return list, total, err
 }
 
+// FindingPage implements web.Findings.
+func (p *pages) FindingPage(ctx context.Context, q web.FindingPageQuery) (out web.FindingPage, err error) {
+	n := p.names(ctx)
+	list := store.FindingList{In: within(q.In), AlsoRisen: q.Risen.All || len(q.Risen.Zones) > 0, Risen: within(q.Risen), Closed: q.Closed, Duress: q.Duress, Kind: q.Kind, Door: string(q.Door), Limit: q.Limit, After: placeIn(q.After), Before: placeIn(q.Before)}
+	if !q.From.IsZero() {
+		list.FromMS = q.From.UnixMilli()
+	}
+	if !q.Until.IsZero() {
+		list.ToMS = q.Until.UnixMilli()
+	}
+	err = p.store.Read(ctx, func(r *store.ReadTx) error {
+		rows, more, err := r.FindingPage(list)
+		if err != nil {
+			return err
+		}
+		out = web.FindingPage{More: more}
+		for _, f := range rows {
+			out.List = append(out.List, p.finding(r.Reader, f, n, q.Names))
+		}
+		if !q.Closed {
+			if out.Total, err = r.CountWaiting(list); err != nil {
+				return err
+			}
+		}
+		return p.worked(r.Reader, rows, out.List)
+	})
+	return out, err
+}
+
+func placeIn(p *web.FindingPlace) *store.FindingPlace {
+	if p == nil {
+		return nil
+	}
+	return &store.FindingPlace{Rank: p.Rank, AtMS: p.AtMS, Idx: int64(p.Leaf)}
+}
+
 // within says to the store what a reach holds; nil = everything.
 func within(in web.Reach) *store.Within {
 	if in.All {

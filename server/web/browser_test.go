@@ -188,7 +188,7 @@ func TestBrowser(t *testing.T) {
 	b.until("the log after login", `location.pathname === "/log" && document.readyState === "complete"`)
 
 	paths := map[string]string{"live": "/live", "log": "/log", "attempt": "/log/" + webtest.AttemptID(7), "denied": "/log/" + webtest.AttemptID(8),
-		"findings": "/findings?show=all", "doors": "/doors", "startup": "/startup", "verification": "/verification?leaf=7", "door-papers": "/doors/server-room-1/papers?extension=4321", "accounts": "/accounts", "me": "/me", "tokens": "/me/tokens", "forbidden": "/nowhere", "missing": "/log/" + strings.Repeat("0", 32),
+		"findings": "/findings?show=closed&kind=held_open", "doors": "/doors", "startup": "/startup", "verification": "/verification?leaf=7", "door-papers": "/doors/server-room-1/papers?extension=4321", "accounts": "/accounts", "me": "/me", "tokens": "/me/tokens", "forbidden": "/nowhere", "missing": "/log/" + strings.Repeat("0", 32),
 		"log-empty": "/log?result=granted", "commands": "/commands", "privacy": "/privacy", "judge": "/judge?door=server-room-1&person=1001&purpose=x", "judge-who": "/judge?door=server-room-1",
 		"register": "/register?zone=server-room&all=1", "present": "/present?zone=server-room",
 		"case": "/findings/f-2", "reviews": "/review?zone=server-room", "review": "/review/server-room/" + ago(1), "calendar": "/review/calendar?zone=server-room"}

@@ -2,8 +2,6 @@ package web
 
 import (
 	"cmp"
-	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,19 +10,6 @@ import (
 	"monban/server/casework"
 	"monban/server/review"
 )
-
-const findingLimit = 200
-
-type findingsView struct {
-	Base
-	All     bool
-	Lines   []findingLine
-	Total   string
-	More    bool
-	MayRead bool // may open attempts
-	// Disaster says until when alarms of doors are put together, "" = they are not (OP-7).
-	Disaster string
-}
 
 type findingLine struct {
 	ID       string
@@ -62,14 +47,14 @@ type findingMore struct {
 // levelWords are the keys of the texts that say how far a finding has gone up (VR-3).
 var levelWords = map[casework.Level]string{casework.ZoneManager: "manager", casework.CISOOffice: "ciso"}
 
-// queue puts what is most severe and has waited longest first, and what is of one kind at one place under the oldest of it. Nothing is left
+// queue puts what is most severe and has waited longest first, of closed ones the newest, and what is of one kind at one place under the oldest of it. Nothing is left
 // out: the others stand below it (VR-1, VR-3). In a disaster those of all places are one group (OP-7).
 func queue(lines []findingLine, disaster bool) []findingLine {
 	slices.SortStableFunc(lines, func(a, b findingLine) int {
 		switch {
 		case a.Open != b.Open:
 			return cmp.Compare(when(b.Open), when(a.Open))
-		case a.rank != b.rank:
+		case a.Open && a.rank != b.rank:
 			return cmp.Compare(b.rank, a.rank)
 		case a.Open:
 			return a.At.Compare(b.At)
@@ -102,9 +87,6 @@ func when(yes bool) int {
 	return 0
 }
 
-// duressRoles are shown that a PIN was given under duress: nobody else, and nothing at the door (AD-13).
-var duressRoles = roleSet(RoleCSIRT)
-
 // caseReach is what an account sees of findings and cases: the places of its roles that work or watch them, and with a role of the CISO office, in the places
 // of that, what has gone up to it (VR-3).
 func (h *Handler) caseReach(rq *request) (in, risen Reach, err error) {
@@ -117,39 +99,6 @@ func (h *Handler) caseReach(rq *request) (in, risen Reach, err error) {
 	}
 	risen, err = h.reachBy(rq, rq.entry&groupC)
 	return in, risen, err
-}
-
-func (h *Handler) getFindings(w http.ResponseWriter, rq *request) error {
-	q := FindingQuery{All: rq.URL.Query().Get("show") == "all", Names: rq.names, Limit: findingLimit, Duress: rq.roles&duressRoles != 0}
-	var err error
-	if q.In, q.Risen, err = h.caseReach(rq); err != nil {
-		return err
-	}
-	if rq.names {
-		if err := h.src.Audit.RecordAction(rq.Context(), rq.action(ActionViewFindings, "")); err != nil {
-			return fmt.Errorf("record view: %w", err)
-		}
-	}
-	list, total, err := h.src.Findings.ListFindings(rq.Context(), q)
-	if err != nil {
-		return fmt.Errorf("findings: %w", err)
-	}
-	v := findingsView{Base: h.base(rq, "findings.title"), All: q.All, Total: strconv.Itoa(total), More: total > len(list),
-		MayRead: rq.roles&rolesOf("GET /log/{attempt}") != 0}
-	for _, f := range list {
-		l := v.say.findingLine(f)
-		l.link(rq, &q.In, &f)
-		v.Lines = append(v.Lines, l)
-	}
-	disaster, err := h.src.Outages.Disaster(rq.Context())
-	if err != nil {
-		return fmt.Errorf("disaster mode: %w", err)
-	}
-	if disaster != nil {
-		v.Disaster = v.T("outage.disaster_on", "until", v.DayTime(time.UnixMilli(disaster.UntilMS)))
-	}
-	v.Lines = queue(v.Lines, disaster != nil)
-	return h.render(w, rq, "findings", v)
 }
 
 func (b speaker) findingLine(f Finding) findingLine {

@@ -551,9 +551,12 @@ type FindingQuery struct {
 	Limit  int
 }
 
-// Findings reads findings, open and severe ones first, then newest first.
+// Findings reads findings.
 type Findings interface {
+	// ListFindings gives open and severe ones first, then the newest.
 	ListFindings(ctx context.Context, q FindingQuery) (list []Finding, total int, err error)
+	// FindingPage gives one page of those that wait or of those that are closed (VR-1).
+	FindingPage(ctx context.Context, q FindingPageQuery) (FindingPage, error)
 }
 
 // Machines reads the health of gateways and doors.

@@ -58,7 +58,8 @@ type Memory struct {
 	grants     []web.RegGrant          // likewise
 	waiting    []proposal              // likewise
 	findings   web.FindingQuery        // the last one
-	asked      bool                    // for a card of 1001 to be good again
+	page       web.FindingPageQuery
+	asked      bool // for a card of 1001 to be good again
 }
 
 // Sources gives m in every place.
@@ -393,6 +394,46 @@ func (m *Memory) ListFindings(_ context.Context, q web.FindingQuery) ([]web.Find
 	total := len(out)
 	out = out[min(q.Skip, total):]
 	return out[:min(q.Limit, len(out))], total, nil
+}
+
+// FindingPage implements web.Findings.
+func (m *Memory) FindingPage(_ context.Context, q web.FindingPageQuery) (out web.FindingPage, err error) {
+	m.mu.Lock()
+	m.page = q
+	m.mu.Unlock()
+	order := func(a, b web.FindingPlace) int {
+		x := cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AtMS, b.AtMS), cmp.Compare(a.Leaf, b.Leaf))
+		if q.Closed {
+			return -x
+		}
+		return x
+	}
+	var all []web.Finding
+	for _, f := range m.Items {
+		if f.Open != q.Closed && (inReach(q.In, &f) || f.Level == casework.CISOOffice && inReach(q.Risen, &f)) && (q.Kind == "" || f.Kind == q.Kind) && (q.Door == "" || f.Door == q.Door) &&
+			(q.From.IsZero() || !f.At.Before(q.From)) && (q.Until.IsZero() || f.At.Before(q.Until)) {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b web.Finding) int { return order(a.Place(), b.Place()) })
+	if !q.Closed {
+		out.Total = len(all)
+	}
+	all = slices.DeleteFunc(all, func(f web.Finding) bool {
+		return q.After != nil && order(f.Place(), *q.After) <= 0 || q.Before != nil && order(f.Place(), *q.Before) >= 0
+	})
+	out.List, out.More = all[:min(len(all), q.Limit)], len(all) > q.Limit
+	if q.Before != nil {
+		out.List = all[max(0, len(all)-q.Limit):]
+	}
+	return out, nil
+}
+
+// AskedPage is the last question for a page of findings.
+func (m *Memory) AskedPage() web.FindingPageQuery {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.page
 }
 
 func inReach(in web.Reach, f *web.Finding) bool {
