@@ -64,10 +64,10 @@ func (p *pages) openCase(r store.Reader, n names, id string, duress bool) (*case
 	return c, p.concerned(r, n, c)
 }
 
-// concerned finds whose entry a finding is about and who approved the work that it belongs to.
+// concerned finds whose entry or deed a finding is about and who approved what it belongs to (VR-2).
 func (p *pages) concerned(r store.Reader, n names, c *caseFile) error {
 	if c.finding.Attempt == [16]byte{} {
-		return nil
+		return p.concernedByCause(r, c)
 	}
 	row, err := r.AttemptRow(c.finding.Attempt)
 	if errors.Is(err, store.ErrNotFound) {
@@ -86,6 +86,7 @@ func (p *pages) concerned(r store.Reader, n names, c *caseFile) error {
 	}
 	who, err := b.who(&row)
 	if err != nil || who == "" {
+		c.facts.Hidden = row.PersonRef != nil
 		return err
 	}
 	c.facts.Subjects = append(c.facts.Subjects, who)

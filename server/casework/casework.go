@@ -1,7 +1,8 @@
 // Package casework is what people do with a finding (要確認): taken, worked, closed with a verdict (VR-2).
 //
 // It is a pure fold over the acts that stand in the log. Notes are only added; a case closed by mistake is opened again with a reason.
-// Nobody works a case about themselves or about an entry that they approved.
+// Nobody works a case about themselves or about what they approved. Where that cannot be known any more, one person takes it and another
+// closes it; what a whole office has left undone nobody of it excuses alone.
 package casework
 
 import (
@@ -51,8 +52,11 @@ type Act struct {
 
 // Facts are what the log says about a finding.
 type Facts struct {
-	Subjects  []string // persons whose passage or card it is about
-	Approvers []string // persons who approved the entry that it is about
+	Subjects  []string // persons whose passage, card, key or deed it is about
+	Approvers []string // persons who approved the entry or visit that it is about, or were to
+	Accounts  []string // accounts that took a step in what it is about, of persons or not
+	Owing     []Actor  // any of whom could have done what is missing: the signers of a zone's day
+	Hidden    bool     // whom it concerns can no longer be read
 }
 
 // Status is how a case stands. The zero value is open.
@@ -71,6 +75,7 @@ type Case struct {
 	Owner   string // account that works on it; "" = nobody
 	Verdict Kind   // of a closed case
 	Closed  *Act
+	Given   *Act // by which it came to its owner: taken, or assigned by somebody
 }
 
 // Read folds the acts of one finding, in the order of their leaves.
@@ -79,13 +84,13 @@ func Read(acts []Act) (c Case) {
 		a := &acts[i]
 		switch {
 		case a.Kind == Take:
-			c.Status, c.Owner = InReview, a.By.Account
+			c.Status, c.Owner, c.Given = InReview, a.By.Account, a
 		case a.Kind == Assign:
-			c.Status, c.Owner = InReview, a.To
+			c.Status, c.Owner, c.Given = InReview, a.To, a
 		case a.Kind.Verdict():
 			c.Status, c.Verdict, c.Closed = Closed, a.Kind, a
 		case a.Kind == Reopen:
-			c.Status, c.Owner, c.Verdict, c.Closed = Open, "", "", nil
+			c.Status, c.Owner, c.Verdict, c.Closed, c.Given = Open, "", "", nil, nil
 		}
 	}
 	return c
@@ -96,8 +101,10 @@ var (
 	ErrClosed   = errors.New("the case is closed")
 	ErrNotTaken = errors.New("nobody has taken the case")
 	ErrNotOpen  = errors.New("somebody has taken the case already")
-	ErrSubject  = errors.New("the case is about an entry of the same person")
-	ErrApprover = errors.New("the same person approved the entry")
+	ErrSubject  = errors.New("the case is about the same person or what they did")
+	ErrApprover = errors.New("the same person approved what it is about")
+	ErrHidden   = errors.New("whom the case concerns can no longer be read: another person than who took it closes it")
+	ErrAlone    = errors.New("who could have done it themselves does not excuse it alone")
 	ErrNoText   = errors.New("a text is needed")
 	ErrNobody   = errors.New("no such account")
 	ErrKind     = errors.New("no such act")
@@ -138,6 +145,9 @@ func (c *Case) May(k Kind, by Actor, to *Actor, text string, f Facts) error {
 		case Open:
 			return ErrNotTaken
 		}
+		if err := c.alone(k, by, &f); err != nil {
+			return err
+		}
 		return need(text)
 	case k == Reopen:
 		if c.Status != Closed {
@@ -148,8 +158,31 @@ func (c *Case) May(k Kind, by Actor, to *Actor, text string, f Facts) error {
 	return ErrKind
 }
 
+// alone reports why a verdict takes another person beside who gives it.
+func (c *Case) alone(k Kind, by Actor, f *Facts) error {
+	own := c.Given == nil || c.Given.By.same(by)
+	if f.Hidden && own {
+		return ErrHidden
+	}
+	owes := slices.ContainsFunc(f.Owing, by.same)
+	if k == Justified && owes && (own || c.Given.Kind != Assign || c.Owner != by.Account) {
+		return ErrAlone
+	}
+	return nil
+}
+
+// same reports whether two accounts are one human.
+func (a Actor) same(b Actor) bool {
+	return a.Account == b.Account || a.Person != "" && a.Person == b.Person
+}
+
 func (f *Facts) may(by Actor) error {
 	switch {
+	case slices.Contains(f.Accounts, by.Account):
+		if by.Person != "" && slices.Contains(f.Approvers, by.Person) && !slices.Contains(f.Subjects, by.Person) {
+			return ErrApprover
+		}
+		return ErrSubject
 	case by.Person == "":
 		return nil
 	case slices.Contains(f.Subjects, by.Person):

@@ -83,6 +83,47 @@ func TestNobodyWorksTheirOwnCase(t *testing.T) {
 	}
 }
 
+// VR-2: who took a step in what it is about works it as little as its subject, person or not; where that cannot be read any more, another
+// person than who took it closes it; who could have done what is missing excuses it only when somebody else has given it to them, and may
+// say alone that it was a mistake or a violation.
+func TestNotAlone(t *testing.T) {
+	f := Facts{Accounts: []string{nobody.Account}}
+	for k, want := range map[Kind]error{Take: ErrSubject, Note: nil} {
+		if err := (&Case{}).May(k, nobody, nil, "x", f); !errors.Is(err, want) {
+			t.Errorf("%s: %v", k, err)
+		}
+	}
+	twin := Actor{Account: "OFFICER2", Person: officer.Person}
+	taken := []Act{{Kind: Take, By: officer}}
+	given := []Act{{Kind: Assign, By: other, To: officer.Account}}
+	passed := []Act{{Kind: Take, By: officer}, {Kind: Reopen, By: other}, {Kind: Assign, By: twin, To: officer.Account}}
+	hidden, owing := Facts{Hidden: true}, Facts{Owing: []Actor{officer, other}}
+	for _, x := range []struct {
+		what string
+		acts []Act
+		k    Kind
+		by   Actor
+		f    Facts
+		want error
+	}{
+		{"hidden, taken by the same", taken, Mistake, officer, hidden, ErrHidden},
+		{"hidden, taken by another account of theirs", taken, Violation, twin, hidden, ErrHidden},
+		{"hidden, taken by another", taken, Mistake, other, hidden, nil},
+		{"owing, taken by the same", taken, Justified, officer, owing, ErrAlone},
+		{"owing, over the head of who took it", taken, Justified, other, owing, ErrAlone},
+		{"owing, admits a mistake", taken, Mistake, officer, owing, nil},
+		{"owing, admits a violation", taken, Violation, officer, owing, nil},
+		{"owing, given by another", given, Justified, officer, owing, nil},
+		{"owing, given by an own account", passed, Justified, officer, owing, ErrAlone},
+		{"owes nothing", taken, Justified, nobody, owing, nil},
+	} {
+		c := Read(x.acts)
+		if err := c.May(x.k, x.by, nil, "x", x.f); !errors.Is(err, x.want) {
+			t.Errorf("%s: %v, want %v", x.what, err, x.want)
+		}
+	}
+}
+
 // VR-2: whatever is tried, a closed case was closed by somebody who is not concerned, after somebody had taken it, and each act that was let
 // through stays in the list.
 func TestCaseProperty(t *testing.T) {

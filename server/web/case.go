@@ -202,7 +202,7 @@ func (h *Handler) postCase(w http.ResponseWriter, rq *request) error {
 			if key == "no_text" || key == "nobody" {
 				code = http.StatusUnprocessableEntity
 			}
-			if key == "subject" || key == "approver" {
+			if slices.Contains([]string{"subject", "approver", "hidden", "alone"}, key) {
 				code = http.StatusForbidden // VR-2
 			}
 			return h.showCase(w, rq, h.words[rq.lang].say("case_fault."+key), code)
@@ -221,7 +221,7 @@ func written(s string) bool {
 func caseFault(err error) string {
 	for word, e := range map[string]error{
 		"closed": casework.ErrClosed, "not_taken": casework.ErrNotTaken, "not_open": casework.ErrNotOpen, "subject": casework.ErrSubject,
-		"approver": casework.ErrApprover, "no_text": casework.ErrNoText, "nobody": casework.ErrNobody,
+		"approver": casework.ErrApprover, "no_text": casework.ErrNoText, "nobody": casework.ErrNobody, "hidden": casework.ErrHidden, "alone": casework.ErrAlone,
 	} {
 		if errors.Is(err, e) {
 			return word

@@ -206,7 +206,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"case_act": {
 			"finding_taken", "finding_assigned", "finding_noted", "finding_justified", "finding_violation", "finding_mistake", "finding_incident", "finding_reopened", "finding_to_manager", "finding_to_ciso", "other",
 		},
-		"case_fault":        {"closed", "not_taken", "not_open", "subject", "approver", "no_text", "nobody", "too_long"},
+		"case_fault":        {"closed", "not_taken", "not_open", "subject", "approver", "hidden", "alone", "no_text", "nobody", "too_long"},
 		"register_category": {"staff", "contractor", "visitor", "other"},
 		"register_identity": {
 			"staff_card", "company_card", "driving_licence", "individual_number_card", "passport", "residence_card", "known_in_person", "other_document", "other",

@@ -14,6 +14,12 @@ import (
 // reviewRuleRoles decide whether a zone's days take two persons.
 const reviewRuleRoles = groupC
 
+// SignsDays reports whether a role, by its stable name, signs the days of the zone that it is for.
+func SignsDays(role string) bool {
+	r, ok := ParseRole(role)
+	return ok && RoleSet(signRoles).Has(r)
+}
+
 // signersOf lists the accounts that may sign a zone's days now, deputies among them (VR-10).
 func (h *Handler) signersOf(rq *request, zone access.ZoneID) (ids []string, actors []signoff.Actor, err error) {
 	all, err := h.src.Accounts.ListAccounts(rq.Context())
