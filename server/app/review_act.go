@@ -169,10 +169,14 @@ func (p *pages) SignQuiet(ctx context.Context, zone access.ZoneID, from, to stri
 	return signed, err
 }
 
+// sittingMS is how long a page of a day may lie before the next look at it is another sitting: what was new stays marked until then, also
+// after the proof of identity and when something has come meanwhile.
+const sittingMS = 3_600_000
+
 // Looked implements web.Reviews.
 func (p *pages) Looked(ctx context.Context, zone access.ZoneID, day, account string, size uint64, at time.Time) (before uint64, beforeAt time.Time, err error) {
 	err = p.store.Write(ctx, func(tx *store.Tx) error {
-		v, err := tx.SwapDayView(account, string(zone), day, store.DayView{Size: int64(size), AtMS: at.UnixMilli()})
+		v, err := tx.LookAtDay(account, string(zone), day, store.DayView{Size: int64(size), AtMS: at.UnixMilli()}, sittingMS)
 		if before = uint64(v.Size); v.AtMS != 0 {
 			beforeAt = time.UnixMilli(v.AtMS)
 		}
@@ -251,7 +255,10 @@ func (v *dayReview) act(tx *store.Tx, day string, d *reviewDay, kind signoff.Kin
 	_, err = tx.AppendDayAct(store.DayAct{
 		Zone: string(v.area), Day: day, Kind: string(kind), Upto: upto, Account: act.Actor, AtMS: act.At.UnixMilli(),
 	}, originOf(act), addressOf(act), act.Reason)
-	return err
+	if err != nil || kind != signoff.Sign && kind != signoff.Countersign && kind != signoff.Add {
+		return err
+	}
+	return tx.PutDayView(act.Actor, string(v.area), day, store.DayView{Size: upto, AtMS: act.At.UnixMilli()})
 }
 
 // monthLayout is a month in the log, in URLs and forms.

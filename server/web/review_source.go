@@ -23,7 +23,8 @@ type Reviews interface {
 	SignMonth(ctx context.Context, zone access.ZoneID, month string, act Action) error
 	// SignQuiet signs, or countersigns, each quiet day from…to that waits for it, one leaf a day, in one transaction; it gives the days.
 	SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act Action) ([]string, error)
-	// Looked writes down that an account has seen a day with the log of this size, and gives its look before; zero times for none.
+	// Looked writes down that an account has seen a day with the log of this size, and gives its look in an earlier sitting, or when it last signed
+	// there; without either its first look, and for that one itself zero times.
 	Looked(ctx context.Context, zone access.ZoneID, day, account string, size uint64, at time.Time) (before uint64, beforeAt time.Time, err error)
 	ReviewSettings(ctx context.Context) (signoff.Settings, error)
 	// SetTwoSign asks for two signatures on a zone's days, or for one again. signers are the accounts that may sign there now:
