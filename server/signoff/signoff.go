@@ -99,6 +99,7 @@ type Sheet struct {
 	Second  *Act  // the second person's
 	Last    *Act  // the newest act of any kind
 	Upto    int64 // lines below it are signed; 0 = none
+	waits   []Act // signatures and additions that wait for a second person
 }
 
 // Read folds the acts of one zone's day, in the order of their leaves. second: the site wants two signatures on every day.
@@ -111,11 +112,20 @@ func Read(acts []Act, f Facts, second bool, nowMS int64) Sheet {
 		case Sign:
 			s.Signed, s.Second, s.Upto = a, nil, a.Upto
 		case Countersign:
-			s.Second = a
+			if s.Second == nil && s.Signed != nil && !s.Signed.By.same(a.By) {
+				s.Second = a
+			}
 		case Add:
 			s.Upto = max(s.Upto, a.Upto)
 		case Return, Reopen:
 			s.Signed, s.Second, s.Upto = nil, nil, 0
+		}
+	}
+	in := inForce(acts)
+	for i := range in {
+		a := &in[i]
+		if a.Kind != Countersign && (second || a.Kind == Sign && owns(f.People, a.By)) && other(in, i) == nil {
+			s.waits = append(s.waits, *a)
 		}
 	}
 	switch {
@@ -127,7 +137,7 @@ func Read(acts []Act, f Facts, second bool, nowMS int64) Sheet {
 		s.Status = Open
 	case f.Last >= s.Upto:
 		s.Status = Additional
-	case s.Second == nil && (second || owns(f.People, s.Signed.By)):
+	case len(s.waits) > 0:
 		s.Status = Waiting
 	default:
 		s.Status = Done
@@ -165,10 +175,10 @@ func (s *Sheet) May(k Kind, by Actor, upto int64, reason string, f Facts) error 
 		}
 		return ErrSigned
 	case Countersign:
-		if s.Signed == nil || s.Second != nil || s.Status != Waiting && s.Status != Additional {
+		if len(s.waits) == 0 || s.Status != Waiting && s.Status != Additional {
 			return ErrNotSigned
 		}
-		if s.Signed.By.same(by) {
+		if !s.WaitsFor(by) {
 			return ErrSamePerson
 		}
 		return seen(upto, f)
@@ -198,13 +208,18 @@ func (s *Sheet) May(k Kind, by Actor, upto int64, reason string, f Facts) error 
 	return ErrKind
 }
 
+// WaitsFor reports whether somebody may be the second person of what waits for one: nobody is of what they signed themselves.
+func (s *Sheet) WaitsFor(by Actor) bool {
+	return slices.ContainsFunc(s.waits, func(a Act) bool { return !a.By.same(by) })
+}
+
 // QuietAct is what somebody may do with a quiet day together with others: sign it, or countersign what another has signed.
 func (s *Sheet) QuietAct(by Actor) (Kind, bool) {
 	switch {
 	case !s.Quiet:
 	case s.Status == Open:
 		return Sign, true
-	case s.Status == Waiting && !s.Signed.By.same(by):
+	case s.Status == Waiting && s.WaitsFor(by):
 		return Countersign, true
 	}
 	return "", false

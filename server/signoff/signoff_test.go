@@ -123,6 +123,33 @@ func TestAddition(t *testing.T) {
 	}
 }
 
+// VR-10, VR-11: where two persons sign, they sign an addition too; nobody is both of any of it.
+func TestAdditionOfTwo(t *testing.T) {
+	d := &desk{t: t, f: facts(), now: end, second: true}
+	d.do(Sign, manager, 11, "", nil)
+	d.do(Countersign, deputy, 11, "", nil)
+	d.is(Done)
+	d.f.Last = 57
+	d.do(Add, deputy, 58, "", nil)
+	d.is(Waiting)
+	d.do(Countersign, deputy, 58, "", ErrSamePerson)
+	d.do(Countersign, manager, 58, "", nil)
+	d.is(Done)
+	if s := d.sheet(); s.Second.By != deputy {
+		t.Errorf("the second person of the signature is %v", s.Second.By)
+	}
+	// The addition is signed before the signature is countersigned: both wait, and neither author finishes both.
+	late := &desk{t: t, f: facts(), now: end, second: true}
+	late.do(Sign, manager, 11, "", nil)
+	late.f.Last = 57
+	late.do(Add, deputy, 58, "", nil)
+	late.do(Countersign, deputy, 58, "", nil)
+	late.is(Waiting)
+	late.do(Countersign, deputy, 58, "", ErrSamePerson)
+	late.do(Countersign, alias, 58, "", nil)
+	late.is(Done)
+}
+
 // VR-11, I10: quiet is what is known to be empty.
 func TestQuiet(t *testing.T) {
 	empty := Facts{EndMS: end, DueMS: due, Last: -1, Covered: true}
@@ -217,6 +244,9 @@ func TestNobodySignsOnlyTheirOwn(t *testing.T) {
 					}
 					if !others {
 						t.Fatalf("the row of %s in leaf %d is signed by nobody else: %+v", l.person, l.leaf, acts)
+					}
+					if c := CheckOf(acts, l.leaf, l.person, second); c.Status != Done || second && c.By.By.same(c.Second.By) {
+						t.Fatalf("the day is done, and of the row of %s in leaf %d it says %+v: %+v", l.person, l.leaf, c, acts)
 					}
 				}
 			}

@@ -143,7 +143,7 @@ func (h *Handler) showReview(w http.ResponseWriter, rq *request, fault string, c
 		if !h.steppedUp(rq, stepUpFull) {
 			v.StepUp = "/step-up?next=" + reviewHref(zone, day)
 		}
-		v.deeds(&sheet.Sheet, rq.actor())
+		v.deeds(&sheet.Sheet, signoff.Actor{Account: rq.actor(), Person: rq.person()})
 		if rq.names {
 			v.Correct = reviewHref(zone, day) + "/correct?row="
 		}
@@ -227,7 +227,7 @@ func (v *reviewSheetView) checks(sheet *ReviewSheet) {
 }
 
 // deeds lists what the day's state lets somebody do. The source decides again.
-func (v *reviewSheetView) deeds(s *signoff.Sheet, account string) {
+func (v *reviewSheetView) deeds(s *signoff.Sheet, by signoff.Actor) {
 	add := func(k signoff.Kind, main, reason bool) {
 		v.Acts = append(v.Acts, reviewDeed{Kind: string(k), Label: v.T("review_do." + string(k)), Help: v.T("review_help." + string(k)), Reason: reason, Main: main})
 	}
@@ -235,7 +235,7 @@ func (v *reviewSheetView) deeds(s *signoff.Sheet, account string) {
 	case signoff.Open, signoff.Returned:
 		add(signoff.Sign, true, false)
 	case signoff.Waiting:
-		if s.Signed.By.Account == account { // the second person's work
+		if !s.WaitsFor(by) { // the second person's work
 			add(signoff.Reopen, false, true)
 			return
 		}
