@@ -16,11 +16,12 @@ import (
 )
 
 // dayPapers makes, each morning and unasked, the paper of the day before for each zone: its register, and what was found (RR-1). They lie among
-// the reports, encrypted and for as long as any other; which zone's a person may have is the pages' to decide.
+// the reports, encrypted and, over closed days, until the next open day has gone by; which zone's a person may have is the pages' to decide.
 type dayPapers struct {
 	papers *reportPages
 	build  func(ctx context.Context, zone web.ZoneName, day calendar.Date, now time.Time) (*report.Document, error)
 	zone   *time.Location
+	closed func() calendar.Calendar
 }
 
 // dayPaperKey is the setting that holds the last day of which the papers were made.
@@ -110,7 +111,7 @@ func (p *dayPapers) paper(ctx context.Context, zone web.ZoneName, day calendar.D
 	if p.papers.cannot != nil {
 		format = report.AsHTML
 	}
-	id, err := spool.Start(report.Job{Account: report.Unasked, Kind: "day", Zone: string(zone.ID), Query: query, Format: format},
+	id, err := spool.Start(report.Job{Account: report.Unasked, Kind: "day", Zone: string(zone.ID), Query: query, Format: format, Until: p.until(now)},
 		func(ctx context.Context, progress func(done, of int)) (*report.Output, error) {
 			d.Reduced, d.Checkpoint = p.papers.reducedNames(), signedLog(p.papers.store.Checkpoint())
 			out, err := report.Make(ctx, d, format, fmt.Sprintf("day-%s-%04d%02d%02d", zone.ID, day.Year, int(day.Month), day.Day), p.papers.printer, progress)
@@ -127,6 +128,13 @@ func (p *dayPapers) paper(ctx context.Context, zone web.ZoneName, day calendar.D
 		err = errors.New("the paper could not be made: see the server's log")
 	}
 	return err == nil, err
+}
+
+// until is how long a paper is kept at least: to the end of the day on which somebody comes to print it. One of Friday lies there on Monday.
+func (p *dayPapers) until(now time.Time) time.Time {
+	closed := p.closed()
+	day := closed.NextBusinessDay(calendar.DateOf(now.In(p.zone))).AddDays(1)
+	return time.Date(day.Year, day.Month, day.Day, 0, 0, 0, 0, p.zone)
 }
 
 // leaf writes that a paper with names was made, before anybody can have it. Nobody asked for it, so that who opens it is a leaf too (PR-1).

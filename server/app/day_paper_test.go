@@ -21,7 +21,7 @@ func TestDayPapers(t *testing.T) {
 	p := c.papers()
 	var fail error
 	var asked []string
-	dp := &dayPapers{papers: p, zone: c.site.Zone, build: func(_ context.Context, zone web.ZoneName, day calendar.Date, _ time.Time) (*report.Document, error) {
+	dp := &dayPapers{papers: p, zone: c.site.Zone, closed: func() calendar.Calendar { return closedOf(c.pub.Site().Directory()) }, build: func(_ context.Context, zone web.ZoneName, day calendar.Date, _ time.Time) (*report.Document, error) {
 		asked = append(asked, string(zone.ID)+" "+day.String())
 		d := &report.Document{Title: "日報", Tables: []report.Table{{Columns: []report.Column{{Head: "氏名"}}}}}
 		if zone.ID == archive {
@@ -88,4 +88,65 @@ func TestDayPapers(t *testing.T) {
 		t.Errorf("made twice: %v, %v", papers(), err)
 	}
 	c.noNames("髙橋")
+}
+
+// RR-1, VR-11: a paper lies there on the next open day, until its evening, also one of before the Golden Week; and on one after it no longer. More zones than
+// an account may have reports do not fail the job, and leave each account what it may have.
+func TestDayPapersOverClosedDays(t *testing.T) {
+	c := newCounter(t)
+	p := c.papers()
+	closed := calendar.Calendar{}
+	dp := &dayPapers{papers: p, zone: c.site.Zone, closed: func() calendar.Calendar { return closed }, build: func(context.Context, web.ZoneName, calendar.Date, time.Time) (*report.Document, error) {
+		return &report.Document{Title: "日報", Tables: []report.Table{{Columns: []report.Column{{Head: "氏名"}}, Rows: [][]string{{"髙橋"}}}}}, nil
+	}}
+	zones, err := p.RegisterZones(t.Context())
+	c.must(err)
+	at := func(month time.Month, day, hour, minute int) {
+		c.at = time.Date(2026, month, day, hour, minute, 0, 0, c.site.Zone)
+	}
+	has := func(day string, want bool) {
+		t.Helper()
+		list, err := p.DayPapers(t.Context())
+		c.must(err)
+		n := 0
+		for _, j := range list {
+			if j.State == report.Done && strings.HasSuffix(j.Query, "to="+day+"&zone=media-store") || strings.Contains(j.Query, "to="+day+"&") && j.State == report.Done {
+				n++
+			}
+		}
+		if want && n != len(zones) || !want && n != 0 {
+			t.Errorf("%s: %d papers of %s", c.at.Format(time.DateTime), n, day)
+		}
+	}
+	morning := func(month time.Month, day int) {
+		t.Helper()
+		at(month, day, 6, 30)
+		_, err := dp.make(t.Context(), c.at)
+		c.must(err)
+	}
+	for day := 28; day <= 30; day++ { // Saturday to Monday
+		morning(11, day)
+	}
+	has("2026-11-27", true)
+	at(11, 30, 23, 59)
+	has("2026-11-27", true)
+	at(12, 1, 0, 0)
+	has("2026-11-27", false)
+	morning(12, 1)
+	has("2026-11-29", false)
+	has("2026-11-30", true)
+
+	var days []calendar.ClosedDay
+	for day := 29; day <= 29+7; day++ { // 29 April to 6 May
+		days = append(days, calendar.ClosedDay{Date: calendar.Date{Year: 2026, Month: 4, Day: 1}.AddDays(day - 1), Kind: calendar.OwnClosed, Name: "休"})
+	}
+	closed = calendar.NewCalendar(days...)
+	c.must(c.site.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SetSetting(dayPaperKey, "2026-04-27") }))
+	for day := 29; day <= 30+7; day++ {
+		d := calendar.Date{Year: 2026, Month: 4, Day: 1}.AddDays(day - 1)
+		morning(d.Month, d.Day)
+	}
+	at(5, 7, 17, 15)
+	has("2026-04-28", true)
+	has("2026-05-06", true)
 }

@@ -92,7 +92,7 @@ func (a *App) regularWork(cfg *config.Config) []jobs.Job {
 	)
 	if cfg.Report.DayAt != "" {
 		list = append(list, jobs.Job{Name: "day_paper", Spec: daily(cfg.Report.DayAt), Do: func(ctx context.Context, due time.Time) (string, error) {
-			return (&dayPapers{a.reports, a.pages.DayPaper, zone}).make(ctx, due)
+			return (&dayPapers{a.reports, a.pages.DayPaper, zone, func() calendar.Calendar { return closedOf(a.pub.Site().Directory()) }}).make(ctx, due)
 		}})
 	}
 	if cfg.Backup.Dir != "" {

@@ -48,6 +48,8 @@ const (
 	// Of one account: nobody keeps the others from their papers.
 	maxJobsEach    = 50
 	maxWaitingEach = 5
+	// maxUnasked is of papers that the server makes by itself, beside the others: each zone's of a Golden Week.
+	maxUnasked = 5000
 )
 
 // Unasked is the account of papers that the server makes by itself. No account is called so.
@@ -64,7 +66,8 @@ type Job struct {
 	State   State     `json:"state"`
 	Asked   time.Time `json:"asked"`
 	Ended   time.Time `json:"ended"`
-	Part    int       `json:"-"` // parts done
+	Until   time.Time `json:"until,omitzero"` // its files are kept until then, if that is later than KeptFor
+	Part    int       `json:"-"`              // parts done
 	Parts   int       `json:"-"`
 	Files   []Kept    `json:"-"`
 	Output  Output    `json:"-"` // without the files
@@ -145,8 +148,12 @@ func (s *Spool) Start(j Job, make func(ctx context.Context, progress func(done, 
 	s.Sweep()
 	j.ID, j.State, j.Asked = rand.Text(), Waiting, s.now()
 	s.mu.Lock()
-	waiting, own, ownWaiting := 0, 0, 0
+	waiting, own, ownWaiting, unasked := 0, 0, 0, 0
 	for _, x := range s.jobs {
+		if x.Account == Unasked {
+			unasked++
+			continue
+		}
 		mine := x.Account == j.Account
 		if mine {
 			own++
@@ -158,7 +165,11 @@ func (s *Spool) Start(j Job, make func(ctx context.Context, progress func(done, 
 			}
 		}
 	}
-	if waiting >= maxWaiting || len(s.jobs) >= maxJobs || own >= maxJobsEach || ownWaiting >= maxWaitingEach || s.ctx.Err() != nil {
+	busy := waiting >= maxWaiting || len(s.jobs)-unasked >= maxJobs || own >= maxJobsEach || ownWaiting >= maxWaitingEach
+	if j.Account == Unasked { // one waits at a time; neither keeps the other from its paper
+		busy = unasked >= maxUnasked
+	}
+	if busy || s.ctx.Err() != nil {
 		s.mu.Unlock()
 		return "", ErrBusy
 	}
@@ -312,12 +323,12 @@ func (s *Spool) Read(account, id string, n int) (File, error) {
 	return File{f.Name, f.Type, data}, nil
 }
 
-// Sweep takes away what is older than KeptFor.
+// Sweep takes away what is older than KeptFor, and is not to be kept longer.
 func (s *Spool) Sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, j := range s.jobs {
-		if j.Ended.IsZero() || s.now().Sub(j.Ended) < KeptFor {
+		if j.Ended.IsZero() || s.now().Sub(j.Ended) < KeptFor || s.now().Before(j.Until) {
 			continue
 		}
 		for n := range j.Files {

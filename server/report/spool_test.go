@@ -214,3 +214,31 @@ func TestPapersOfBefore(t *testing.T) {
 		t.Errorf("files left: %v", left)
 	}
 }
+
+// RR-1: papers that nobody asked for have room of their own: as many as there are zones and days, whatever the accounts have, which keep theirs.
+func TestSpoolUnasked(t *testing.T) {
+	dir, c := t.TempDir(), &clock{time.Now()}
+	s := openSpool(t, dir, c)
+	defer s.Close()
+	quick := func(context.Context, func(int, int)) (*Output, error) { return &Output{}, nil }
+	for range maxJobs + 1 {
+		if _, err := s.Start(Job{Account: Unasked, Until: c.at.Add(3 * KeptFor)}, quick); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Start(Job{Account: "A"}, quick); err != nil {
+		t.Errorf("an account's own: %v", err)
+	}
+	s.work.Wait()
+	c.at = c.at.Add(3*KeptFor - time.Second)
+	if n := len(s.Jobs(Unasked)); n != maxJobs+1 {
+		t.Errorf("%d left before their time", n)
+	}
+	if n := len(s.Jobs("A")); n != 0 {
+		t.Errorf("%d of an account kept for longer", n)
+	}
+	c.at = c.at.Add(time.Second)
+	if n := len(s.Jobs(Unasked)); n != 0 {
+		t.Errorf("%d left after their time", n)
+	}
+}
