@@ -10,12 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"monban/firmware/access"
 	"monban/firmware/door"
 	"monban/server/attempt"
 	"monban/server/directory"
 	"monban/server/notify"
 	"monban/server/review"
 	"monban/server/store"
+	"monban/server/visit"
 	"monban/server/web"
 )
 
@@ -150,9 +152,9 @@ func (c *canary) check(ctx context.Context, due time.Time) (string, error) {
 		return "not set up", nil
 	}
 	day := due.In(c.store.Zone()).Format(time.DateOnly)
-	var missed []string
+	var missed, away []string
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
-		missed = nil
+		missed, away = nil, nil
 		var res canaryResult
 		text, err := tx.Setting(canarySetting)
 		if err == nil {
@@ -166,6 +168,13 @@ func (c *canary) check(ctx context.Context, due time.Time) (string, error) {
 		}
 		for _, d := range doorsOf(c.orders.directory()) {
 			if _, ok := res.Answers[string(d.Gateway)]; ok {
+				continue
+			}
+			if out, err := outOfService(tx.Reader, c.orders.directory(), d.Gateway, due); err != nil || out {
+				if err != nil {
+					return err
+				}
+				away = append(away, string(d.Gateway))
 				continue
 			}
 			missed = append(missed, string(d.Gateway))
@@ -188,10 +197,31 @@ func (c *canary) check(ctx context.Context, due time.Time) (string, error) {
 		}
 		return nil
 	})
-	if err != nil || len(missed) == 0 {
+	if err != nil {
 		return "", err
 	}
-	return "missed: " + strings.Join(missed, ", "), nil
+	var note []string
+	if len(missed) > 0 {
+		note = append(note, "missed: "+strings.Join(missed, ", "))
+	}
+	if len(away) > 0 {
+		note = append(note, "out of service: "+strings.Join(away, ", "))
+	}
+	return strings.Join(note, "; "), nil
+}
+
+// outOfService reports whether somebody has taken every door of a gateway out of service (OP-8): it was asked all the same, as a broken reader keeps no gateway from
+// answering, but nobody is told each day that it did not.
+func outOfService(r store.Reader, dir directory.Snapshot, gateway access.GatewayID, at time.Time) (bool, error) {
+	for _, d := range dir.Doors {
+		if d.Gateway != gateway {
+			continue
+		}
+		if out, err := r.MatterAtDoor(visit.KindOutage, string(d.ID), at.UnixMilli()); err != nil || !out {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // canaryMissed writes the finding, once a day.

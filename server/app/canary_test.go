@@ -15,9 +15,11 @@ import (
 	"monban/firmware/wire"
 	"monban/server/notify"
 	"monban/server/notify/route"
+	"monban/server/policypub"
 	"monban/server/policypub/sitetest"
 	"monban/server/review"
 	"monban/server/store"
+	"monban/server/visit"
 )
 
 // newCanary is a canary on the order desk, whose gateway gw-1 answers and whose gw-2 is away.
@@ -109,6 +111,42 @@ func TestCanary(t *testing.T) {
 		if got := o.missed(); !slices.Equal(got, []string{"gw-2 2026-11-24"}) {
 			t.Errorf("missed %q", got)
 		}
+	}
+}
+
+// OP-8: of a gateway whose doors are all out of service nobody is told each day that it did not answer, until one of them is back; the note of the run says so.
+func TestCanaryOutOfService(t *testing.T) {
+	o, c, _, _ := newCanary(t)
+	due := o.at
+	if _, err := c.send(t.Context(), due); err != nil {
+		t.Fatal(err)
+	}
+	cfg := o.Site.Config
+	cfg.Now = func() time.Time { return o.at }
+	pub := policypub.New(cfg)
+	if err := pub.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	desk := &outages{Visits: newVisits(pub, o.Site.Store, cfg.Now, quiet)}
+	by := visit.Actor{Account: "manager", From: "lan"}
+	for _, d := range o.c.directory().Doors {
+		if d.Gateway != "gw-2" {
+			continue
+		}
+		x := visit.Outage{Door: d.ID, Ticket: "T-1", Owner: "設備課", Why: "故障", FromMS: due.Add(-time.Hour).UnixMilli(), UntilMS: due.Add(48 * time.Hour).UnixMilli()}
+		if err := desk.BeginOutage(t.Context(), x, by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	note, err := c.check(t.Context(), due)
+	if err != nil || !strings.HasSuffix(note, "out of service: gw-2") {
+		t.Fatalf("%q, %v", note, err)
+	}
+	if got := o.missed(); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "gw-2") }) {
+		t.Errorf("missed %q", got)
+	}
+	if note, err := c.check(t.Context(), due.Add(49*time.Hour)); err != nil || !strings.Contains(note, "missed: gw-2") {
+		t.Errorf("in service again: %q, %v", note, err)
 	}
 }
 
