@@ -66,6 +66,7 @@ type App struct {
 	outside    *outside
 	jobs       *jobs.Runner
 	risen      *risenTeller
+	breaches   *breachTeller
 	retain     *Retainer
 	http       *http.Server
 	listener   net.Listener
@@ -286,6 +287,7 @@ func (a *App) newPages(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	a.risen = &risenTeller{store: a.site.Store, alerts: a.alerts, directory: func() *directory.Snapshot { return a.pub.Site().Directory() }, now: time.Now}
+	a.breaches = &breachTeller{visits: a.visits, alerts: a.alerts}
 	if err := a.openJobs(cfg); err != nil {
 		return err
 	}

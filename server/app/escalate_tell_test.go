@@ -13,6 +13,7 @@ import (
 	"monban/firmware/calendar"
 	"monban/server/attempt"
 	"monban/server/directory"
+	"monban/server/incident"
 	"monban/server/notify"
 	"monban/server/notify/route"
 	"monban/server/review"
@@ -55,7 +56,7 @@ func (c *counter) queued() (out []string) {
 			c.must(err)
 			var m notify.Message
 			c.must(json.Unmarshal([]byte(d.Body), &m))
-			out = append(out, fmt.Sprintf("%s %s %d", name, m.What, m.Count))
+			out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %d %s", name, m.What, m.Count, m.Which)))
 			for _, word := range []string{"server-room", "サーバ", "1001", "corridor"} { // AL-4, PR-6
 				if strings.Contains(d.Body+d.Key, word) {
 					c.t.Errorf("%s leaves the house: %s %s", word, d.Key, d.Body)
@@ -149,4 +150,50 @@ func TestRisenList(t *testing.T) {
 			return err
 		}))
 	}
+}
+
+// AL-5, AL-4: of a leak of personal data it is told that a report is due, and that it is late, each once and while the office is open, over restarts; not of
+// one that is reported, of an incident without personal data, nor before its day. Known on the 24th: day 3 is the 26th, day 5 a Saturday and so the 30th,
+// day 30 the 23rd of December.
+func TestBreachIsTold(t *testing.T) {
+	c := newCounter(t)
+	in := &incidents{c.registers(), c.Visits}
+	c.clock(24, 9, 0)
+	begin := func(personal bool) string {
+		id, err := in.BeginIncident(t.Context(), incident.Record{Class: incident.Leak, Title: "媒体の紛失", KnownMS: c.at.UnixMilli() - 60_000, Personal: personal}, chief)
+		c.must(err)
+		return id
+	}
+	late, timely := begin(true), begin(true)
+	begin(false)
+	report := func(id, verb string, f func(*incident.Record, int64) error) {
+		t.Helper()
+		c.must(in.StepIncident(t.Context(), id, verb, "", chief, f))
+	}
+	preliminary := func(x *incident.Record, nowMS int64) error { return x.Report(false, "x", chief, nowMS) }
+	report(timely, "incident_reported", preliminary)
+	report(timely, "incident_finished", func(x *incident.Record, nowMS int64) error { return x.Report(true, "x", chief, nowMS) })
+	pass := func(day, hour, minute int, want ...string) {
+		t.Helper()
+		c.clock(day, hour, minute)
+		for range 2 {
+			c.must((&breachTeller{c.Visits, newNotices(c)}).tell(t.Context()))
+		}
+		if got := c.queued(); !slices.Equal(got, want) {
+			t.Errorf("%d %02d:%02d: told %q, want %q", day, hour, minute, got, want)
+		}
+	}
+	const december = 30
+	pass(25, 9, 0)
+	pass(26, 8, 29)
+	pass(26, 8, 30, "poc breach 1 preliminary_due")
+	pass(30, 17, 14)
+	pass(december+1, 8, 29)
+	pass(december+1, 8, 30, "poc breach 1 preliminary_late")
+	report(late, "incident_reported", preliminary)
+	pass(december+17, 9, 0)
+	pass(december+18, 9, 0, "poc breach 1 final_due")
+	pass(december+23, 9, 0)
+	pass(december+24, 9, 0, "poc breach 1 final_late")
+	pass(december+25, 9, 0)
 }

@@ -183,6 +183,9 @@ func (a *App) sweep(ctx context.Context) {
 			if err := a.risen.tell(ctx); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "what has gone up not told, tried again in a minute", slog.Any("err", err))
 			}
+			if err := a.breaches.tell(ctx); err != nil && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "reports of a leak not told, tried again in a minute", slog.Any("err", err))
+			}
 			if err := a.health.store(ctx, a.site.Store); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "gaps of gateways not logged, tried again in a minute", slog.Any("err", err))
 			}

@@ -23,6 +23,33 @@ type Deadlines struct {
 	Final           calendar.Date // 確報
 }
 
+// soonDays is how many days before the final report's last day it is said that it is due.
+const soonDays = 5
+
+// Notices of the clock, words of messages.
+const (
+	PreliminaryDue  = "preliminary_due"
+	PreliminaryLate = "preliminary_late"
+	FinalDue        = "final_due"
+	FinalLate       = "final_late"
+)
+
+// Notice is what has to be said on a day of a leak that is not reported: "" = nothing.
+func (x *Record) Notice(d *Deadlines, today calendar.Date) string {
+	switch {
+	case x.Closed.Done() || x.Finished.Done():
+	case d.Final.Before(today):
+		return FinalLate
+	case !x.Reported.Done() && d.PreliminaryLast.Before(today):
+		return PreliminaryLate
+	case x.Reported.Done() && !today.Before(d.Final.AddDays(-soonDays)):
+		return FinalDue
+	case !x.Reported.Done() && !today.Before(d.Preliminary):
+		return PreliminaryDue
+	}
+	return ""
+}
+
 // Clock gives the deadlines. closed knows the closed days.
 func (b Breach) Clock(closed *calendar.Calendar) Deadlines {
 	last := finalBy

@@ -7,6 +7,7 @@
 package notify
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,8 +29,9 @@ type Message struct {
 	Door     string      `json:"door,omitempty"`    // a code, see Code
 	Gateway  string      `json:"gateway,omitempty"` // a code
 	Count    int         `json:"count,omitempty"`
-	Step     int         `json:"step,omitempty"` // of an escalation
-	AtMS     int64       `json:"at_ms"`          // UTC ms
+	Step     int         `json:"step,omitempty"`  // of an escalation
+	Which    string      `json:"which,omitempty"` // of a breach: which report, and whether it is late
+	AtMS     int64       `json:"at_ms"`           // UTC ms
 	Link     string      `json:"link,omitempty"`
 	Millis   int64       `json:"millis,omitempty"` // of a canary: from the order to the record in the log
 	Lines    []Line      `json:"lines,omitempty"`  // of a digest
@@ -93,6 +95,8 @@ func (w words) subject(m *Message) string {
 		return w.t("subject_test")
 	case route.WhatOverdue, route.WhatRisen:
 		return w.t("subject_"+string(m.What), "n", strconv.Itoa(m.Count))
+	case route.WhatBreach:
+		return w.t("subject_breach", "which", w.t("breach_"+cmp.Or(m.Which, "final_late")))
 	}
 	key := "subject"
 	switch m.What {
@@ -127,6 +131,10 @@ func (w words) body(m *Message) string {
 		line(w.t("checkpoint"))
 		line("")
 		line(m.Log)
+	case route.WhatBreach:
+		line(w.t("breach_" + cmp.Or(m.Which, "final_late")))
+		line(w.t("breach"))
+		line(w.t("at", "time", w.time(m.AtMS)))
 	case route.WhatOverdue, route.WhatRisen:
 		line(w.t(string(m.What), "n", strconv.Itoa(m.Count)))
 		line(w.t("at", "time", w.time(m.AtMS)))

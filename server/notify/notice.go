@@ -15,6 +15,7 @@ type Notice struct {
 	Severity review.Severity
 	Zone     string // in whose route it goes, "" = of no zone. It does not leave the house
 	Count    int
+	Which    string // of a breach
 	Path     string // of the page that shows them; it says nothing of a place
 	Key      string // the same one is told once; it leaves the house
 }
@@ -34,7 +35,7 @@ func (n *Notifier) Tell(tx *store.Tx, x *Notice) error {
 	if err != nil {
 		return err
 	}
-	m := Message{What: x.What, Severity: x.Severity.String(), Count: x.Count, AtMS: now.UnixMilli(), Link: n.link(x.Path)}
+	m := Message{What: x.What, Severity: x.Severity.String(), Count: x.Count, Which: x.Which, AtMS: now.UnixMilli(), Link: n.link(x.Path)}
 	for _, list := range [][]string{r.Hours, tree.Every} {
 		for _, c := range list {
 			if _, known := n.queues[c]; !known {

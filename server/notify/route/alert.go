@@ -103,6 +103,7 @@ const (
 	WhatTest       What = "test"       // somebody has pressed the button
 	WhatOverdue    What = "overdue"    // findings have gone up to the zone manager
 	WhatRisen      What = "risen"      // and to the CISO office
+	WhatBreach     What = "breach"     // a report of a leak of personal data is due or late
 )
 
 // Send tells one channel of one alert.
