@@ -90,7 +90,7 @@ func (p *pages) concerned(r store.Reader, n names, c *caseFile) error {
 		return err
 	}
 	c.facts.Subjects = append(c.facts.Subjects, who)
-	x := passage(&row, b.site.Dir)
+	x := b.passage(&row)
 	if x.Person = directory.PersonID(who); x.AtMS == 0 { // nobody passed: it counts when they badged
 		x.AtMS = row.FromMS
 	}

@@ -48,14 +48,12 @@ func (v *Visits) CorrectRow(ctx context.Context, zone access.ZoneID, attempt str
 		if err != nil {
 			return none, err
 		}
-		d := t.site.Dir.Doors
-		tree := zoneTree{}
-		for _, z := range t.site.Dir.Zones {
-			tree[z.ID] = z.Parent
+		was, err := loadPlaces(t.Reader)
+		if err != nil {
+			return none, err
 		}
-		if !slices.ContainsFunc(d, func(d directory.Door) bool {
-			return d.ID == row.door && (tree.within(d.Enter, zone) || tree.within(d.Exit, zone))
-		}) {
+		tree := was.tree(row.AtMS)
+		if d, known := was.door(row.door, row.AtMS); !known || !tree.within(d.Enter, zone) && !tree.within(d.Exit, zone) {
 			return none, store.ErrNotFound // no row of this zone begins there
 		}
 		row.Zone, row.Right = zone, right

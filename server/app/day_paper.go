@@ -44,6 +44,9 @@ func (p *dayPapers) make(ctx context.Context, due time.Time) (note string, err e
 	made, quiet := 0, 0
 	for day := first; !last.Before(day); day = day.AddDays(1) {
 		for _, z := range zones {
+			if z.Gone != "" && z.Gone < day.String() {
+				continue
+			}
 			did, err := p.paper(ctx, z, day)
 			if err != nil {
 				return "", fmt.Errorf("paper of %s: %w", day, err)

@@ -66,6 +66,9 @@ func (p *pages) Muster(context.Context) web.MusterCopy {
 // musterNotice is how many days ahead the page shows the code of the next month, so that reception can note it in time.
 const musterNotice = 7
 
+// musterGone is for how many days after a zone was taken out who is in it by the log is still on the list: nobody saw them leave.
+const musterGone = 7
+
 // musterWords are the categories in both languages, as the copy has no choice of one.
 var musterWords = map[string]string{"staff": "職員 staff", "contractor": "委託 contractor", "visitor": "来訪 visitor"}
 
@@ -78,6 +81,9 @@ func (m *musterCopy) list(ctx context.Context, at time.Time) (*muster.List, erro
 	cur, n := m.site.Site(), m.names(ctx)
 	out := &muster.List{Site: m.name}
 	for _, z := range zones {
+		if gone, err := directory.ParseDate(z.Gone); err == nil && gone.AddDays(musterGone).Before(directory.DateOf(at.In(m.store.Zone()))) {
+			continue
+		}
 		zone := muster.Zone{Name: z.Name}
 		err := m.eachPresent(ctx, n, z.ID, at, func(b *book, row *register.Row) {
 			r := b.row(row, true)
@@ -97,7 +103,9 @@ func (m *musterCopy) list(ctx context.Context, at time.Time) (*muster.List, erro
 		if err != nil {
 			return nil, fmt.Errorf("who is in %s: %w", z.ID, err)
 		}
-		out.Zones = append(out.Zones, zone)
+		if z.Gone == "" || len(zone.Inside) > 0 {
+			out.Zones = append(out.Zones, zone)
+		}
 	}
 	for _, g := range cur.Directory().Gateways {
 		if gap, silent := m.health.silence(g.ID, at); silent {

@@ -42,12 +42,15 @@ type pages struct {
 type names struct {
 	doors map[access.DoorID]directory.Door
 	zones map[access.ZoneID]directory.Zone
+
+	english bool
+	past    *pastPlaces // once it is loaded, those that are gone have names too
 }
 
 func (p *pages) names(ctx context.Context) names {
 	s := p.directory()
-	n := names{make(map[access.DoorID]directory.Door, len(s.Doors)), make(map[access.ZoneID]directory.Zone, len(s.Zones))}
-	english := web.LanguageOf(ctx) == web.English
+	n := names{make(map[access.DoorID]directory.Door, len(s.Doors)), make(map[access.ZoneID]directory.Zone, len(s.Zones)), web.LanguageOf(ctx) == web.English, &pastPlaces{}}
+	english := n.english
 	for _, d := range s.Doors {
 		if english && d.NameEN != "" {
 			d.Name = d.NameEN

@@ -33,14 +33,25 @@ func (p *pages) RegisterZones(ctx context.Context) ([]web.ZoneName, error) {
 		if !reached[z.ID] {
 			continue // nobody comes in by a door that is watched
 		}
-		out = append(out, web.ZoneName{ID: z.ID, Name: n.zone(z.ID)})
+		out = append(out, web.ZoneName{ID: z.ID, Name: n.zone(z.ID), Level: z.Level})
 	}
-	return out, nil
+	err := p.store.Read(ctx, func(r *store.ReadTx) error { return n.load(r.Reader) })
+	return append(out, n.goneZones(p.store.Zone())...), err
 }
 
 // ReachOf implements web.Registers.
-func (p *pages) ReachOf(_ context.Context, zones []access.ZoneID) (out web.Reach, err error) {
+func (p *pages) ReachOf(ctx context.Context, zones []access.ZoneID) (out web.Reach, err error) {
 	s, tree := p.directory(), p.tree()
+	n := p.names(ctx)
+	if err := p.store.Read(ctx, func(r *store.ReadTx) error { return n.load(r.Reader) }); err != nil {
+		return out, err
+	}
+	for _, z := range n.goneZones(p.store.Zone()) { // who looked after it, or the zone around it, looks after its papers
+		was := n.past.tree(n.past.gone(z.ID))
+		if slices.ContainsFunc(zones, func(of access.ZoneID) bool { return was.within(z.ID, of) }) {
+			out.Zones = append(out.Zones, z.ID)
+		}
+	}
 	for _, z := range s.Zones {
 		if slices.ContainsFunc(zones, func(of access.ZoneID) bool { return tree.within(z.ID, of) }) {
 			out.Zones = append(out.Zones, z.ID)
@@ -77,15 +88,15 @@ func (p *pages) Register(ctx context.Context, q web.RegisterQuery) (out web.Regi
 		return out, err
 	}
 	n := p.names(ctx)
-	if _, ok := n.zones[q.Zone]; !ok {
-		return out, fmt.Errorf("zone %q: %w", q.Zone, web.ErrNotFound)
-	}
-	out = web.Register{Zone: web.ZoneName{ID: q.Zone, Name: n.zone(q.Zone)}, UpTo: p.now()}
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		book, err := p.openBook(r.Reader, n, from, to)
 		if err != nil {
 			return err
 		}
+		if _, ok := n.zones[q.Zone]; !ok {
+			return fmt.Errorf("zone %q: %w", q.Zone, web.ErrNotFound)
+		}
+		out = web.Register{Zone: web.ZoneName{ID: q.Zone, Name: n.zone(q.Zone)}, UpTo: p.now()}
 		lines, err := r.Lines(from.String(), to.String())
 		if err != nil {
 			return err
@@ -135,14 +146,18 @@ func registerDays(q web.RegisterQuery) (from, to directory.Date, err error) {
 
 // gapsOf lists when the gateways of a zone's doors were silent: rows of then may still come, or never were made (I10).
 func (p *pages) gapsOf(r *store.ReadTx, n names, zone access.ZoneID, from, to directory.Date) (out []web.Gap, err error) {
+	if err := n.load(r.Reader); err != nil {
+		return nil, err
+	}
 	mine := map[access.GatewayID]bool{}
-	tree := p.tree()
-	for _, d := range n.doors {
+	start, end := from.StartMS(p.store.Zone()), to.EndMS(p.store.Zone())
+	tree := n.past.tree(end)
+	n.past.between(start, end, func(d *directory.Door) {
 		if d.Enter == zone || d.Exit == zone || tree.borders(d.Enter, d.Exit, zone) {
 			mine[d.Gateway] = true
 		}
-	}
-	gaps, err := r.CoverageOf(from.StartMS(p.store.Zone()), to.EndMS(p.store.Zone()))
+	})
+	gaps, err := r.CoverageOf(start, end)
 	for _, g := range gaps {
 		if gw := access.GatewayID(g.Gateway); mine[gw] {
 			out = append(out, web.Gap{Gateway: gw, From: time.UnixMilli(g.FromMS), To: time.UnixMilli(g.ToMS)})
@@ -188,11 +203,9 @@ func (t zoneTree) borders(enter, exit, zone access.ZoneID) bool {
 // Present implements web.Registers.
 func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, show bool) (out web.Register, err error) {
 	n := p.names(ctx)
-	if _, ok := n.zones[zone]; !ok {
-		return out, fmt.Errorf("zone %q: %w", zone, web.ErrNotFound)
-	}
-	out = web.Register{Zone: web.ZoneName{ID: zone, Name: n.zone(zone)}, UpTo: p.now()}
-	return out, p.eachPresent(ctx, n, zone, at, func(b *book, row *register.Row) { out.Rows = append(out.Rows, b.row(row, show)) })
+	err = p.eachPresent(ctx, n, zone, at, func(b *book, row *register.Row) { out.Rows = append(out.Rows, b.row(row, show)) })
+	out.Zone, out.UpTo = web.ZoneName{ID: zone, Name: n.zone(zone)}, p.now()
+	return out, err
 }
 
 // eachPresent calls f for everybody who was in a zone at a moment.
@@ -202,6 +215,9 @@ func (p *pages) eachPresent(ctx context.Context, n names, zone access.ZoneID, at
 		book, err := p.openBook(r.Reader, n, day, day)
 		if err != nil {
 			return err
+		}
+		if _, ok := n.zones[zone]; !ok {
+			return fmt.Errorf("zone %q: %w", zone, web.ErrNotFound)
 		}
 		last, err := r.LastPassages(at.UnixMilli())
 		if err != nil {

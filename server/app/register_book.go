@@ -51,17 +51,17 @@ type book struct {
 
 // openBook reads what the days from…to may need beside the lines themselves.
 func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*book, error) {
+	if err := n.load(r); err != nil {
+		return nil, err
+	}
 	dir := p.directory()
 	site, err := policypub.VisitSite(r, &dir, p.store.Zone())
 	if err != nil {
 		return nil, err
 	}
 	b := &book{
-		r: r, pages: p, names: n, zone: p.store.Zone(), tree: register.Tree{}, site: site, from: from.String(), to: to.String(),
+		r: r, pages: p, names: n, zone: p.store.Zone(), tree: n.treeAt(to.EndMS(p.store.Zone())), site: site, from: from.String(), to: to.String(),
 		lines: map[string]attempt.Row{}, person: map[string]string{}, opened: map[int64]store.Opened{},
-	}
-	for _, z := range dir.Zones {
-		b.tree[register.ZoneID(z.ID)] = register.ZoneID(z.Parent)
 	}
 	start, end := from.StartMS(b.zone), to.EndMS(b.zone)
 	const fortnight = 14 * 24 * 3_600_000 // no visit or session is longer
@@ -198,11 +198,6 @@ func (b *book) events() ([]register.Event, error) {
 }
 
 func (b *book) event(id string, l *attempt.Row) (e register.Event, ok bool) {
-	d, known := b.names.doors[access.DoorID(l.Door)]
-	if !known {
-		return e, false // a door that is gone leads nowhere that has a register
-	}
-	in, out := register.ZoneID(d.Enter), register.ZoneID(d.Exit)
 	e = register.Event{
 		ID: id, Door: l.Door, Gateway: l.Gateway, Seq: uint64(l.First), AtMS: l.FromMS + (l.ToMS-l.FromMS)/2, Day: l.Day,
 		Late: l.Flags&attempt.FlagLate != 0,
@@ -210,6 +205,11 @@ func (b *book) event(id string, l *attempt.Row) (e register.Event, ok bool) {
 	if l.PassedMS != 0 {
 		e.AtMS = l.PassedMS
 	}
+	d, known := b.names.past.door(access.DoorID(l.Door), e.AtMS)
+	if !known {
+		return e, false // nobody knows where it led
+	}
+	in, out := register.ZoneID(d.Enter), register.ZoneID(d.Exit)
 	leaving := l.Side == access.SideExit.String()
 	switch door.Event(l.Passage) {
 	case door.EventEntry:
@@ -250,7 +250,7 @@ const erasedPrefix = "erased "
 
 // party lists the guests who went through on somebody's badge (VE-11).
 func (b *book) party(l *attempt.Row, person string) (out []string) {
-	x := passage(l, b.site.Dir)
+	x := b.passage(l)
 	x.Person = directory.PersonID(person)
 	for i := range b.visits {
 		for _, g := range b.visits[i].Carried(x) {

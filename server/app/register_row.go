@@ -92,7 +92,7 @@ func timeOf(e *register.Event) time.Time {
 // work fills in what the approved work, the carry sessions and the person's own statement tell of a stay.
 func (b *book) work(r *register.Row, out *web.RegisterRow, show bool) {
 	line := b.lines[r.First().ID]
-	x := passage(&line, b.site.Dir)
+	x := b.passage(&line)
 	x.Person, x.Zone, x.AtMS = directory.PersonID(r.Person), access.ZoneID(r.Zone), r.First().AtMS
 	var err error
 	if x.Keyed, err = keyed(b.r, &line); err != nil {

@@ -34,26 +34,14 @@ type dayReview struct {
 }
 
 func (p *pages) openReview(r store.Reader, n names, zone access.ZoneID, from, to directory.Date) (*dayReview, error) {
-	if _, ok := n.zones[zone]; !ok {
-		return nil, fmt.Errorf("zone %q: %w", zone, web.ErrNotFound)
-	}
 	b, err := p.openBook(r, n, from, to)
 	if err != nil {
 		return nil, err
 	}
-	v := &dayReview{book: b, area: zone, accounts: map[string]signoff.Actor{}, fullName: map[string]string{}, nowMS: p.now().UnixMilli()}
-	tree := p.tree()
-	for _, d := range n.doors {
-		if d.Enter != zone && d.Exit != zone && tree.borders(d.Enter, d.Exit, zone) {
-			v.borders = append(v.borders, string(d.ID))
-		}
-		if d.Enter == zone || d.Exit == zone {
-			v.doors = append(v.doors, string(d.ID))
-			if !slices.Contains(v.gateways, string(d.Gateway)) {
-				v.gateways = append(v.gateways, string(d.Gateway))
-			}
-		}
+	if _, ok := n.zones[zone]; !ok {
+		return nil, fmt.Errorf("zone %q: %w", zone, web.ErrNotFound)
 	}
+	v := &dayReview{book: b, area: zone, accounts: map[string]signoff.Actor{}, fullName: map[string]string{}, nowMS: p.now().UnixMilli()}
 	accounts, err := r.Accounts()
 	if err != nil {
 		return nil, err
@@ -78,8 +66,8 @@ type reviewDay struct {
 	found []int64
 }
 
-// read folds lines, findings, coverage and acts of the days from…to.
-func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (map[string]*reviewDay, error) {
+// readAlike is read for days between which no door came to lead elsewhere.
+func (v *dayReview) readAlike(p *pages, r *store.ReadTx, from, to directory.Date) (map[string]*reviewDay, error) {
 	days := map[string]*reviewDay{}
 	for d := from; !to.Before(d); d = d.AddDays(1) {
 		if d.String() < v.began {

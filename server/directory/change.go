@@ -23,6 +23,8 @@ type Tx interface {
 	Directory() (Snapshot, error)
 	// ChangeDirectory writes one row.
 	ChangeDirectory(Change) error
+	// KeepPlaces writes down where doors lead and which zones there are from atMS on, UTC ms, as far as it is new.
+	KeepPlaces(atMS int64) error
 	// AppendAction appends an action leaf and gives its index; o holds what may not stand in it.
 	AppendAction(a entrylog.Action, o *entrylog.Opening) (int64, error)
 }
@@ -59,6 +61,11 @@ func writeNoted(tx Tx, actor Actor, reason, note string, nowMS int64, edit func(
 		leaf, opening := action(c, actor, reason+note, nowMS)
 		if _, err := tx.AppendAction(leaf, &opening); err != nil {
 			return nil, fmt.Errorf("log %s %s: %w", c.Op, c.Noun(), err)
+		}
+	}
+	if slices.ContainsFunc(changes, func(c Change) bool { return c.Door != nil || c.Zone != nil }) {
+		if err := tx.KeepPlaces(nowMS); err != nil {
+			return nil, err
 		}
 	}
 	return changes, nil

@@ -54,6 +54,7 @@ type keepingTx struct {
 func (k keepingTx) Directory() (Snapshot, error)                                 { return k.s, nil }
 func (keepingTx) ChangeDirectory(Change) error                                   { return nil }
 func (keepingTx) AppendAction(entrylog.Action, *entrylog.Opening) (int64, error) { return 0, nil }
+func (keepingTx) KeepPlaces(int64) error                                         { return nil }
 func (keepingTx) InsertProposal(Proposal) error                                  { return nil }
 func (keepingTx) ProposalWith([]byte) (p Proposal, ok bool, err error)           { return p, false, nil }
 

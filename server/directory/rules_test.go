@@ -19,6 +19,7 @@ type fakeTx struct{ s Snapshot }
 
 func (f fakeTx) Directory() (Snapshot, error) { return f.s, nil }
 func (fakeTx) ChangeDirectory(Change) error   { return errors.New("not written") }
+func (fakeTx) KeepPlaces(int64) error         { return errors.New("not written") }
 func (fakeTx) AppendAction(entrylog.Action, *entrylog.Opening) (int64, error) {
 	return 0, errors.New("no log")
 }

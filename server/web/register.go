@@ -209,6 +209,19 @@ func (h *Handler) zonesInReach(rq *request) ([]ZoneName, error) {
 	return slices.DeleteFunc(slices.Clone(zones), func(z ZoneName) bool { return !in.Zone(z.ID) }), nil
 }
 
+// zoneLabel is a zone's name in a choice; of one that is gone with the day since which it is.
+func (b Base) zoneLabel(z ZoneName) string {
+	if z.Gone == "" {
+		return z.Name
+	}
+	r := registerView{Base: b}
+	day := z.Gone
+	if t, err := time.Parse(dayLayout, z.Gone); err == nil {
+		day = r.date(calendar.DateOf(t))
+	}
+	return b.T("register.gone_zone", "zone", z.Name, "day", day)
+}
+
 // registerZones fills in the choice of zones; a site with one needs no choice.
 func (h *Handler) registerZones(rq *request, v *registerView) error {
 	zones, err := h.zonesInReach(rq)
@@ -223,7 +236,7 @@ func (h *Handler) registerZones(rq *request, v *registerView) error {
 	for _, z := range zones {
 		chosen := wanted == string(z.ID)
 		found = found || chosen
-		v.Zones = append(v.Zones, choice{string(z.ID), z.Name, chosen})
+		v.Zones = append(v.Zones, choice{string(z.ID), v.zoneLabel(z), chosen})
 		if chosen {
 			v.ZoneLabel = z.Name
 		}

@@ -11,7 +11,8 @@ import (
 
 // Registers makes the entry register (入退室管理簿) out of the log.
 type Registers interface {
-	// RegisterZones lists the zones that have a register: those with a door, in the order of the directory.
+	// RegisterZones lists the zones that have a register: those with a door, in the order of the directory, and
+	// after them those that are gone.
 	RegisterZones(ctx context.Context) ([]ZoneName, error)
 	// ReachOf gives zones with those inside them, their doors and the gateways of these. A zone that is not there adds nothing.
 	ReachOf(ctx context.Context, zones []access.ZoneID) (Reach, error)
@@ -33,8 +34,10 @@ type MusterCopy struct {
 
 // ZoneName is a zone as it is shown.
 type ZoneName struct {
-	ID   access.ZoneID
-	Name string
+	ID    access.ZoneID
+	Name  string
+	Level int    // 1–3
+	Gone  string // day since which there is no such zone any more, "" = there is: its registers are still kept
 }
 
 // RegisterQuery asks for one register.

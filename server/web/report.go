@@ -182,14 +182,14 @@ func (h *Handler) reportZone(rq *request, v *reportView, a *reportAsk) error {
 		}
 		if in.All && want == "" {
 			for _, z := range zones {
-				v.Zones = append(v.Zones, choice{string(z.ID), z.Name, false})
+				v.Zones = append(v.Zones, choice{string(z.ID), v.zoneLabel(z), false})
 			}
 			return nil
 		}
 	}
 	for i, z := range zones {
 		chosen := want == string(z.ID) || want == "" && i == 0
-		v.Zones = append(v.Zones, choice{string(z.ID), z.Name, chosen})
+		v.Zones = append(v.Zones, choice{string(z.ID), v.zoneLabel(z), chosen})
 		if chosen {
 			a.zone = z
 		}

@@ -48,7 +48,7 @@ func (h *Handler) formsView(rq *request, kind, zone string) (*reportFormsView, r
 	found := zone == ""
 	v.Zones = []choice{{"", v.T("report.every_zone"), zone == ""}}
 	for _, z := range zones {
-		v.Zones = append(v.Zones, choice{string(z.ID), z.Name, string(z.ID) == zone})
+		v.Zones = append(v.Zones, choice{string(z.ID), v.zoneLabel(z), string(z.ID) == zone})
 		found = found || string(z.ID) == zone
 	}
 	if !found {
