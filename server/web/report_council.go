@@ -25,7 +25,7 @@ func (a *reportAsk) few(n int) string {
 }
 
 // council is what may be told in public: counts by month and zone and by kind of finding, no name, no section, no door, no time of day
-// (RR-4). It reads the registers without names.
+// (RR-4), and of a zone its level alone: what the rooms are called and where they are is nobody's business outside (PR-6). It reads the registers without names.
 func (h *Handler) council(ctx context.Context, a *reportAsk) (*report.Document, error) {
 	d := a.head()
 	d.Seals = nil
@@ -38,7 +38,8 @@ func (h *Handler) council(ctx context.Context, a *reportAsk) (*report.Document, 
 	passages := report.Table{Heading: a.T("report.passages"), Empty: a.T("register.empty"), Columns: []report.Column{
 		column("report.month", 5), column("register.zone", 7), number("report.staff"), number("report.contractors"), number("report.visitors"), number("report.unpaired"), number("report.refused"),
 	}}
-	for _, z := range zones {
+	labels := a.levelsOf(zones)
+	for i, z := range zones {
 		reg, err := h.src.Registers.Register(ctx, RegisterQuery{Zone: z.ID, From: a.from.String(), To: a.to.String()})
 		if err != nil {
 			return nil, fmt.Errorf("register of %s: %w", z.ID, err)
@@ -76,7 +77,7 @@ func (h *Handler) council(ctx context.Context, a *reportAsk) (*report.Document, 
 			if t, err := time.Parse(monthLayout, name); err == nil {
 				label = a.T("review.month", "year", strconv.Itoa(t.Year()), "month", strconv.Itoa(int(t.Month())))
 			}
-			passages.Rows = append(passages.Rows, []string{label, z.Name, a.few(m.staff), a.few(m.contractor), a.few(m.visitor), a.few(m.unpaired), a.few(m.refused)})
+			passages.Rows = append(passages.Rows, []string{label, labels[i], a.few(m.staff), a.few(m.contractor), a.few(m.visitor), a.few(m.unpaired), a.few(m.refused)})
 		}
 	}
 	found, err := h.councilFindings(ctx, a)
@@ -85,6 +86,22 @@ func (h *Handler) council(ctx context.Context, a *reportAsk) (*report.Document, 
 	}
 	d.Tables, d.Notes = []report.Table{passages, found}, []string{a.T("report.few_note", "n", strconv.Itoa(fewest))}
 	return d, nil
+}
+
+// levelsOf names each zone by its level, with a number where several have it.
+func (a *reportAsk) levelsOf(zones []ZoneName) []string {
+	all, nth := map[int]int{}, map[int]int{}
+	for _, z := range zones {
+		all[z.Level]++
+	}
+	out := make([]string, len(zones))
+	for i, z := range zones {
+		nth[z.Level]++
+		if out[i] = a.T("report.level_zone", "level", strconv.Itoa(z.Level)); all[z.Level] > 1 {
+			out[i] = a.T("report.level_zone_n", "level", strconv.Itoa(z.Level), "n", strconv.Itoa(nth[z.Level]))
+		}
+	}
+	return out
 }
 
 // councilFindings counts findings by kind; kinds that are too few to be told stand in one row.

@@ -215,12 +215,12 @@ func TestReportWithoutPrinter(t *testing.T) {
 	s.status("asked anyway", s.post("/reports", cookie, url.Values{"report": {"entry_register"}, "zone": {"server-room"}, "format": {"pdf"}, "use": {"entry_control"}, "reason": {"x"}}), http.StatusUnprocessableEntity)
 }
 
-// RR-4, PR-2: what is told in public names nobody: no name, section, company or door of the sample, in either language; small counts are
+// RR-4, PR-2, PR-6: what is told in public names nobody: no name, section, company, door or zone of the sample, in either language; small counts are
 // grouped, and none is none.
 func TestCouncilReport(t *testing.T) {
 	s := newSite(t, nil)
 	cookie := s.login(web.RoleCISO.String())
-	secret := []string{"渡邉", "東北システム保守", "正面扉", "電池", "A-1042", "基幹系"}
+	secret := []string{"渡邉", "東北システム保守", "正面扉", "電池", "A-1042", "基幹系", "サーバ室", "媒体保管庫"}
 	for _, p := range webtest.AllPersons {
 		secret = append(secret, p.Name, p.Section)
 	}
@@ -237,7 +237,7 @@ func TestCouncilReport(t *testing.T) {
 	if found := holds(file); len(found) > 0 {
 		t.Errorf("the council's paper holds %q", found)
 	}
-	for _, want := range []string{"3未満", "サーバ室"} {
+	for _, want := range []string{"3未満", "レベル3の区域"} {
 		if !strings.Contains(file, want) {
 			t.Errorf("the paper does not say %q", want)
 		}

@@ -15,7 +15,7 @@ type Registers struct{ now time.Time }
 
 // RegisterZones implements web.Registers.
 func (Registers) RegisterZones(context.Context) ([]web.ZoneName, error) {
-	return []web.ZoneName{{ID: "server-room", Name: "サーバ室"}, {ID: "media-store", Name: "媒体保管庫"}}, nil
+	return []web.ZoneName{{ID: "server-room", Name: "サーバ室", Level: 3}, {ID: "media-store", Name: "媒体保管庫", Level: 2}}, nil
 }
 
 // ReachOf implements web.Registers: the media store has a door of its own, and a gateway that has a door of a zone without a name
