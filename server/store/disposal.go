@@ -301,7 +301,7 @@ func (tx *Tx) dropLeaf(d *DisposalRun, idx int64, touched map[[16]byte]bool) err
 		}
 	case entrylog.KindAction:
 		for _, q := range []string{`DELETE FROM day_act WHERE idx = ?`, `DELETE FROM finding_act WHERE idx = ?`, `DELETE FROM zone_act WHERE idx = ?`, `DELETE FROM matter WHERE idx = ?`,
-			`DELETE FROM alert_silence WHERE idx = ?`} {
+			`DELETE FROM alert_silence WHERE idx = ?`, `DELETE FROM paper_compared WHERE idx = ?`} {
 			if err := gone(q, idx); err != nil {
 				return err
 			}

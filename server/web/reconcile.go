@@ -16,6 +16,7 @@ import (
 const (
 	reconcileWithin = 10 * time.Minute // how far apart the two may have written one entry
 	reconcileLines  = 200
+	reconcileBytes  = 12 << 10 // of what is typed: an opening holds no more
 )
 
 type reconcileView struct {
@@ -67,7 +68,8 @@ func (h *Handler) reconcile(rq *request) (*reconcileView, *ReviewSheet, error) {
 	return v, &sheet, nil
 }
 
-// postReconcile compares. Nothing is kept: the paper stays the paper, and the log the log.
+// postReconcile compares and writes down how it came out, with what was typed: that nothing of the paper is missing in the log has to be shown
+// to an auditor (VR-6). The paper stays the paper, and the log the log.
 func (h *Handler) postReconcile(w http.ResponseWriter, rq *request) error {
 	if err := rq.form(); err != nil {
 		return err
@@ -82,9 +84,12 @@ func (h *Handler) postReconcile(w http.ResponseWriter, rq *request) error {
 		return errBadInput
 	}
 	paper, bad := readSlips(v.Text, day)
-	if bad != 0 || len(paper) == 0 || len(paper) > reconcileLines {
-		if v.Fault = v.T("reconcile.empty", "n", strconv.Itoa(reconcileLines)); bad != 0 {
+	if bad != 0 || len(paper) == 0 || len(paper) > reconcileLines || len(v.Text) > reconcileBytes {
+		switch v.Fault = v.T("reconcile.empty", "n", strconv.Itoa(reconcileLines)); {
+		case bad != 0:
 			v.Fault = v.T("reconcile.unreadable", "line", strconv.Itoa(bad))
+		case len(v.Text) > reconcileBytes:
+			v.Fault = v.T("reconcile.long", "n", strconv.Itoa(reconcileBytes/1024))
 		}
 		return h.renderStatus(w, rq, "reconcile", v, http.StatusUnprocessableEntity)
 	}
@@ -102,11 +107,19 @@ func (h *Handler) postReconcile(w http.ResponseWriter, rq *request) error {
 		names[s.Name] = r.Who.Name
 		log = append(log, s)
 	}
-	v.compare(log, paper, names)
+	counts := v.compare(log, paper, names)
+	kept := PaperComparison{
+		Zone: access.ZoneID(rq.PathValue("zone")), Day: rq.PathValue("day"),
+		Matched: counts[register.Matched], LogOnly: counts[register.LogOnly], PaperOnly: counts[register.PaperOnly],
+	}
+	if err := h.src.Reviews.KeepComparison(rq.Context(), kept, v.Text, rq.action(ActionReconcile, string(kept.Zone))); err != nil {
+		return fmt.Errorf("keep a comparison with paper: %w", err)
+	}
+	v.Notice = v.T("reconcile.kept")
 	return h.render(w, rq, "reconcile", v)
 }
 
-func (v *reconcileView) compare(log, paper []register.Slip, names map[string]string) {
+func (v *reconcileView) compare(log, paper []register.Slip, names map[string]string) (counts []int) {
 	times := func(s register.Slip) string {
 		out := ""
 		if s.OutMS != 0 {
@@ -115,7 +128,7 @@ func (v *reconcileView) compare(log, paper []register.Slip, names map[string]str
 		return v.T("reconcile.times", "in", time.UnixMilli(s.InMS).In(v.say.zone).Format("15:04"), "out", out)
 	}
 	looks := []Tag{{v.T("reconcile.matched"), ToneGood, "check"}, {v.T("reconcile.log_only"), ToneWarn, "finding"}, {v.T("reconcile.paper_only"), ToneAlarm, "finding"}}
-	counts := make([]int, len(looks))
+	counts = make([]int, len(looks))
 	for _, p := range register.Reconcile(log, paper, reconcileWithin.Milliseconds()) {
 		l := reconcileLine{State: looks[p.Match]}
 		counts[p.Match]++
@@ -135,6 +148,7 @@ func (v *reconcileView) compare(log, paper []register.Slip, names map[string]str
 		t.Word = v.T("reconcile.count", "what", t.Word, "n", strconv.Itoa(n))
 		v.Counts = append(v.Counts, t)
 	}
+	return counts
 }
 
 // comparableName is a name without blanks: paper is not careful about them.

@@ -41,6 +41,16 @@ type reviewsView struct {
 	Rule      *reviewRule     // nil = who looks may not set it
 	Asked     []correctionRow // corrections that wait for an answer
 	Answer    string          // where they are answered; "" = not by who looks
+	Paper     []comparedLine  // comparisons with the paper ledger, of the calendar's year
+}
+
+// comparedLine is how a day compared with the paper ledger (VR-6).
+type comparedLine struct {
+	Day, Href string
+	Counts    []Tag
+	At        time.Time
+	By        string
+	Leaf      string
 }
 
 // reviewRule is the form that asks for one signature or two.

@@ -90,6 +90,13 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 	if v.MaySign && !h.steppedUp(rq, stepUpFull) {
 		v.StepUp = "/step-up?" + url.Values{"next": {clip(v.Here, 900)}}.Encode()
 	}
+	papers, err := h.src.Reviews.Comparisons(rq.Context(), zone, first.String(), year.End().String(), rq.names)
+	if err != nil {
+		return fmt.Errorf("comparisons with paper: %w", err)
+	}
+	for i := range papers {
+		v.Paper = append(v.Paper, v.paper(zone, &papers[i]))
+	}
 	v.Year = strconv.Itoa(int(year))
 	at := func(n int) string {
 		return withQuery("/review/calendar", url.Values{"zone": {v.Zone}, "year": {strconv.Itoa(int(year) + n)}})
@@ -104,6 +111,26 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 		v.Key = append(v.Key, t)
 	}
 	return h.render(w, rq, "calendar", v)
+}
+
+// paper makes the line of a comparison with the paper ledger.
+func (v *reviewsView) paper(zone access.ZoneID, c *PaperComparison) comparedLine {
+	l := comparedLine{Day: c.Day, Href: reviewHref(zone, c.Day), At: c.At, By: c.By, Leaf: strconv.FormatUint(c.Leaf, 10)}
+	if d, err := time.Parse(dayLayout, c.Day); err == nil {
+		l.Day = v.date(calendar.DateOf(d))
+	}
+	for _, x := range []struct {
+		word string
+		n    int
+		tone Tone
+		icon string
+	}{{"reconcile.matched", c.Matched, ToneGood, "check"}, {"reconcile.log_only", c.LogOnly, ToneWarn, "finding"}, {"reconcile.paper_only", c.PaperOnly, ToneAlarm, "finding"}} {
+		if x.n == 0 {
+			x.tone, x.icon = ToneQuiet, "check"
+		}
+		l.Counts = append(l.Counts, Tag{v.T("reconcile.count", "what", v.T(x.word), "n", strconv.Itoa(x.n)), x.tone, x.icon})
+	}
+	return l
 }
 
 func (v *reviewsView) cell(zone access.ZoneID, d calendar.Date, day *ReviewDay) reviewCell {

@@ -26,10 +26,24 @@ type Reviews interface {
 	// Looked writes down that an account has seen a day with the log of this size, and gives its look in an earlier sitting, or when it last signed
 	// there; without either its first look, and for that one itself zero times.
 	Looked(ctx context.Context, zone access.ZoneID, day, account string, size uint64, at time.Time) (before uint64, beforeAt time.Time, err error)
+	// KeepComparison writes down how a day compared with the paper ledger, and what was typed (VR-6); act says who.
+	KeepComparison(ctx context.Context, c PaperComparison, typed string, act Action) error
+	// Comparisons lists those of the days from…to, in the order of the log. Without names it holds account ids.
+	Comparisons(ctx context.Context, zone access.ZoneID, from, to string, names bool) ([]PaperComparison, error)
 	ReviewSettings(ctx context.Context) (signoff.Settings, error)
 	// SetTwoSign asks for two signatures on a zone's days, or for one again. signers are the accounts that may sign there now:
 	// signoff.ErrTooFew when they cannot satisfy it (VR-10). act says why.
 	SetTwoSign(ctx context.Context, zone access.ZoneID, two bool, signers []string, act Action) error
+}
+
+// PaperComparison is how a day of the log compared with the paper ledger (VR-6).
+type PaperComparison struct {
+	Zone                        access.ZoneID
+	Day                         string
+	Matched, LogOnly, PaperOnly int
+	At                          time.Time
+	By                          string // full name of the account
+	Leaf                        uint64
 }
 
 // ReviewDay is how one day of a zone stands.

@@ -267,6 +267,7 @@ const (
 	ActionIncidentBundle    ActionKind = "incident_bundled"         // never a leaf of its own
 	ActionViewCase          ActionKind = "view_case"                // Target = the finding
 	ActionViewReview        ActionKind = "view_review"              // likewise
+	ActionReconcile         ActionKind = "paper_compared"           // never a leaf of its own
 	ActionViewPresent       ActionKind = "view_present"             // likewise
 	ActionViewImport        ActionKind = "view_import"              // a dry run, which names people
 	ActionRehearsed         ActionKind = "rehearsed"                // Target = what was tried; the days stand in the opening

@@ -58,7 +58,7 @@ var without = map[string]string{
 	"POST /findings/{id}": notes, "POST /alerts/{id}/acknowledge": notes, "POST /alerts/silences/{id}/end": "alerts are told again",
 	"POST /incidents": notes, "POST /incidents/{id}": notes, "POST /emergency/{id}/report": notes, "POST /dues/exits/{id}/confirm": notes, "POST /review/{zone}/{day}/exits/{id}": notes,
 	"POST /outages": notes, "POST /outages/{id}/end": notes, "POST /outages/paper": notes, "POST /outages/paper/{id}/compare": notes,
-	"POST /outages/drills": notes, "POST /outages/drills/{id}/end": notes, "POST /review/{zone}/{day}/reconcile": looks,
+	"POST /outages/drills": notes, "POST /outages/drills/{id}/end": notes, "POST /review/{zone}/{day}/reconcile": notes,
 	"POST /me/own/purpose": notes, "POST /me/own/exit": notes, "POST /me/own/answer": notes, "POST /me/own/correction": asks,
 	"POST /me/data": asks, "POST /me/data/{id}/withdraw": removes,
 }

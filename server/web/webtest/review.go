@@ -22,6 +22,8 @@ type Reviews struct {
 	months map[string]bool          // mu; signed
 	two    signoff.Settings         // mu
 	looks  map[string]web.ReviewAct // mu; by account and day
+	papers []web.PaperComparison    // mu
+	typed  []string                 // mu; of each of them
 }
 
 func (r *Reviews) facts(day string) (f signoff.Facts, ok bool) {
@@ -217,4 +219,32 @@ func (r *Reviews) SignMonth(_ context.Context, zone access.ZoneID, month string,
 	}
 	r.months[month] = true
 	return nil
+}
+
+// KeepComparison implements web.Reviews.
+func (r *Reviews) KeepComparison(_ context.Context, c web.PaperComparison, typed string, act web.Action) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.At, c.By, c.Leaf = act.At, act.Actor, uint64(900+len(r.papers))
+	r.papers, r.typed = append(r.papers, c), append(r.typed, typed)
+	return nil
+}
+
+// Comparisons implements web.Reviews.
+func (r *Reviews) Comparisons(_ context.Context, zone access.ZoneID, from, to string, _ bool) (out []web.PaperComparison, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.papers {
+		if c.Zone == zone && c.Day >= from && c.Day <= to {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// Typed lists what was typed of each comparison with paper.
+func (r *Reviews) Typed() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.typed...)
 }
