@@ -65,6 +65,9 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 	if check != nil {
 		return verifyExport(ctx, o, dir, check)
 	}
+	if err := o.notFor("a database", "policy"); err != nil {
+		return 0, err
+	}
 	opt, err := logKeys(filepath.Join(dir, keysDir))
 	if err != nil {
 		return 0, fmt.Errorf("%s: the public log key is needed to check anything: %w (name the data directory with --keys)", o.Database, err)
@@ -135,6 +138,9 @@ func checkOf(path string) (exportCheck, error) {
 	switch begin = begin[:n]; {
 	case logcheck.IsBundle(begin):
 		return func(ctx context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (int, error) {
+			if err := o.notFor("a bundle", "openings"); err != nil {
+				return 0, err
+			}
 			states, err := o.states()
 			if err != nil {
 				return 0, err
@@ -149,6 +155,9 @@ func checkOf(path string) (exportCheck, error) {
 		}, nil
 	case logcheck.IsProof(begin):
 		return func(_ context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (int, error) {
+			if err := o.notFor("the proof of one record", "openings", "timestamps", "resume"); err != nil {
+				return 0, err
+			}
 			data, err := io.ReadAll(io.LimitReader(f, logcheck.MaxProof+1))
 			if err != nil {
 				return 0, err
@@ -161,6 +170,9 @@ func checkOf(path string) (exportCheck, error) {
 		}, nil
 	case logcheck.IsPack(begin):
 		return func(ctx context.Context, f *os.File, opt logcheck.Options, o *VerifyOptions) (int, error) {
+			if err := o.notFor("a pack", "openings", "resume"); err != nil {
+				return 0, err
+			}
 			info, err := f.Stat()
 			if err != nil {
 				return 0, err
@@ -173,6 +185,25 @@ func checkOf(path string) (exportCheck, error) {
 		}, nil
 	}
 	return nil, nil
+}
+
+// takenBy says what takes an option.
+var takenBy = map[string]string{
+	"policy":     "it judges what export made: monban-server export bundle, then verify --policy or monban-verify --policy",
+	"openings":   "it is for a database; the openings in what export made are compared in any case",
+	"timestamps": "it is for a database, a bundle, or a pack with log.monban in it",
+	"resume":     "it is for a database or a bundle",
+}
+
+// notFor refuses options that the check of this kind of file has no use for: one that is dropped silently looks like one that was met.
+func (o *VerifyOptions) notFor(kind string, names ...string) error {
+	given := map[string]bool{"policy": o.Policy != "", "openings": o.Openings, "timestamps": o.Stamps != "", "resume": o.Resume}
+	for _, name := range names {
+		if given[name] {
+			return fmt.Errorf("--%s does not apply to %s: %s", name, kind, takenBy[name])
+		}
+	}
+	return nil
 }
 
 func found(r *entrylog.Result) int { return len(r.Findings) + r.More }

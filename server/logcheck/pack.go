@@ -169,6 +169,8 @@ type PackReport struct {
 	Log      *Report         // of the part of the log in it, nil = none
 	Proofs   int             // of records, that hold
 	Quorate  int             // of those, cosigned as the policy asks
+	Held     int             // of those, by a checkpoint that was given
+	Given    int             // checkpoints that were given
 	Asked    bool
 	Policies int      // that the log names
 	Verifier []string // lines of VerifierName
@@ -187,7 +189,7 @@ func CheckPack(ctx context.Context, in io.ReaderAt, size int64, opt Options) (*P
 	if len(z.File) > maxPackFiles {
 		return nil, fmt.Errorf("more than %d files", maxPackFiles)
 	}
-	c := packCheck{opt: opt, rep: &PackReport{Asked: opt.Policy.Asks()}, files: map[string]*zip.File{}, hashed: map[string]string{}}
+	c := packCheck{opt: opt, rep: &PackReport{Asked: opt.Policy.Asks(), Given: len(opt.Held)}, files: map[string]*zip.File{}, hashed: map[string]string{}}
 	for _, f := range z.File {
 		if c.files[f.Name] != nil || !validName(f.Name) {
 			c.rep.Result.Add("pack", f.Name, "stands in the pack twice, or has a name that it may not have")
@@ -220,6 +222,9 @@ func (c *packCheck) run(ctx context.Context) error {
 	}
 	if err := c.leaf(); err != nil {
 		return err
+	}
+	if c.opt.Stamps != nil && !slices.ContainsFunc(c.listed, func(f PackFile) bool { return f.Path == BundleName }) {
+		return fmt.Errorf("certificates of time stamps were given, and this pack has no %s, which alone has time stamps", BundleName)
 	}
 	for _, f := range c.listed {
 		if err := ctx.Err(); err != nil {
@@ -407,6 +412,9 @@ func (c *packCheck) proof(name string, in io.Reader) error {
 	}
 	if rep.Clean() {
 		c.rep.Proofs++
+		if rep.HeldMet > 0 {
+			c.rep.Held++
+		}
 		if p.Asks() && p.Met(rep.cosignedAs) {
 			c.rep.Quorate++
 		}

@@ -43,6 +43,9 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 		if r.Asked && r.Proofs > 0 {
 			say("・うち %d 件は、ポリシーが求める証人の連署を満たしています。", "- Of those, %d are cosigned by those whom the policy asks for.", r.Quorate)
 		}
+		if r.Held > 0 {
+			say("・記録 %d 件の証明は、ほかの人が保管していたチェックポイントによるものです。", "- The proofs of %d records are by a checkpoint that somebody else holds.", r.Held)
+		}
 		if r.Policies > 0 {
 			say("・判定に使われた規則 %d 件は、ログに記録されたものです。", "- %d policies that the doors decided by are those that the log names.", r.Policies)
 		}
@@ -53,6 +56,14 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 	say("【証明されないこと】", "NOT PROVEN")
 	if r.OwnKeys {
 		say("・公開鍵はこのファイルに入っていたものです。別の経路で受け取った鍵を --key で指定してください。", "- The public key came with the file. Give a key that you got another way (--key).")
+	}
+	switch n := r.Proofs - r.Held; {
+	case r.Log != nil: // its page says so
+	case r.Given > 0 && n > 0:
+		say("・記録 %d 件の証明は、指定されたチェックポイントと件数が違うため比べられません。", "- The proofs of %d records are by checkpoints of other sizes than those given and cannot be compared with them.", n)
+	case r.Given == 0 && r.Quorate < r.Proofs:
+		say("・外部で保管されたチェックポイントと比べていません。ログの鍵を持つ人の書き換えは見つけられません。",
+			"- They were compared with no checkpoint that somebody else holds: somebody with the log's key could have written the log anew.")
 	}
 	say("・帳票など、ログの外にある内容の正しさ(書き出した時点のままであることだけが分かります)。", "- That papers and lists, which are no part of the log, are right: only that they are what was handed over.")
 	say("・必要な記録がすべて書き出されたこと(作成者が範囲を選んでいます)。", "- That all that should be here is: whoever made the pack chose what goes in.")

@@ -15,6 +15,7 @@ import (
 	"monban/server/entrylog"
 	"monban/server/logcheck"
 	"monban/server/logcheck/independent"
+	"monban/server/timestamp"
 )
 
 // vectorPack is a pack of a log of 11 leaves, whose twelfth holds its hash.
@@ -136,4 +137,47 @@ func TestPackVector(t *testing.T) {
 			t.Errorf("%s: holds for the program: %v, for the independent check: %v", what, a, b)
 		}
 	}
+}
+
+// EV-4, RR-5: what an auditor gives to the check of a pack without a log counts or is refused: a checkpoint that somebody else holds is compared with
+// those of its proofs, and the page says so; certificates of time stamps have nothing to be held against.
+func TestWhatIsGivenForAPack(t *testing.T) {
+	l, data := vectorPack(t)
+	held := func(n int) []logcheck.NamedNote {
+		short := newProofLog(t, n)
+		return []logcheck.NamedNote{{Name: "paper", Signed: short.checkpoint(t, 0)}}
+	}
+	for name, c := range map[string]struct {
+		held              []logcheck.NamedNote
+		clean             bool
+		fits              int
+		yes, no, wantsNot string
+	}{
+		"none":            {nil, true, 0, "", "compared with no checkpoint that somebody else holds", "by a checkpoint that somebody else holds."},
+		"of this tree":    {held(11), true, 2, "The proofs of 2 records are by a checkpoint that somebody else holds", "", "compared with no checkpoint"},
+		"of another size": {held(7), true, 0, "", "The proofs of 2 records are by checkpoints of other sizes", "compared with no checkpoint"},
+	} {
+		rep, err := logcheck.CheckPack(t.Context(), bytes.NewReader(data), int64(len(data)), logcheck.Options{Keys: []note.Verifier{l.key}, Held: c.held})
+		must(t, err)
+		if rep.Clean() != c.clean || rep.Held != c.fits {
+			t.Errorf("%s: %d fit, %v", name, rep.Held, rep.Result.Findings)
+		}
+		yes, no := proven(t, logcheck.English, func(w *strings.Builder) error { return rep.Page(w, logcheck.English, "x", "") })
+		if !strings.Contains(yes, c.yes) || !strings.Contains(no, c.no) || strings.Contains(yes+no, c.wantsNot) {
+			t.Errorf("%s:\n%s\n%s", name, yes, no)
+		}
+		if text := pageOf(t, rep, logcheck.Japanese); strings.Contains(text, "%!") {
+			t.Error(text)
+		}
+	}
+	if rep, err := logcheck.CheckPack(t.Context(), bytes.NewReader(data), int64(len(data)), logcheck.Options{Keys: []note.Verifier{l.key}, Stamps: &timestamp.Trust{}}); err == nil {
+		t.Errorf("certificates of time stamps are dropped: %+v", rep)
+	}
+}
+
+func pageOf(t *testing.T, rep *logcheck.PackReport, lang logcheck.Lang) string {
+	t.Helper()
+	var out strings.Builder
+	must(t, rep.Page(&out, lang, "x", ""))
+	return out.String()
 }

@@ -170,10 +170,17 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return false, err
 	}
-	if logcheck.IsProof(begin[:n]) {
+	proof, pack := logcheck.IsProof(begin[:n]), logcheck.IsPack(begin[:n])
+	switch { // an option that is dropped silently looks like one that was met
+	case proof && opt.Stamps != nil:
+		return false, errors.New("--timestamps does not apply to the proof of one record, which has no time stamps: it is for a bundle, or a pack with log.monban in it")
+	case (proof || pack) && o.resume:
+		return false, errors.New("--resume does not apply to a pack or the proof of one record: it is for a bundle")
+	}
+	if proof {
 		return checkProof(f, o, opt, out)
 	}
-	if logcheck.IsPack(begin[:n]) {
+	if pack {
 		return checkPack(ctx, f, o, opt, out)
 	}
 	return checkBundle(ctx, f, o, opt, out, errs)

@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -92,6 +97,9 @@ func TestRun(t *testing.T) {
 	key := write(t, filepath.Join(dir, "log.vkey"), "# from the city's web page\r\n"+m.vkey+"\r\n")
 	held := write(t, filepath.Join(dir, "paper.txt"), strings.ReplaceAll(m.last, "\n", "\r\n"))
 	other := write(t, filepath.Join(dir, "other.txt"), made(t, 500, 50).last)
+	proof := write(t, filepath.Join(dir, "x.tlog-proof"), "c2sp.org/tlog-proof@v1\n") // refused before they are read
+	pack := write(t, filepath.Join(dir, "x.zip"), "PK\x03\x04")
+	authority := write(t, filepath.Join(dir, "ca.pem"), authorityPEM(t))
 	for _, tc := range []struct {
 		name string
 		args []string
@@ -105,6 +113,9 @@ func TestRun(t *testing.T) {
 		{"the same in Japanese", []string{"--key", key, bad}, 1, []string{"最初の異常: log_leaf 320"}},
 		{"another's checkpoint", []string{"--key", key, "--checkpoint", other, good}, 2, nil},
 		{"authorities that are none", []string{"--timestamps", key, good}, 2, nil},
+		{"to go on with a proof", []string{"--resume", proof}, 2, []string{"does not apply"}},
+		{"to go on with a pack", []string{"--resume", pack}, 2, []string{"does not apply"}},
+		{"time stamps of a proof", []string{"--timestamps", authority, proof}, 2, []string{"does not apply"}},
 		{"no file", []string{filepath.Join(dir, "none")}, 2, nil},
 		{"no bundle", []string{key}, 2, nil},
 		{"no argument", nil, 2, nil},
@@ -116,7 +127,7 @@ func TestRun(t *testing.T) {
 				t.Errorf("exit %d, want %d\n%s%s", code, tc.code, out.String(), errs.String())
 			}
 			for _, w := range tc.want {
-				if !strings.Contains(out.String(), w) {
+				if !strings.Contains(out.String()+errs.String(), w) {
 					t.Errorf("does not say %q:\n%s", w, out.String())
 				}
 			}
@@ -128,6 +139,21 @@ func TestRun(t *testing.T) {
 	if list := kept(); len(list) != 0 {
 		t.Errorf("a finished check left its state behind: %v", list)
 	}
+}
+
+// authorityPEM is the certificate of a time-stamping authority.
+func authorityPEM(t *testing.T) string {
+	t.Helper()
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, pub, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // The program holds no database driver, nothing that reaches a network or starts a program, and no C, and it is
