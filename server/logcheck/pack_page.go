@@ -17,6 +17,9 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 	say("ファイル: %s", "File: %s", file)
 	say("種類: %s(%d ファイル、作成 %s)", "Kind: %s (%d files, made %s)", lang.words(cmp.Or(kind[0], r.Head.Kind), cmp.Or(kind[1], r.Head.Kind)), r.Files, r.Head.Made)
 	say("ハッシュ(MANIFEST の SHA-256): %s", "Hash (SHA-256 of MANIFEST): %s", r.Sum)
+	if r.Manifest != nil && r.Manifest.Clean() {
+		sayKey(say, r.Manifest.Key)
+	}
 	b.gap()
 	total := len(r.Result.Findings) + r.Result.More
 	if total == 0 {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"monban/server/entrylog"
@@ -41,6 +42,7 @@ func (r *Report) Page(w io.Writer, lang Lang, file string) error {
 		r.Database.head(say, r, day)
 	} else {
 		say("SHA-256(最終行を除く): %s", "SHA-256 (but the last line): %s", r.Sum)
+		sayKey(say, r.Key)
 		say("記録: %d〜%d番(ログ全体は%d件、作成 %s)", "Leaves: %d to %d (the log had %d; made %s)", h.From, h.To-1, h.Log, day(h.MadeMS))
 		say("期間: %s 〜 %s(サーバーの時刻)", "Time: %s to %s (the server's clock)", day(r.FirstMS), day(r.LastMS))
 		say("確認した数: 記録 %d、チェックポイント %d、門番装置の記録 %d、開示部 %d(消去済 %d、同梱なし %d)",
@@ -128,6 +130,7 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 		say("・公開鍵はこのファイルに入っていたものです。作成者がすべてを作り直していないことは分かりません。別の経路で受け取った鍵を --key で指定してください。",
 			"- The public key came with the file: nothing shows that its maker did not make everything anew. Give a key that you got another way (--key).")
 	}
+	r.sayIdle(say)
 	r.sayNotCosigned(say, day)
 	r.sayNotStamped(say, day)
 	if r.HeldMet == 0 {
@@ -163,6 +166,31 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	}
 	say("・センサーが正しく働いたこと、カードを使った人が本人であること、一度に一人だけが通ったこと。", "- That a sensor told the truth, that who held a card was its owner, that only one person went through.")
 	say("・壊された装置が書けなかった出来事(欠番と監視の空白として現れます)、時計の正しさ(記録された精度まで)。", "- What a broken gateway could not write (it shows as a gap or a silence); that clocks were right (beyond the quality they state).")
+}
+
+// sayKey names the key of a log.
+func sayKey(say sayFunc, key string) {
+	if name, id, ok := strings.Cut(key, "+"); ok {
+		say("ログ: %s(公開鍵の ID %s)", "Log: %s (id of its public key: %s)", name, id)
+	}
+}
+
+// sayIdle names the keys that were given and sign nothing here, where several were: the file chooses which log it is of, so it may be an older one's,
+// or end before a newer one begins.
+func (r *Report) sayIdle(say sayFunc) {
+	n := 0
+	for _, key := range r.Given {
+		if _, ok := r.Signers[key]; ok || len(r.Given) < 2 {
+			continue
+		}
+		if n++; n > pageFindings {
+			say("・ほかにも、署名のない鍵があります。", "- There are more keys that sign nothing here.")
+			return
+		}
+		name, id, _ := strings.Cut(key, "+")
+		say("・指定された鍵 %s(ID %s)による署名は、このファイルにありません。そのログの記録について、このファイルからは何も分かりません。そのログのほうが新しいときは、このファイルは最新のものではありません。",
+			"- The key of %s (id %s), which was given, signs nothing in this file: of that log it shows nothing. If that log is the newer one, this file is not what there is now.", name, id)
+	}
 }
 
 func seconds(ms int64) string {

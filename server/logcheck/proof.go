@@ -157,6 +157,7 @@ type ProofReport struct {
 	Proof      *Proof
 	Result     entrylog.Result
 	OwnKeys    bool                // no key of the log came from elsewhere
+	Key        string              // name+id of the log's key that signed
 	Checkpoint entrylog.Checkpoint // whose tree the leaf is in
 	Parsed     entrylog.Parsed
 	Opening    entrylog.Opening // when Proof.Shown is ShownOpen
@@ -206,6 +207,7 @@ func CheckProof(data []byte, opt Options) (*ProofReport, error) {
 	if s.log = keys.Of(c.Origin); s.log == nil {
 		return nil, fmt.Errorf("the proof is of log %s, and no given key is that log's", c.Origin)
 	}
+	r.Key = keyName(s.log)
 	held, err := OpenHeld(&keys, opt.Held)
 	if err != nil {
 		return nil, err

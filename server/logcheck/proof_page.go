@@ -10,6 +10,9 @@ func (r *ProofReport) Page(w io.Writer, lang Lang, file string) error {
 	say, day := b.say, pageDay
 	say("記録1件の証明の検証結果", "Verification of the proof of one record")
 	say("ファイル: %s", "File: %s", file)
+	if r.Clean() {
+		sayKey(say, r.Key)
+	}
 	b.gap()
 	if !r.Clean() {
 		say("【結果】証明は成り立ちません。", "RESULT: the proof does not hold.")

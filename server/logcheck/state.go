@@ -164,9 +164,9 @@ func (w *walk) resume(ctx context.Context, data []byte) error {
 	if w.r.at != s.At || w.r.lines != s.Lines || !bytes.Equal(w.r.sum.Sum(nil), s.Sum) {
 		return errors.New("the bundle is not the one that was begun with: what was checked already was changed since")
 	}
-	own, name := w.rep.OwnKeys, w.rep.StateName
+	own, given, name := w.rep.OwnKeys, w.rep.Given, w.rep.StateName
 	*w.rep = s.Report
-	w.rep.Result, w.rep.OwnKeys, w.rep.StateName, w.rep.Resumed, w.rep.ResumedAt = &s.Result, own, name, true, s.Size
+	w.rep.Result, w.rep.OwnKeys, w.rep.Given, w.rep.StateName, w.rep.Resumed, w.rep.ResumedAt = &s.Result, own, given, name, true, s.Size
 	if _, err := w.c.resume(&s.Saved, &s.Result); err != nil {
 		return err
 	}

@@ -50,8 +50,11 @@ type NamedNote struct {
 type Report struct {
 	Head    BundleHead
 	Result  *entrylog.Result
-	Sum     string // SHA-256 of all lines but the last, in hex
-	OwnKeys bool   // no key came from elsewhere
+	Sum     string           // SHA-256 of all lines but the last, in hex
+	OwnKeys bool             // no key came from elsewhere
+	Key     string           // name+id of the log's key where the walk ended
+	Given   []string         // name+id of the keys that came from elsewhere
+	Signers map[string]int64 // of those that signed a checkpoint which fits: its size
 
 	StateName string `json:"-"` // of the bundle with what it was checked with, as Options.State and Save got it
 	Resumed   bool   // a state was gone on from
@@ -115,6 +118,9 @@ func CheckBundle(ctx context.Context, in io.Reader, opt Options) (*Report, error
 		opt.Keys = append(slices.Clone(opt.Keys), opt.Policy.Logs...)
 	}
 	rep := &Report{Head: b.head, Result: &entrylog.Result{}, OwnKeys: len(opt.Keys) == 0}
+	for _, v := range opt.Keys {
+		rep.Given = append(rep.Given, keyName(v))
+	}
 	keys, err := chooseKeys(b.keys, opt.Keys)
 	if err != nil {
 		return nil, err
@@ -371,9 +377,22 @@ func (w *walk) checkpoint(rest []byte) error {
 	w.c.Checkpoint(n, string(signed))
 	if w.c.Sure() == n {
 		w.rep.Signed = n
+		if w.rep.Signers == nil {
+			w.rep.Signers = map[string]int64{}
+		}
+		w.rep.Signers[w.key()] = n
 		w.saveState()
 	}
 	return nil
+}
+
+// key names the key of the log that signs where the walk stands.
+func (w *walk) key() string {
+	v := w.c.keys.Of(w.c.origin)
+	if v == nil {
+		return ""
+	}
+	return keyName(v)
 }
 
 // finish compares what is only known at the end.
@@ -391,7 +410,7 @@ func (w *walk) finish() {
 	if head.Size == head.Log {
 		w.c.whole()
 	}
-	w.rep.Disposals = w.c.Disposals()
+	w.rep.Disposals, w.rep.Key = w.c.Disposals(), w.key()
 	w.rep.HeldMet, w.rep.HeldPast = w.c.FinishHeld(head.Log)
 	w.rep.judge(w.opt.Policy)
 	w.rep.Sure, w.rep.Chains, w.rep.Covered = w.c.Sure(), w.c.Chains(), w.c.Covered()
