@@ -169,7 +169,8 @@ type PackReport struct {
 	Log      *Report         // of the part of the log in it, nil = none
 	Proofs   int             // of records, that hold
 	Quorate  int             // of those, cosigned as the policy asks
-	Held     int             // of those, by a checkpoint that was given
+	Lacking  []string        // the first of the others
+	Held     int             // of Proofs, by a checkpoint that was given
 	Given    int             // checkpoints that were given
 	Asked    bool
 	Policies int      // that the log names
@@ -385,6 +386,7 @@ func (c *packCheck) log(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return err
 	}
+	rep.OwnKeys = rep.OwnKeys || c.rep.OwnKeys // the pack's own key is not from elsewhere
 	c.rep.Log = rep
 	for _, f := range rep.Result.Findings {
 		c.rep.Result.Add(f.Table, f.Key, "%s", f.What)
@@ -415,8 +417,12 @@ func (c *packCheck) proof(name string, in io.Reader) error {
 		if rep.HeldMet > 0 {
 			c.rep.Held++
 		}
-		if p.Asks() && p.Met(rep.cosignedAs) {
+		switch {
+		case !p.Asks():
+		case p.Met(rep.cosignedAs):
 			c.rep.Quorate++
+		case len(c.rep.Lacking) < pageFindings:
+			c.rep.Lacking = append(c.rep.Lacking, name)
 		}
 	}
 	return nil

@@ -60,6 +60,15 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 	if r.OwnKeys {
 		say("・公開鍵はこのファイルに入っていたものです。別の経路で受け取った鍵を --key で指定してください。", "- The public key came with the file. Give a key that you got another way (--key).")
 	}
+	if n := r.Proofs - r.Quorate; r.Asked && n > 0 {
+		say("・記録 %d 件の証明には、ポリシーが求める証人の連署がまだありません:", "- The proofs of %d records are not cosigned by those whom the policy asks for:", n)
+		for _, name := range r.Lacking {
+			b.item(name)
+		}
+		if n > len(r.Lacking) {
+			say("  ほか %d 件", "  and %d more", n-len(r.Lacking))
+		}
+	}
 	switch n := r.Proofs - r.Held; {
 	case r.Log != nil: // its page says so
 	case r.Given > 0 && n > 0:
@@ -85,7 +94,7 @@ func (r *PackReport) Page(w io.Writer, lang Lang, file, own string) error {
 		if _, err := io.WriteString(w, b.String()); err != nil {
 			return err
 		}
-		return r.Log.Page(w, lang, BundleName)
+		return r.Log.page(w, lang, BundleName, total)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -32,7 +32,10 @@ func (l Lang) words(ja, en string) string {
 const pageFindings = 10
 
 // Page says in one page of plain words what a check has proven and what not.
-func (r *Report) Page(w io.Writer, lang Lang, file string) error {
+func (r *Report) Page(w io.Writer, lang Lang, file string) error { return r.page(w, lang, file, 0) }
+
+// page is Page of a file that stands alone, or in a pack of which so much was found.
+func (r *Report) page(w io.Writer, lang Lang, file string, pack int) error {
 	b := page{lang: lang}
 	say, day := b.say, pageDay
 	h := &r.Head
@@ -54,7 +57,9 @@ func (r *Report) Page(w io.Writer, lang Lang, file string) error {
 	}
 	b.gap()
 	total := len(r.Result.Findings) + r.Result.More
-	if total == 0 {
+	if total == 0 && pack > 0 {
+		say("このファイルだけを見れば異常はありませんが、書き出し全体では異常が %d 件見つかっています(上の結果)。", "In this file by itself nothing was found, but in the pack that it is of there are %d findings (see above).", pack)
+	} else if total == 0 {
 		say("【結果】異常は見つかりませんでした。", "RESULT: nothing was found.")
 	} else {
 		say("【結果】異常が %d 件見つかりました。", "RESULT: %d findings.", total)
