@@ -198,7 +198,11 @@ func CheckPack(ctx context.Context, in io.ReaderAt, size int64, opt Options) (*P
 		c.files[f.Name] = f
 	}
 	c.opt.State, c.opt.Save = nil, nil
-	return c.rep, c.run(ctx)
+	if err := c.bounded(size); err != nil {
+		c.rep.Result.Add("pack", "zip", "%v", err)
+		return c.rep, nil
+	}
+	return c.rep, c.run(ctx, size)
 }
 
 type packCheck struct {
@@ -206,10 +210,11 @@ type packCheck struct {
 	rep    *PackReport
 	files  map[string]*zip.File
 	listed []PackFile
+	done   int64             // bytes of the zip that were looked at
 	hashed map[string]string // "GATEWAY/PART/VERSION" → sum of a policy that a leaf of the log names
 }
 
-func (c *packCheck) run(ctx context.Context) error {
+func (c *packCheck) run(ctx context.Context, size int64) error {
 	text, err := c.whole(ManifestName, maxManifest)
 	if err != nil {
 		c.rep.Result.Add("pack", ManifestName, "%v", err)
@@ -217,12 +222,16 @@ func (c *packCheck) run(ctx context.Context) error {
 	}
 	h := sha256.Sum256(text)
 	c.rep.Sum = hex.EncodeToString(h[:])
-	if err := c.manifest(string(text)); err != nil {
+	err = c.manifest(string(text))
+	if err == nil {
+		err = c.fits(size)
+	}
+	if err != nil {
 		c.rep.Result.Add("pack", ManifestName, "%v", err)
 		return nil
 	}
-	if err := c.leaf(); err != nil {
-		return err
+	if ok, err := c.leaf(); err != nil || !ok {
+		return err // a list for which the log does not vouch is no reason to unpack anything
 	}
 	if c.opt.Stamps != nil && !slices.ContainsFunc(c.listed, func(f PackFile) bool { return f.Path == BundleName }) {
 		return fmt.Errorf("certificates of time stamps were given, and this pack has no %s, which alone has time stamps", BundleName)
@@ -297,11 +306,11 @@ func (c *packCheck) manifest(text string) error {
 }
 
 // leaf checks that the log holds the MANIFEST's hash. Its keys count for all of the pack when the auditor has none.
-func (c *packCheck) leaf() error {
+func (c *packCheck) leaf() (ok bool, err error) {
 	text, err := c.whole(manifestLeaf, MaxProof)
 	if err != nil {
 		c.rep.Result.Add("pack", manifestLeaf, "%v", err)
-		return nil
+		return false, nil
 	}
 	opt := c.opt
 	opt.Held = nil
@@ -310,28 +319,29 @@ func (c *packCheck) leaf() error {
 	}
 	m, err := CheckProof(text, opt)
 	if err != nil {
-		return fmt.Errorf("%s: %w", manifestLeaf, err)
+		return false, fmt.Errorf("%s: %w", manifestLeaf, err)
 	}
 	c.rep.Manifest, c.rep.OwnKeys = m, m.OwnKeys
 	for _, f := range m.Result.Findings {
 		c.rep.Result.Add("pack", manifestLeaf, "%s", f)
 	}
 	if !m.Clean() {
-		return nil
+		return false, nil
 	}
 	if a := m.Parsed.Action; m.Parsed.Kind != entrylog.KindAction || a.Verb != PackVerb || a.Target != PackTarget || a.ID != c.rep.Sum {
 		c.rep.Result.Add("pack", ManifestName, "is not the list whose hash the log holds: a file was changed after the pack was made")
+		return false, nil
 	}
 	if m.OwnKeys {
 		for _, k := range m.Proof.Keys {
 			v, err := note.NewVerifier(k)
 			if err != nil {
-				return err // CheckProof has read it
+				return false, err // CheckProof has read it
 			}
 			c.opt.Keys = append(c.opt.Keys, v)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // file checks one listed file: its hash, and what it proves.
@@ -352,7 +362,8 @@ func (c *packCheck) file(ctx context.Context, f PackFile) error {
 	}
 	defer r.Close() // only read
 	h := sha256.New()
-	in := io.TeeReader(io.LimitReader(r, f.Size), h)
+	defer func() { c.done += int64(z.CompressedSize64) }()
+	in := io.TeeReader(&packFileReader{ctx: ctx, in: io.LimitReader(r, f.Size), c: c, z: z}, h)
 	switch {
 	case f.Path == BundleName:
 		err = c.log(ctx, in)
@@ -365,6 +376,9 @@ func (c *packCheck) file(ctx context.Context, f PackFile) error {
 		return err
 	}
 	_, err = io.Copy(io.Discard, in) // to its end, where the zip's own sum is compared
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if got := hex.EncodeToString(h.Sum(nil)); err != nil || got != f.Sum {
 		c.rep.Result.Add("pack", f.Path, "is not the file that was put in")
 	} else if name, ok := strings.CutPrefix(f.Path, PolicyFolder); ok {
@@ -375,6 +389,7 @@ func (c *packCheck) file(ctx context.Context, f PackFile) error {
 
 func (c *packCheck) log(ctx context.Context, in io.Reader) error {
 	opt := c.opt
+	opt.Progress = nil // told by the reader
 	opt.leaf = func(p *entrylog.Parsed) {
 		if p.Kind == entrylog.KindSystem && p.System.Name == entrylog.SystemPolicy {
 			y := &p.System

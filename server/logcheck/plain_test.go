@@ -93,6 +93,7 @@ func crafted(t *testing.T, s string) (packs, others map[string][]byte) {
 		return "monban-pack 1\nkind audit\nmade 2026-11-23T00:00:00Z\nsoftware " + s + "\n"
 	})
 	pack("a path", func(sum string) string { return head + sum + " 1 " + s + "\n" }, [2]string{s, "x"})
+	pack("a large list", func(sum string) string { return head + sum + " 1099511627776 large\n" }, [2]string{"large", "x"})
 	pack("a file more", func(string) string { return head }, [2]string{s, "x"})
 	verifier := s + "  x\n" + s + "\n" + strings.Repeat("0", 64) + "  " + s + "\n"
 	pack("verifiers", func(sum string) string {

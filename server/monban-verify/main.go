@@ -181,16 +181,17 @@ func check(ctx context.Context, o options, out, errs io.Writer) (clean bool, err
 		return checkProof(f, o, opt, out)
 	}
 	if pack {
-		return checkPack(ctx, f, o, opt, out)
+		return checkPack(ctx, f, o, opt, out, errs)
 	}
 	return checkBundle(ctx, f, o, opt, out, errs)
 }
 
-func checkPack(ctx context.Context, f *os.File, o options, opt logcheck.Options, out io.Writer) (clean bool, err error) {
+func checkPack(ctx context.Context, f *os.File, o options, opt logcheck.Options, out, errs io.Writer) (clean bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
 	}
+	opt.Progress = tellShare(info.Size(), errs)
 	rep, err := logcheck.CheckPack(ctx, f, info.Size(), opt)
 	if err != nil {
 		return false, fmt.Errorf("could not check %s: %w", o.file, err)
@@ -243,13 +244,7 @@ func checkBundle(ctx context.Context, f *os.File, o options, opt logcheck.Option
 	if o.resume {
 		opt.State = states.Load
 	}
-	next := time.Now().Add(2 * time.Second)
-	opt.Progress = func(bytes, _ int64) {
-		if now := time.Now(); now.After(next) && info.Size() > 0 {
-			next = now.Add(2 * time.Second)
-			_, _ = fmt.Fprintf(errs, "%3d %%\n", 100*bytes/info.Size()) // a sign of life, no result
-		}
-	}
+	opt.Progress = tellShare(info.Size(), errs)
 	rep, err := logcheck.CheckBundle(ctx, f, opt)
 	if err != nil && rep == nil && o.resume {
 		return false, fmt.Errorf("could not check %s: %w (without --resume the check begins anew)", o.file, err)
@@ -259,6 +254,17 @@ func checkBundle(ctx context.Context, f *os.File, o options, opt logcheck.Option
 	}
 	states.Drop(rep.StateName)
 	return rep.Clean(), rep.Page(out, o.lang, filepath.Base(o.file))
+}
+
+// tellShare says each two seconds how much of a file was looked at.
+func tellShare(size int64, errs io.Writer) func(bytes, line int64) {
+	next := time.Now().Add(2 * time.Second)
+	return func(bytes, _ int64) {
+		if now := time.Now(); now.After(next) && size > 0 {
+			next = now.Add(2 * time.Second)
+			_, _ = fmt.Fprintf(errs, "%3d %%\n", 100*bytes/size) // a sign of life, no result
+		}
+	}
 }
 
 func readKeys(names []string) ([]note.Verifier, error) {
