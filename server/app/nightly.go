@@ -20,6 +20,8 @@ const (
 	placeMark = "monban-backups"
 	// sealedEnd is how the names of sealed backups end.
 	sealedEnd = ".tar.age"
+	// backupTmp is the copy that is being made, in clear, in the data directory, where the database lies in clear too.
+	backupTmp = "backup.tmp"
 )
 
 // PlaceBackups makes a folder on a stick or share ready for backups.
@@ -60,8 +62,8 @@ func nightly(ctx context.Context, cfg *config.Config, due time.Time) (note strin
 	if there, err := exists(out); err != nil || there {
 		return name + " was made before", err
 	}
-	folder := cfg.Path("backup.tmp") // in clear, in the data directory, where the database lies in clear too
-	if err := os.RemoveAll(folder); err != nil {
+	folder := cfg.Path(backupTmp)
+	if err := dropBackupCopies(cfg); err != nil {
 		return "", err
 	}
 	leaves, err := copySite(ctx, cfg, BackupOptions{Out: folder, Now: time.Now()})
@@ -75,6 +77,12 @@ func nightly(ctx context.Context, cfg *config.Config, due time.Time) (note strin
 		return "", err
 	}
 	return fmt.Sprintf("%s: %d leaves", name, leaves), thin(b.Dir, "monban-"+cfg.Site+"-*"+sealedEnd, b.Keep)
+}
+
+// dropBackupCopies removes what a nightly backup has left that broke off, so that no disposal is outlived by it: with the stick pulled out no later one
+// would. One that is under way ends with an error and is made again.
+func dropBackupCopies(cfg *config.Config) error {
+	return errors.Join(os.RemoveAll(cfg.Path(backupTmp)), os.RemoveAll(cfg.Path(backupTmp+".partial")))
 }
 
 // thin removes the oldest files of a pattern until keep are left. Their names order them by time.

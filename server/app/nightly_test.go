@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"monban/server/entrylog"
 	"monban/server/sealed"
 )
 
@@ -67,4 +69,39 @@ func TestNightlyBackup(t *testing.T) {
 	if left, err := exists(cfg.Path("backup.tmp")); left || err != nil {
 		t.Errorf("a copy in clear is left: %v", err)
 	}
+}
+
+// EV-8, EV-9: what a nightly backup leaves that was killed, a database in clear, is gone after a disposal beside a running server and at the next start, also while the
+// stick is pulled out; until then it is on the list of copies to look at.
+func TestBrokenOffBackupsGo(t *testing.T) {
+	cfg := testSite(t)
+	cfg.Backup.Dir = filepath.Join(t.TempDir(), "pulled")
+	leave := func() {
+		t.Helper()
+		for _, name := range []string{"backup.tmp", "backup.tmp.partial"} {
+			if err := errors.Join(os.MkdirAll(cfg.Path(name), 0o700), os.WriteFile(cfg.Path(name, databaseFile), []byte("髙橋"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	left := func() []string { t.Helper(); return ok(filepath.Glob(cfg.Path("backup.tmp*")))(t) }
+	leave()
+	withSite(t, cfg, func(s *Site) {
+		if got := left(); len(got) != 0 {
+			t.Errorf("after a start: left %q", got)
+		}
+		seed(t, s, 3)
+		r := retainer(s)
+		approve2021(t, r, entrylog.ClassRegister)
+		leave()
+		if list := strings.Join(s.CopiesToLookAt(), "\n"); !strings.Contains(list, "backup.tmp.partial: ") || !strings.Contains(list, "backup.tmp: ") {
+			t.Errorf("the list of copies names neither: %s", list)
+		}
+		if _, err := nightly(t.Context(), cfg, disposalDay); err == nil || len(left()) != 2 {
+			t.Fatalf("without the stick: %v, left %q", err, left())
+		}
+		if done := ok(r.CarryOut(t.Context()))(t); len(done) != 1 || len(left()) != 0 {
+			t.Errorf("after %d disposals: left %q", len(done), left())
+		}
+	})
 }

@@ -102,7 +102,9 @@ const dropBatch = 250
 
 // Retainer gives the retention of an open site.
 func (s *Site) Retainer() *Retainer {
-	return &Retainer{store: s.Store, keys: s.Store.Keys(), zone: s.Config.Location(), now: time.Now, signed: true, copies: func() error { return dropUpdateCopies(s.Config) }}
+	return &Retainer{store: s.Store, keys: s.Store.Keys(), zone: s.Config.Location(), now: time.Now, signed: true, copies: func() error {
+		return errors.Join(dropUpdateCopies(s.Config), dropBackupCopies(s.Config))
+	}}
 }
 
 // Rules are the periods in force.

@@ -37,7 +37,7 @@ func (t *Retainer) PrintHolds(ctx context.Context, say func(string)) error {
 // CopiesToLookAt lists where data of a disposed year may still lie that no run reaches: backups hold no keys but the directory and bodies of before.
 func (s *Site) CopiesToLookAt() (out []string) {
 	cfg := s.Config
-	for _, pattern := range []string{cfg.Path("replaced-*"), cfg.Path("restore.new"), cfg.Path("backup.tmp"), cfg.Path("update-*")} {
+	for _, pattern := range []string{cfg.Path("replaced-*"), cfg.Path("restore.new"), cfg.Path(backupTmp + "*"), cfg.Path("update-*")} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			continue // a pattern of ours

@@ -283,6 +283,9 @@ func (s *Site) whole() error {
 	if err := os.RemoveAll(cfg.Path(restoreNew)); err != nil {
 		return fmt.Errorf("what a restore left that broke off: %w", err)
 	}
+	if err := dropBackupCopies(cfg); err != nil {
+		return fmt.Errorf("what a backup left that broke off: %w", err)
+	}
 	if !s.held {
 		tried, err := exists(cfg.Path(trialFile))
 		if err != nil {
