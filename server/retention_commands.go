@@ -124,12 +124,16 @@ func (c *disposeRunCommand) Run(ctx context.Context) error {
 			fmt.Println("No run is approved.")
 			return nil
 		}
-		fmt.Println("Destroy by hand what this program does not reach (docs/operations.md, Disposal):")
-		for _, line := range s.CopiesToLookAt() {
-			fmt.Println(" ", line)
-		}
+		printCopies(s)
 		return nil
 	})
+}
+
+func printCopies(s *app.Site) {
+	fmt.Println("Destroy by hand what this program does not reach (docs/operations.md, Disposal):")
+	for _, line := range s.CopiesToLookAt() {
+		fmt.Println(" ", line)
+	}
 }
 
 type disposeYearsCommand struct {
@@ -219,8 +223,13 @@ type disposeEraseCommand struct {
 }
 
 func (c *disposeEraseCommand) Run(ctx context.Context) error {
-	return c.with(func(_ *app.Site, t *app.Retainer) error {
-		return t.Decide(ctx, c.ID, c.Decision, !c.Refuse, c.Reason, c.operator())
+	return c.with(func(s *app.Site, t *app.Retainer) error {
+		err := t.Decide(ctx, c.ID, c.Decision, !c.Refuse, c.Reason, c.operator())
+		if err == nil && !c.Refuse {
+			fmt.Printf("%s: the record's personal data is erased here.\n", c.ID)
+			printCopies(s)
+		}
+		return err
 	})
 }
 

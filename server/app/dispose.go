@@ -35,7 +35,7 @@ func (t *Retainer) Resume(ctx context.Context) (later, err error) {
 		return nil, err
 	}
 	_, err = t.carryOut(ctx, 1, store.RunStarted)
-	return errors.Join(later, err), nil
+	return errors.Join(later, err, t.emptyErased(ctx, 1)), nil // a power cut may have left what was erased in the write-ahead log
 }
 
 // nightTries is how often a run tries to empty the write-ahead log in one night; a start tries once.

@@ -3,12 +3,14 @@ package app
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -499,6 +501,7 @@ func TestEraseRecordPR3(t *testing.T) {
 	}
 	withSite(t, cfg, func(s *Site) {
 		r := retainer(s)
+		sealed := openingBytes(t, s, id)
 		if name, err := opening(s); err != nil || name != secrets(3)[0] {
 			t.Fatalf("before: %q, %v", name, err)
 		}
@@ -512,8 +515,14 @@ func TestEraseRecordPR3(t *testing.T) {
 		if err := r.Decide(t.Context(), req, "R13-5", true, "認容", kato); !errors.Is(err, web.ErrSamePerson) {
 			t.Errorf("decided by the one who asked: %v (RA-2)", err)
 		}
+		if found := holding(t, cfg.DataDir, sealed); len(found) == 0 {
+			t.Fatal("the scan finds nothing before the erasure: it would find nothing after it")
+		}
 		if err := r.Decide(t.Context(), req, "R13-5", true, "認容", sato); err != nil {
 			t.Fatal(err)
+		}
+		if found := holding(t, cfg.DataDir, sealed); len(found) > 0 { // while it is open, and the key of its year lives
+			t.Errorf("after the erasure its ciphertext or row key is still in %v", found)
 		}
 		if err := r.Decide(t.Context(), req, "R13-6", false, "却下", sato); !errors.Is(err, web.ErrTooLate) {
 			t.Errorf("decided twice: %v", err)
@@ -538,4 +547,44 @@ func TestEraseRecordPR3(t *testing.T) {
 			t.Errorf("restored from before: %q, %v", name, err)
 		}
 	})
+}
+
+// openingBytes are the ciphertexts and wrapped row keys of an attempt's openings, read past the program.
+func openingBytes(t *testing.T, s *Site, attempt [16]byte) (out [][]byte) {
+	t.Helper()
+	db := ok(sql.Open("sqlite3", "file:"+s.Config.Path(databaseFile)+"?mode=ro"))(t)
+	defer db.Close()
+	rows := ok(db.Query(`SELECT o.row_key, o.ciphertext FROM opening o JOIN attempt a ON o.idx BETWEEN a.first_idx AND a.last_idx WHERE a.attempt = ? AND o.class = 'register'
+		AND (o.idx = a.first_idx OR EXISTS (SELECT 1 FROM attempt_leaf l WHERE l.first_idx = a.first_idx AND l.idx = o.idx))`, attempt[:]))(t)
+	defer rows.Close()
+	for rows.Next() {
+		var key, text []byte
+		if err := rows.Scan(&key, &text); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, key, text[:64])
+	}
+	if err := rows.Err(); err != nil || len(out) < 4 {
+		t.Fatalf("%d openings, %v", len(out)/2, err)
+	}
+	return out
+}
+
+// holding lists the files below a folder that hold one of these bytes.
+func holding(t *testing.T, dir string, bits [][]byte) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if slices.ContainsFunc(bits, func(b []byte) bool { return bytes.Contains(data, b) }) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

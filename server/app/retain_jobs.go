@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 // nightly carries out what two persons have wanted.
 func (t *Retainer) nightly(ctx context.Context, _ time.Time) (note string, err error) {
 	done, err := t.CarryOut(ctx)
+	err = errors.Join(err, t.emptyErased(ctx, nightTries))
 	var ids []string
 	for _, d := range done {
 		ids = append(ids, fmt.Sprintf("%s: %d rows", d.ID, d.Rows))

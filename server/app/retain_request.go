@@ -95,12 +95,28 @@ func (t *Retainer) settle(tx *store.Tx, id, decision string, erase bool, reason 
 	return tx.PutErasureRequest(q)
 }
 
-// settled writes what was erased on the list beside the keys: a restored backup has to be told.
+// settled writes what was erased on the list beside the keys: a restored backup has to be told. Then nothing of it is left in the files: the key of its year lives, so
+// what the write-ahead log, or the page that it will be written over, still holds could be read. Behind a reader of an old state it waits for the night.
 func (t *Retainer) settled(ctx context.Context) error {
 	if err := t.at("erased"); err != nil {
 		return err
 	}
-	return t.applyErased(ctx)
+	err := t.applyErased(ctx)
+	if err == nil {
+		err = t.emptyErased(ctx, 1)
+	}
+	if errors.Is(err, store.ErrStillRead) {
+		return nil
+	}
+	return err
+}
+
+// emptyErased leaves no bytes in the files of records that were erased.
+func (t *Retainer) emptyErased(ctx context.Context, tries int) error {
+	if len(t.keys.Erased()) == 0 {
+		return nil
+	}
+	return t.store.EmptyWAL(ctx, tries)
 }
 
 // erasedAlready reports whether a decision took the openings of a record.

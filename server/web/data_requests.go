@@ -148,6 +148,7 @@ type dataRequestView struct {
 	Contact  string
 	Entry    *dataEntryView
 	Held     []heldLine
+	Erased   bool // an entry was: copies of before are looked after by hand
 	Turns    []dataTurn
 	Forms    []deskForm
 	Next     string // what comes next, in a sentence
@@ -244,6 +245,7 @@ func (v *dataRequestView) held(d *DataRequestDetail, t *tried, rq *request) {
 		x := &d.Held[i]
 		l := heldLine{At: x.At, Door: x.Door, By: d.Names[x.By], State: tones[x.State]}
 		l.State.Word = v.T("data_held." + x.State)
+		v.Erased = v.Erased || x.State == "erased"
 		state := d.State()
 		if x.State == "restricted" && rq.roles&dataOfficer != 0 && !v.Own && v.StepUp == "" && x.By != rq.account.ID && state != datarequest.StateAsked && state != datarequest.StateTaken {
 			how := v.desk.choices("data_settle", "", "erase", "lift")
