@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"slices"
 
+	"monban/server/attempt"
+	"monban/server/entrylog"
 	"monban/server/keystore"
 	"monban/server/retention"
+	"monban/server/review"
 	"monban/server/store"
 )
 
@@ -258,9 +261,61 @@ func (t *Retainer) drop(ctx context.Context, d store.DisposalRun, people []strin
 	}
 }
 
+// dieAgain destroys again the keys that a key store of before has brought back: the log says that a run is done, and the list beside the keys does not know of it.
+// That somebody put it there is a finding.
+func (t *Retainer) dieAgain(ctx context.Context) (later error) {
+	var back []store.DisposalRun
+	err := t.store.Read(ctx, func(r *store.ReadTx) error {
+		runs, err := r.DisposalRuns()
+		if err != nil {
+			return err
+		}
+		for _, d := range runs {
+			if d.State != store.RunDone || t.listed(d.ID) || entrylog.FiscalYear(t.now().UnixMilli(), t.zone) < d.Year+2 {
+				continue
+			}
+			gone, err := r.Disposed(d)
+			if err != nil {
+				return err
+			}
+			if gone {
+				back = append(back, d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range slices.Backward(back) {
+		f := review.New(review.LogDoubt, review.NoCause)
+		detail := fmt.Sprintf("keystore/%s/%d", d.Class, d.Year)
+		err := t.store.Write(ctx, func(tx *store.Tx) error {
+			open, err := tx.OpenFinding(string(f.Kind), "", "", detail)
+			if err != nil || open {
+				return err
+			}
+			_, err = tx.AppendFinding(attempt.Finding{Kind: string(f.Kind), Severity: f.Severity.String(), Cause: f.Cause, Detail: detail, AtMS: t.now().UnixMilli()}, nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		_, err = t.keys.Destroy(keystore.Disposal{Run: d.ID, Class: d.Class, FiscalYear: d.Year, Asked: d.AskedBy, Approved: d.ApprovedBy, AtMS: d.DoneMS})
+		if err != nil && !canWait(err) {
+			return fmt.Errorf("disposal run %s: %w", d.ID, err)
+		}
+		later = errors.Join(later, err)
+	}
+	return later
+}
+
 // applyList carries out what the key store says was destroyed. A database that was restored from a backup of before knows nothing of it.
 func (t *Retainer) applyList(ctx context.Context) error {
-	var later error
+	later := t.dieAgain(ctx)
+	if later != nil && !canWait(later) {
+		return later
+	}
 	for _, d := range t.keys.Disposals() {
 		var x store.DisposalRun
 		err := t.store.Write(ctx, func(tx *store.Tx) error {

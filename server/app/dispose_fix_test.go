@@ -434,3 +434,51 @@ func TestListKeepsItsMAC(t *testing.T) {
 	}
 	verified(t, cfg)
 }
+
+// EV-9: a key store of before a disposal, put back by hand, revives nothing: verify names it, and a start destroys the key again and makes a finding of it, once. A row that no leaf
+// bears out destroys nothing.
+func TestOldKeyStoreComesBack(t *testing.T) {
+	cfg := siteOf2021(t)
+	withSite(t, cfg, func(s *Site) { seed(t, s, 3) })
+	old := ok(os.ReadFile(cfg.Path(keyStoreFile)))(t)
+	withSite(t, cfg, func(s *Site) {
+		r := retainer(s)
+		approve2021(t, r, entrylog.ClassRegister)
+		if done := ok(r.CarryOut(t.Context()))(t); len(done) != 1 {
+			t.Fatal("nothing was disposed of")
+		}
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			return tx.AddDisposalRun(store.DisposalRun{ID: "disposal-2031-00099", Class: entrylog.ClassAction, Year: 2021, State: store.RunDone, AskedBy: "x", ApprovedBy: "y", Started: 1, Done: 2})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := os.WriteFile(cfg.Path(keyStoreFile), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if _, err := Verify(t.Context(), VerifyOptions{Database: cfg.Path(databaseFile), Openings: true, Out: &out}); err != nil || !strings.Contains(out.String(), "the key of register of fiscal year 2021 is in the key store") {
+		t.Errorf("verify says nothing of the key that is back: %v\n%s", err, out.String())
+	}
+	gone, stays := keystore.Period{FiscalYear: 2021, Class: entrylog.ClassRegister}, keystore.Period{FiscalYear: 2021, Class: entrylog.ClassAction}
+	for range 2 {
+		withSite(t, cfg, func(s *Site) {
+			r := retainer(s)
+			if later, err := r.Resume(t.Context()); err != nil || later != nil {
+				t.Fatalf("%v, %v", later, err)
+			}
+			if r.keys.Has(gone) || !r.keys.Has(stays) || len(r.keys.Disposals()) != 1 {
+				t.Errorf("after a start: %v, %v; destroyed %v", r.keys.Has(gone), r.keys.Has(stays), r.keys.Disposals())
+			}
+			var open bool
+			err := s.Store.Read(t.Context(), func(r *store.ReadTx) (err error) {
+				open, err = r.OpenFinding("log_doubt", "", "", "keystore/register/2021")
+				return err
+			})
+			if err != nil || !open {
+				t.Errorf("no finding says that the key was back: %v", err)
+			}
+		})
+	}
+}

@@ -301,6 +301,39 @@ func (tx *Tx) PutDisposalRun(d DisposalRun) error {
 	return nil
 }
 
+// Disposed reports whether the log says that a run is done, as its row does, and no opening of its class and year is left: destroying their key
+// again destroys nothing.
+func (r Reader) Disposed(d DisposalRun) (bool, error) {
+	started, err := r.systemLeaf(d.Started)
+	if err != nil {
+		return false, err
+	}
+	done, err := r.systemLeaf(d.Done)
+	year := fmt.Sprint(d.Year)
+	if err != nil || started.Name != entrylog.SystemDisposalStarted || started.Value("run") != d.ID || started.Value("class") != string(d.Class) || started.Value("fiscal_year") != year ||
+		done.Name != entrylog.SystemDisposalDone || done.Value("started") != fmt.Sprint(d.Started) {
+		return false, err
+	}
+	var left bool
+	err = r.row(`SELECT EXISTS (SELECT 1 FROM opening WHERE class = ? AND fiscal_year = ?)`, string(d.Class), d.Year).Scan(&left)
+	return !left, err
+}
+
+// systemLeaf reads a system leaf; the zero one when there is none of that index.
+func (r Reader) systemLeaf(idx int64) (y entrylog.System, err error) {
+	var body []byte
+	if err := found(r.row(`SELECT body FROM log_leaf WHERE idx = ?`, idx).Scan(&body)); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+		return y, err
+	}
+	if y, err = entrylog.ParseSystem(body); err != nil { // of another kind
+		return entrylog.System{}, nil //nolint:nilerr // it says nothing of a run
+	}
+	return y, nil
+}
+
 // whyNone says why a leaf has no opening: ErrErased when it had one that was erased or disposed of, else ErrNotFound.
 func (r Reader) whyNone(idx int64) error {
 	_, err := r.ErasedBy(idx)

@@ -491,6 +491,11 @@ func (c *check) finishKeys() {
 		for _, d := range c.keys.Disposals() {
 			delete(c.keyless, d.Period())
 		}
+		for _, d := range c.log.Disposals() {
+			if d.Done >= 0 && c.keys.Has(keystore.Period{FiscalYear: int(d.Year), Class: entrylog.Class(d.Class)}) {
+				c.res.Add("log_leaf", key(d.Done), "the key of %s of fiscal year %d is in the key store, though it was destroyed: the file is one of before", d.Class, d.Year)
+			}
+		}
 	}
 	for p, idx := range c.keyless {
 		c.res.Add("opening", key(idx), "cannot be read, nor any other of %s of fiscal year %d: the key is not in the key store, and no disposal destroyed it", p.Class, p.FiscalYear)
