@@ -13,6 +13,7 @@ import (
 
 	"monban/firmware/update"
 	"monban/server/bundle"
+	"monban/server/ca"
 )
 
 type bundleCommand struct {
@@ -183,8 +184,8 @@ func secretKeys(paths []string) (out []note.Signer, err error) {
 
 func secretKey(path string) (note.Signer, error) {
 	st, err := os.Stat(path)
-	if err == nil && st.Mode().Perm()&0o077 != 0 {
-		err = fmt.Errorf("%s: others can read this key: chmod 600, or make a new one if others had access", path)
+	if err == nil {
+		err = ca.OwnersAlone(path, st.Mode())
 	}
 	if err != nil {
 		return nil, err

@@ -235,8 +235,8 @@ func readRootSigner(path string) (note.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("root's key: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: others can read this key (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
+	if err := ca.OwnersAlone(path, info.Mode()); err != nil {
+		return nil, err
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

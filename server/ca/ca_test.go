@@ -377,3 +377,23 @@ func copyTo(t *testing.T, dir, from, to string) {
 	}
 	put(t, dir, to, data)
 }
+
+// D18, OP-8: a key that others can read is refused, and the refusal helps: on a FAT stick, which the manual's own line names, chmod does nothing.
+func TestKeysOnSticks(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "root.key")
+	if err := os.WriteFile(path, nil, 0o644); err != nil { //nolint:gosec // it is to be refused
+		t.Fatal(err)
+	}
+	if err := OwnersAlone(path, 0o600); err != nil {
+		t.Errorf("its owner's alone: %v", err)
+	}
+	if err := OwnersAlone(path, 0o644); err == nil || !strings.Contains(err.Error(), "run chmod 600") {
+		t.Errorf("others can read: %v", err)
+	}
+	for name, kind := range map[string]int64{"vfat": 0x4d44, "exfat": 0x2011bab0, "ntfs": 0x7366746e, "FUSE": 0x65735546} {
+		if err := othersRead("/media/safe/root.key", 0o755, kind, 990); err == nil || !strings.Contains(err.Error(), "uid=990,umask=077") || strings.Contains(err.Error(), "run chmod") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxFile bounds every file read here; a chain of certificates is a few KiB.
@@ -34,10 +36,33 @@ func readSecret(path string) ([]byte, error) {
 	if !st.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: is not a regular file", path)
 	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: others can read this key (mode %04o): run chmod 600 on it, or make a new key if others had access", path, st.Mode().Perm())
+	if err := OwnersAlone(path, st.Mode()); err != nil {
+		return nil, err
 	}
 	return read(path, st)
+}
+
+// OwnersAlone is an error for a key that others can read, with what helps where it lies: FAT and NTFS, as sticks come from the shop, show
+// the modes that they were mounted with.
+func OwnersAlone(path string, mode fs.FileMode) error {
+	if mode.Perm()&0o077 == 0 {
+		return nil
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return short(path, err)
+	}
+	return othersRead(path, mode, int64(st.Type), os.Geteuid()) //nolint:unconvert // another width on 32 bits
+}
+
+func othersRead(path string, mode fs.FileMode, kind int64, euid int) error {
+	// FAT, exFAT, NTFS, and what FUSE mounts of them.
+	const exfat, ntfs3, fuse = 0x2011bab0, 0x7366746e, 0x65735546
+	switch kind {
+	case unix.MSDOS_SUPER_MAGIC, exfat, ntfs3, fuse:
+		return fmt.Errorf("%s: others can read this key (mode %04o), and this medium keeps no modes, so chmod does nothing there: mount it with -o uid=%d,umask=077, or copy the key into a folder that is yours alone, chmod 600, and destroy the copy afterwards", path, mode.Perm(), euid)
+	}
+	return fmt.Errorf("%s: others can read this key (mode %04o): run chmod 600 on it, or make a new key if others had access", path, mode.Perm())
 }
 
 func readPublic(path string) ([]byte, error) {
