@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -28,13 +29,16 @@ func (c *backupKeyCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	for path, text := range map[string]string{c.Out: private, c.Out + ".pub": public} {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	for _, half := range []struct {
+		path, text string
+		mode       os.FileMode
+	}{{c.Out, private, 0o600}, {c.Out + ".pub", public, 0o644}} { // the server's user, who may be another, reads the public one
+		f, err := os.OpenFile(half.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, half.mode)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(f, text)
-		if err := errors.Join(err, f.Close()); err != nil {
+		_, err = fmt.Fprintln(f, half.text)
+		if err := errors.Join(err, f.Chmod(half.mode), f.Close()); err != nil { // whatever the umask
 			return err
 		}
 	}
@@ -43,10 +47,22 @@ func (c *backupKeyCommand) Run() error {
 }
 
 type backupPlaceCommand struct {
-	Dir string `arg:"" type:"existingdir" help:"The folder."`
+	Dir      string `arg:"" type:"existingdir" help:"The folder."`
+	Config   string `default:"/etc/monban/server.toml" placeholder:"FILE" help:"The server's TOML file, which says where the data lie: the folder must be on another disk."`
+	SameDisk string `placeholder:"REASON" help:"The folder lies on the data's own disk all the same; doctor shows the reason."`
 }
 
-func (c *backupPlaceCommand) Run() error { return app.PlaceBackups(c.Dir) }
+func (c *backupPlaceCommand) Run() error {
+	data := ""
+	cfg, err := config.Load(c.Config)
+	switch {
+	case err == nil:
+		data = cfg.DataDir
+	case !errors.Is(err, fs.ErrNotExist): // before there is one, the backup itself looks at the disk
+		return err
+	}
+	return app.PlaceBackups(c.Dir, data, c.SameDisk)
+}
 
 type backupOpenCommand struct {
 	File string `arg:"" type:"existingfile" help:"The backup, ….tar.age."`

@@ -16,7 +16,7 @@ import (
 
 // siteless are the commands that take no site's configuration: they write nothing of a site. A new command belongs here or takes --config.
 var siteless = []string{
-	"backup key", "backup place", "backup open", "bench", "bundle verify", "bundle make", "bundle stamp", "bundle root", "bundle key", "demo", "simulate", "verify", "version",
+	"backup key", "backup open", "bench", "bundle verify", "bundle make", "bundle stamp", "bundle root", "bundle key", "demo", "simulate", "verify", "version",
 }
 
 func leaves(n *kong.Node, at string, each func(name string, n *kong.Node)) {

@@ -205,7 +205,7 @@ func TestDisposalEV9(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(os.Mkdir(cfg.Backup.Dir, 0o700), PlaceBackups(cfg.Backup.Dir)); err != nil {
+	if err := errors.Join(os.Mkdir(cfg.Backup.Dir, 0o700), PlaceBackups(cfg.Backup.Dir, cfg.DataDir, "test")); err != nil {
 		t.Fatal(err)
 	}
 	withSite(t, cfg, func(s *Site) { seed(t, s, n) })

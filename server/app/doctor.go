@@ -48,7 +48,12 @@ func siteChecks(ctx context.Context, s *Site, now time.Time) (checks []Check) {
 	checks = append(checks, masterCopies(cfg, now))
 	checks = append(checks, pagesCheck(cfg, now)...)
 	if cfg.Backup.Dir != "" {
-		checks = append(checks, Check{Name: "place of nightly backups", Note: ": " + cfg.Backup.Dir, Err: placeThere(cfg)})
+		place := Check{Name: "place of nightly backups", Note: ": " + cfg.Backup.Dir}
+		same := ""
+		if same, place.Err = placeSaid(cfg); same != "" {
+			place.Note = fmt.Sprintf(": %s, on the disk of the data directory: %s", cfg.Backup.Dir, same)
+		}
+		checks = append(checks, place, Check{Name: "keys of nightly backups", Err: recipientsThere(cfg)})
 	}
 	checks = append(checks, Check{Name: "signing of checkpoints", Err: guided(s.Store.SignErr())})
 	dir, err := s.Directory(ctx)

@@ -107,6 +107,12 @@ var doctorPhrases = []phrase.Phrase{
 	{"%s: is not a certificate with its key %s: %s: put both there, PEM, readable for the server's user", "{1} と鍵 {2} の組が使えません（{3}）。PEM 形式で、サーバの利用者が読めるように置いてください"},
 
 	{"place of nightly backups", "夜間バックアップの保存先"},
+	{"%s, on the disk of the data directory: %s", "{1}（データフォルダと同じディスク。理由：{2}）"},
+	{"keys of nightly backups", "夜間バックアップの公開鍵"},
+	{"%s: it holds public keys only: chmod 644", "{1}。公開鍵だけのファイルです。chmod 644 を実行してください"},
+	{"%s lies on the disk of %s and would die with it: plug the stick in and mount it, mount the share, then run `monban-server backup place`; with --same-disk REASON if one disk is meant", "{1} は {2} と同じディスクにあり、故障すると一緒に失われます。USB メモリを挿すか共有をマウントしてから `monban-server backup place` を実行してください。同じディスクでよい場合は --same-disk に理由を付けてください"},
+	{"%s cannot be written: it is mounted read-only, or the unit may not write there: systemctl edit monban-server, and below [Service] ReadWritePaths=%s", "{1} に書き込めません。読み取り専用でマウントされているか、ユニットに書き込みが許可されていません。systemctl edit monban-server で [Service] の下に ReadWritePaths={2} を加えてください"},
+	{"%s cannot be written: mount it for the server's user, or give it to him with chown (%s)", "{1} に書き込めません。サーバの利用者が書き込めるようにマウントするか、chown で所有者を変えてください（{2}）"},
 	{"signing of checkpoints", "チェックポイントの署名"},
 	{"%s: find out who put this database there, and keep it; then put the right one back, or `monban-server restore` the newest backup (operations, Restore). Doors decide by themselves meanwhile", "{1}。誰がこのデータベースを置いたか調べ、保存してください。その後、正しいものに戻すか、最新のバックアップを `monban-server restore` で戻します（運用手順の「復元」）。その間、扉は自分で判定します"},
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestNightlyBackup(t *testing.T) {
 	if _, err := nightly(t.Context(), cfg, due); err == nil || !strings.Contains(err.Error(), "backup place") {
 		t.Fatalf("without the stick: %v", err)
 	}
-	if err := PlaceBackups(cfg.Backup.Dir); err != nil {
+	if err := PlaceBackups(cfg.Backup.Dir, cfg.DataDir, "test"); err != nil {
 		t.Fatal(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
@@ -104,4 +105,72 @@ func TestBrokenOffBackupsGo(t *testing.T) {
 			t.Errorf("after %d disposals: left %q", len(done), left())
 		}
 	})
+}
+
+// OP-2: a backup on the data's own disk dies with it: such a place is refused when it is made and each night, also when the mark was written before the
+// stick was mounted over it, unless somebody said why; then the doctor says so.
+func TestBackupOnTheSameDisk(t *testing.T) {
+	cfg := testSite(t)
+	_, public, err := sealed.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Backup.Dir, cfg.Backup.Recipients, cfg.Backup.Keep = t.TempDir(), filepath.Join(t.TempDir(), "to"), 2
+	write(t, cfg.Backup.Recipients, public+"\n")
+	if err := PlaceBackups(cfg.Backup.Dir, cfg.DataDir, ""); err == nil || !strings.Contains(err.Error(), "--same-disk") {
+		t.Errorf("a place on the same disk: %v", err)
+	}
+	if err := PlaceBackups(cfg.Backup.Dir, "", ""); err != nil { // no configuration yet
+		t.Fatal(err)
+	}
+	if _, err := nightly(t.Context(), cfg, time.Unix(1e9, 0)); err == nil || !strings.Contains(err.Error(), "lies on the disk of") {
+		t.Errorf("a backup onto the same disk: %v", err)
+	}
+	if err := PlaceBackups(cfg.Backup.Dir, cfg.DataDir, "one\ndisk"); err != nil {
+		t.Fatal(err)
+	}
+	if same, err := placeSaid(cfg); err != nil || same != "one disk" {
+		t.Errorf("with a reason: %q, %v", same, err)
+	}
+	if err := otherDisk("/proc", cfg.DataDir); err != nil {
+		t.Errorf("another file system: %v", err)
+	}
+	if err := writable("/proc/self"); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+		t.Errorf("a folder that cannot be written: %v", err)
+	}
+	if left := ok(filepath.Glob(filepath.Join(cfg.Backup.Dir, ".monban-probe*")))(t); len(left) != 0 {
+		t.Errorf("probes are left: %v", left)
+	}
+}
+
+// OP-2: a stick that is full recovers: what cut-off nights left goes, and the oldest backup goes before the new one is written and not after; one that was
+// read back always stays, and so do the backups of another site.
+func TestFullStick(t *testing.T) {
+	t.Parallel()
+	dir, folder := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(folder, "monban.db"), strings.Repeat("x", 5000))
+	all := []string{"monban-a-20261124T173000Z.tar.age", "monban-a-20261125T173000Z.tar.age", "monban-a-b-20261101T173000Z.tar.age", "monban-a-b-20261101T173000Z.tar.age.partial"}
+	for _, name := range append(all, "monban-a-20261123T173000Z.tar.age.partial") {
+		write(t, filepath.Join(dir, name), "x")
+	}
+	pattern := filepath.Join(dir, "monban-a"+nightStamp+sealedEnd)
+	for _, x := range []struct {
+		free uint64
+		keep int
+		want []string
+	}{
+		{1 << 30, 2, all}, {1 << 20, 3, all}, {1 << 20, 2, all[1:]}, {0, 1, all[1:]},
+	} {
+		if err := makeRoom(folder, pattern, x.keep, func(string) (uint64, error) { return x.free, nil }); err != nil {
+			t.Fatal(err)
+		}
+		list := ok(os.ReadDir(dir))(t)
+		var got []string
+		for _, e := range list {
+			got = append(got, e.Name())
+		}
+		if !slices.Equal(got, x.want) {
+			t.Errorf("%d bytes free, keep %d: %v", x.free, x.keep, got)
+		}
+	}
 }

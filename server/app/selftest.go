@@ -153,7 +153,7 @@ func (a *App) checks() selfTestChecks {
 			itemClock: func(ctx context.Context, now time.Time) error { return clock(ctx, s, now).Err },
 			itemDisk:  func(context.Context, time.Time) error { return diskRoom(s.Config.DataDir) },
 			itemBackup: func(_ context.Context, now time.Time) error {
-				return errors.Join(placeThere(s.Config), backupAge(s.Config.Path(backupNote), now))
+				return errors.Join(backupReady(s.Config), backupAge(s.Config.Path(backupNote), now))
 			},
 			itemCertificates: func(_ context.Context, now time.Time) error { return certificates(s.CA, now).Err },
 			itemHolidays: func(_ context.Context, now time.Time) error {

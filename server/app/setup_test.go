@@ -11,6 +11,7 @@ import (
 
 	"monban/server/config"
 	"monban/server/report"
+	"monban/server/sealed"
 	"monban/server/setup"
 	"monban/server/web"
 )
@@ -146,7 +147,11 @@ func TestSetupOfWrongInputs(t *testing.T) {
 	cfg.HTTP.TLSCert, cfg.HTTP.TLSKey = "", ""
 
 	// The stick for backups is not plugged in: its step, the doctor and the self-test say so at once, and no longer once it is there.
-	cfg.Backup.Dir = filepath.Join(dir, "stick")
+	cfg.Backup.Dir, cfg.Backup.Recipients = filepath.Join(dir, "stick"), filepath.Join(dir, "to")
+	_, public, err := sealed.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if s := step(10); s.State != setup.Open || !strings.Contains(s.What.In(setup.Japanese), cfg.Backup.Dir) {
 		t.Errorf("without the stick: %+v", s)
 	}
@@ -162,15 +167,23 @@ func TestSetupOfWrongInputs(t *testing.T) {
 		return err
 	}
 	wantLine(t, selfTest(), cfg.Backup.Dir, "plug the stick in")
-	wantLine(t, PlaceBackups(cfg.Backup.Dir), cfg.Backup.Dir, "another disk")
+	wantLine(t, PlaceBackups(cfg.Backup.Dir, cfg.DataDir, ""), cfg.Backup.Dir, "another disk")
 	if err := os.Mkdir(cfg.Backup.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := PlaceBackups(cfg.Backup.Dir); err != nil {
+	if err := PlaceBackups(cfg.Backup.Dir, cfg.DataDir, "test"); err != nil {
 		t.Fatal(err)
 	}
 	if there, err := doctor("place of nightly backups"); !there || err != nil {
 		t.Errorf("with the stick: %v, %v", there, err)
+	}
+	// A file of public keys that is not there, or not to be read, is told before the night.
+	_, err = doctor("keys of nightly backups")
+	wantLine(t, err, cfg.Backup.Recipients)
+	wantLine(t, selfTest(), cfg.Backup.Recipients)
+	write(t, cfg.Backup.Recipients, public+"\n")
+	if there, err := doctor("keys of nightly backups"); !there || err != nil {
+		t.Errorf("with the keys: %v, %v", there, err)
 	}
 	if err := selfTest(); err != nil {
 		t.Errorf("with the stick: %v", err)

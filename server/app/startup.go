@@ -196,7 +196,7 @@ func startupFacts(ctx context.Context, s *Site, now time.Time, linked func(acces
 		}
 		f.PagesEnd = end.In(cfg.Location())
 	}
-	if err := placeThere(cfg); err != nil {
+	if err := backupReady(cfg); err != nil {
 		f.PlaceFault = err.Error()
 	}
 	if st, err := os.Stat(cfg.Path(backupNote)); err == nil {

@@ -477,7 +477,7 @@ func (s *site) finish() *atomic.Int32 {
 		}
 	}
 	s.run("backup", "key", "--out", s.path("backup.key"))
-	s.run("backup", "place", s.path("backups"))
+	s.run("backup", "place", "--config", s.path("server.toml"), "--same-disk", "test", s.path("backups"))
 	text, err := os.ReadFile(s.path("server.toml"))
 	if err != nil {
 		s.t.Fatal(err)
