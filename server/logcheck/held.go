@@ -24,6 +24,7 @@ type heldList struct {
 	own    int64     // that fit and are Own; not counted in met
 	stamps []Stamped // that fit and are Own; counted in neither
 	past   int64     // of leaves that this walk does not reach, before or behind it
+	lost   int64     // of leaves of an earlier log that a succession records as lost
 }
 
 // Hold has the leaves compared with these checkpoints as the walk passes their sizes. Their signatures are the
@@ -44,7 +45,8 @@ func (c *Check) PassHeld() {
 		c.held.next++
 		root, ok := c.tree.Root()
 		switch {
-		case size < c.tree.Next():
+		case c.ended(h): // judged there
+		case size < c.tree.Next() || c.unknownEnd(h.Checkpoint.Origin):
 			c.held.past++
 		case !ok:
 			c.Result.Add("held", fmt.Sprint(size), "%s cannot be compared: a leaf before it is missing or changed", h.Name)
@@ -60,12 +62,51 @@ func (c *Check) PassHeld() {
 	}
 }
 
+// ended judges what is held of an earlier log and of more leaves than the log after it took over: the tree of that size is another one, and what was
+// lost cannot be shown. Where the earlier log is known to have ended, by a signature of its own, the root must be that one. What lay in what is checked
+// is of no more use there. ok is false when h is to be compared like any other.
+func (c *Check) ended(h *Held) (ok bool) {
+	size := h.Checkpoint.Size
+	for i := range c.Result.Successions {
+		s := &c.Result.Successions[i]
+		if s.Before != h.Checkpoint.Origin || size <= s.Size {
+			continue
+		}
+		if h.Own {
+			return true
+		}
+		known, err := s.KnownCheckpoint()
+		switch _, lost := s.Lost(); {
+		case size > lost:
+			c.Result.Add("held", fmt.Sprint(size), "%s is of %d leaves of %s; the restore that leaf %d records knew of %d: more was lost than is recorded, or leaves were cut off", h.Name, size, s.Before, s.Size, lost)
+		case err == nil && known.Size == size && known.Root != h.Checkpoint.Root:
+			c.Result.Add("held", fmt.Sprint(size), "%s names another root than the checkpoint of %s that leaf %d records: this is not the log that was shown to its holder", h.Name, s.Before, s.Size)
+		default:
+			c.held.lost++
+		}
+		return true
+	}
+	return false
+}
+
+// unknownEnd reports whether a log ended before this part of the log began, so that nothing here tells how many of its leaves were taken over.
+func (c *Check) unknownEnd(origin string) bool {
+	if !c.part || origin == c.origin || origin == c.keys.Log.Name() {
+		return false
+	}
+	return !slices.ContainsFunc(c.Result.Successions, func(s entrylog.Succession) bool { return s.Before == origin })
+}
+
 // FinishHeld tells of what is held of more leaves than the log has, or had when the bundle was made. Those up to log
 // that the walk did not reach are no finding.
 func (c *Check) FinishHeld(log int64) (met, past int64) {
 	c.PassHeld()
-	for _, h := range c.held.list[c.held.next:] {
-		if h.Checkpoint.Size <= log {
+	for i := range c.held.list[c.held.next:] {
+		h := &c.held.list[c.held.next:][i]
+		switch {
+		case c.ended(h):
+			continue
+		case h.Checkpoint.Size <= log || c.unknownEnd(h.Checkpoint.Origin):
 			c.held.past++
 			continue
 		}
@@ -77,6 +118,9 @@ func (c *Check) FinishHeld(log int64) (met, past int64) {
 
 // HeldOwn is how many of the Held that lay in what is checked, time stamps apart, were compared and fit.
 func (c *Check) HeldOwn() int64 { return c.held.own }
+
+// HeldLost is how many of the Held are of leaves of an earlier log that its successor records as lost.
+func (c *Check) HeldLost() int64 { return c.held.lost }
 
 // HeldStamps are the time stamps in what is checked whose checkpoints fit.
 func (c *Check) HeldStamps() []Stamped { return c.held.stamps }

@@ -145,6 +145,10 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	if r.HeldPast > 0 {
 		say("・指定されたチェックポイントのうち %d 件は、このファイルの範囲の外です。", "- %d of the given checkpoints are of sizes outside this file.", r.HeldPast)
 	}
+	if r.HeldLost > 0 {
+		say("・指定されたチェックポイントのうち %d 件は復元前のログのもので、復元の際に失われたと記録されている部分を含みます。その部分は確かめられません。",
+			"- %d of the given checkpoints are of the log before a restore and name leaves that the restore records as lost: what those said cannot be shown.", r.HeldLost)
+	}
 	if r.Head.From > 0 {
 		say("・%d番より前の記録は、このファイルにありません。", "- The leaves before %d are not in this file.", r.Head.From)
 	}

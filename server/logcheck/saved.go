@@ -19,6 +19,7 @@ type Saved struct {
 	HeldMet    int64     `json:"held_met"`
 	HeldOwn    int64     `json:"held_own,omitempty"`
 	HeldPast   int64     `json:"held_past"`
+	HeldLost   int64     `json:"held_lost,omitempty"`
 	HeldStamps []Stamped `json:"held_stamps,omitempty"`
 }
 
@@ -35,7 +36,7 @@ func (c *Check) Save() (s Saved, ok bool) {
 	}
 	s = Saved{
 		Size: tree.Size(), Origin: c.origin, Cover: c.cover, Gone: c.gone,
-		HeldNext: c.held.next, HeldMet: c.held.met, HeldOwn: c.held.own, HeldPast: c.held.past, HeldStamps: c.held.stamps,
+		HeldNext: c.held.next, HeldMet: c.held.met, HeldOwn: c.held.own, HeldPast: c.held.past, HeldLost: c.held.lost, HeldStamps: c.held.stamps,
 	}
 	for _, h := range tree.Edge() {
 		s.Edge = append(s.Edge, h[:])
@@ -80,7 +81,7 @@ func (c *Check) resume(s *Saved, found *entrylog.Result) (entrylog.Tree, error) 
 	}
 	c.Result, c.origin, c.cover, c.gone = found, s.Origin, s.Cover, s.Gone
 	c.tree = entrylog.VerifierFrom(log, found, tree)
-	c.held.next, c.held.met, c.held.own, c.held.past, c.held.stamps = s.HeldNext, s.HeldMet, s.HeldOwn, s.HeldPast, s.HeldStamps
+	c.held.next, c.held.met, c.held.own, c.held.past, c.held.lost, c.held.stamps = s.HeldNext, s.HeldMet, s.HeldOwn, s.HeldPast, s.HeldLost, s.HeldStamps
 	if c.cover == nil {
 		c.cover = map[string]*Coverage{}
 	}

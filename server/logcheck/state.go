@@ -117,7 +117,7 @@ func (s *Saved) check(from, leaves int64, held int) error {
 	within := func(max int64, list ...int64) bool {
 		return !slices.ContainsFunc(list, func(x int64) bool { return x < 0 || x > max })
 	}
-	if s.HeldNext < 0 || s.HeldNext > held || !within(int64(s.HeldNext), s.HeldMet, s.HeldOwn, s.HeldPast) || s.HeldMet+s.HeldOwn+s.HeldPast+int64(len(s.HeldStamps)) > int64(s.HeldNext) ||
+	if s.HeldNext < 0 || s.HeldNext > held || !within(int64(s.HeldNext), s.HeldMet, s.HeldOwn, s.HeldPast, s.HeldLost) || s.HeldMet+s.HeldOwn+s.HeldPast+s.HeldLost+int64(len(s.HeldStamps)) > int64(s.HeldNext) ||
 		int64(len(s.Chains)) > leaves || int64(len(s.Cover)) > leaves {
 		return errState
 	}

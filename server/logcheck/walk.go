@@ -76,6 +76,7 @@ type Report struct {
 
 	HeldMet  int64 // held checkpoints that were compared and fit
 	HeldPast int64 // held checkpoints of sizes outside the bundle
+	HeldLost int64 // held checkpoints of an earlier log that name leaves which its successor records as lost
 
 	Cosigners map[string]Cosigner // by key name and id
 	Asked     bool                // a policy asks for cosignatures
@@ -412,6 +413,7 @@ func (w *walk) finish() {
 	}
 	w.rep.Disposals, w.rep.Key = w.c.Disposals(), w.key()
 	w.rep.HeldMet, w.rep.HeldPast = w.c.FinishHeld(head.Log)
+	w.rep.HeldLost = w.c.HeldLost()
 	w.rep.judge(w.opt.Policy)
 	w.rep.Sure, w.rep.Chains, w.rep.Covered = w.c.Sure(), w.c.Chains(), w.c.Covered()
 }

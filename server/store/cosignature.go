@@ -270,7 +270,7 @@ func cosignedHeld(ctx context.Context, tx *sql.Tx, opt *VerifyOptions, res *entr
 			res.Add("cosignature", name, "is not what its note says")
 		case c.ReceivedMS != 0 && c.ahead():
 			res.Add("cosignature", name, "was received before it was made")
-		case c.Origin == opt.Log.Name(): // what an earlier log has lost stands in its succession
+		default: // of an earlier log too: what that has lost is passed over there
 			opt.Held = append(opt.Held, logcheck.Held{Name: "witness " + c.Witness, Own: true, Checkpoint: entrylog.Checkpoint{Origin: c.Origin, Size: c.Size, Root: root}})
 		}
 	}

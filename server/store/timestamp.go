@@ -174,11 +174,9 @@ func stampsHeld(ctx context.Context, tx *sql.Tx, opt *VerifyOptions, res *entryl
 		case s.StampMS > s.ReceivedMS+CosignatureAhead.Milliseconds():
 			res.Add("timestamp", name, "was received before it was made")
 		}
-		if held[0].Checkpoint.Origin == opt.Log.Name() { // what an earlier log has lost stands in its succession
-			h := held[0]
-			h.Own, h.Stamp = true, &logcheck.Stamped{Size: s.Size, AtMS: s.StampMS, Authority: s.Authority, Trusted: opt.Stamps != nil}
-			opt.Held = append(opt.Held, h)
-		}
+		h := held[0] // of an earlier log too: what that has lost is passed over there
+		h.Own, h.Stamp = true, &logcheck.Stamped{Size: s.Size, AtMS: s.StampMS, Authority: s.Authority, Trusted: opt.Stamps != nil}
+		opt.Held = append(opt.Held, h)
 	}
 	return rows.Err()
 }

@@ -441,6 +441,7 @@ func (c *check) finding(idx int64, y *entrylog.System) error {
 func (c *check) finish() error {
 	c.log.Finish()
 	c.rep.HeldMet, c.rep.HeldPast = c.log.FinishHeld(c.log.Next())
+	c.rep.HeldLost = c.log.HeldLost()
 	if err := c.takeCheckpoints(math.MaxInt64); err != nil {
 		return err
 	}
