@@ -55,6 +55,9 @@ func siteChecks(ctx context.Context, s *Site, now time.Time) (checks []Check) {
 		}
 		checks = append(checks, place, Check{Name: "keys of nightly backups", Err: recipientsThere(cfg)})
 	}
+	if err := foldersWritable(cfg); !errors.Is(err, errNotSetUp) {
+		checks = append(checks, Check{Name: "folders of muster and key copies", Err: err})
+	}
 	checks = append(checks, Check{Name: "signing of checkpoints", Err: guided(s.Store.SignErr())})
 	dir, err := s.Directory(ctx)
 	checks = append(checks, Check{Name: "directory", Err: err, Note: fmt.Sprintf(": %d people, %d cards, %d doors, %d gateways",

@@ -108,6 +108,7 @@ var doctorPhrases = []phrase.Phrase{
 
 	{"place of nightly backups", "夜間バックアップの保存先"},
 	{"%s, on the disk of the data directory: %s", "{1}（データフォルダと同じディスク。理由：{2}）"},
+	{"folders of muster and key copies", "在室者の控えと鍵の写しの保存先"},
 	{"keys of nightly backups", "夜間バックアップの公開鍵"},
 	{"%s: it holds public keys only: chmod 644", "{1}。公開鍵だけのファイルです。chmod 644 を実行してください"},
 	{"%s lies on the disk of %s and would die with it: plug the stick in and mount it, mount the share, then run `monban-server backup place`; with --same-disk REASON if one disk is meant", "{1} は {2} と同じディスクにあり、故障すると一緒に失われます。USB メモリを挿すか共有をマウントしてから `monban-server backup place` を実行してください。同じディスクでよい場合は --same-disk に理由を付けてください"},

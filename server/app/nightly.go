@@ -127,6 +127,28 @@ func backupReady(cfg *config.Config) error {
 	return recipientsThere(cfg)
 }
 
+// foldersWritable makes and removes a file where reception's copy of who is inside and the further key files go: in a fire an old copy is
+// found, and a disposal does not begin, if they cannot be written. errNotSetUp when nothing is to go anywhere.
+func foldersWritable(cfg *config.Config) error {
+	var dirs []string
+	if cfg.Muster.Dir != "" {
+		dirs = append(dirs, cfg.Muster.Dir)
+	}
+	for _, path := range cfg.KeyCopies {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	if len(dirs) == 0 {
+		return errNotSetUp
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if err := writable(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writable is an error for a folder in which this process cannot make a file: what the mode says is not enough, since the unit has
 // most of the disk read-only.
 func writable(dir string) error {

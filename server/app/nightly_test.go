@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -171,6 +172,45 @@ func TestFullStick(t *testing.T) {
 		}
 		if !slices.Equal(got, x.want) {
 			t.Errorf("%d bytes free, keep %d: %v", x.free, x.keep, got)
+		}
+	}
+}
+
+// OP-2, OP-7: a folder for reception's copy or for a further key file that cannot be written is told by self-test, doctor and set-up, with the line
+// for the unit; the fixed places are in the unit that is shipped.
+func TestFoldersOfCopies(t *testing.T) {
+	cfg := testSite(t)
+	look := func() (doctor, selfTest error) {
+		withSite(t, cfg, func(s *Site) {
+			selfTest = (&App{site: s}).checks().check[itemFolders](t.Context(), time.Now())
+			doctor = errNotSetUp
+			for _, c := range siteChecks(t.Context(), s, time.Now()) {
+				if c.Name == "folders of muster and key copies" {
+					doctor = c.Err
+				}
+			}
+		})
+		return doctor, selfTest
+	}
+	if d, s := look(); !errors.Is(d, errNotSetUp) || !errors.Is(s, errNotSetUp) {
+		t.Errorf("nothing is configured: %v, %v", d, s)
+	}
+	cfg.Muster.Dir = t.TempDir()
+	if d, s := look(); d != nil || s != nil {
+		t.Errorf("a folder that can be written: %v, %v", d, s)
+	}
+	cfg.Muster.Dir = "/proc/self"
+	if d, s := look(); d == nil || s == nil || !strings.Contains(d.Error(), "/proc/self cannot be written") {
+		t.Errorf("a folder that cannot be written: %v, %v", d, s)
+	}
+	cfg.Muster.Dir, cfg.KeyCopies = "", []string{"/proc/self/keystore.json"}
+	if err := foldersWritable(cfg); err == nil || errors.Is(err, errNotSetUp) {
+		t.Errorf("a key file's folder: %v", err)
+	}
+	unit := ok(os.ReadFile("../../packaging/files/monban-server.service"))(t)
+	for _, dir := range []string{"-/mnt/monban-backup", "-/mnt/monban-muster", "-/mnt/monban-keys"} {
+		if !regexp.MustCompile(`(?m)^ReadWritePaths=.*` + dir + `\b`).Match(unit) {
+			t.Errorf("the unit does not let the server write %s", dir)
 		}
 	}
 }

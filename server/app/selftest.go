@@ -31,6 +31,7 @@ const (
 	itemBackup       = "backup"       // age of the newest one
 	itemCertificates = "certificates" // days left
 	itemHolidays     = "holidays"     // closed days of the next fiscal year are there
+	itemFolders      = "folders"      // reception's copy and the further key files can be written
 )
 
 const (
@@ -144,7 +145,7 @@ func (a *App) selfTestFaults(ctx context.Context) []string {
 func (a *App) checks() selfTestChecks {
 	s := a.site
 	return selfTestChecks{
-		items: []string{itemLog, itemWitness, itemClock, itemDisk, itemBackup, itemCertificates, itemHolidays},
+		items: []string{itemLog, itemWitness, itemClock, itemDisk, itemBackup, itemCertificates, itemHolidays, itemFolders},
 		check: map[string]func(context.Context, time.Time) error{
 			itemLog: func(ctx context.Context, _ time.Time) error { return s.verifyLog(ctx) },
 			itemWitness: func(ctx context.Context, now time.Time) error {
@@ -156,6 +157,7 @@ func (a *App) checks() selfTestChecks {
 				return errors.Join(backupReady(s.Config), backupAge(s.Config.Path(backupNote), now))
 			},
 			itemCertificates: func(_ context.Context, now time.Time) error { return certificates(s.CA, now).Err },
+			itemFolders:      func(context.Context, time.Time) error { return foldersWritable(s.Config) },
 			itemHolidays: func(_ context.Context, now time.Time) error {
 				return holidaysAhead(a.pub.Site().Directory().ClosedDays, calendar.DateOf(now.In(s.Config.Location())).FiscalYear())
 			},

@@ -38,6 +38,7 @@ func TestSelfTestFindsWhatIsBroken(t *testing.T) {
 			itemCertificates: func(_ context.Context, now time.Time) error { return certificates(s.CA, now).Err },
 			itemHolidays:     func(context.Context, time.Time) error { return holidaysAhead(day(year+1), year) },
 			itemWitness:      func(context.Context, time.Time) error { return errNotSetUp },
+			itemFolders:      func(context.Context, time.Time) error { return writable(t.TempDir()) },
 		}
 		names := (&App{site: s}).checks().items
 		run := func(item string, broken func(context.Context, time.Time) error) selfTestResult {
@@ -61,6 +62,7 @@ func TestSelfTestFindsWhatIsBroken(t *testing.T) {
 			itemHolidays:     func(context.Context, time.Time) error { return holidaysAhead(day(year), year) },
 			itemLog:          func(context.Context, time.Time) error { return errors.New("1 findings") },
 			itemWitness:      func(context.Context, time.Time) error { return errors.New("old") },
+			itemFolders:      func(context.Context, time.Time) error { return writable("/proc/self") },
 		} {
 			if got := run(item, broken).failed(); !slices.Equal(got, []string{item}) {
 				t.Errorf("%s is broken, and %v fail", item, got)

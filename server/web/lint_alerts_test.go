@@ -6,7 +6,7 @@ var alertFamilies = map[string][]string{
 	"alerts_kind":    {"mail", "webhook", "syslog", "mqtt"},
 	"alerts_held":    {"hours", "low", "silenced", "inhibited", "burst", "nobody"},
 	"alerts_what":    {"alert", "more", "escalation"},
-	"self_item":      {"log", "witness", "clock", "disk", "backup", "certificates", "holidays", "other"},
+	"self_item":      {"log", "witness", "clock", "disk", "backup", "certificates", "holidays", "folders", "other"},
 	"self_job":       {"canary", "canary_check", "checkpoint", "self_test", "digest", "upkeep", "backup", "other"},
 	"alerts_message": {"sent", "waiting", "given_up"},
 }

@@ -165,7 +165,7 @@ func sampleSelfTest(now time.Time) web.SelfTest {
 		{Job: "digest", State: "done", Due: now.Add(-3 * time.Hour), Tries: 1, Missed: 2}, {Job: "self_test", State: "done", Due: at, Tries: 1, Note: "failed: backup"},
 		{Job: "upkeep", State: "failed", Due: now.Add(-8 * time.Hour), Tries: 3, Note: "store: database is locked"},
 	}}
-	for _, item := range []string{"log", "witness", "clock", "disk", "backup", "certificates", "holidays"} {
+	for _, item := range []string{"log", "witness", "clock", "disk", "backup", "certificates", "holidays", "folders"} {
 		t.Items = append(t.Items, web.SelfTestItem{Item: item, State: "passed"})
 	}
 	t.Items[1].State = "not_set_up"
