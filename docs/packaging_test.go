@@ -126,6 +126,66 @@ func TestMaintainerScripts(t *testing.T) {
 	}
 }
 
+// I1, OP-4: a newer package never restarts a gateway that runs, which may be in the middle of somebody's passage: it says how. Nor does it when the
+// gateway does not run, or at the first time.
+func TestPackageKeepsTheGatewayRunning(t *testing.T) {
+	text, err := os.ReadFile(packaged + "/gateway.postinst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script := strings.ReplaceAll(string(text), "[ -d /run/systemd/system ]", "[ -d "+dir+" ]")
+	for _, tool := range []string{"systemctl", "systemd-sysusers", "systemd-tmpfiles"} {
+		if err := os.WriteFile(filepath.Join(dir, tool), []byte("#!/bin/sh\necho \"$*\" >>"+dir+"/asked\nexit ${RUNS:-0}\n"), 0o755); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	for _, x := range []struct {
+		args, runs string
+		said       bool
+	}{{"configure 1.0", "0", true}, {"configure", "0", false}} {
+		if err := os.RemoveAll(filepath.Join(dir, "asked")); err != nil {
+			t.Fatal(err)
+		}
+		c := exec.Command("/bin/sh", append([]string{"-c", script, "postinst"}, strings.Fields(x.args)...)...)
+		c.Env = []string{"PATH=" + dir + ":/usr/bin:/bin", "RUNS=" + x.runs}
+		out, err := c.CombinedOutput()
+		asked, readErr := os.ReadFile(filepath.Join(dir, "asked"))
+		if err != nil || readErr != nil || !strings.Contains(string(asked), "daemon-reload") {
+			t.Fatalf("%s: %v, %v: %s", x.args, err, readErr, out)
+		}
+		if strings.Contains(string(asked), "start") || strings.Contains(string(asked), "kill") {
+			t.Errorf("%s: asked the service manager: %s", x.args, asked)
+		}
+		if strings.Contains(string(out), "systemctl try-restart monban-gateway") != x.said {
+			t.Errorf("%s: said %s", x.args, out)
+		}
+	}
+}
+
+// OP-2: whoever works at the wires as the gateway's user has the groups that its unit has.
+func TestGatewayUserHasTheUnitsGroups(t *testing.T) {
+	unit, err := os.ReadFile(packaged + "/monban-gateway.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := os.ReadFile(packaged + "/gateway.sysusers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^SupplementaryGroups=(.+)$`).FindSubmatch(unit)
+	if m == nil {
+		t.Fatal("the unit has no groups")
+	}
+	for g := range strings.FieldsSeq(string(m[1])) {
+		for _, line := range []string{"g " + g + " ", "m monban-gateway " + g + "\n"} {
+			if !strings.Contains(string(users), "\n"+line) {
+				t.Errorf("gateway.sysusers has no line %q", line)
+			}
+		}
+	}
+}
+
 // OP-4, I4: after a power cut in the middle of an update the program of before puts it right, not the new one, which may be the broken one. Where nothing
 // was kept the installed program does it, and it is the unit's condition that keeps it from running each time.
 func TestUpdateUnitRunsTheProgramOfBefore(t *testing.T) {
