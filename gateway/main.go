@@ -3,10 +3,12 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -95,15 +97,37 @@ type enrolCommand struct {
 	Server  string `required:"" placeholder:"HOST:PORT" help:"The server's enrolment port."`
 	Gateway string `required:"" placeholder:"ID" help:"This gateway's id in the directory."`
 	Out     string `required:"" placeholder:"DIR" help:"New folder for the identity."`
-	Code    string `arg:"" help:"The code that the server printed."`
+	Code    string `arg:"" optional:"" help:"The code that the server printed. Without it, or as -, it is asked for: what stands on the line can be read in the list of processes and in the shell's history."`
 }
 
 func (c *enrolCommand) Run(ctx context.Context) error {
-	if err := app.Enrol(ctx, app.EnrolOptions{Server: c.Server, Gateway: c.Gateway, Dir: c.Out, Code: c.Code, Out: os.Stdout}); err != nil {
+	code, err := codeFrom(c.Code, os.Stdin, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if err := app.Enrol(ctx, app.EnrolOptions{Server: c.Server, Gateway: c.Gateway, Dir: c.Out, Code: code, Out: os.Stdout}); err != nil {
 		return err
 	}
 	fmt.Printf("The identity of %s is in %s; set identity_dir to it, and enrol_server to %s.\n", c.Gateway, c.Out, c.Server)
 	return nil
+}
+
+// codeFrom is the code of the line, or else the first line of in.
+func codeFrom(arg string, in io.Reader, ask io.Writer) (string, error) {
+	if arg != "" && arg != "-" {
+		return arg, nil
+	}
+	if _, err := fmt.Fprint(ask, "Code that the server printed: "); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the code: %w", err)
+	}
+	if line = strings.TrimSpace(line); line == "" {
+		return "", errors.New("no code was given: make one at the server (gateway invite, or the page Set-up) and type it here")
+	}
+	return line, nil
 }
 
 type doctorCommand struct {

@@ -142,8 +142,8 @@ func (c *gatewayInviteCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Code for %s, valid until %s:\n  %s\nOn the gateway: monban-gateway enrol --server HOST:PORT --gateway %s --out DIR %s\nThen compare the fingerprint it shows: monban-server gateway confirm --config %s %s FINGERPRINT\n",
-		c.ID, time.Now().Add(c.For).Format(time.DateTime), code, c.ID, code, c.Config, c.ID)
+	fmt.Printf("Code for %s, valid until %s:\n  %s\nOn the gateway: monban-gateway enrol --server HOST:PORT --gateway %s --out DIR   (asks for the code)\nThen compare the fingerprint it shows: monban-server gateway confirm --config %s %s FINGERPRINT\n",
+		c.ID, time.Now().Add(c.For).Format(time.DateTime), code, c.ID, c.Config, c.ID)
 	return nil
 }
 

@@ -211,7 +211,7 @@ func (h *Handler) postGatewayInvite(w http.ResponseWriter, rq *request) error {
 	if err != nil {
 		return err
 	}
-	v.Code = &gatewayCode{Gateway: id, Code: code, Until: v.Brief(rq.now.Add(life)), Command: "monban-gateway enrol --server HOST:PORT --gateway " + id + " --out DIR " + code}
+	v.Code = &gatewayCode{Gateway: id, Code: code, Until: v.Brief(rq.now.Add(life)), Command: "monban-gateway enrol --server HOST:PORT --gateway " + id + " --out DIR"} // it asks for the code
 	return h.render(w, rq, "startup", v)
 }
 
