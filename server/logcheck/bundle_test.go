@@ -31,7 +31,7 @@ func TestEveryLineIsRead(t *testing.T) {
 	ok(err)
 	cosigner := witness.New("witness.example", ed25519.NewKeyFromSeed(make([]byte, 32)))
 	var out bytes.Buffer
-	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{Version: 3, To: 4, Size: 5, Log: 5, Origin: origin, Openings: true}, []string{vkey}, []string{cosigner.VKey()}, nil)
+	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{Version: 3, To: 5, Size: 6, Log: 6, Origin: origin, Openings: true}, []string{vkey}, []string{cosigner.VKey()}, nil)
 	ok(err)
 	salt := [32]byte{1}
 	raw, err := (&entrylog.Opening{Text: "髙橋"}).Append(nil)
@@ -43,10 +43,14 @@ func TestEveryLineIsRead(t *testing.T) {
 		switch idx {
 		case 0:
 			y.Name, y.Values = entrylog.SystemGenesis, []string{origin, "Asia/Tokyo"}
-		case 3:
+		case 4:
 			y.Name, y.Values = entrylog.SystemErased, []string{"2", "decision-1"}
 		}
 		body, err := y.Append(nil)
+		if idx == 3 {
+			a := entrylog.Action{Account: "ABCDEF234567", Verb: "erasure_decided", Target: "attempt", ID: "01:decision-1", Result: "ok", AtMS: y.AtMS}
+			body, err = a.Append(nil)
+		}
 		ok(err)
 		h := entrylog.LeafHash(body)
 		tree.Append(nil, h)
@@ -62,6 +66,7 @@ func TestEveryLineIsRead(t *testing.T) {
 		{"Opening", func() error { return w.Opening(salt, raw) }},
 		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{7})) }},
 		{"Erased", w.Erased},
+		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{})) }}, // that decides it
 		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{})) }}, // that says so
 		{"Hash", func() error { idx, h, _ := leaf(entrylog.Hash{}); return w.Hash(idx, h) }},
 		{"Cosigned", func() error { // before the checkpoint, as after it
@@ -94,7 +99,7 @@ func TestEveryLineIsRead(t *testing.T) {
 	}
 	rep, err := logcheck.CheckBundle(t.Context(), &out, logcheck.Options{})
 	ok(err)
-	if r := rep.Result; len(r.Findings) != 1 || r.Findings[0].Table != "timestamp" || r.Leaves != 4 && r.Leaves != 5 || r.Checkpoints != 1 || r.Openings != 1 || r.Erased != 1 {
+	if r := rep.Result; len(r.Findings) != 1 || r.Findings[0].Table != "timestamp" || r.Leaves != 5 && r.Leaves != 6 || r.Checkpoints != 1 || r.Openings != 1 || r.Erased != 1 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -29,7 +29,17 @@ func TestErasedIsForTheLogToSay(t *testing.T) {
 	must(t, st.Read(t.Context(), func(r *ReadTx) error {
 		return r.row(`SELECT opening_idx FROM attempt WHERE person_ref IS NOT NULL AND opening_idx = decision_idx LIMIT 1`).Scan(&idx)
 	}))
-	must(t, st.Write(t.Context(), func(tx *Tx) error { _, err := tx.EraseOpening(idx, "decision-7", false, monday); return err }))
+	must(t, st.Write(t.Context(), func(tx *Tx) error {
+		l, err := tx.Leaf(idx)
+		must(t, err)
+		p, err := entrylog.Parse(l.Body)
+		must(t, err)
+		if _, err := said(tx, "acct2", "erasure_decided", "attempt", entrylog.HexText(p.Decision.Attempt[:])+":decision-7", monday); err != nil {
+			return err
+		}
+		_, err = tx.EraseOpening(idx, "decision-7", false, monday)
+		return err
+	}))
 	must(t, st.SignNow(t.Context()))
 	opt := logcheck.Options{Keys: []note.Verifier{s.log}}
 	data := bundleOf(t, st, s, BundleOptions{Openings: true})
