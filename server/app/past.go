@@ -102,6 +102,18 @@ func (x *pastPlaces) between(fromMS, toMS int64, f func(d *directory.Door)) {
 	}
 }
 
+// firstDoors are the doors that led into a zone, or over its border, from the beginning of what is known: a line of theirs is one of the zone's, however old.
+// What was recorded at a door before it came to lead there is another room's.
+func (x *pastPlaces) firstDoors(zone access.ZoneID) (out []string) {
+	tree := x.tree(math.MinInt64)
+	for id, list := range x.doors {
+		if d := &list[0].Door; d.Enter == zone || d.Exit == zone || tree.borders(d.Enter, d.Exit, zone) {
+			out = append(out, string(id))
+		}
+	}
+	return out
+}
+
 // tree gives each zone's parent at a moment, UTC ms; of one that was none then the nearest that is known.
 func (x *pastPlaces) tree(ms int64) zoneTree {
 	t := zoneTree{}

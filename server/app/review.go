@@ -54,7 +54,7 @@ func (p *pages) openReview(r store.Reader, n names, zone access.ZoneID, from, to
 		return nil, err
 	}
 	v.two = settings.TwoSign(string(zone))
-	v.began, err = p.zoneBegan(r, zone, slices.Concat(v.doors, v.borders))
+	v.began, err = p.zoneBegan(r, zone, n.past.firstDoors(zone))
 	return v, err
 }
 

@@ -119,10 +119,10 @@ func TestDaysOfARoomThatComesLater(t *testing.T) {
 	}
 	c.must(p.SignMonth(t.Context(), annex, "2027-02", act))
 
-	// A door that was another room's leads into it: what was recorded there is to be signed, from its first day on.
+	// A door that was another room's leads into it: what was recorded there before stays with that room.
 	c.edit(func(s *directory.Snapshot) {
 		i := slices.IndexFunc(s.Doors, func(d directory.Door) bool { return d.ID == store1 })
 		s.Doors[i].Enter = annex
 	})
-	first(annex, "2026-11-24")
+	first(annex, "2027-02-15")
 }

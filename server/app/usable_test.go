@@ -17,7 +17,7 @@ import (
 // openingsOfActions are the files that read openings past usable, and of what. Requests of PR-3 are about attempts; these read what people did at the pages,
 // or look at the suspension themselves.
 var openingsOfActions = map[string]string{
-	"alerts_pages.go": "why a silence", "commands.go": "why a remote command", "retain_pages.go": "why a hold", "review.go": "why a day was signed", "rights_past.go": "acts on rights",
+	"alerts_pages.go": "why a silence", "commands.go": "why a remote command", "retain_pages.go": "why a hold", "case_concern.go": "whom a case concerns, which nobody is shown", "review.go": "why a day was signed", "rights_past.go": "acts on rights",
 	"search.go": "asks Restricted first", "retain_request.go": "usable itself",
 }
 

@@ -110,7 +110,7 @@ func TestCISOOfficeReadsWhatHasRisen(t *testing.T) {
 	for id, want := range map[string]int{"f-1": http.StatusForbidden, "f-2": http.StatusOK, "f-3": http.StatusOK} {
 		s.status(id, s.get("/findings/"+id, both), want)
 	}
-	if page := text(t, s.get("/findings?show=all", both)); !strings.Contains(page, "f-2") || !strings.Contains(page, "f-3") || strings.Contains(page, `"/findings/f-1"`) {
+	if page := text(t, s.get("/findings", both)); !strings.Contains(page, "f-2") || !strings.Contains(page, "f-3") || strings.Contains(page, `"/findings/f-1"`) {
 		t.Error("the list of both roles")
 	}
 	if page := text(t, s.get("/live", s.login(web.RoleCSIRT.String()))); strings.Contains(page, "上申された要確認") {
