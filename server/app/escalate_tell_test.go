@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"monban/firmware/calendar"
+	"monban/firmware/door"
 	"monban/server/attempt"
 	"monban/server/directory"
 	"monban/server/incident"
@@ -196,4 +197,44 @@ func TestBreachIsTold(t *testing.T) {
 	pass(december+23, 9, 0)
 	pass(december+24, 9, 0, "poc breach 1 final_late")
 	pass(december+25, 9, 0)
+}
+
+// RR-6, AL-4: at closing time the zone's desk is told how many are still inside, once a day, also when the run is made again; nobody is told when nobody is, of
+// whoever has left or whose word of it is confirmed, or hours later. Somebody in an inner zone counts there and not in the zone around it. What goes out says
+// neither who nor where.
+func TestInsideAtClosing(t *testing.T) {
+	c := newCounter(t)
+	pages := c.registers()
+	pass := func(day, hour, minute int, want ...string) {
+		t.Helper()
+		due := c.clock(day, 17, 15)
+		c.clock(day, hour, minute)
+		for range 2 {
+			_, err := (&insideTeller{pages, newNotices(c)}).tell(t.Context(), due)
+			c.must(err)
+		}
+		if got := c.queued(); !slices.Equal(got, want) {
+			t.Errorf("%d %02d:%02d: told %q, want %q", day, hour, minute, got, want)
+		}
+	}
+	pass(24, 17, 15)
+	c.clock(25, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	pass(25, 20, 16)
+	pass(25, 17, 15, "poc inside 1")
+	pass(26, 17, 16, "poc inside 1")
+	c.clock(27, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventExit)
+	pass(27, 17, 15)
+	c.clock(30, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	c.pass(c.site.Ref(4567), "server-room-1", door.EventEntry)
+	pass(30, 17, 15, "poc inside 1", "room inside 1")
+	c.clock(31, 9, 0)
+	stated, err := c.StateExit(t.Context(), c.entryOf("1001"), c.at.Add(-15*time.Hour), chief)
+	c.must(err)
+	pass(31, 17, 15, "poc inside 1", "room inside 1")
+	_, err = c.ConfirmExit(t.Context(), stated.ID, section)
+	c.must(err)
+	pass(32, 17, 15, "poc inside 1")
 }

@@ -56,18 +56,23 @@ func (a *App) openJobs(cfg *config.Config) (err error) {
 
 func (a *App) regularWork(cfg *config.Config) []jobs.Job {
 	zone := cfg.Location()
+	openDay := func(t time.Time) bool {
+		days := closedOf(a.pub.Site().Directory())
+		return days.IsBusinessDay(calendar.DateOf(t.In(zone)))
+	}
 	daily := func(s string) string {
 		at, _ := config.TimeOfDay(s) // Validate has read it
+		at = min(at, 24*3600-60)     // an office that closes at 24:00
 		return fmt.Sprintf("%d %d * * *", at/60%60, at/3600)
 	}
 	bird := &canary{orders: a.orders, alerts: a.alerts, store: a.site.Store, channels: cfg.Alerts.Canary, wait: canaryWait}
 	list := []jobs.Job{
 		// Before people come, so that the digest can tell what it found.
 		{Name: "self_test", Spec: "0 6 * * *", Do: a.selfTest},
-		{Name: "digest", Spec: daily(cfg.Alerts.DigestAt), Days: func(t time.Time) bool {
-			days := closedOf(a.pub.Site().Directory())
-			return days.IsBusinessDay(calendar.DateOf(t.In(zone)))
-		}, Do: func(ctx context.Context, due time.Time) (string, error) { return "", a.alerts.Digest(ctx, due) }},
+		{Name: "digest", Spec: daily(cfg.Alerts.DigestAt), Days: openDay, Do: func(ctx context.Context, due time.Time) (string, error) { return "", a.alerts.Digest(ctx, due) }},
+		{Name: "inside", Spec: daily(cfg.Alerts.Close), Days: openDay, Do: func(ctx context.Context, due time.Time) (string, error) {
+			return (&insideTeller{a.reports.pages, a.alerts}).tell(ctx, due)
+		}},
 		{Name: "canary", Spec: daily(cfg.Alerts.CanaryAt), Do: bird.send},
 		{Name: "canary_check", Spec: daily(cfg.Alerts.CanaryBy), Do: bird.check},
 		// Late enough that one that was away overnight has been asked again, before people come.

@@ -93,7 +93,7 @@ func (w words) subject(m *Message) string {
 		return w.t("subject_checkpoint", "day", time.UnixMilli(m.AtMS).In(w.zone).Format(time.DateOnly))
 	case route.WhatTest:
 		return w.t("subject_test")
-	case route.WhatOverdue, route.WhatRisen:
+	case route.WhatOverdue, route.WhatRisen, route.WhatInside:
 		return w.t("subject_"+string(m.What), "n", strconv.Itoa(m.Count))
 	case route.WhatBreach:
 		return w.t("subject_breach", "which", w.t("breach_"+cmp.Or(m.Which, "final_late")))
@@ -135,7 +135,7 @@ func (w words) body(m *Message) string {
 		line(w.t("breach_" + cmp.Or(m.Which, "final_late")))
 		line(w.t("breach"))
 		line(w.t("at", "time", w.time(m.AtMS)))
-	case route.WhatOverdue, route.WhatRisen:
+	case route.WhatOverdue, route.WhatRisen, route.WhatInside:
 		line(w.t(string(m.What), "n", strconv.Itoa(m.Count)))
 		line(w.t("at", "time", w.time(m.AtMS)))
 	case route.WhatTest:

@@ -80,7 +80,7 @@ func NewWebhook(cfg WebhookConfig, w *Words) (*Webhook, error) {
 
 // samples are messages of every kind, for templates to be tried on.
 func samples() (out []Message) {
-	for _, what := range []string{"alert", "more", "escalation", "digest", "canary", "checkpoint", "test", "overdue", "risen", "breach"} {
+	for _, what := range []string{"alert", "more", "escalation", "digest", "canary", "checkpoint", "test", "overdue", "risen", "breach", "inside"} {
 		out = append(out, Message{What: route.What(what), Case: 1, Kind: "forced_open", Severity: "high", Door: "D-0000", Count: 2, Step: 1, AtMS: 1_795_000_000_000, Link: "https://example/\"'<"})
 	}
 	return out

@@ -104,6 +104,7 @@ const (
 	WhatOverdue    What = "overdue"    // findings have gone up to the zone manager
 	WhatRisen      What = "risen"      // and to the CISO office
 	WhatBreach     What = "breach"     // a report of a leak of personal data is due or late
+	WhatInside     What = "inside"     // somebody is inside when the office closes
 )
 
 // Send tells one channel of one alert.
