@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"time"
 
 	"monban/server/app"
 	"monban/server/logcheck"
@@ -44,14 +46,31 @@ func (c *verifyCommand) Run(ctx context.Context) error {
 
 type logCommand struct {
 	onSite
-	JSON     bool `help:"One JSON object a line."`
-	Openings bool `help:"With what the leaves commit to: names of people. This is itself an entry of the log."`
+	JSON     bool   `help:"One JSON object a line."`
+	Openings bool   `help:"With what the leaves commit to: names of people, in clear; not the inputs of decisions, nothing whose use is suspended. An export: it and the hash of what is printed are entries of the log."`
+	Reason   string `placeholder:"TEXT" help:"Why; goes into the log. Needed with --openings."`
+	By       string `placeholder:"NAME" help:"Who lists openings; goes into the log. Default: the user's name."`
 }
 
 func (c *logCommand) Run(ctx context.Context) error {
+	if c.Openings && strings.TrimSpace(c.Reason) == "" {
+		return errors.New("--openings needs --reason TEXT: it goes into the log")
+	}
 	s, err := c.open()
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.PrintLog(ctx, os.Stdout, c.JSON, c.Openings), s.Close())
+	if !c.Openings {
+		return errors.Join(s.PrintLog(ctx, os.Stdout, c.JSON), s.Close())
+	}
+	if c.By == "" {
+		c.By = operator()
+	}
+	sum, err := s.PrintOpenings(ctx, os.Stdout, c.JSON, app.ExportOptions{Reason: c.Reason, By: c.By, Version: version, Now: time.Now()})
+	if err = errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	// Not among what was printed: that is what has this hash, and a program may read it.
+	fmt.Fprintf(os.Stderr, "SHA-256 of the listing: %s; the log keeps it too.\nThe inputs of decisions and openings whose use is suspended are not in it; inputs are only in export bundle --openings.\n%s\n", sum, inClear)
+	return nil
 }

@@ -57,6 +57,7 @@ type exportNote struct {
 var exportVerbs = map[string]string{
 	"bundle_exported": "log", "bundle_exported_hash": "bundle", "bundle_openings_exported": "log", "bundle_openings_exported_hash": "bundle",
 	"proof_exported": "leaf", "proof_exported_hash": "proof", "audit_export_begun": "log", "day_export_begun": "log", "person_export_begun": "log", logcheck.PackVerb: logcheck.PackTarget,
+	"view_openings": "log", "view_openings_hash": "listing",
 }
 
 func (n *exportNote) check() error {

@@ -432,20 +432,24 @@ func TestImport(t *testing.T) {
 			t.Error("a card that there is not")
 		}
 		var plain, open bytes.Buffer
-		if err := s.PrintLog(t.Context(), &plain, false, false); err != nil {
+		if err := s.PrintLog(t.Context(), &plain, false); err != nil {
 			t.Error(err)
 		}
 		size := s.Store.Size()
-		if err := s.PrintLog(t.Context(), &open, true, true); err != nil {
+		sum, err := s.PrintOpenings(t.Context(), &open, true, ExportOptions{Reason: "点検", By: "kato", Now: time.Now()})
+		if err != nil {
 			t.Error(err)
 		}
 		if strings.Contains(plain.String(), "紛失") || !strings.Contains(open.String(), "紛失") {
 			t.Error("reasons belong into the openings and only there")
 		}
-		// RA-4: to read the openings is an action, and is in the list that it gives.
+		// RA-4: to read the openings is an action, and is in the list that it gives; the hash of that list is another one (RR-5).
 		acts := actions(t, s.Store)
-		if s.Store.Size() != size+1 || acts[len(acts)-1].Verb != "view_openings" || !strings.Contains(open.String(), "view_openings") {
+		if s.Store.Size() != size+2 || acts[len(acts)-2].Verb != "view_openings" || !strings.Contains(open.String(), "view_openings") {
 			t.Errorf("reading the openings left %d leaves", s.Store.Size()-size)
+		}
+		if last := acts[len(acts)-1]; last.Verb != "view_openings_hash" || last.ID != sum || sum != sumOf(open.Bytes()) {
+			t.Errorf("the hash of the list is %s, given %s, in the log %s", sumOf(open.Bytes()), sum, last.ID)
 		}
 	})
 }

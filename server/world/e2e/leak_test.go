@@ -156,7 +156,7 @@ func TestNoCardNumberLeaks(t *testing.T) {
 	pages := s.readPages(t)
 	s.gateways["gw-1"].stop(t)
 	s.server.stop(t)
-	listing := s.run("log", "--config", s.path("server.toml"), "--openings")
+	listing := s.run("log", "--config", s.path("server.toml"), "--openings", "--reason", "test")
 
 	scan := newLeakScanner(cards)
 	for _, w := range cards[3].spellings() { // the check itself works
