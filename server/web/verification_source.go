@@ -64,7 +64,6 @@ type LogCheck struct {
 	Checkpoints  int64
 	Openings     int64
 	Erased       int64
-	Held         int // cosigned checkpoints that it was compared with
 	Findings     int
 	First        string // the first bad record, or why it could not be checked
 }

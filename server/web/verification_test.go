@@ -38,10 +38,22 @@ func TestVerificationPage(t *testing.T) {
 	}
 	pages(map[string][]string{"ja": {"10503 件中 4096 件"}, "en": {"4096 of 10503", `http-equiv="refresh"`}})
 	c := &s.mem.Proofs.Log.Check
-	c.State, c.Ended, c.Leaves, c.Held = web.CheckClean, time.Now(), 10_503, 2
-	pages(map[string][]string{"ja": {"異常は見つかりませんでした", "連署したチェックポイント 2 件", "証明されないこと"}, "en": {"Nothing was found: 10503 records", "witnesses have cosigned", "What it does not show"}})
-	c.Held = 0
-	pages(map[string][]string{"en": {"no checkpoint that a witness has cosigned"}})
+	c.State, c.Ended, c.Leaves = web.CheckClean, time.Now(), 10_503
+	pages(map[string][]string{"ja": {"異常は見つかりませんでした", "証明されないこと"}, "en": {"Nothing was found: 10503 records", "What it does not show"}})
+	// ADR 0074: what the database keeps, cosignatures too, is not said to prove anything against who has the log's key.
+	for lang, w := range map[string]struct{ not, not2, holds, but, part string }{
+		"ja": {"書き換えもありません", "連署したチェックポイント", "ログの鍵を持たない人によって", "その人に対する証拠になりません", "証明されないこと"},
+		"en": {"has written nothing anew", "witnesses have cosigned", "nobody without the log", "nor do its cosignatures", "What it does not show"},
+	} {
+		doc := text(t, s.get("/verification", auditor+"; monban_language="+lang))
+		if strings.Contains(doc, w.not) || strings.Contains(doc, w.not2) {
+			t.Errorf("%s: the page says that cosignatures in the database show it", lang)
+		}
+		proven, open, _ := strings.Cut(doc, w.part)
+		if !strings.Contains(proven, w.holds) || !strings.Contains(open, w.but) {
+			t.Errorf("%s: the page does not say against whom this proves nothing", lang)
+		}
+	}
 	c.State, c.Findings, c.First = web.CheckFound, 3, "log_leaf 320: the body does not have its stored hash"
 	pages(map[string][]string{"ja": {"異常 3 件", "log_leaf 320"}, "en": {"3 findings", "log_leaf 320"}})
 	s.mem.Proofs.Log.Refused = true
