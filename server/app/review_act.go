@@ -265,8 +265,8 @@ func (v *dayReview) act(tx *store.Tx, day string, d *reviewDay, kind signoff.Kin
 const monthLayout = "2006-01"
 
 // ReviewMonths implements web.Reviews.
-func (p *pages) ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (out map[string]string, err error) {
-	out = map[string]string{}
+func (p *pages) ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (out map[string]web.SignedMonth, err error) {
+	out = map[string]web.SignedMonth{}
 	err = p.store.Read(ctx, func(r *store.ReadTx) error {
 		accounts, err := r.Accounts()
 		if err != nil {
@@ -274,12 +274,13 @@ func (p *pages) ReviewMonths(ctx context.Context, zone access.ZoneID, from, to s
 		}
 		acts, err := r.DayActs(string(zone), from, to)
 		for _, a := range acts {
-			out[a.Day] = ""
+			m := web.SignedMonth{Leaf: a.Idx}
 			for i := range accounts {
 				if accounts[i].ID == a.Account {
-					out[a.Day] = accounts[i].FullName
+					m.By = accounts[i].FullName
 				}
 			}
+			out[a.Day] = m
 		}
 		return err
 	})
@@ -300,9 +301,12 @@ func (p *pages) SignMonth(ctx context.Context, zone access.ZoneID, month string,
 		if err != nil {
 			return err
 		}
-		signed := func(m string) bool {
-			return slices.ContainsFunc(acts, func(a store.DayAct) bool { return a.Day == m })
+		leaf := map[string]int64{} // of the newest signature
+		for _, a := range acts {
+			leaf[a.Day] = a.Idx
 		}
+		newest, signed := leaf[month]
+		_, beforeSigned := leaf[before]
 		sheets := make([]signoff.Sheet, 0, len(days))
 		for _, d := range days {
 			sheets = append(sheets, d.sheet)
@@ -310,7 +314,7 @@ func (p *pages) SignMonth(ctx context.Context, zone access.ZoneID, month string,
 		if len(sheets) == 0 {
 			return fmt.Errorf("month %s is before the log: %w", month, web.ErrNotFound)
 		}
-		if err := signoff.MayMonth(sheets, signed(month), signed(before), v.began[:len(month)] == month); err != nil {
+		if err := signoff.MayMonth(sheets, signed && !signoff.MonthChanged(sheets, newest), beforeSigned, v.began[:len(month)] == month); err != nil {
 			return err
 		}
 		_, err = tx.AppendDayAct(store.DayAct{

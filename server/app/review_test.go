@@ -187,8 +187,57 @@ func TestMonthIsSigned(t *testing.T) {
 	sign("2026-12", nil)
 	sign("2027-01", signoff.ErrNotOver)
 	got, err := p.ReviewMonths(t.Context(), archive, "2026-04", "2027-03")
-	if err != nil || len(got) != 2 || got["2026-12"] != "chief" {
+	if err != nil || len(got) != 2 || got["2026-12"].By != "chief" {
 		t.Errorf("%v %v", got, err)
 	}
 	c.noNames("1002")
+}
+
+// VR-4, VR-11: a month with an addition after its signature is signed again once its days are done; the first signature stays on record, and the
+// month after it keeps its own.
+func TestMonthIsSignedAgain(t *testing.T) {
+	c := newCounter(t)
+	c.clock(30, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	c.at = time.Date(2027, 1, 5, 9, 0, 0, 0, c.site.Zone)
+	p := c.registers()
+	act := web.Action{At: c.at, Actor: chief.Account}
+	sign := func(month string, want error) {
+		t.Helper()
+		if err := p.SignMonth(t.Context(), archive, month, act); !errors.Is(err, want) {
+			t.Fatalf("%s: %v, want %v", month, err, want)
+		}
+	}
+	const day = "2026-11-30"
+	c.sign(day, signoff.Sign, chief, "", nil)
+	_, err := p.SignQuiet(t.Context(), archive, "2026-11-01", "2026-12-31", act)
+	c.must(err)
+	sign("2026-11", nil)
+	sign("2026-12", nil)
+	gw := c.pub.Site().Door(store1).Gateway
+	c.received = act.At
+	c.clock(30, 17, 0)
+	c.record(gw, wire.Record{Door: store1, Side: access.SideExit, Event: door.EventExitUnattributed, Attempt: door.Attempt{0xbb}})
+	c.at, c.received = act.At, time.Time{}
+	c.stands(day, signoff.Additional)
+	sign("2026-11", signoff.ErrMonth) // the addition waits
+	sign("2026-12", signoff.ErrSigned)
+	c.sign(day, signoff.Add, chief, "", nil)
+	act.Actor = section.Account
+	sign("2026-11", nil)
+	sign("2026-11", signoff.ErrSigned)
+	got, err := p.ReviewMonths(t.Context(), archive, "2026-11", "2026-12")
+	c.must(err)
+	if got["2026-11"].By != "section" || got["2026-12"].By != "chief" {
+		t.Errorf("%v", got)
+	}
+	c.sign(day, signoff.Reopen, section, "誤って署名", nil)
+	sign("2026-11", signoff.ErrMonth)
+	c.site.Read(func(r *store.ReadTx) error {
+		acts, err := r.DayActs(string(archive), "2026-11", "2026-11")
+		if len(acts) != 2 || acts[0].Account != chief.Account || acts[1].Account != section.Account || acts[1].Idx != got["2026-11"].Leaf {
+			t.Errorf("%+v", acts)
+		}
+		return err
+	})
 }

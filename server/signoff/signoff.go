@@ -233,8 +233,19 @@ func seen(upto int64, f Facts) error {
 	return nil
 }
 
+// MonthChanged reports whether a month's signature no longer covers its days: one of them is not done, or was acted on after the leaf of the
+// signature, which stays on record.
+func MonthChanged(days []Sheet, leaf int64) bool {
+	for i := range days {
+		if s := &days[i]; s.Status != Done || s.Last != nil && s.Last.Idx > leaf {
+			return true
+		}
+	}
+	return false
+}
+
 // MayMonth reports why a month may not be signed: each of its days is done and the month before is signed, empty or not (VR-4).
-// first: the log has no earlier month.
+// signed: it has a signature after which its days have not changed. first: the log has no earlier month.
 func MayMonth(days []Sheet, signed, beforeSigned, first bool) error {
 	if signed {
 		return ErrSigned

@@ -212,6 +212,25 @@ func TestMonth(t *testing.T) {
 	}
 }
 
+// VR-4: a month's signature covers its days as long as each is done and nobody has acted on one after it.
+func TestMonthChanged(t *testing.T) {
+	at := func(idx int64) *Act { return &Act{Idx: idx} }
+	for name, c := range map[string]struct {
+		days []Sheet
+		want bool
+	}{
+		"as signed":     {[]Sheet{{Status: Done, Last: at(49)}, {Status: Done, Last: at(12)}}, false},
+		"an addition":   {[]Sheet{{Status: Done, Last: at(49)}, {Status: Additional, Last: at(12)}}, true},
+		"opened again":  {[]Sheet{{Status: Open, Last: at(51)}}, true},
+		"signed anew":   {[]Sheet{{Status: Done, Last: at(51)}}, true},
+		"signed, waits": {[]Sheet{{Status: Waiting, Last: at(49)}}, true},
+	} {
+		if got := MonthChanged(c.days, 50); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // VR-10, VR-12: whatever people try, in whatever order: a day that is done has each of its rows signed by somebody else than its own
 // person, who had it on the page; and no act is ever lost.
 func TestNobodySignsOnlyTheirOwn(t *testing.T) {

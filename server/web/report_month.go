@@ -88,9 +88,15 @@ func (h *Handler) monthly(ctx context.Context, a *reportAsk) (*report.Document, 
 	}
 	byMonth := report.Table{Heading: a.T("report.by_month"), Empty: a.T("register.empty"), Columns: []report.Column{column("report.month", 4), column("report.first", 8)}}
 	for m := (calendar.Date{Year: a.from.Year, Month: a.from.Month, Day: 1}); !a.to.Before(m); {
-		by := months[m.String()[:len(monthLayout)]]
-		if by == "" {
-			by = a.T("report.not_signed")
+		by := a.T("report.not_signed")
+		if s, ok := months[m.String()[:len(monthLayout)]]; ok {
+			changed, err := h.monthChanged(ctx, a, s, m, days)
+			if err != nil {
+				return nil, err
+			}
+			if by = s.By; changed {
+				by = a.T("report.month_changed", "name", s.By)
+			}
 		}
 		byMonth.Rows = append(byMonth.Rows, []string{a.T("review.month", "year", strconv.Itoa(m.Year), "month", strconv.Itoa(int(m.Month))), by})
 		m = m.AddDays(31)
@@ -98,4 +104,19 @@ func (h *Handler) monthly(ctx context.Context, a *reportAsk) (*report.Document, 
 	}
 	d.Tables = []report.Table{byDay, byMonth}
 	return d, nil
+}
+
+// monthChanged reports whether days of a signed month have changed since, also those outside the period of the paper, whose days are given.
+func (h *Handler) monthChanged(ctx context.Context, a *reportAsk, s SignedMonth, first calendar.Date, days []ReviewDay) (bool, error) {
+	last := first.AddDays(31)
+	last.Day = 1
+	last = last.AddDays(-1)
+	month := first.String()[:len(monthLayout)]
+	if first.Before(a.from) || a.to.Before(last) {
+		var err error
+		if days, err = h.src.Reviews.ReviewDays(ctx, a.zone.ID, first.String(), last.String()); err != nil {
+			return false, fmt.Errorf("signatures of %s in %s: %w", a.zone.ID, month, err)
+		}
+	}
+	return s.changed(daysOfMonth(days, month)), nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"monban/firmware/access"
@@ -18,7 +19,8 @@ type reviewMonth struct {
 	First string // column of the 1st, 1 = Sunday
 	Month string // YYYY-MM
 	State string // signed by whom; "" = not
-	Ready bool   // each of its days is done
+	Since string // that its days have changed after that; "" = they have not
+	Ready bool   // it may be signed: each of its days is done
 
 	Days []reviewCell
 }
@@ -82,10 +84,13 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 	v.MaySign = rq.may(signRoles, zone)
 	for i := range v.Months {
 		m := &v.Months[i]
-		if by, ok := signed[m.Month]; ok {
-			m.State = v.T("review.signed_by", "name", by)
+		if s, ok := signed[m.Month]; ok {
+			m.State = v.T("review.signed_by", "name", s.By)
+			if s.changed(daysOfMonth(days, m.Month)) {
+				m.Since = v.T("review.month_changed")
+			}
 		}
-		m.Ready = m.Ready && m.seen && m.State == ""
+		m.Ready = m.Ready && m.seen && (m.State == "" || m.Since != "")
 	}
 	if v.MaySign && !h.steppedUp(rq, stepUpFull) {
 		v.StepUp = "/step-up?" + url.Values{"next": {clip(v.Here, 900)}}.Encode()
@@ -111,6 +116,16 @@ func (h *Handler) getReviewCalendar(w http.ResponseWriter, rq *request) error {
 		v.Key = append(v.Key, t)
 	}
 	return h.render(w, rq, "calendar", v)
+}
+
+// daysOfMonth picks the days of a month (YYYY-MM).
+func daysOfMonth(days []ReviewDay, month string) (out []ReviewDay) {
+	for i := range days {
+		if strings.HasPrefix(days[i].Day, month) {
+			out = append(out, days[i])
+		}
+	}
+	return out
 }
 
 // paper makes the line of a comparison with the paper ledger.

@@ -17,9 +17,10 @@ type Reviews interface {
 	ReviewDay(ctx context.Context, zone access.ZoneID, day string, names bool) (ReviewSheet, error)
 	// ActOnDay writes one act, or gives an error of package signoff and writes nothing. act says who, from where and why.
 	ActOnDay(ctx context.Context, zone access.ZoneID, day string, kind signoff.Kind, upto uint64, act Action) error
-	// ReviewMonths lists the months from…to (YYYY-MM) that are signed, with who signed them.
-	ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (map[string]string, error)
-	// SignMonth signs a month of which each day is done, or gives an error of package signoff and writes nothing (VR-4).
+	// ReviewMonths lists the months from…to (YYYY-MM) that are signed, each with its newest signature.
+	ReviewMonths(ctx context.Context, zone access.ZoneID, from, to string) (map[string]SignedMonth, error)
+	// SignMonth signs a month of which each day is done, or gives an error of package signoff and writes nothing (VR-4). A month whose days
+	// have changed since is signed again.
 	SignMonth(ctx context.Context, zone access.ZoneID, month string, act Action) error
 	// SignQuiet signs, or countersigns, each quiet day from…to that waits for it, one leaf a day, in one transaction; it gives the days.
 	SignQuiet(ctx context.Context, zone access.ZoneID, from, to string, act Action) ([]string, error)
@@ -34,6 +35,21 @@ type Reviews interface {
 	// SetTwoSign asks for two signatures on a zone's days, or for one again. signers are the accounts that may sign there now:
 	// signoff.ErrTooFew when they cannot satisfy it (VR-10). act says why.
 	SetTwoSign(ctx context.Context, zone access.ZoneID, two bool, signers []string, act Action) error
+}
+
+// SignedMonth is the newest signature of a month.
+type SignedMonth struct {
+	By   string // full name of the account
+	Leaf int64
+}
+
+// changed reports whether days of the month have changed since; days are all that the log has of it.
+func (s SignedMonth) changed(days []ReviewDay) bool {
+	sheets := make([]signoff.Sheet, len(days))
+	for i := range days {
+		sheets[i] = days[i].Sheet
+	}
+	return signoff.MonthChanged(sheets, s.Leaf)
 }
 
 // PaperComparison is how a day of the log compared with the paper ledger (VR-6).

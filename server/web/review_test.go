@@ -87,6 +87,31 @@ func TestReviewPages(t *testing.T) {
 	}
 }
 
+// VR-4: a month of which a day came to wait again after the month's signature says so, on the calendar and on paper; one that did not change does not.
+func TestMonthChangedAfterItsSignature(t *testing.T) {
+	const says = "署名の後に変わった日"
+	s := newSite(t, nil)
+	cookie := s.login(web.RoleZoneManager.String())
+	yesterday := calendar.DateOf(time.Now().In(tokyo).AddDate(0, 0, -1))
+	path := "/review/calendar?zone=server-room&year=" + strconv.Itoa(int(yesterday.FiscalYear()))
+	for month, want := range map[string]int{yesterday.AddDays(-40).String()[:7]: 0, yesterday.String()[:7]: 1} {
+		s.mem.SignedMonth = month
+		page := text(t, s.get(path, cookie))
+		if n := strings.Count(page, says); n != want {
+			t.Errorf("%s: the calendar says %d times that a month has changed, want %d", month, n, want)
+		}
+		if want == 1 && !strings.Contains(page, "署名 髙橋 美咲") {
+			t.Error("the signature is gone")
+		}
+	}
+	s.mem.SignedMonth = yesterday.String()[:7]
+	auditor := s.login(web.RoleAuditor.String())
+	day := yesterday.String()
+	if file := text(t, s.get(s.paper(auditor, "report", "monthly", "from", day, "to", day)+"/0", auditor)); !strings.Contains(file, "髙橋 美咲("+says) {
+		t.Error("the paper does not say that the month has changed")
+	}
+}
+
 // RA-1: a zone manager of another zone reads the day and does not sign it.
 func TestReviewOfAnotherZone(t *testing.T) {
 	s := newSite(t, nil)

@@ -41,6 +41,8 @@ type Memory struct {
 	FailAudit  error // returned instead of writing a leaf
 	// LoudDuress has the day's sheet hold a PIN under duress, as no source may: papers leave it out all the same.
 	LoudDuress bool
+	// SignedMonth is signed, whatever its days (YYYY-MM).
+	SignedMonth string
 
 	mu         sync.Mutex
 	accounts   map[string]web.Account

@@ -189,14 +189,17 @@ func (r *Reviews) SignQuiet(ctx context.Context, zone access.ZoneID, from, to st
 }
 
 // ReviewMonths implements web.Reviews.
-func (r *Reviews) ReviewMonths(_ context.Context, zone access.ZoneID, from, to string) (map[string]string, error) {
+func (r *Reviews) ReviewMonths(_ context.Context, zone access.ZoneID, from, to string) (map[string]web.SignedMonth, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := map[string]string{}
+	out := map[string]web.SignedMonth{}
 	for m := range r.months {
 		if m >= from && m <= to && zone == "server-room" {
-			out[m] = "髙橋 美咲"
+			out[m] = web.SignedMonth{By: "髙橋 美咲", Leaf: 900}
 		}
+	}
+	if m := r.m.SignedMonth; m != "" && m >= from && m <= to && zone == "server-room" {
+		out[m] = web.SignedMonth{By: "髙橋 美咲", Leaf: 900}
 	}
 	return out, nil
 }
