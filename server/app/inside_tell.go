@@ -18,7 +18,7 @@ import (
 const insideStale = 3 * time.Hour
 
 // insideTeller tells, when the office closes, by each zone's route how many are still inside by the log: who forgot to badge out is asked the same day, and not
-// found by the next (RR-6). It says a number and no name; who is present stands on its page. Who is in a zone is in those around it too, and counts only for the innermost.
+// found by the next (RR-6). It says a number and no name; who is present stands on its page. Only who went in by a door that reads exits counts. Who is in a zone is in those around it too, and counts only for the innermost.
 type insideTeller struct {
 	pages  *pages
 	alerts *notify.Notifier
@@ -70,6 +70,9 @@ func (p *insideTeller) count(ctx context.Context, zones []web.ZoneName, at time.
 	n := p.pages.names(ctx)
 	for _, z := range zones {
 		err := p.pages.eachPresent(ctx, n, z.ID, at, func(b *book, row *register.Row) {
+			if row.Entry == nil || !readsExit(b.site)(access.DoorID(row.Entry.Door)) {
+				return // out by a button or handle, which reads nobody's exit: nobody could put it right, and it would be told each evening
+			}
 			r := b.row(row, false)
 			e := entry{row.Person, r.Attempt}
 			in[z.ID] = append(in[z.ID], e)
