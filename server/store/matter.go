@@ -196,6 +196,16 @@ func (r Reader) CauseFound(kind string, cause int64, detail string) (bool, error
 	return n == 1, nil
 }
 
+// FoundAfter reports whether a finding of this kind with this detail was made after a leaf, closed or not.
+func (r Reader) FoundAfter(kind, detail string, idx int64) (bool, error) {
+	var n int
+	err := r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE kind = ? AND detail = ? AND idx > ?)`, kind, detail, idx).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for finding %s: %w", kind, err)
+	}
+	return n == 1, nil
+}
+
 // loanDays is how long before a moment a badge may have been lent and still be out.
 const loanDays = 31
 
