@@ -188,7 +188,10 @@ func TestPairNew(t *testing.T) {
 	}
 	at.Readers = at.Readers[:1]
 	n := len(recorded(t, cfg))
-	opt.Open = func(string, int) (pi.Port, error) { t.Error("a reader with a key was touched"); return nil, os.ErrInvalid }
+	opt.Open = func(string, int) (pi.Port, error) {
+		t.Error("a reader with a key was touched")
+		return nil, os.ErrInvalid
+	}
 	if err := PairNew(t.Context(), opt); err != nil || len(recorded(t, cfg)) != n {
 		t.Errorf("again: %v", err)
 	}
