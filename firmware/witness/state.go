@@ -46,7 +46,7 @@ func Parse(text string) (p Point, err error) {
 		return p, ErrNote
 	}
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
-	if err != nil || len(root) != len(p.Root) {
+	if err != nil || len(root) != len(p.Root) || strings.ContainsRune(lines[2], '\r') { // a decoder passes over it, so there would be two texts of one checkpoint
 		return p, ErrNote
 	}
 	copy(p.Root[:], root)

@@ -40,7 +40,7 @@ func ParseCheckpointText(text string) (Checkpoint, error) {
 		return Checkpoint{}, errors.New("checkpoint: the size is not a plain number")
 	}
 	root, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(lines[2], "\n"))
-	if err != nil || len(root) != len(c.Root) {
+	if err != nil || len(root) != len(c.Root) || strings.ContainsRune(lines[2], '\r') { // a decoder passes over it
 		return Checkpoint{}, errors.New("checkpoint: the root is not 32 bytes of base64")
 	}
 	copy(c.Root[:], root)
