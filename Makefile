@@ -70,7 +70,7 @@ image: gateway-arm64 ## bin/monban-gateway.img: memory card of a gateway on a Ra
 image-boot: server ## start the image in QEMU as a Raspberry Pi 3, TIMES=3 times to a card logged at a server of this machine; audit
 	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@scripts/image-boot bin/monban-gateway.img $(or $(TIMES),3)
-image-update: server ## a release of the image's own keys is tried in QEMU and loses its power three times in the trial, then stays (10 minutes)
+image-update: server ## a release of the image's own keys is tried in QEMU and loses its power four times in the trial, then stays (10 minutes)
 	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@rm -rf .cache/image-update && mkdir -p .cache/image-update && bin/monban-server bundle key drill --out .cache/image-update/key
 	@e=$$(($$(date +%s))); $(MAKE) --no-print-directory packages-only bundle-only VERSION=drill NUMBER=$$e PACKAGE_VERSION=0~drill SOURCE_DATE_EPOCH=$$e RELEASE_KEY=.cache/image-update/key >.cache/image-update/make.log 2>&1 || { tail -n 5 .cache/image-update/make.log; exit 1; }

@@ -28,7 +28,8 @@ func TestEveryCommandHasItsUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	rest := map[string][]string{
-		"start": {"--slots", data}, "update": {dir}, "commission": {"d"}, "pair": {"d"},
+		"start": {"--slots", data}, "update": {"--cut", "--again", dir}, // as the image's init has it
+		"commission": {"d"}, "pair": {"d"},
 		"enrol": {"--server", "h:1", "--gateway", "gw-1", "--out", filepath.Join(data, "identity"), "ABCD-EFGH"},
 	}
 	if cfg, err := config.Load(conf); err != nil || cfg.DataDir != data {

@@ -47,7 +47,7 @@ func (c *startCommand) Run(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	if choice.Dropped != 0 {
-		log.LogAttrs(ctx, slog.LevelError, "update dropped: it did not get well", slog.Int64("number", choice.Dropped))
+		sayDropped(choice.Dropped)
 	}
 	if f == nil {
 		return (&runCommand{Config: c.Config, Sim: c.Sim, Control: c.Control, slots: c.Slots}).Run(ctx)
@@ -69,12 +69,17 @@ func (c *startCommand) Run(ctx context.Context) error {
 	return errors.Join(fmt.Errorf("start version %s: %w", choice.Version, err), f.Close())
 }
 
+func sayDropped(number int64) {
+	slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("update dropped: it did not get well", slog.Int64("number", number))
+}
+
 type updateCommand struct {
 	Dir    string `arg:"" type:"existingdir" help:"Folder of the release: the bundle, as it came."`
 	Config string `required:"" placeholder:"FILE" type:"existingfile" help:"The gateway's TOML file."`
 	Slots  string `default:"/var/lib/monban-gateway/slots" placeholder:"DIR" help:"Folder of the programs that updates bring, as in the unit."`
 	Root   string `default:"/etc/monban/release.root" placeholder:"FILE" help:"At the first time: the root, which came another way than the release."`
 	Again  bool   `help:"Also a release that did not get well before."`
+	Cut    bool   `hidden:"" help:"For the image, before it starts the gateway: a program on trial was cut short."`
 }
 
 // Run checks a release and leaves the rest to the running gateway.
@@ -83,7 +88,7 @@ func (c *updateCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	p, err := app.StageUpdate(app.UpdateOptions{Config: cfg, Dir: c.Dir, Slots: c.Slots, Root: c.Root, Again: c.Again, Own: ownNumber()})
+	p, err := app.StageUpdate(app.UpdateOptions{Config: cfg, Dir: c.Dir, Slots: c.Slots, Root: c.Root, Again: c.Again, Own: ownNumber(), Cut: c.Cut, Dropped: sayDropped})
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,10 @@ type UpdateOptions struct {
 	Root   string // file of the root, for the first time
 	Again  bool
 	Own    int64 // number of this program
+	// Cut says that no program of this gateway runs, so that one on trial has had it: it is dropped before the release is looked at, or an again.txt
+	// that lies there would be refused at the very start that is to act on it. Dropped is told of it.
+	Cut     bool
+	Dropped func(number int64)
 }
 
 // StageUpdate checks a release and puts its program where the running gateway finds it. It works beside a running gateway and without one.
@@ -50,8 +54,18 @@ func StageUpdate(o UpdateOptions) (slot.Program, error) {
 		return slot.Program{}, err
 	}
 	defer func() { _ = dir.Close() }() // only read
+	store := &slot.Store{Dir: o.Slots}
+	if o.Cut {
+		number, err := store.Drop()
+		if err != nil {
+			return slot.Program{}, err
+		}
+		if number != 0 && o.Dropped != nil {
+			o.Dropped(number)
+		}
+	}
 	clock, linked := updateClock(o.Config.DataDir, o.Own)
-	return (&slot.Store{Dir: o.Slots}).Stage(slot.Release{Folder: dir.FS(), Path: programPath(), Clock: clock, Own: o.Own, Root: o.Root, Linked: linked, Again: o.Again})
+	return store.Stage(slot.Release{Folder: dir.FS(), Path: programPath(), Clock: clock, Own: o.Own, Root: o.Root, Linked: linked, Again: o.Again})
 }
 
 // asOwner refuses a user whom the first of the folders that is there does not belong to, and root where none is there.

@@ -25,8 +25,8 @@ import (
 	"monban/gateway/slot"
 )
 
-// staged is a folder of programs in which release 200 waits; linked says that the link was up then.
-func staged(t *testing.T, linked bool) *slot.Store {
+// release200 is a release and the root of its keys.
+func release200(t *testing.T) (folder fstest.MapFS, root string) {
 	t.Helper()
 	private, public, err := note.GenerateKey(nil, "release")
 	if err != nil {
@@ -45,7 +45,7 @@ func staged(t *testing.T, linked bool) *slot.Store {
 	}
 	const far = 40_000 * 24 * 60 * 60
 	one := release.Holders{Threshold: 1, Keys: []string{public}}
-	root := filepath.Join(t.TempDir(), "root")
+	root = filepath.Join(t.TempDir(), "root")
 	text := (&release.Root{Number: 1, Expires: far, Holders: map[release.Role]release.Holders{release.RoleRoot: one, release.RoleRelease: one, release.RoleStamp: one}}).Text()
 	if err := os.WriteFile(root, sign(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -54,13 +54,67 @@ func staged(t *testing.T, linked bool) *slot.Store {
 	sum := sha256.Sum256(program)
 	l := &release.List{Version: "v2", Number: 200, Expires: far, Files: []release.File{{Path: programPath(), Size: int64(len(program)), Sum: hex.EncodeToString(sum[:])}}}
 	list := sign(l.Text())
+	return fstest.MapFS{programPath(): {Data: program}, release.ListFile: {Data: list}, release.StampFile: {Data: sign(release.StampOf(list, l, 300, far).Text())}}, root
+}
+
+// staged is a folder of programs in which release 200 waits; linked says that the link was up then.
+func staged(t *testing.T, linked bool) *slot.Store {
+	t.Helper()
+	folder, root := release200(t)
 	s := &slot.Store{Dir: t.TempDir()}
-	_, err = s.Stage(slot.Release{Path: programPath(), Own: 100, Root: root, Linked: linked, Folder: fstest.MapFS{programPath(): {Data: program},
-		release.ListFile: {Data: list}, release.StampFile: {Data: sign(release.StampOf(list, l, 300, far).Text())}}})
-	if err != nil {
+	if _, err := s.Stage(slot.Release{Path: programPath(), Own: 100, Root: root, Linked: linked, Folder: folder}); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// OP-4: a trial that the power cut short is dropped before a release is looked at, so that what is there to have it tried once more acts at that start
+// and not at the next one; without --again the release is refused, and the drop stays.
+func TestCutTrialIsDroppedFirst(t *testing.T) {
+	folder, root := release200(t)
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, folder); err != nil {
+		t.Fatal(err)
+	}
+	s := &slot.Store{Dir: t.TempDir()}
+	var dropped []int64
+	update := func(again, cut bool) error {
+		_, err := StageUpdate(UpdateOptions{Config: config.Config{DataDir: t.TempDir()}, Dir: dir, Slots: s.Dir, Root: root, Own: 100, Again: again, Cut: cut,
+			Dropped: func(n int64) { dropped = append(dropped, n) }})
+		return err
+	}
+	if err := update(false, true); err != nil || len(dropped) != 0 {
+		t.Fatalf("nothing on trial: %v, dropped %v", err, dropped)
+	}
+	if err := update(false, true); err == nil || len(dropped) != 0 {
+		t.Fatalf("what waits for its trial: %v, dropped %v", err, dropped)
+	}
+	if c := chosen(t, s); !c.Trial || c.Number != 200 {
+		t.Fatalf("%+v", c)
+	}
+	// Power away; the machine starts.
+	if err := update(true, false); err == nil || !strings.Contains(err.Error(), "waits already or is being tried") || len(dropped) != 0 {
+		t.Fatalf("beside a running gateway: %v, dropped %v", err, dropped)
+	}
+	if err := update(false, true); err == nil || !strings.Contains(err.Error(), "did not get well when it was tried") || len(dropped) != 1 || dropped[0] != 200 {
+		t.Fatalf("without --again: %v, dropped %v", err, dropped)
+	}
+	if c := chosen(t, s); c.Trial || c.Number != 0 || c.Dropped != 0 {
+		t.Fatalf("it is dropped once, and the machine's own program starts: %+v", c)
+	}
+	if err := update(true, true); err != nil {
+		t.Fatal(err)
+	}
+	if c := chosen(t, s); !c.Trial || c.Number != 200 {
+		t.Fatalf("%+v", c)
+	}
+	// Power away again; again.txt is there already.
+	if err := update(true, true); err != nil || len(dropped) != 2 {
+		t.Fatalf("at the first start after the trial was cut: %v, dropped %v", err, dropped)
+	}
+	if c := chosen(t, s); !c.Trial || c.Number != 200 || c.Dropped != 0 {
+		t.Fatalf("not tried at that start: %+v", c)
+	}
 }
 
 // gatewayOn is what an updates sees of a gateway that is well; tests spoil it.

@@ -45,10 +45,7 @@ var ErrOlder = errors.New("the machine's own program is older than one that ran 
 // Start says what to start, own being the number of the machine's own program (0 = unknown). The state is to be kept before anything is started.
 func (s State) Start(own int64) (State, Choice, error) {
 	var c Choice
-	if s.Next.Number != 0 && s.Tried { // it had its start and has not said that it is well
-		c.Dropped = s.Next.Number
-		s.Failed, s.Next, s.Tried = s.Next, Program{}, false
-	}
+	s, c.Dropped = s.Drop()
 	if own >= s.Held.Number {
 		s.Held = Program{} // a newer package was installed
 	}
@@ -66,6 +63,17 @@ func (s State) Start(own int64) (State, Choice, error) {
 		return s, Choice{}, ErrOlder
 	}
 	return s, c, nil
+}
+
+// Drop ends the trial of a program that was started and has not said that it is well; number is its, 0 = there is none. For when nothing runs: it would
+// take a running program's trial away.
+func (s State) Drop() (next State, number int64) {
+	if s.Next.Number == 0 || !s.Tried {
+		return s, 0
+	}
+	number = s.Next.Number
+	s.Failed, s.Next, s.Tried = s.Next, Program{}, false
+	return s, number
 }
 
 // Well says that the program on trial serves its doors: from now on it is the one, and nothing older is.

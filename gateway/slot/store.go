@@ -261,6 +261,19 @@ func (s *Store) open(p Program) (*os.File, error) {
 	return f, nil
 }
 
+// Drop remembers that a trial is over that was cut short, as the next Choose would; the number is that of its program, 0 = there was none.
+func (s *Store) Drop() (int64, error) {
+	st, err := s.State()
+	if err != nil {
+		return 0, err
+	}
+	st, number := st.Drop()
+	if number == 0 {
+		return 0, nil
+	}
+	return number, s.save(st)
+}
+
 // Well remembers that the program on trial is good.
 func (s *Store) Well(number int64) error {
 	st, err := s.State()

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 type hanging struct {
 	tried   int  // how often it was taken
 	refuses bool // whatever is asked
+	trial   bool // it is held to be on trial until somebody drops it; then it is refused, whatever is asked
 }
 
 var errNotWell = errors.New("exit status 1")
@@ -25,6 +28,19 @@ func (h *hanging) stage(_ string, again bool) error {
 	}
 	h.tried++
 	return errTaken
+}
+
+// run is that check as a command of the gateway, with its arguments.
+func (h *hanging) run(args []string) error {
+	if slices.Contains(args, "--cut") {
+		h.trial = false
+	}
+	if h.trial {
+		return errNotWell
+	}
+	err := h.stage("", slices.Contains(args, "--again"))
+	h.trial = errors.Is(err, errTaken)
+	return err
 }
 
 // stick is a folder with a release and an again.txt.
@@ -81,6 +97,32 @@ func TestAgainOnce(t *testing.T) {
 	}
 	if err := starts(1); !errors.Is(err, errNotWell) || h.tried != 3 {
 		t.Errorf("without the file: tried %d times, %v", h.tried, err)
+	}
+}
+
+// OP-4: an again.txt that lies there at the first start after the trial was cut short acts at that start: the trial is dropped first. Beside a running
+// gateway nothing is dropped: its program may be on trial.
+func TestAgainAtTheStartAfterTheCut(t *testing.T) {
+	used, h := retries(filepath.Join(t.TempDir(), "again")), &hanging{}
+	dir, file := stick(t, 200, time.Unix(1_800_000_000, 0))
+	look := func(at moment) error {
+		g := &gateway{machine: &machine{out: &journal{console: io.Discard}}}
+		return g.offer(dir, file, used, func(dir string, again bool) error { return h.run(stageArgs(dir, again, at)) })
+	}
+	if err := look(beforeGateway); !errors.Is(err, errTaken) || h.tried != 1 {
+		t.Fatalf("the first time: %v, tried %d times", err, h.tried)
+	}
+	if err := look(besideGateway); errors.Is(err, errTaken) || h.tried != 1 || !h.trial {
+		t.Fatalf("a stick while it is tried: %v, tried %d times", err, h.tried)
+	}
+	if all, err := used.read(); err != nil || len(all) != 0 {
+		t.Fatalf("spent while it could not be tried: %v, %v", all, err)
+	}
+	if err := look(beforeGateway); !errors.Is(err, errTaken) || h.tried != 2 { // the power was away
+		t.Fatalf("at the first start after the cut: %v, tried %d times", err, h.tried)
+	}
+	if err := look(beforeGateway); !strings.Contains(fmt.Sprint(err), "already") || h.tried != 2 {
+		t.Fatalf("for the same file: %v, tried %d times", err, h.tried)
 	}
 }
 

@@ -35,7 +35,7 @@ type gateway struct {
 // serve returns when the machine is told to stop.
 func (g *gateway) serve() error {
 	g.told = map[string]bool{}
-	g.update(filepath.Join(bootDir, "update"), filepath.Join(ownDir, again))
+	g.update(filepath.Join(bootDir, "update"), filepath.Join(ownDir, again), beforeGateway)
 	for {
 		if err := g.enrol(); err != nil {
 			g.say("enrol: %v", err)
@@ -201,7 +201,7 @@ func (g *gateway) sticks() {
 			continue // the card itself, or a stick of another kind
 		}
 		for _, sub := range []string{"", "bundle"} {
-			g.update(filepath.Join(dir, sub), filepath.Join(dir, again))
+			g.update(filepath.Join(dir, sub), filepath.Join(dir, again), besideGateway)
 		}
 		if err := unix.Unmount(dir, 0); err != nil {
 			g.say("stick: %v", err)
@@ -215,7 +215,7 @@ func (g *gateway) sticks() {
 }
 
 // update hands a release to the gateway's own check, and once more with --again where a file says so. What it says stands in the log.
-func (g *gateway) update(dir, again string) {
+func (g *gateway) update(dir, again string, at moment) {
 	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
 		return
 	}
@@ -230,19 +230,37 @@ func (g *gateway) update(dir, again string) {
 		from = copied
 	}
 	g.say("update from %s: is checked", dir)
-	g.say("update from %s: %v", dir, g.offer(from, again, againUsed, g.stage))
+	g.say("update from %s: %v", dir, g.offer(from, again, againUsed, func(dir string, again bool) error { return g.stage(dir, again, at) }))
 }
+
+// moment is when a release is looked at.
+type moment bool
+
+// Before the gateway starts, a program on trial has been cut short by the power or the watchdog, and nobody has said so yet: its trial is dropped first,
+// or its release and again.txt would be refused as being tried, at the start that is to act on them.
+const (
+	besideGateway moment = false
+	beforeGateway moment = true
+)
 
 // errTaken is how a program ends that has done what it was asked.
 var errTaken = errors.New("exit status 0")
 
-// stage runs the gateway's check of a release.
-func (g *gateway) stage(dir string, again bool) error {
+// stageArgs are those of the gateway's check of a release.
+func stageArgs(dir string, again bool, at moment) []string {
 	args := []string{"update", "--config", config, "--slots", slotsDir, "--root", "/run/monban/release.root", dir}
 	if again {
 		args = slices.Insert(args, 1, "--again")
 	}
-	ended, err := g.start(g.command(args...))
+	if at == beforeGateway {
+		args = slices.Insert(args, 1, "--cut")
+	}
+	return args
+}
+
+// stage runs the gateway's check of a release.
+func (g *gateway) stage(dir string, again bool, at moment) error {
+	ended, err := g.start(g.command(stageArgs(dir, again, at)...))
 	if err == nil {
 		err = <-ended
 	}
