@@ -157,6 +157,15 @@ func TestEveryStepSpeaks(t *testing.T) {
 	})
 }
 
+// DS-11, OP-9: where a code is to be typed the words say what asks for it: on the line of a command others could read it.
+func TestWhatAsksForTheCode(t *testing.T) {
+	for _, key := range []string{"gateway.invite", "gateway.compare"} {
+		if s := sentences[key]; !strings.Contains(s[English], "when monban-gateway enrol asks for it") || !strings.Contains(s[Japanese], "monban-gateway enrol で尋ねられたとき") {
+			t.Errorf("%s: %q", key, s)
+		}
+	}
+}
+
 // No sentence is left over, and none is in one language only.
 func TestSentences(t *testing.T) {
 	for key, s := range sentences {

@@ -55,8 +55,12 @@ func TestGatewayByCode(t *testing.T) {
 	s.status("no name", s.post("/startup/gateways/%3Cb%3E/invite", admin, url.Values{"life": {"15"}, "reason": {"x"}}), http.StatusBadRequest)
 	res := s.post(at, admin, url.Values{"life": {"60"}, "reason": {"故障による交換"}, "replace": {"yes"}})
 	s.status("a code", res, http.StatusOK)
-	if doc := text(t, res); strings.Count(doc, webtest.GatewayCode) != 1 || res.Header.Get("Cache-Control") != "no-store" {
+	made := text(t, res)
+	if strings.Count(made, webtest.GatewayCode) != 1 || res.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the code is not shown, or may be kept: %q", res.Header.Get("Cache-Control"))
+	}
+	if !strings.Contains(made, "monban-gateway enrol を実行するとコードを尋ねられる") { // on the line of the command it could be read by others
+		t.Error("nobody is told that enrol asks for the code")
 	}
 	if strings.Contains(text(t, s.get("/startup", admin)), webtest.GatewayCode) {
 		t.Error("the code is shown again")
