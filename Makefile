@@ -70,6 +70,9 @@ image: gateway-arm64 ## bin/monban-gateway.img: memory card of a gateway on a Ra
 image-boot: server ## start the image in QEMU as a Raspberry Pi 3, TIMES=3 times to a card logged at a server of this machine; audit
 	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@scripts/image-boot bin/monban-gateway.img $(or $(TIMES),3)
+image-accept: server ## a door is accepted at the image in QEMU, by its page over TLS alone; its sheet and the server's log (10 minutes)
+	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
+	@scripts/image-accept bin/monban-gateway.img
 image-update: server ## a release of the image's own keys is tried in QEMU and loses its power four times in the trial, then stays (10 minutes)
 	@[ -e bin/monban-gateway.img ] || { echo "missing: bin/monban-gateway.img. Make it with: make image"; exit 1; }
 	@rm -rf .cache/image-update && mkdir -p .cache/image-update && bin/monban-server bundle key drill --out .cache/image-update/key
@@ -246,4 +249,4 @@ check: ## what CI runs: every stage of .ci/budget.tsv, timed
 clean: ## remove what was built and the demo's data
 	rm -rf bin demo bench.json
 
-.PHONY: same update-drill image-update bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood flood-soak alerts bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean
+.PHONY: same update-drill image-update image-accept bench-log insider-million litewitness test-arm footprint osdp-soak wiegand-frames lock-trace year flood flood-soak alerts bench-large broken need-go need-cc help build server gateway verifier gateway-amd64 gateway-arm64 gateway-armv7 gateway-armv6 run test race test-32bit fuzz ui browser sim bench bench-quick sim-days power-cuts faults drills insider backlog commands restart soak soak-report mqtt chaos storm lint requirements deps check clean

@@ -199,7 +199,7 @@ func (c *commissioning) write() (path string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("acceptance sheet: %w", err)
 	}
-	return path, errors.Join(s.Write(f), f.Close())
+	return path, errors.Join(s.Write(f), f.Sync(), f.Close()) // the power may go away once the door is accepted
 }
 
 func mustDoor(cfg config.Config, id string) config.Door {
