@@ -29,6 +29,9 @@ func (c *keysCopyCommand) Run() error {
 		return err
 	}
 	fmt.Printf("%s was written and read back; %d of 2 copies.\nWhoever has it and the key store reads every name: lock it away.\n", path, have)
+	if open := app.OpenToOthers(path); open != "" {
+		fmt.Println("note:", open+".")
+	}
 	if have < 2 {
 		fmt.Println("Make the second one on another stick.")
 	}
@@ -51,6 +54,9 @@ func (c *keysCheckCommand) Run() error {
 			return err
 		}
 		fmt.Printf("ok   %s\n", path)
+		if open := app.OpenToOthers(path); open != "" {
+			fmt.Println("note:", open+".")
+		}
 	}
 	return nil
 }

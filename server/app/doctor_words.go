@@ -100,6 +100,7 @@ var doctorPhrases = []phrase.Phrase{
 	{"%d of %d", "{1} / {2} 個"},
 	{"%s and %s lie on one medium: move one", "{1} と {2} が同じ媒体にあります。一方を移してください"},
 	{"%s is not at %s and was read back last on %s: bring it and run `monban-server keys check`", "{1} が {2} にありません（最後の読み戻しは {3}）。媒体を用意して `monban-server keys check` を実行してください"},
+	{"%s can be read by others while it is mounted: mount a FAT stick with -o uid=%s,umask=077, elsewhere chmod 600", "{1} は、媒体を接続している間、ほかの利用者にも読めます。FAT の USB メモリは -o uid={2},umask=077 でマウントし、それ以外は chmod 600 を実行してください"},
 	{"%s is not here, read back on %s", "{1} はここにありません（{2} に読み戻し済み）"},
 
 	{"certificate of the pages", "画面の証明書"},

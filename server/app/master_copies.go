@@ -127,6 +127,16 @@ func noted(cfg *config.Config, id, path string, now time.Time) (string, int, err
 	return path, len(list), err
 }
 
+// OpenToOthers says that others on this machine can read a copy while its medium is mounted, and what helps; "" = they cannot. FAT keeps no modes: what
+// shows there is what it was mounted with, whatever the file was made with. The copy is as good, so this is a note.
+func OpenToOthers(path string) string {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s can be read by others while it is mounted: mount a FAT stick with -o uid=%s,umask=077, elsewhere chmod 600", filepath.Base(path), userName(uint32(os.Geteuid()))) //nolint:gosec // a user's number
+}
+
 // RestoreMaster puts a copy of the master key in the place of the lost one. Nothing else may use the site meanwhile.
 func RestoreMaster(cfg *config.Config, path string) error {
 	l, err := lock(cfg.Path(lockFile))
@@ -176,6 +186,9 @@ func masterCopies(cfg *config.Config, now time.Time) Check {
 				continue
 			}
 			good++
+			if open := OpenToOthers(x.Path); open != "" {
+				notes = append(notes, open)
+			}
 			if s, ok := info.Sys().(*syscall.Stat_t); ok {
 				if other := devices[s.Dev]; other != "" {
 					notes = append(notes, other+" and "+x.ID+" lie on one medium: move one")

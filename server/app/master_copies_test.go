@@ -2,13 +2,16 @@ package app
 
 import (
 	"bytes"
+	"crypto/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"monban/server/config"
+	"monban/server/keystore"
 	"monban/server/review"
 )
 
@@ -177,5 +180,96 @@ func TestMasterRestored(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// OP-10: a copy that others on this machine can read is a copy, and the doctor says so in both languages; one that they cannot read has no note.
+func TestCopyThatOthersCanRead(t *testing.T) {
+	cfg := testSite(t)
+	now := time.Now()
+	_, files := sticks(t, cfg, now)
+	line := func(ja bool) string {
+		c := masterCopies(cfg, now)
+		return c.Line(ja)
+	}
+	if got := line(false); strings.Contains(got, "read by others") {
+		t.Errorf("0600: %s", got)
+	}
+	if err := os.Chmod(files[1], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Base(files[1]) + " can be read by others while it is mounted: mount a FAT stick with -o uid="
+	if got := line(false); !strings.HasPrefix(got, "ok ") || !strings.Contains(got, want) || !strings.Contains(got, ",umask=077") {
+		t.Errorf("0644: %s", got)
+	}
+	if got := line(true); !strings.Contains(got, "ほかの利用者にも読めます") {
+		t.Errorf("0644: %s", got)
+	}
+}
+
+// fatStick mounts a FAT of its own, with the given options.
+func fatStick(t *testing.T, options string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("mounts a FAT: needs root")
+	}
+	img, dir := filepath.Join(t.TempDir(), "fat.img"), t.TempDir()
+	if err := os.WriteFile(img, make([]byte, 8<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mkfs, err := exec.LookPath("mkfs.vfat")
+	if err != nil {
+		if mkfs = "/usr/sbin/mkfs.vfat"; exec.Command(mkfs, "--help").Run() != nil {
+			t.Skip("mounts a FAT: needs mkfs.vfat of dosfstools")
+		}
+	}
+	if out, err := exec.Command(mkfs, img).CombinedOutput(); err != nil {
+		t.Skipf("no FAT: %v: %s", err, out)
+	}
+	if out, err := exec.Command("mount", "-t", "vfat", "-o", "loop,"+options, img, dir).CombinedOutput(); err != nil {
+		t.Skipf("no FAT on a loop device: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	return dir
+}
+
+// OP-10: on a real FAT stick copies of the master key and of the year keys are written and read back; mounted so that others can read, the doctor and
+// the key store say which options help; mounted as they say, nothing is said.
+func TestCopiesOnFAT(t *testing.T) {
+	for _, c := range []struct {
+		options string
+		open    bool
+	}{{"umask=022", true}, {"umask=077", false}} {
+		cfg := testSite(t)
+		now := time.Now()
+		dir := fatStick(t, c.options)
+		path, _, err := CopyMaster(cfg, dir, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := CheckMasterCopy(cfg, dir, now); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := CopyMaster(cfg, t.TempDir(), now); err != nil {
+			t.Fatal(err)
+		}
+		check := masterCopies(cfg, now)
+		if open := OpenToOthers(path) != ""; open != c.open || check.Err != nil || strings.Contains(check.Note, "umask=077") != c.open {
+			t.Errorf("%s: %s, %v", c.options, check.Note, check.Err)
+		}
+		for range 2 { // when it is made, and at the next start
+			keys, err := keystore.Open(cfg.Path(keyStoreFile), cfg.Path(masterFile), rand.Reader, filepath.Join(dir, "keystore.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = keys.Copies()[0].Err
+			if (err != nil) != c.open || c.open && !strings.Contains(err.Error(), "umask=077") {
+				t.Errorf("%s: the copy of the year keys: %v", c.options, err)
+			}
+		}
 	}
 }

@@ -75,7 +75,7 @@ func (ks *KeyStore) joinCopies(paths []string) error {
 		if data, err := os.ReadFile(c.path); err == nil && bytes.Equal(data, after) {
 			continue
 		}
-		c.err = replaceFile(c.path, after)
+		c.err = replaceCopy(c.path, after)
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (ks *KeyStore) save() error {
 			err = ks.sameKeys(c.path, form)
 		}
 		if err == nil {
-			err = replaceFile(c.path, data)
+			err = replaceCopy(c.path, data)
 		}
 		c.err = err
 	}
@@ -171,6 +171,15 @@ func (ks *KeyStore) sameKeys(path string, form fileForm) error {
 		}
 	}
 	return nil
+}
+
+// replaceCopy is replaceFile for a copy, whose medium may keep no modes: what the next start would refuse to read is told at once.
+func replaceCopy(path string, data []byte) error {
+	if err := replaceFile(path, data); err != nil {
+		return err
+	}
+	_, err := readPrivate(path)
+	return err
 }
 
 // replaceFile writes the file anew beside the old one, then swaps: a crash leaves one of the two whole. The old bytes are

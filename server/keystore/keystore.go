@@ -25,6 +25,7 @@ import (
 	"strings"
 	"sync"
 
+	"monban/server/ca"
 	"monban/server/entrylog"
 )
 
@@ -210,8 +211,8 @@ func readPrivate(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("key file %s has mode %#o; others could read it, want 0600", path, mode)
+	if err := ca.OwnersAlone(path, info.Mode()); err != nil {
+		return nil, fmt.Errorf("key file %w", err)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -116,7 +116,7 @@ func TestFilesAreGuarded(t *testing.T) {
 		if err := os.Chmod(p, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path, master, rand.Reader); err == nil || !strings.Contains(err.Error(), p) {
+		if _, err := Open(path, master, rand.Reader); err == nil || !strings.Contains(err.Error(), p+": others can read this key") || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("%s readable by the group: %v, want a refusal", p, err)
 		}
 		if err := os.Chmod(p, 0o600); err != nil {
