@@ -303,6 +303,8 @@ func (x *exporter) readable(r store.Reader, list []attempt.Row, who func(*entryl
 			switch {
 			case err == nil:
 				name, section, escort = who(&o)
+			case errors.Is(err, store.ErrKeyMissing):
+				name = "鍵なし key missing"
 			case errors.Is(err, store.ErrErased), errors.Is(err, store.ErrNotFound):
 				name = "消去済 erased"
 			case errors.Is(err, errRestricted):

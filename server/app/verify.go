@@ -323,7 +323,7 @@ func printResult(o VerifyOptions, rep *logcheck.Report) (int, error) {
 	}
 	say("%d leaves, %d checkpoints", res.Leaves, res.Checkpoints)
 	if o.Openings {
-		say(", %d openings, %d erased", res.Openings, res.Erased)
+		say(", %d openings, %d without a key", res.Openings, res.Erased)
 	}
 	total := len(res.Findings) + res.More
 	if total == 0 {

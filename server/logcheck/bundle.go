@@ -28,6 +28,7 @@ const (
 	lineHash       = "hash"    // index, hash: a leaf without its body
 	lineOpening    = "opening" // salt, text: of the leaf before it
 	lineErased     = "erased"  // the opening of the leaf before it is gone
+	lineNoKey      = "nokey"   // fiscal year: the key of that opening is missing, and no leaf says that it was destroyed
 	lineCheckpoint = "checkpoint"
 	lineCosigned   = "cosigned" // size, checkpoint with cosignatures
 	lineStamp      = "stamp"    // size, checkpoint, nonce of the request, answer of a time-stamping authority
@@ -36,7 +37,7 @@ const (
 
 // BundleHead is the first line of a bundle.
 type BundleHead struct {
-	Version  int    `json:"version"` // 3, or 2 when it has no time stamps; 1 had no cosignatures either
+	Version  int    `json:"version"` // 4 with openings whose key is missing, 3 with time stamps, else 2; 1 had no cosignatures either
 	From     int64  `json:"from"`    // first leaf
 	To       int64  `json:"to"`      // one past the last leaf whose body is here
 	Size     int64  `json:"size"`    // one past the last leaf of which anything is here
@@ -48,8 +49,8 @@ type BundleHead struct {
 }
 
 func (h *BundleHead) check() error {
-	if h.Version < 1 || h.Version > 3 {
-		return fmt.Errorf("bundle of version %d, this program knows 1 to 3", h.Version)
+	if h.Version < 1 || h.Version > 4 {
+		return fmt.Errorf("bundle of version %d, this program knows 1 to 4", h.Version)
 	}
 	if h.From < 0 || h.To <= h.From || h.Size < h.To || h.Log < h.Size || h.Origin == "" {
 		return errors.New("the bundle's head contradicts itself")
@@ -67,9 +68,9 @@ type Writer struct {
 }
 
 // NewWriter begins a bundle. keys are those of the logs, the newest log's first; witnesses those of who cosigned. A head of version 3 lets it have time
-// stamps; any other is written as version 2, which older programs read.
+// stamps, one of version 4 also openings whose key is missing; any other is written as version 2, which older programs read.
 func NewWriter(w io.Writer, head BundleHead, keys, witnesses []string, edge []entrylog.Hash) (*Writer, error) {
-	if head.Version != 3 {
+	if head.Version != 3 && head.Version != 4 {
 		head.Version = 2
 	}
 	if err := head.check(); err != nil {
@@ -127,6 +128,14 @@ func (b *Writer) Opening(salt [32]byte, raw []byte) error {
 
 // Erased says that the opening of the leaf before is gone.
 func (b *Writer) Erased() error { return b.parts(lineErased) }
+
+// NoKey says that the opening of the leaf before cannot be read, since its key is missing: nothing vouches for its having been erased.
+func (b *Writer) NoKey(year int) error {
+	if b.version < 4 {
+		return errors.New("bundle: an opening without its key needs version 4")
+	}
+	return b.parts(lineNoKey, strconv.AppendInt(nil, int64(year), 10))
+}
 
 // Checkpoint writes a signed checkpoint of the leaves before it.
 func (b *Writer) Checkpoint(size int64, signed string) error {

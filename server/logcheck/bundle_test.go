@@ -31,7 +31,7 @@ func TestEveryLineIsRead(t *testing.T) {
 	ok(err)
 	cosigner := witness.New("witness.example", ed25519.NewKeyFromSeed(make([]byte, 32)))
 	var out bytes.Buffer
-	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{Version: 3, To: 5, Size: 6, Log: 6, Origin: origin, Openings: true}, []string{vkey}, []string{cosigner.VKey()}, nil)
+	w, err := logcheck.NewWriter(&out, logcheck.BundleHead{Version: 4, To: 6, Size: 7, Log: 7, Origin: origin, Openings: true}, []string{vkey}, []string{cosigner.VKey()}, nil)
 	ok(err)
 	salt := [32]byte{1}
 	raw, err := (&entrylog.Opening{Text: "髙橋"}).Append(nil)
@@ -43,11 +43,11 @@ func TestEveryLineIsRead(t *testing.T) {
 		switch idx {
 		case 0:
 			y.Name, y.Values = entrylog.SystemGenesis, []string{origin, "Asia/Tokyo"}
-		case 4:
+		case 5:
 			y.Name, y.Values = entrylog.SystemErased, []string{"2", "decision-1"}
 		}
 		body, err := y.Append(nil)
-		if idx == 3 {
+		if idx == 4 {
 			a := entrylog.Action{Account: "ABCDEF234567", Verb: "erasure_decided", Target: "attempt", ID: "01:decision-1", Result: "ok", AtMS: y.AtMS}
 			body, err = a.Append(nil)
 		}
@@ -66,6 +66,8 @@ func TestEveryLineIsRead(t *testing.T) {
 		{"Opening", func() error { return w.Opening(salt, raw) }},
 		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{7})) }},
 		{"Erased", w.Erased},
+		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{8})) }},
+		{"NoKey", func() error { return w.NoKey(2026) }},
 		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{})) }}, // that decides it
 		{"Leaf", func() error { return w.Leaf(leaf(entrylog.Hash{})) }}, // that says so
 		{"Hash", func() error { idx, h, _ := leaf(entrylog.Hash{}); return w.Hash(idx, h) }},
@@ -99,7 +101,7 @@ func TestEveryLineIsRead(t *testing.T) {
 	}
 	rep, err := logcheck.CheckBundle(t.Context(), &out, logcheck.Options{})
 	ok(err)
-	if r := rep.Result; len(r.Findings) != 1 || r.Findings[0].Table != "timestamp" || r.Leaves != 5 && r.Leaves != 6 || r.Checkpoints != 1 || r.Openings != 1 || r.Erased != 1 {
+	if r := rep.Result; len(r.Findings) != 2 || r.Findings[0].Table != "timestamp" || r.Findings[1].Table != "opening" || rep.NoKey != 1 || r.Leaves != 6 && r.Leaves != 7 || r.Checkpoints != 1 || r.Openings != 1 || r.Erased != 1 {
 		t.Errorf("%+v", r)
 	}
 }

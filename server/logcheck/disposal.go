@@ -33,7 +33,8 @@ type disposed struct {
 	Erased   map[int64]string // leaves whose openings were erased, with the decisions
 	From     int64            // first leaf of the walk
 
-	SaidErased entrylog.Spans // leaves of whose openings a bundle says that they were erased
+	Keyless    map[string]entrylog.Spans // leaves whose key a bundle says is missing, by class and fiscal year, in words
+	SaidErased entrylog.Spans            // leaves of whose openings a bundle says that they were erased
 	Words      RunWords
 	Years      map[string]*yearsSet // newest period by class
 	Decided    map[string][]string  // attempts whose erasure was decided, by the number of the decision

@@ -164,6 +164,10 @@ func (r *Report) notProven(say sayFunc, day func(int64) string) {
 	if n := int64(r.Result.Erased) - r.SaidErased; n > 0 {
 		say("・%d 件の開示部は保存期間の満了などで消去されています。", "- %d openings were erased.", n)
 	}
+	if r.NoKey > 0 {
+		say("・%d 件の開示部(氏名など)は、ファイルの作成時に鍵がなく、読めません。鍵を廃棄・消去した記録はログになく、正当に消去されたものではありません。鍵の紛失または持ち去りの疑いがあります。",
+			"- What %d openings say: their key was missing when the file was made. No leaf says that it was destroyed, so they were not lawfully erased: it was lost, or somebody took it away.", r.NoKey)
+	}
 	if r.SaidErased > 0 {
 		say("・%d 件の開示部は消去されたとこのファイルに書かれていますが、消去の記録はファイルの範囲にありません。本当に消去されたかは分かりません。",
 			"- Of %d openings the file says that they were erased; the leaf that has to say so is not in it, so this may not be true.", r.SaidErased)

@@ -104,7 +104,7 @@ func (s *state) check(held int) error {
 	switch {
 	case n < 3 || n > math.MaxInt64/maxLine || s.At < n || s.At > n*maxLine, // a head, a leaf and a checkpoint at least
 		leaves < 1 || leaves > n || s.Size > s.Head.Size,
-		r.Head != s.Head || r.Signed != s.Size || r.Sum != "" || r.Result != nil || r.Sure != 0 || r.HeldMet != 0 || r.HeldPast != 0 || r.Asked || r.Quorum != 0,
+		r.Head != s.Head || r.Signed != s.Size || r.Sum != "" || r.Result != nil || r.Sure != 0 || r.HeldMet != 0 || r.HeldPast != 0 || r.Asked || r.Quorum != 0 || r.NoKey != 0,
 		!within(leaves, s.Result.Leaves, r.Records, r.Closed) || !within(n, s.Result.Checkpoints, s.Result.Openings, s.Result.Erased),
 		s.Result.Checkpoints < 1 || s.Result.More < 0 || s.Result.More > 0 && len(s.Result.Findings) < entrylog.MaxFindings:
 		return errState

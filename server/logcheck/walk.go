@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -66,6 +67,7 @@ type Report struct {
 	LastMS     int64
 	Closed     int64 // leaves that commit to an opening which is not in the bundle
 	Records    int64
+	NoKey      int64               // openings that whoever made the bundle could not read: their key was missing
 	SaidErased int64               // openings of which only the bundle says that they were erased, and that cannot be judged here
 	Chains     map[ChainKey]*Chain `json:"-"`
 	Covered    map[string]*Coverage
@@ -252,6 +254,15 @@ func (w *walk) line(word string, rest []byte) (err error) {
 		}
 		w.left = false
 		w.rep.Result.Erased++
+	case lineNoKey:
+		year, err := strconv.ParseUint(string(rest), 10, 16)
+		if err != nil || w.rep.Head.Version < 4 || !w.left && !w.dark {
+			return errors.New("an opening without its key, and without its leaf or fiscal year")
+		}
+		if w.left {
+			w.c.NoKey(w.leaf, int(year))
+		}
+		w.left = false
 	case lineCheckpoint:
 		return w.checkpoint(rest)
 	case lineCosigned:
@@ -407,6 +418,7 @@ func (w *walk) finish() {
 		res.Add("checkpoint", Key(head.Size), "no checkpoint that fits covers the leaves from %d on", w.c.Sure())
 	}
 	w.c.finishDisposals(head.To)
+	w.finishKeyless()
 	w.rep.SaidErased = w.c.finishErased(head.Size == head.Log)
 	if head.Size == head.Log {
 		w.c.whole()

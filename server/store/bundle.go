@@ -161,6 +161,15 @@ func (b *bundle) write(w io.Writer) (sum string, err error) {
 	if len(stamps) > 0 {
 		b.head.Version = 3
 	}
+	if b.o.Openings || b.o.Show != nil {
+		no, err := b.r.keyless(b.head.From, b.head.Size)
+		if err != nil {
+			return "", err
+		}
+		if no {
+			b.head.Version = 4
+		}
+	}
 	if b.out, err = logcheck.NewWriter(w, b.head, b.o.Keys, witnessKeys(cosigned), tree.Edge()); err != nil {
 		return "", err
 	}
@@ -309,18 +318,26 @@ func (b *bundle) leaf(l *bundleLeaf) error {
 		return nil
 	}
 	if !l.year.Valid {
-		if _, err := b.r.ErasedBy(l.idx); err == nil {
-			return b.out.Erased()
+		said, err := b.r.erasedByLeaf(l.idx)
+		if err != nil || !said {
+			return err
 		}
-		return nil
+		return b.out.Erased()
 	}
-	o, raw, salt, err := b.r.keys.Open(commit, keystore.Sealed{
-		Period: keystore.Period{FiscalYear: int(l.year.Int64), Class: entrylog.Class(l.class.String)},
-		RowKey: l.rowKey, Ciphertext: l.ciphertext, PersonRef: l.ref,
-	})
+	p := keystore.Period{FiscalYear: int(l.year.Int64), Class: entrylog.Class(l.class.String)}
+	o, raw, salt, err := b.r.keys.Open(commit, keystore.Sealed{Period: p, RowKey: l.rowKey, Ciphertext: l.ciphertext, PersonRef: l.ref})
 	switch {
 	case errors.Is(err, keystore.ErrNoKey):
-		return b.out.Erased()
+		switch why := b.r.whyNoKey(p); {
+		case errors.Is(why, ErrKeyMissing) && b.head.Version < 4:
+			return fmt.Errorf("the key of %s of fiscal year %d went while the bundle was made: make it again", p.Class, p.FiscalYear)
+		case errors.Is(why, ErrKeyMissing):
+			return b.out.NoKey(p.FiscalYear)
+		case errors.Is(why, ErrErased):
+			return b.out.Erased()
+		default:
+			return why
+		}
 	case err != nil:
 		return nil // as above: it is missing there
 	case !b.o.Openings && !b.o.Show(l.idx, entrylog.Kind(l.kind), &o):

@@ -3,7 +3,10 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"monban/server/entrylog"
+	"monban/server/keystore"
 	"monban/server/logcheck"
 )
 
@@ -75,4 +79,86 @@ func TestErasedIsForTheLogToSay(t *testing.T) {
 			t.Errorf("after %s: %d erased, %d of them the file's own word", step, rep.Result.Erased, rep.SaidErased)
 		}
 	})
+}
+
+// PR-3, EV-1, D17: an opening whose key was lost or taken away was not erased. The bundle says so, its check finds it and the page tells it in words, as verify
+// of the database does; a proof does not call it erased either.
+func TestMissingKeyIsNoErasure(t *testing.T) {
+	s, st, _ := twoYears(t, 12)
+	must(t, st.Close())
+	p := keystore.Period{FiscalYear: 2026, Class: entrylog.ClassRegister}
+	takeKey(t, s, p)
+	st = s.open(t)
+	var idx, n int64
+	must(t, st.Read(t.Context(), func(r *ReadTx) error {
+		must(t, r.row(`SELECT min(idx), count(*) FROM opening WHERE class = 'register' AND fiscal_year = 2026`).Scan(&idx, &n))
+		if _, err := r.Opening(idx); !errors.Is(err, ErrKeyMissing) || !errors.Is(err, ErrErased) {
+			t.Errorf("opening: %v", err)
+		}
+		proof, err := r.Proof(idx, ProofOptions{Keys: []string{logKeyText(t, s)}, Opening: true})
+		must(t, err)
+		if proof.Shown != logcheck.ShownClosed {
+			t.Errorf("the proof says %d of the opening", proof.Shown)
+		}
+		return nil
+	}))
+	opt := logcheck.Options{Keys: []note.Verifier{s.log}}
+	for name, o := range map[string]BundleOptions{
+		"all": {Openings: true}, "a part": {To: idx + 1, Openings: true},
+		"shown": {Show: func(int64, entrylog.Kind, *entrylog.Opening) bool { return true }},
+	} {
+		data := bundleOf(t, st, s, o)
+		want := n
+		if name == "a part" {
+			want = 1
+		}
+		if bytes.Contains(data, []byte("\nerased\n")) || int64(bytes.Count(data, []byte("\nnokey 2026\n"))) != want || !bytes.HasPrefix(data, []byte(`monban-bundle {"version":4,`)) {
+			t.Errorf("%s: the bundle does not say %d times that the key is missing", name, want)
+		}
+		rep := checked(t, data, opt)
+		if f := rep.Result.Findings; len(f) != 1 || f[0].Table != "opening" || f[0].Key != fmt.Sprint(idx) || !strings.Contains(f[0].What, "no leaf says that it was destroyed") {
+			t.Errorf("%s: findings %v", name, f)
+		}
+		if rep.NoKey != want || rep.SaidErased != 0 || rep.Result.Erased != 0 {
+			t.Errorf("%s: %d without a key, %d erased, %d said so", name, rep.NoKey, rep.Result.Erased, rep.SaidErased)
+		}
+		for lang, words := range map[logcheck.Lang]string{
+			logcheck.English:  fmt.Sprintf("What %d openings say: their key was missing", want),
+			logcheck.Japanese: fmt.Sprintf("%d 件の開示部(氏名など)は、ファイルの作成時に鍵がなく、読めません", want),
+		} {
+			var out strings.Builder
+			must(t, rep.Page(&out, lang, "log.monban"))
+			if !strings.Contains(out.String(), words) || strings.Contains(out.String(), "were erased") || strings.Contains(out.String(), "消去されています") {
+				t.Errorf("%s: does not say %q:\n%s", name, words, out.String())
+			}
+		}
+	}
+	if res := s.verify(t, true); len(res.Findings) != 1 || res.Findings[0].Table != "opening" {
+		t.Errorf("verify of the database: %v", res.Findings)
+	}
+}
+
+// takeKey takes a key out of the key store's file, as a thief or an accident may, and opens what is left.
+func takeKey(t *testing.T, s *site, p keystore.Period) {
+	t.Helper()
+	path := s.dir + "/keys.json"
+	data, err := os.ReadFile(path)
+	must(t, err)
+	var form map[string]json.RawMessage
+	must(t, json.Unmarshal(data, &form))
+	var keys []map[string]any
+	must(t, json.Unmarshal(form["keys"], &keys))
+	left := slices.DeleteFunc(slices.Clone(keys), func(k map[string]any) bool {
+		return k["fiscal_year"] == float64(p.FiscalYear) && k["class"] == string(p.Class)
+	})
+	if len(left) != len(keys)-1 {
+		t.Fatalf("no key of %v in the file", p)
+	}
+	form["keys"], err = json.Marshal(left)
+	must(t, err)
+	data, err = json.Marshal(form)
+	must(t, err)
+	must(t, os.WriteFile(path, data, 0o600))
+	s.keys, err = keystore.Open(path, s.dir+"/master.key", s.rand)
+	must(t, err)
 }

@@ -79,8 +79,20 @@ func (r Reader) hashes(idx int64) ([]byte, error) {
 // ErrErased says that an opening can no longer be read: its key was destroyed by a disposal run.
 var ErrErased = errors.New("opening was erased")
 
+// ErrKeyMissing says that an opening cannot be read since its key is not there, though no leaf says that it was destroyed. It is an ErrErased too: who only
+// wants to read has to do without it either way. Nobody may be told that it was erased.
+var ErrKeyMissing error = keyMissing{}
+
+type keyMissing struct{}
+
+func (keyMissing) Error() string {
+	return "opening cannot be read: its key is not in the key store, and no disposal destroyed it"
+}
+
+func (keyMissing) Is(target error) bool { return target == ErrErased }
+
 // Opening decrypts the opening of a leaf and checks it against the leaf's commitment. ErrNotFound
-// when the leaf has none, ErrErased when its key is gone.
+// when the leaf has none, ErrErased when its key was destroyed, ErrKeyMissing when it is not there for another reason.
 func (r Reader) Opening(idx int64) (entrylog.Opening, error) {
 	o, _, _, err := r.OpeningRaw(idx)
 	return o, err

@@ -53,7 +53,7 @@ func (r Reader) open(idx int64, body []byte, s keystore.Sealed) (o entrylog.Open
 	}
 	o, raw, salt, err = r.keys.Open(commit, s)
 	if errors.Is(err, keystore.ErrNoKey) {
-		return o, nil, salt, ErrErased
+		return o, nil, salt, r.whyNoKey(s.Period)
 	}
 	if err != nil {
 		return o, nil, salt, fmt.Errorf("leaf %d: %w", idx, err)

@@ -115,6 +115,7 @@ func (r Reader) Proof(idx int64, o ProofOptions) (*logcheck.Proof, error) {
 	switch {
 	case err == nil:
 		p.Shown, p.Salt, p.Opening = logcheck.ShownOpen, salt, raw
+	case errors.Is(err, ErrKeyMissing): // not shown: that it was erased nobody may say
 	case errors.Is(err, ErrErased):
 		p.Shown = logcheck.ShownErased
 	case errors.Is(err, ErrNotFound):

@@ -353,6 +353,69 @@ func (r Reader) whyNone(idx int64) error {
 	return ErrNotFound
 }
 
+// whyNoKey says why a class and year has no key: ErrErased when a leaf says that a run destroys it, else ErrKeyMissing.
+func (r Reader) whyNoKey(p keystore.Period) error {
+	rows, err := r.query(`SELECT started_idx FROM disposal_run WHERE class = ? AND fiscal_year = ? AND state IN ('started', 'done')`, string(p.Class), p.FiscalYear)
+	if err != nil {
+		return fmt.Errorf("read disposal runs: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var started int64
+		if err := rows.Scan(&started); err != nil {
+			return fmt.Errorf("read disposal runs: %w", err)
+		}
+		y, err := r.systemLeaf(started)
+		if err != nil {
+			return err
+		}
+		if y.Name == entrylog.SystemDisposalStarted && y.Value("class") == string(p.Class) && y.Value("fiscal_year") == fmt.Sprint(p.FiscalYear) {
+			return ErrErased
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read disposal runs: %w", err)
+	}
+	return ErrKeyMissing
+}
+
+// keyless reports whether openings of some leaves have no key, though no leaf says that it was destroyed.
+func (r Reader) keyless(from, to int64) (bool, error) {
+	rows, err := r.query(`SELECT DISTINCT fiscal_year, class FROM opening WHERE idx >= ? AND idx < ?`, from, to)
+	if err != nil {
+		return false, fmt.Errorf("read openings: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p keystore.Period
+		if err := rows.Scan(&p.FiscalYear, &p.Class); err != nil {
+			return false, fmt.Errorf("read openings: %w", err)
+		}
+		if r.keys.Has(p) {
+			continue
+		}
+		if err := r.whyNoKey(p); errors.Is(err, ErrKeyMissing) {
+			return true, nil
+		} else if !errors.Is(err, ErrErased) {
+			return false, err
+		}
+	}
+	return false, rows.Err()
+}
+
+// erasedByLeaf reports whether a leaf says that another one's opening was erased.
+func (r Reader) erasedByLeaf(idx int64) (bool, error) {
+	var leaf int64
+	if err := r.row(`SELECT leaf FROM erased WHERE idx = ?`, idx).Scan(&leaf); err != nil {
+		if err = found(err); errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+		return false, err
+	}
+	y, err := r.systemLeaf(leaf)
+	return y.Name == entrylog.SystemErased && y.Value("index") == fmt.Sprint(idx), err
+}
+
 // ErasedBy gives the decision by which a leaf's opening was erased; ErrNotFound when it was not.
 func (r Reader) ErasedBy(idx int64) (decision string, err error) {
 	err = r.row(`SELECT decision FROM erased WHERE idx = ?`, idx).Scan(&decision)
