@@ -63,6 +63,8 @@ func (c *disposePlanCommand) Run(ctx context.Context) error {
 			switch {
 			case len(x.Holds) > 0:
 				state = "held by " + strings.Join(x.Holds, ", ")
+			case x.Due && x.Open > 0:
+				state = fmt.Sprintf("due, waits: %d findings, incidents or other matters are still open", x.Open)
 			case x.Due:
 				state = "due"
 			}

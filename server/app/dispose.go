@@ -165,12 +165,15 @@ func (t *Retainer) compact(ctx context.Context, id string, tries int) error {
 	return t.store.EmptyWAL(ctx, tries)
 }
 
-// held is an error when a hold in force names what a run is of.
+// held is an error when a hold in force names what a run is of, or a case of it is open again.
 func (t *Retainer) held(ctx context.Context, d store.DisposalRun) error {
 	return t.store.Read(ctx, func(r *store.ReadTx) error {
 		hold, err := r.Held(d.Class, d.Year)
 		if err == nil && hold != "" {
 			err = fmt.Errorf("%s of fiscal year %d %w (%s)", d.Class, d.Year, store.ErrHeld, hold)
+		}
+		if err == nil {
+			err = t.waits(r.Reader, d.Class, d.Year)
 		}
 		return err
 	})

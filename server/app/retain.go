@@ -161,7 +161,7 @@ func (t *Retainer) Plan(ctx context.Context) (p RetentionPlan, err error) {
 		if err != nil {
 			return err
 		}
-		open, err := r.OpenMatterPeriods(t.zone)
+		open, err := t.openCases(r.Reader)
 		if err != nil {
 			return err
 		}
@@ -313,10 +313,7 @@ func (t *Retainer) ready(ctx context.Context, class entrylog.Class, year int) (r
 	if len(x.Holds) > 0 {
 		return x, fmt.Errorf("disposal: %s of fiscal year %d %w (%s)", class, year, store.ErrHeld, strings.Join(x.Holds, ", "))
 	}
-	if x.Open > 0 {
-		return x, fmt.Errorf("disposal: %d matters of %s of fiscal year %d are still open: close them first: %w", x.Open, class, year, web.ErrNotAllowed)
-	}
-	return x, nil
+	return x, openError(class, year, x.Open)
 }
 
 // Approve is the second person; with withdraw anybody's "no". An approved run is carried out by CarryOut.

@@ -21,6 +21,8 @@ func retained(err error) error {
 	switch {
 	case errors.Is(err, store.ErrHeld):
 		return web.ErrHeld
+	case errors.Is(err, store.ErrOpenCases):
+		return web.ErrOpenCases
 	case errors.Is(err, errNoReason), errors.Is(err, errNoName), errors.Is(err, errBadRetention):
 		return web.ErrBadRetention
 	}
@@ -59,7 +61,7 @@ func (p *retainPages) RetentionBook(ctx context.Context) (out web.RetentionBook,
 		return err
 	})
 	for _, x := range plan.Items {
-		y := web.RetentionItem{Class: string(x.Class), Year: x.Year, Count: x.Count, Due: x.Due, Holds: x.Holds, Asked: open[keystore.Period{Class: x.Class, FiscalYear: x.Year}]}
+		y := web.RetentionItem{Class: string(x.Class), Year: x.Year, Count: x.Count, Due: x.Due, Open: x.Open, Holds: x.Holds, Asked: open[keystore.Period{Class: x.Class, FiscalYear: x.Year}]}
 		if !x.DueOn.IsZero() {
 			y.DueOn = x.DueOn.String()
 		}

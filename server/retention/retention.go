@@ -88,7 +88,7 @@ type Item struct {
 	Due   bool          // its time is over
 	DueOn calendar.Date // the zero Date = never
 	Holds []string      // ids of the holds that block it
-	Open  int64         // matters that are still open and whose newest step would go: they have to be closed first
+	Open  int64         // findings, incidents and other matters that are still open and would go: they have to be closed first
 }
 
 // Ready reports whether a run may be asked for.

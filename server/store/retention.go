@@ -189,7 +189,7 @@ func (r Reader) violations(zone *time.Location, n map[keystore.Period]int64) err
 	return errors.Join(days.Err(), leaves.Err())
 }
 
-// OpenMatters counts, by class and fiscal year of zone, the matters that are still open and whose newest step is of it.
+// OpenMatterPeriods counts, by class and fiscal year of zone, the matters that are still open and whose newest step is of it.
 func (r Reader) OpenMatterPeriods(zone *time.Location) (map[keystore.Period]int64, error) {
 	rows, err := r.query(`SELECT l.idx, l.body FROM matter m JOIN log_leaf l ON l.idx = m.idx WHERE m.open = 1`)
 	if err != nil {
@@ -213,6 +213,41 @@ func (r Reader) OpenMatterPeriods(zone *time.Location) (map[keystore.Period]int6
 		out[keystore.Period{Class: p.Class(), FiscalYear: entrylog.FiscalYear(p.AtMS(), zone)}]++
 	}
 	return out, rows.Err()
+}
+
+// ErrOpenCases says that a class and year has something that nobody has closed: it waits.
+var ErrOpenCases = errors.New("still open")
+
+// OpenFindingPeriods adds to n, by class and fiscal year of zone, the findings that are not closed: each with its own year, and with each year in which something
+// was done about it.
+func (r Reader) OpenFindingPeriods(zone *time.Location, n map[keystore.Period]int64) error {
+	rows, err := r.query(`SELECT idx, at_ms, 'violation' FROM finding WHERE status <> 'closed'
+		UNION ALL SELECT f.idx, a.at_ms, 'action' FROM finding f JOIN finding_act a ON a.finding = f.idx WHERE f.status <> 'closed'`)
+	if err != nil {
+		return fmt.Errorf("count open findings: %w", err)
+	}
+	defer rows.Close()
+	type once struct {
+		idx int64
+		p   keystore.Period
+	}
+	met := map[once]bool{}
+	for rows.Next() {
+		var idx, at int64
+		var p keystore.Period
+		if err := rows.Scan(&idx, &at, &p.Class); err != nil {
+			return fmt.Errorf("count open findings: %w", err)
+		}
+		p.FiscalYear = entrylog.FiscalYear(at, zone)
+		if !met[once{idx, p}] {
+			met[once{idx, p}] = true
+			n[p]++
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("count open findings: %w", err)
+	}
+	return nil
 }
 
 // States of a run.

@@ -134,6 +134,8 @@ func (h *Handler) retentionView(rq *request) (retentionView, error) {
 		switch {
 		case len(x.Holds) > 0:
 			l.State = Tag{v.T("retention.held", "holds", strings.Join(x.Holds, v.T("list.separator"))), ToneWarn, "stop"}
+		case x.Due && x.Open > 0:
+			l.State = Tag{v.T("retention.waits", "n", strconv.FormatInt(x.Open, 10)), ToneWarn, "stop"}
 		case x.Asked:
 			l.State = Tag{v.T("retention.under_way"), ToneNote, "clock"}
 		case x.Due:
@@ -202,6 +204,8 @@ func (h *Handler) retentionAct(w http.ResponseWriter, rq *request, kind ActionKi
 		fault = "retention.malformed"
 	case errors.Is(err, ErrHeld):
 		fault = "retention.is_held"
+	case errors.Is(err, ErrOpenCases):
+		fault = "retention.is_open"
 	case errors.Is(err, ErrNotAllowed):
 		fault = "retention.early"
 	case errors.Is(err, ErrExists):

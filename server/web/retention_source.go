@@ -9,6 +9,9 @@ import (
 // ErrHeld says that a legal hold blocks what was asked for.
 var ErrHeld = errors.New("is under a legal hold")
 
+// ErrOpenCases says that something of the class and year is still open.
+var ErrOpenCases = errors.New("has something that is still open")
+
 // ErrBadRetention says that a class, year, period or day is not one, or that a reason is missing.
 var ErrBadRetention = errors.New("retention: malformed")
 
@@ -20,9 +23,9 @@ type Retention interface {
 	DisposalRun(ctx context.Context, id string) (RetentionRun, error)
 	// SetRetention gives a class another period; ErrBadRetention.
 	SetRetention(ctx context.Context, class string, years int, act Action) error
-	// AskDisposal asks for a run; ErrNotAllowed before its time, ErrHeld, ErrExists when one waits, ErrNotFound.
+	// AskDisposal asks for a run; ErrNotAllowed before its time, ErrHeld, ErrOpenCases, ErrExists when one waits, ErrNotFound.
 	AskDisposal(ctx context.Context, class string, year int, act Action) error
-	// DecideDisposal is the second person, or somebody's no; ErrSamePerson, ErrTooLate, ErrNotFound.
+	// DecideDisposal is the second person, or somebody's no; ErrHeld, ErrOpenCases, ErrSamePerson, ErrTooLate, ErrNotFound.
 	DecideDisposal(ctx context.Context, id string, approve bool, act Action) error
 	// PlaceHold stops disposal; ErrBadRetention. class "" = every one.
 	PlaceHold(ctx context.Context, class string, from, to int, until string, act Action) error
@@ -51,6 +54,7 @@ type RetentionItem struct {
 	Count int64
 	DueOn string // YYYY-MM-DD, "" = never
 	Due   bool
+	Open  int64 // findings, incidents and other matters of it that nobody has closed: it waits for them
 	Holds []string
 	Asked bool // a run is under way
 }

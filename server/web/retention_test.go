@@ -24,6 +24,11 @@ func TestRetentionPage(t *testing.T) {
 	s.status("without a reason", s.post("/retention/disposals", first, with(ask, "reason", " ")), http.StatusUnprocessableEntity)
 	s.status("early", s.post("/retention/disposals", first, with(ask, "year", "2026")), http.StatusUnprocessableEntity)
 	before := len(s.mem.Actions())
+	open := s.post("/retention/disposals", first, with(with(ask, "class", "violation"), "year", "2019")) // EV-8: a case that nobody has closed
+	s.status("an open case", open, http.StatusUnprocessableEntity)
+	if !strings.Contains(text(t, open), "インシデントまたは案件があります") {
+		t.Error("does not say why a year with an open case may not go")
+	}
 	s.status("asked", s.post("/retention/disposals", first, ask), http.StatusSeeOther)
 	s.status("asked again", s.post("/retention/disposals", second, ask), http.StatusUnprocessableEntity)
 	page := text(t, s.get("/retention", first))

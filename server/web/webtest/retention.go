@@ -23,7 +23,7 @@ func (r *Retention) RetentionBook(context.Context) (web.RetentionBook, error) {
 	book := web.RetentionBook{
 		Rules: []web.RetentionRule{{Class: "register", Years: 3}, {Class: "action", Years: 3}, {Class: "violation", Years: 5}, {Class: "directory", Years: 3}, {Class: "system"}},
 		Items: []web.RetentionItem{{Class: "register", Year: 2021, Count: 48211, DueOn: "2025-04-01", Due: true}, {Class: "action", Year: 2021, Count: 912, DueOn: "2025-04-01", Due: true},
-			{Class: "register", Year: 2026, Count: 31007, DueOn: "2030-04-01"}},
+			{Class: "violation", Year: 2019, Count: 31, DueOn: "2025-04-01", Due: true, Open: 2}, {Class: "register", Year: 2026, Count: 31007, DueOn: "2030-04-01"}},
 		Runs: r.runs, Holds: r.holds,
 	}
 	for i := range book.Rules {
@@ -87,6 +87,8 @@ func (r *Retention) AskDisposal(ctx context.Context, class string, year int, act
 			return web.ErrNotAllowed
 		case len(x.Holds) > 0:
 			return web.ErrHeld
+		case x.Open > 0:
+			return web.ErrOpenCases
 		case x.Asked:
 			return web.ErrExists
 		}

@@ -138,7 +138,11 @@ func seedEvidence(tx *store.Tx, i int) error {
 	}
 	if i%4 == 0 {
 		f := attempt.Finding{Kind: "held_open", Severity: "medium", Gateway: "gw-old", Door: "old-door", Attempt: d.Attempt, Cause: attempt.NoIndex, AtMS: at, Detail: "rule"}
-		if _, err := tx.AppendFinding(f, nil); err != nil { // as the program writes them
+		idx, err := tx.AppendFinding(f, nil) // as the program writes them
+		if err == nil {
+			_, err = tx.AppendFindingAct(store.FindingAct{Finding: idx, Kind: "finding_justified", Account: "a1", AtMS: at}, "lan", "") // an open one would keep its year
+		}
+		if err != nil {
 			return err
 		}
 	}
