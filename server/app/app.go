@@ -124,6 +124,9 @@ func (a *App) open(ctx context.Context, cfg *config.Config) (err error) {
 	if later != nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "a disposal was not brought to its end; it is tried again each night", slog.Any("err", later))
 	}
+	if err := a.retain.tellLost(ctx, a.log, cfg.Path(keyStoreFile)); err != nil {
+		return err
+	}
 	if a.pub, err = a.site.publisher(); err != nil {
 		return err
 	}

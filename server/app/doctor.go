@@ -36,7 +36,7 @@ func Doctor(ctx context.Context, path string, now time.Time) []Check {
 		return checks
 	}
 	defer func() { _ = s.Close() }() // everything was only read
-	checks = append(checks, clock(ctx, s, now), Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)})
+	checks = append(checks, clock(ctx, s, now), Check{Name: "database pages", Err: s.Store.QuickCheck(ctx)}, Check{Name: "keys of the records", Err: s.keysThere(ctx)})
 	return append(checks, siteChecks(ctx, s, now)...)
 }
 

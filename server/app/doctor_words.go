@@ -68,6 +68,9 @@ var doctorPhrases = []phrase.Phrase{
 	{"configuration %s", "設定ファイル {1}"},
 	{"keys, certificates, database in %s", "鍵・証明書・データベース（{1}）"},
 	{"database pages", "データベースのページ"},
+	{"keys of the records", "記録を読むための鍵"},
+	{"%s (and %d more)", "{1}（ほか {2} 件）"},
+	{"the key of %s of fiscal year %d is not in %s, and no disposal destroyed it: put a copy of the file in its place", "{2} 年度の区分 {1} の鍵が {3} になく、廃棄の記録もありません。鍵の保管ファイルの写しを戻してください"},
 	{"clock", "時計"},
 	{"stands at %s, but the newest entry is of %s: set it before serve", "{1} を指していますが、最新の記録は {2} です。serve の前に時計を合わせてください"},
 

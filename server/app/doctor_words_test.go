@@ -23,6 +23,7 @@ var doctorFuncs = map[string][]string{
 	"startup.go":       {"certificateEnd"},
 	"owner.go":         {"ownersAre"},
 	"nightly.go":       {"recipientsThere", "writable"},
+	"lost_key.go":      {"keysThere", "lostError"},
 }
 
 // sentencesOf gives the texts in a source file that people read: formats, and what begins a Check.

@@ -147,7 +147,7 @@ func (a *App) checks() selfTestChecks {
 	return selfTestChecks{
 		items: []string{itemLog, itemWitness, itemClock, itemDisk, itemBackup, itemCertificates, itemHolidays, itemFolders},
 		check: map[string]func(context.Context, time.Time) error{
-			itemLog: func(ctx context.Context, _ time.Time) error { return s.verifyLog(ctx) },
+			itemLog: func(ctx context.Context, _ time.Time) error { return errors.Join(s.verifyLog(ctx), s.keysThere(ctx)) },
 			itemWitness: func(ctx context.Context, now time.Time) error {
 				return bothAges(witnessAge(ctx, s.Store, s.Config.Site, a.pub.Site().Directory().Gateways, now), a.outside.age(ctx))
 			},
