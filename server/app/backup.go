@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,8 +30,32 @@ type backupManifest struct {
 	Site       string            `json:"site"`
 	MadeMS     int64             `json:"made_ms"` // UTC ms
 	Leaves     int64             `json:"leaves"`
-	Checkpoint string            `json:"checkpoint"` // newest signed one in the copy, "" when there is none
-	Files      map[string]string `json:"files"`      // path below the folder → SHA-256 in hex
+	Checkpoint string            `json:"checkpoint"`    // newest signed one in the copy, "" when there is none
+	Files      map[string]string `json:"files"`         // path below the folder → SHA-256 in hex
+	MAC        string            `json:"mac,omitempty"` // of all before, under the master key, hex; "" = a program of before it made the backup, or the key was lost
+}
+
+// sum is the manifest's MAC. Of a database only the log is signed: people, cards and accounts are vouched for by nothing else.
+func (m *backupManifest) sum(masterPath string) (string, error) {
+	bare := *m
+	bare.MAC = ""
+	data, err := json.Marshal(bare)
+	if err != nil {
+		return "", err
+	}
+	return keystore.BackupMAC(masterPath, data)
+}
+
+// vouched is an error when the manifest is not as this site's server wrote it. bare says that it has no MAC: then nothing tells.
+func (m *backupManifest) vouched(dir, masterPath string) (bare bool, err error) {
+	if m.MAC == "" {
+		return true, nil
+	}
+	want, err := m.sum(masterPath)
+	if err == nil && !hmac.Equal([]byte(want), []byte(m.MAC)) {
+		err = fmt.Errorf("%s: is not what this site's server wrote: somebody without the master key changed it, or it was made with another master key: use another backup", filepath.Join(dir, manifestFile))
+	}
+	return false, err
 }
 
 // BackupOptions of Backup.
@@ -82,7 +107,7 @@ func copySite(ctx context.Context, cfg *config.Config, o BackupOptions) (leaves 
 	if m.Leaves, m.Checkpoint, err = checkCopy(ctx, cfg, filepath.Join(tmp, databaseFile), nil, false); err != nil {
 		return 0, err
 	}
-	if err := m.write(tmp); err != nil {
+	if err := m.write(tmp, cfg.Path(masterFile)); err != nil {
 		return 0, fmt.Errorf("backup: %w", err)
 	}
 	if err := os.Rename(tmp, o.Out); err != nil {
@@ -149,8 +174,8 @@ func logKeys(dir string) (opt store.VerifyOptions, err error) {
 	return opt, err
 }
 
-// write sums up every file of the folder, and makes folder and manifest durable.
-func (m *backupManifest) write(dir string) error {
+// write sums up every file of the folder, and makes folder and manifest durable. Where the master key is lost there is a backup all the same, without its MAC.
+func (m *backupManifest) write(dir, masterPath string) error {
 	for _, suffix := range []string{"-wal", "-shm"} { // of looking at the copy; all of it is in the file
 		if err := os.Remove(filepath.Join(dir, databaseFile+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -173,6 +198,9 @@ func (m *backupManifest) write(dir string) error {
 		return err
 	})
 	if err != nil {
+		return err
+	}
+	if m.MAC, err = m.sum(masterPath); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	data, err := json.MarshalIndent(m, "", " ")

@@ -61,6 +61,7 @@ type Restored struct {
 	LostFrom       int64 // leaves of the old log that are known to be lost, from ≤ index < to
 	LostTo         int64
 	Before, Origin string // the log that ended, the log that began
+	Unvouched      bool   // the backup's list has no MAC: nothing tells whether somebody changed people, cards or accounts in it
 	Aside          string // folder with the database that was replaced, "" when there was none
 }
 
@@ -159,6 +160,9 @@ func (r *restore) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := r.openKeys(); err != nil {
+		return err
+	}
+	if r.out.Unvouched, err = m.vouched(r.o.Backup, r.cfg.Path(masterFile)); err != nil {
 		return err
 	}
 	stage := r.cfg.Path(restoreNew)

@@ -52,8 +52,14 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 	check := exportCheck(nil)
 	if info.IsDir() { // a backup
 		dir = o.Database
-		if _, err := readManifest(dir, ""); err != nil {
+		m, err := readManifest(dir, "")
+		if err != nil {
 			return 0, err
+		}
+		if o.Openings && o.Keys != "" { // the master key is at hand
+			if _, err := m.vouched(dir, filepath.Join(o.Keys, masterFile)); err != nil {
+				return 0, err
+			}
 		}
 		o.Database = filepath.Join(dir, databaseFile)
 	} else if check, err = checkOf(o.Database); err != nil {

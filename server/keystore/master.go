@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -52,6 +53,19 @@ func readMaster(path string) ([]byte, error) {
 		return nil, fmt.Errorf("master key %s: want 32 bytes of base64", path)
 	}
 	return key, nil
+}
+
+// BackupMAC is the MAC, in hex, of the list of what a backup consists of: only who has the site's master key can make it.
+func BackupMAC(masterPath string, list []byte) (string, error) {
+	key, err := readMaster(masterPath)
+	if err != nil {
+		return "", err
+	}
+	own := hmac.New(sha256.New, key)
+	own.Write([]byte("monban/1 list of a backup"))
+	m := hmac.New(sha256.New, own.Sum(nil))
+	m.Write(list)
+	return hex.EncodeToString(m.Sum(nil)), nil
 }
 
 // CopyMaster writes a copy of the master key into a folder of another medium, has the medium give it back, and compares: only then
