@@ -137,3 +137,90 @@ func TestFailedBatchAwaitsNothing(t *testing.T) {
 	h.tick(nowMS + 10*60_000)
 	h.wantDetails()
 }
+
+// VR-1, I10: how long a gateway has been silent goes on from where it was when the server is started anew, so that one that is dead hides
+// nothing for ever where the server is restarted each night. While no server listens nothing counts, and whoever was heard is waited for anew.
+func TestRestartGoesOnWaiting(t *testing.T) {
+	const minute, hour = 60_000, 3_600_000
+	silent := true
+	h := shared(t, &silent)
+	now := nowMS
+	listens := func(until int64) {
+		for ; now < until; now += 30 * minute {
+			h.tick(now)
+		}
+	}
+	listens(nowMS + 13*hour)
+	h.again(now, &silent)
+	h.take(newBox(h.Site, "gw-2", 1).passes("media-store-1", 4569, 1, door.EventExit).all())
+	now += 40 * hour // nobody listens: its records may come as soon as somebody does
+	h.again(now, &silent)
+	off := now
+	listens(off + 10*hour)
+	h.wantDetails()
+	h.again(now, &silent)
+	listens(off + 14*hour) // 27 h in all, of which each restart forgets what came after the last tick
+	h.wantDetails("exit_without_entry media-store")
+
+	// It is known at once after the next start that it is not waited for any more, and not stored each minute.
+	h.again(now, &silent)
+	h.take(newBox(h.Site, "gw-2", 2).passes("media-store-1", 4570, 2, door.EventExit).all())
+	listens(now + 1)
+	if n := h.of(review.ExitWithoutEntry); n != 2 {
+		t.Errorf("told %d times, want 2: a gateway that is dead is waited for again after a restart", n)
+	}
+
+	silent = false
+	listens(now + 1)
+	silent = true
+	h.again(now, &silent)
+	h.take(newBox(h.Site, "gw-2", 3).passes("media-store-1", 4567, 3, door.EventExit).all())
+	listens(now + 23*hour)
+	if n := h.of(review.ExitWithoutEntry); n != 2 {
+		t.Errorf("told %d times, want 2: a gateway that was heard in between is waited for anew", n)
+	}
+}
+
+// keeps counts what is stored of silences.
+type keeps struct {
+	*store.Tx
+	writes int
+}
+
+func (k *keeps) SetSetting(key, value string) error {
+	k.writes++
+	return k.Tx.SetSetting(key, value)
+}
+
+// VR-1: a silence is stored now and then, and not at all once it has lasted as long as anything waits.
+func TestSilenceIsStoredRarely(t *testing.T) {
+	const minute, hour = 60_000, 3_600_000
+	silent := true
+	h := shared(t, &silent)
+	writes := func(from, to, step int64) (n int) {
+		for at := from; at < to; at += step {
+			if err := h.Store.Write(t.Context(), func(tx *store.Tx) error {
+				k := &keeps{Tx: tx}
+				defer func() { n += k.writes }()
+				return h.Tick(k, nowMS+at)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	if n := writes(0, 9*minute, minute); n != 0 {
+		t.Errorf("%d writes for a silence of minutes", n)
+	}
+	if n := writes(9*minute, hour, 2*minute); n < 4 || n > 6 {
+		t.Errorf("%d writes in an hour", n)
+	}
+	writes(24*hour, 24*hour+1, 1)
+	if n := writes(25*hour, 26*hour, 10*minute); n != 0 {
+		t.Errorf("%d writes for a gateway that is not waited for", n)
+	}
+	silent = false
+	if n := writes(26*hour, 27*hour, 10*minute); n != 1 {
+		t.Errorf("%d writes when it is back, want 1", n)
+	}
+}

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 
 	"monban/firmware/access"
 	"monban/firmware/door"
@@ -96,25 +98,70 @@ func (p *Pipeline) await(list []store.Awaited, nowMS int64) {
 	}
 }
 
-// listen notes since when each gateway is silent. It is what this process has seen, not what the log says: a restart counts anew,
-// and a transaction that is rolled back takes nothing of it back.
-func (p *Pipeline) listen(site *policypub.Current, nowMS int64) {
+// silenceSetting is where it is stored for how long a gateway has been silent while a server listened, ms: a restart goes on from there.
+const silenceSetting = "silence:" // followed by its id
+
+// keepSilence is by how much a silence must have grown to be stored again, ms: so much of it a restart may forget.
+const keepSilence = 10 * 60_000
+
+// Remembering is what listen reads and writes.
+type Remembering interface {
+	Setting(key string) (string, error)
+	SetSetting(key, value string) error
+	AfterCommit(f func())
+}
+
+// listen notes since when each gateway is silent. It is what ticks have seen, not what the log says: nothing counts while no server
+// listens, and a transaction that is rolled back takes nothing of it back.
+func (p *Pipeline) listen(tx Remembering, site *policypub.Current, nowMS int64) error {
 	if p.silent == nil {
-		return
+		return nil
 	}
 	since := make(map[access.GatewayID]int64, len(p.silentMS))
 	for i := range site.Directory().Gateways {
 		gw := site.Directory().Gateways[i].ID
-		if !p.silent(gw) {
+		kept, read := p.keptMS[gw]
+		if !read {
+			var err error
+			if kept, err = keptSilence(tx, gw); err != nil {
+				return err
+			}
+			p.keptMS[gw] = kept
+		}
+		var lasted int64
+		if p.silent(gw) {
+			was, known := p.silentMS[gw]
+			if !known {
+				was = nowMS - kept
+			}
+			since[gw], lasted = was, min(nowMS-was, awayMost) // longer makes no difference
+		}
+		if lasted == kept || lasted != 0 && lasted != awayMost && lasted < kept+keepSilence {
 			continue
 		}
-		was, known := p.silentMS[gw]
-		if !known {
-			was = nowMS
+		if err := tx.SetSetting(silenceSetting+string(gw), strconv.FormatInt(lasted, 10)); err != nil {
+			return err
 		}
-		since[gw] = was
+		tx.AfterCommit(func() { p.keptMS[gw] = lasted })
 	}
 	p.silentMS = since
+	return nil
+}
+
+// keptSilence is for how long a gateway had been silent when that was stored last, ms.
+func keptSilence(tx Remembering, gw access.GatewayID) (int64, error) {
+	text, err := tx.Setting(silenceSetting + string(gw))
+	if isNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("setting %s%s is not a time: %w", silenceSetting, gw, err)
+	}
+	return ms, nil
 }
 
 // away reports whether a gateway of the zone, other than the one that tells, is silent and not for too long: records of it may be

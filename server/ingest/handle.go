@@ -85,6 +85,7 @@ type Pipeline struct {
 	areas    *policypub.Current         // whose zones the watch knows
 	waiting  []waiting                  // exits of which the entry may still come
 	silentMS map[access.GatewayID]int64 // since when a gateway is silent, the server's clock, as ticks have seen it
+	keptMS   map[access.GatewayID]int64 // for how long, ms, as it is stored
 	actsSeen int64                      // newest officer's act that the watch knows
 }
 
@@ -125,7 +126,7 @@ type chain struct {
 func New(policies Policies, zone *time.Location) *Pipeline {
 	return &Pipeline{
 		policies: policies, zone: zone, tails: map[chain]uint64{}, holes: map[chain]hole{}, forks: map[chain]bool{},
-		set: review.DefaultSettings(), seed: maphash.MakeSeed(), actsSeen: -1,
+		set: review.DefaultSettings(), seed: maphash.MakeSeed(), keptMS: map[access.GatewayID]int64{}, actsSeen: -1,
 	}
 }
 

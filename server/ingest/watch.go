@@ -70,6 +70,7 @@ type Acts interface {
 func (p *Pipeline) Tick(tx interface {
 	Tx
 	Acts
+	SetSetting(key, value string) error
 }, nowMS int64) error {
 	site := p.policies.Site()
 	if site == nil {
@@ -79,7 +80,9 @@ func (p *Pipeline) Tick(tx interface {
 	if err := p.takeActs(tx, tx.AfterRollback, nowMS); err != nil {
 		return err
 	}
-	p.listen(site, nowMS)
+	if err := p.listen(tx, site, nowMS); err != nil {
+		return err
+	}
 	away := p.awayIn(site, nowMS)
 	var found []review.Finding
 	if err := p.keeping(tx, func() { found = p.watch.Tick(nowMS, func(z access.ZoneID) bool { return !away(z, "") }) }); err != nil {
