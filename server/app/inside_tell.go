@@ -69,14 +69,13 @@ func (p *insideTeller) count(ctx context.Context, zones []web.ZoneName, at time.
 	left, in := map[entry]bool{}, map[access.ZoneID][]entry{}
 	n := p.pages.names(ctx)
 	for _, z := range zones {
-		err := p.pages.eachPresent(ctx, n, z.ID, at, func(b *book, row *register.Row) {
+		err := p.pages.eachPresent(ctx, n, z.ID, at, func(b *book, row *register.Row, said leaving) {
 			if row.Entry == nil || !readsExit(b.site)(access.DoorID(row.Entry.Door)) {
 				return // out by a button or handle, which reads nobody's exit: nobody could put it right, and it would be told each evening
 			}
-			r := b.row(row, false)
-			e := entry{row.Person, r.Attempt}
+			e := entry{row.Person, row.First().ID}
 			in[z.ID] = append(in[z.ID], e)
-			if !r.StatedAt.IsZero() && !r.StatedAt.After(at) && r.ConfirmedBy != "" {
+			if said.sure {
 				left[e] = true // stated of one zone, and true of each that they entered by the same passage
 			}
 		})

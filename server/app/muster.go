@@ -85,13 +85,12 @@ func (m *musterCopy) list(ctx context.Context, at time.Time) (*muster.List, erro
 			continue
 		}
 		zone := muster.Zone{Name: z.Name}
-		err := m.eachPresent(ctx, n, z.ID, at, func(b *book, row *register.Row) {
-			r := b.row(row, true)
-			stated := !r.StatedAt.IsZero() && !r.StatedAt.After(at)
-			if stated && r.ConfirmedBy != "" {
+		err := m.eachPresent(ctx, n, z.ID, at, func(b *book, row *register.Row, left leaving) {
+			if left.sure {
 				return
 			}
-			p := muster.Person{Name: cmp.Or(r.Who.Name, "氏名不明 name not known"), Of: r.Who.Section, Category: musterWords[r.Category], Door: r.Door, Uncertain: stated}
+			r := b.row(row, true)
+			p := muster.Person{Name: cmp.Or(r.Who.Name, "氏名不明 name not known"), Of: r.Who.Section, Category: musterWords[r.Category], Door: r.Door, Uncertain: left.ms != 0}
 			if !r.EnteredAt.IsZero() {
 				p.Since = r.EnteredAt.In(m.store.Zone()).Format("01-02 15:04")
 			}

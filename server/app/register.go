@@ -203,13 +203,20 @@ func (t zoneTree) borders(enter, exit, zone access.ZoneID) bool {
 // Present implements web.Registers.
 func (p *pages) Present(ctx context.Context, zone access.ZoneID, at time.Time, show bool) (out web.Register, err error) {
 	n := p.names(ctx)
-	err = p.eachPresent(ctx, n, zone, at, func(b *book, row *register.Row) { out.Rows = append(out.Rows, b.row(row, show)) })
+	err = p.eachPresent(ctx, n, zone, at, func(b *book, row *register.Row, left leaving) {
+		if left.sure {
+			return
+		}
+		r := b.row(row, show)
+		r.LeftAt, r.LeftWithin = moment(left.ms), left.in
+		out.Rows = append(out.Rows, r)
+	})
 	out.Zone, out.UpTo = web.ZoneName{ID: zone, Name: n.zone(zone)}, p.now()
 	return out, err
 }
 
-// eachPresent calls f for everybody who was in a zone at a moment.
-func (p *pages) eachPresent(ctx context.Context, n names, zone access.ZoneID, at time.Time, f func(*book, *register.Row)) error {
+// eachPresent calls f for everybody who was in a zone at a moment by what was recorded, with what is said of how they left.
+func (p *pages) eachPresent(ctx context.Context, n names, zone access.ZoneID, at time.Time, f func(*book, *register.Row, leaving)) error {
 	return p.store.Read(ctx, func(r *store.ReadTx) error {
 		day := directory.DateOf(at.In(p.store.Zone()))
 		book, err := p.openBook(r.Reader, n, day, day)
@@ -242,8 +249,18 @@ func (p *pages) eachPresent(ctx context.Context, n names, zone access.ZoneID, at
 		if err := book.openFirst(inside); err != nil {
 			return err
 		}
+		who := map[string]bool{}
 		for i := range inside {
-			f(book, &inside[i])
+			who[inside[i].Person] = true
+		}
+		stays := slices.DeleteFunc(rows, func(r register.Row) bool { return !who[r.Person] || !r.InsideAt(at.UnixMilli()) })
+		words, err := book.leavings(stays, at.UnixMilli())
+		if err != nil {
+			return err
+		}
+		seen, tree := book.lastSeen(at.UnixMilli()), n.past.tree(day.EndMS(p.store.Zone()))
+		for i := range inside {
+			f(book, &inside[i], leftBy(&inside[i], words, tree, seen[inside[i].Person]))
 		}
 		return nil
 	})

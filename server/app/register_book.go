@@ -49,6 +49,9 @@ type book struct {
 	opened map[int64]store.Opened // by leaf
 }
 
+// fortnight is how long before the days asked for the matters begin that a book reads, ms: no visit or session is longer.
+const fortnight = 14 * 24 * 3_600_000
+
 // openBook reads what the days from…to may need beside the lines themselves.
 func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*book, error) {
 	if err := n.load(r); err != nil {
@@ -64,7 +67,6 @@ func (p *pages) openBook(r store.Reader, n names, from, to directory.Date) (*boo
 		lines: map[string]attempt.Row{}, person: map[string]string{}, opened: map[int64]store.Opened{},
 	}
 	start, end := from.StartMS(b.zone), to.EndMS(b.zone)
-	const fortnight = 14 * 24 * 3_600_000 // no visit or session is longer
 	rows, err := r.MattersBetween(visit.KindVisit, start-fortnight, end)
 	if b.visits, err = list[visit.Visit](r, rows, err); err != nil {
 		return nil, err

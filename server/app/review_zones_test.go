@@ -18,7 +18,6 @@ import (
 // signs it does not sign their own row alone.
 func TestDayOfAZoneAround(t *testing.T) {
 	c := newCounter(t)
-	const annex = access.ZoneID("annex")
 	c.edit(func(s *directory.Snapshot) {
 		i := slices.IndexFunc(s.Zones, func(z directory.Zone) bool { return z.ID == archive })
 		around := s.Zones[i]
@@ -89,7 +88,6 @@ func TestDaysOfARoomThatComesLater(t *testing.T) {
 	c := newCounter(t)
 	c.pass(c.site.Ref(4568), store1, door.EventEntry) // on 24 November, in another room
 	c.at = time.Date(2027, 2, 15, 9, 0, 0, 0, c.site.Zone)
-	const annex = access.ZoneID("annex")
 	c.edit(func(s *directory.Snapshot) {
 		i := slices.IndexFunc(s.Zones, func(z directory.Zone) bool { return z.ID == archive })
 		later := s.Zones[i]

@@ -152,10 +152,17 @@ func (h *Handler) getPresent(w http.ResponseWriter, rq *request) error {
 		if stated && r.ConfirmedBy != "" {
 			continue // they had left, and somebody has confirmed it
 		}
+		if stated {
+			r.LeftAt = r.StatedAt
+		}
 		l := v.registerLine(r)
-		l.No, l.Uncertain = strconv.Itoa(len(v.Lines)+1), stated
-		if stated { // whoever searches a building looks for them last, and looks (RR-6)
-			l.Notes = append(l.Notes, v.T("outage.uncertain", "time", v.minute(r.StatedAt, r.Day)))
+		l.No, l.Uncertain = strconv.Itoa(len(v.Lines)+1), !r.LeftAt.IsZero()
+		if l.Uncertain { // whoever searches a building looks for them last, and looks (RR-6)
+			why := "outage.uncertain"
+			if r.LeftWithin {
+				why = "outage.uncertain_within"
+			}
+			l.Notes = append(l.Notes, v.T(why, "time", v.minute(r.LeftAt, r.Day)))
 		}
 		since := r.EnteredAt
 		if since.IsZero() {

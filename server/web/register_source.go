@@ -94,10 +94,14 @@ type RegisterRow struct {
 	StatedAt    time.Time
 	Stated      string // id of that statement
 	ConfirmedBy string
-	Corrected   []RowCorrection // oldest first; what was recorded stays in the fields above (VR-12)
-	Late        bool            // came long after it happened
-	Drill       bool            // at a door in a drill (OP-6)
-	Last        uint64          // newest leaf of what the row shows of its day
+	// LeftAt is, on a list of who is inside, when they left, as is said and not sure; zero = nothing is said. LeftWithin: it is said of a zone within
+	// this one.
+	LeftAt     time.Time
+	LeftWithin bool
+	Corrected  []RowCorrection // oldest first; what was recorded stays in the fields above (VR-12)
+	Late       bool            // came long after it happened
+	Drill      bool            // at a door in a drill (OP-6)
+	Last       uint64          // newest leaf of what the row shows of its day
 	// ExitDay is the day of an exit on another day than the row's, "" = none, and ExitLast its newest leaf: it is reviewed with that day.
 	ExitDay  string
 	ExitLast uint64
