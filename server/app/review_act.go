@@ -294,7 +294,7 @@ func (p *pages) SignMonth(ctx context.Context, zone access.ZoneID, month string,
 		return fmt.Errorf("month %q: %w", month, web.ErrNotFound)
 	}
 	before := first.AddDate(0, -1, 0).Format(monthLayout)
-	from := directory.DateOf(first)
+	from := directory.DateOf(first.AddDate(0, -1, 0)) // its signature counts as long as it covers its days
 	to := directory.DateOf(first.AddDate(0, 1, -1))
 	return p.onDays(ctx, zone, from, to, func(tx *store.Tx, v *dayReview, days map[string]*reviewDay, size int64) error {
 		acts, err := tx.DayActs(string(zone), before, month)
@@ -306,15 +306,27 @@ func (p *pages) SignMonth(ctx context.Context, zone access.ZoneID, month string,
 			leaf[a.Day] = a.Idx
 		}
 		newest, signed := leaf[month]
-		_, beforeSigned := leaf[before]
-		sheets := make([]signoff.Sheet, 0, len(days))
-		for _, d := range days {
-			sheets = append(sheets, d.sheet)
+		var sheets, earlier []signoff.Sheet
+		for day, d := range days {
+			if day[:len(month)] == month {
+				sheets = append(sheets, d.sheet)
+			} else {
+				earlier = append(earlier, d.sheet)
+			}
 		}
 		if len(sheets) == 0 {
 			return fmt.Errorf("month %s is before the log: %w", month, web.ErrNotFound)
 		}
-		if err := signoff.MayMonth(sheets, signed && !signoff.MonthChanged(sheets, newest), beforeSigned, v.began[:len(month)] == month); err != nil {
+		stands := signoff.BeforeOpen
+		switch last, is := leaf[before]; {
+		case v.began[:len(month)] == month:
+			stands = signoff.BeforeNone
+		case is && signoff.MonthChanged(earlier, last):
+			stands = signoff.BeforeChanged
+		case is:
+			stands = signoff.BeforeSigned
+		}
+		if err := signoff.MayMonth(sheets, signed && !signoff.MonthChanged(sheets, newest), stands); err != nil {
 			return err
 		}
 		_, err = tx.AppendDayAct(store.DayAct{

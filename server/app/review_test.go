@@ -241,3 +241,30 @@ func TestMonthIsSignedAgain(t *testing.T) {
 		return err
 	})
 }
+
+// VR-4: a month is not signed while the one before waits again after its signature: else nobody would have to look at what came.
+func TestChangedMonthIsNotSkipped(t *testing.T) {
+	c := newCounter(t)
+	c.clock(30, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	c.at = time.Date(2027, 1, 5, 9, 0, 0, 0, c.site.Zone)
+	p := c.registers()
+	act := web.Action{At: c.at, Actor: chief.Account}
+	sign := func(month string, want error) {
+		t.Helper()
+		if err := p.SignMonth(t.Context(), archive, month, act); !errors.Is(err, want) {
+			t.Fatalf("%s: %v, want %v", month, err, want)
+		}
+	}
+	const day = "2026-11-30"
+	c.sign(day, signoff.Sign, chief, "", nil)
+	_, err := p.SignQuiet(t.Context(), archive, "2026-11-01", "2026-12-31", act)
+	c.must(err)
+	sign("2026-11", nil)
+	c.sign(day, signoff.Reopen, section, "誤って署名", nil)
+	sign("2026-12", signoff.ErrBefore)
+	c.sign(day, signoff.Sign, chief, "", nil)
+	sign("2026-12", signoff.ErrBefore) // each of its days is done, and the month is not
+	sign("2026-11", nil)
+	sign("2026-12", nil)
+}

@@ -159,6 +159,7 @@ var (
 	ErrNothing    = errors.New("nothing has come since the signature")
 	ErrNotQuiet   = errors.New("the day is not quiet")
 	ErrMonth      = errors.New("a day or the month before is not signed")
+	ErrBefore     = errors.New("the month before has changed since its signature")
 	ErrKind       = errors.New("no such act")
 )
 
@@ -244,13 +245,24 @@ func MonthChanged(days []Sheet, leaf int64) bool {
 	return false
 }
 
-// MayMonth reports why a month may not be signed: each of its days is done and the month before is signed, empty or not (VR-4).
-// signed: it has a signature after which its days have not changed. first: the log has no earlier month.
-func MayMonth(days []Sheet, signed, beforeSigned, first bool) error {
+// Before is how the month before one stands. The zero value is not signed.
+type Before uint8
+
+// States of the month before.
+const (
+	BeforeOpen    Before = iota
+	BeforeChanged        // signed, and its days have changed since
+	BeforeSigned
+	BeforeNone // the log has no earlier month
+)
+
+// MayMonth reports why a month may not be signed: each of its days is done and the month before is signed, empty or not, as its days stand
+// now (VR-4). signed: it has a signature after which its days have not changed.
+func MayMonth(days []Sheet, signed bool, before Before) error {
 	if signed {
 		return ErrSigned
 	}
-	missing := !first && !beforeSigned
+	missing := before == BeforeOpen
 	for i := range days {
 		switch days[i].Status {
 		case NotOver:
@@ -260,8 +272,11 @@ func MayMonth(days []Sheet, signed, beforeSigned, first bool) error {
 			missing = true
 		}
 	}
-	if missing {
+	switch {
+	case missing:
 		return ErrMonth
+	case before == BeforeChanged:
+		return ErrBefore
 	}
 	return nil
 }

@@ -194,19 +194,21 @@ func TestOverdue(t *testing.T) {
 func TestMonth(t *testing.T) {
 	done := []Sheet{{Status: Done}, {Status: Done}}
 	for name, c := range map[string]struct {
-		days                  []Sheet
-		signed, before, first bool
-		want                  error
+		days   []Sheet
+		signed bool
+		before Before
+		want   error
 	}{
-		"all done":             {done, false, true, false, nil},
-		"the first month":      {done, false, false, true, nil},
-		"twice":                {done, true, true, false, ErrSigned},
-		"the one before":       {done, false, false, false, ErrMonth},
-		"a day open":           {[]Sheet{{Status: Done}, {}}, false, true, false, ErrMonth},
-		"a day with something": {[]Sheet{{Status: Additional}}, false, true, false, ErrMonth},
-		"not over":             {[]Sheet{{Status: Done}, {Status: NotOver}}, false, true, false, ErrNotOver},
+		"all done":               {done, false, BeforeSigned, nil},
+		"the first month":        {done, false, BeforeNone, nil},
+		"twice":                  {done, true, BeforeChanged, ErrSigned},
+		"the one before":         {done, false, BeforeOpen, ErrMonth},
+		"the one before changed": {done, false, BeforeChanged, ErrBefore},
+		"a day open":             {[]Sheet{{Status: Done}, {}}, false, BeforeChanged, ErrMonth},
+		"a day with something":   {[]Sheet{{Status: Additional}}, false, BeforeSigned, ErrMonth},
+		"not over":               {[]Sheet{{Status: Done}, {Status: NotOver}}, false, BeforeSigned, ErrNotOver},
 	} {
-		if err := MayMonth(c.days, c.signed, c.before, c.first); !errors.Is(err, c.want) {
+		if err := MayMonth(c.days, c.signed, c.before); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -199,7 +199,7 @@ func families(words map[Lang]catalogue) map[string][]string {
 		"review_act":    {"day_signed", "day_countersigned", "day_returned", "day_reopened", "day_added", "month_signed"},
 		"review_do":     {"day_signed", "day_countersigned", "day_returned", "day_reopened", "day_added"},
 		"review_help":   {"day_signed", "day_countersigned", "day_returned", "day_reopened", "day_added"},
-		"review_fault":  {"not_over", "signed", "not_signed", "unseen", "same_person", "no_reason", "nothing", "not_quiet", "month"},
+		"review_fault":  {"not_over", "signed", "not_signed", "unseen", "same_person", "no_reason", "nothing", "not_quiet", "month", "month_before"},
 		"case_status":   {"open", "in_review", "closed"},
 		"case_verdict":  {"finding_justified", "finding_violation", "finding_mistake", "finding_incident"},
 		"case_level":    {"manager", "ciso"},

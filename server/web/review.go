@@ -209,7 +209,7 @@ func (h *Handler) postQuiet(w http.ResponseWriter, rq *request) error {
 func reviewFault(err error) string {
 	for word, e := range map[string]error{
 		"not_over": signoff.ErrNotOver, "signed": signoff.ErrSigned, "not_signed": signoff.ErrNotSigned, "unseen": signoff.ErrUnseen,
-		"same_person": signoff.ErrSamePerson, "no_reason": signoff.ErrNoReason, "nothing": signoff.ErrNothing, "not_quiet": signoff.ErrNotQuiet, "month": signoff.ErrMonth, "too_few": signoff.ErrTooFew,
+		"same_person": signoff.ErrSamePerson, "no_reason": signoff.ErrNoReason, "nothing": signoff.ErrNothing, "not_quiet": signoff.ErrNotQuiet, "month": signoff.ErrMonth, "month_before": signoff.ErrBefore, "too_few": signoff.ErrTooFew,
 	} {
 		if errors.Is(err, e) {
 			return word
