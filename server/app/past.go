@@ -192,9 +192,18 @@ func (v *dayReview) read(p *pages, r *store.ReadTx, from, to directory.Date) (ma
 
 // leads finds the doors by which people came into the zone and left it on the days from…to.
 func (v *dayReview) leads(from, to directory.Date) {
-	v.doors, v.borders, v.gateways = nil, nil, nil
+	v.doors, v.borders, v.gateways, v.within, v.rowsOf = nil, nil, nil, nil, store.DayDoors{}
 	tree := v.names.past.tree(to.EndMS(v.zone))
+	v.parents = tree
 	v.names.past.between(from.StartMS(v.zone), to.EndMS(v.zone), func(d *directory.Door) {
+		if tree.borders(d.Enter, d.Exit, v.area) {
+			v.rowsOf.Across = append(v.rowsOf.Across, string(d.ID))
+		} else if tree.within(d.Enter, v.area) {
+			v.within = append(v.within, string(d.ID))
+		}
+		if d.Enter == v.area {
+			v.rowsOf.Into = append(v.rowsOf.Into, string(d.ID))
+		}
 		if d.Enter != v.area && d.Exit != v.area {
 			if tree.borders(d.Enter, d.Exit, v.area) {
 				v.borders = append(v.borders, string(d.ID))
@@ -206,6 +215,7 @@ func (v *dayReview) leads(from, to directory.Date) {
 			v.gateways = append(v.gateways, string(d.Gateway))
 		}
 	})
+	v.rowsOf.Beside = v.doors
 }
 
 // goneZones lists the zones that are no more and had a door, by name.

@@ -9,6 +9,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/server/attempt"
 	"monban/server/directory"
 	"monban/server/signoff"
 	"monban/server/store"
@@ -26,6 +27,9 @@ type dayReview struct {
 	doors    []string
 	borders  []string // doors of zones in it by which people come into it and leave it
 	gateways []string
+	parents  zoneTree
+	within   []string       // doors between its parts: who passes one has a row only when nothing says how they came in
+	rowsOf   store.DayDoors // doors of which a line makes a row in its register
 	accounts map[string]signoff.Actor
 	fullName map[string]string
 	began    string // first day that is signed
@@ -145,7 +149,7 @@ func (v *dayReview) sums(r *store.ReadTx, days map[string]*reviewDay, from, to d
 			}
 		}
 	}
-	sums, err := r.DaySums(from.String(), to.String(), v.doors, v.borders, refs)
+	sums, err := r.DaySums(from.String(), to.String(), v.rowsOf, refs)
 	if err != nil {
 		return err
 	}
@@ -160,7 +164,80 @@ func (v *dayReview) sums(r *store.ReadTx, days map[string]*reviewDay, from, to d
 			d.facts.People = append(d.facts.People, signers[string(ref)])
 		}
 	}
+	return v.seen(r, days, from, to)
+}
+
+// seen counts those who passed a door between parts of the zone and have a row there by that, since nothing says how they came in. Of all
+// others such a passage is in the register of the zone within only.
+func (v *dayReview) seen(r *store.ReadTx, days map[string]*reviewDay, from, to directory.Date) error {
+	list, err := r.DaysInside(from.String(), to.String(), v.within)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		x := &list[i]
+		d := days[x.Day]
+		if d == nil {
+			continue
+		}
+		counts, err := v.seenFirst(x)
+		if err != nil {
+			return err
+		}
+		if !counts {
+			continue
+		}
+		who, err := v.who(&attempt.Row{PersonRef: x.Ref, Opening: x.Opening})
+		if err != nil {
+			return err
+		}
+		d.facts.Rows += x.Rows
+		d.facts.Last = max(d.facts.Last, x.Last)
+		if d.facts.People = append(d.facts.People, who); d.sheet.Signed != nil && x.Last >= d.sheet.Upto {
+			d.facts.Late = append(d.facts.Late, who)
+		}
+	}
 	return nil
+}
+
+// seenFirst reports whether one of the passages may make a row: the one before them did not lead into the zone, or another door was passed
+// between them, or guests may have come along, of whom their own passages tell.
+func (v *dayReview) seenFirst(x *store.DayInside) (bool, error) {
+	if x.Between {
+		return true, nil
+	}
+	carriers := slices.ContainsFunc(v.visits, func(y visit.Visit) bool { return len(y.Carriers) > 0 })
+	if !carriers && x.Door != "" {
+		return !v.ledWithin(x.Door, x.Passage, x.PassedMS), nil
+	}
+	who, err := v.who(&attempt.Row{PersonRef: x.Ref, Opening: x.Opening})
+	if err != nil {
+		return false, err
+	}
+	for i := range v.visits {
+		if slices.ContainsFunc(v.visits[i].Carriers, func(c visit.Carrier) bool { return string(c.Person) == who }) {
+			return true, nil
+		}
+	}
+	if x.Door != "" || who == "" {
+		return x.Door == "" || !v.ledWithin(x.Door, x.Passage, x.PassedMS), nil
+	}
+	before, err := v.r.PassedBefore(who, x.FirstMS, 1) // a person's reference is another one each fiscal year
+	if err != nil || len(before) == 0 {
+		return true, err
+	}
+	l := &before[len(before)-1]
+	return !v.ledWithin(l.Door, l.Passage, l.PassedMS), nil
+}
+
+// ledWithin reports whether a passage led into the zone or one in it.
+func (v *dayReview) ledWithin(at, passage string, ms int64) bool {
+	d, known := v.names.past.door(access.DoorID(at), ms)
+	to := d.Enter
+	if passage == string(door.EventExit) {
+		to = d.Exit
+	}
+	return known && v.parents.within(to, v.area)
 }
 
 // lines reads the zone's lines and counts them into their days.
@@ -175,8 +252,7 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 	for i := range lines {
 		l := &lines[i]
 		d := days[l.Day]
-		crossed := door.Event(l.Passage) == door.EventEntry || door.Event(l.Passage) == door.EventExit
-		if d == nil || !slices.Contains(v.doors, l.Door) && !(crossed && slices.Contains(v.borders, l.Door)) {
+		if d == nil || !v.makesRow(l) {
 			continue
 		}
 		who, err := v.who(l)
@@ -190,7 +266,15 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 		}
 	}
 	v.add(lines)
-	return nil
+	return v.seen(r, days, from, to)
+}
+
+// makesRow reports whether a line makes a row in the zone's register whatever came before it, or may yet, as DaySums counts it.
+func (v *dayReview) makesRow(l *attempt.Row) bool {
+	if passed := door.Event(l.Passage) == door.EventEntry || door.Event(l.Passage) == door.EventExit; !passed {
+		return slices.Contains(v.rowsOf.Into, l.Door)
+	}
+	return slices.Contains(v.rowsOf.Across, l.Door) || l.PersonRef == nil && slices.Contains(v.rowsOf.Beside, l.Door)
 }
 
 // papers counts what was typed in from paper into the day that it tells of (OP-8).

@@ -81,7 +81,7 @@ func (v *dayReview) moved(tx *store.Tx, from, to string, size int64) error {
 		return errMoved
 	}
 	line := func(door string, id [16]byte) (bool, error) {
-		if !slices.Contains(v.doors, door) && !slices.Contains(v.borders, door) {
+		if !slices.Contains(v.doors, door) && !slices.Contains(v.borders, door) && !slices.Contains(v.within, door) {
 			return false, nil
 		}
 		row, err := tx.AttemptRow(id)
