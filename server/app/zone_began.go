@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -19,11 +20,12 @@ type zoneBegins struct {
 	mu     sync.Mutex
 	next   int64                   // leaves below it were read
 	madeMS map[access.ZoneID]int64 // when a zone first stood in the directory
+	doors  map[string]int64        // leaf since which a door stands there: no line of it is older
 	line   map[string]string       // by zone and doors: the day of the first line before that, "" = none
 }
 
 func newZoneBegins() *zoneBegins {
-	return &zoneBegins{madeMS: map[access.ZoneID]int64{}, line: map[string]string{}}
+	return &zoneBegins{madeMS: map[access.ZoneID]int64{}, doors: map[string]int64{}, line: map[string]string{}}
 }
 
 // read reads the acts that were not read yet.
@@ -43,6 +45,9 @@ func (z *zoneBegins) read(r store.Reader) error {
 			id := access.ZoneID(act.ID)
 			if _, there := z.madeMS[id]; !there && act.Target == "zone" && act.Result == "ok" {
 				z.madeMS[id] = act.AtMS
+			}
+			if _, there := z.doors[act.ID]; !there && act.Target == "door" && act.Result == "ok" {
+				z.doors[act.ID] = l.Idx
 			}
 			z.next = l.Idx + 1
 		}
@@ -73,8 +78,12 @@ func (p *pages) zoneBegan(r store.Reader, zone access.ZoneID, doors []string) (s
 	key := string(zone) + " " + strings.Join(doors, " ")
 	line, known := z.line[key]
 	if !known {
+		from := int64(math.MaxInt64)
+		for _, d := range doors {
+			from = min(from, z.doors[d]) // of one that no act tells of every line counts
+		}
 		var err error
-		if line, err = r.FirstDayAt(doors, day); err != nil {
+		if line, err = r.FirstDayAt(doors, day, from); err != nil {
 			return "", fmt.Errorf("begin of zone %s: %w", zone, err)
 		}
 		z.line[key] = line

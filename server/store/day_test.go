@@ -106,3 +106,42 @@ func TestDaySums(t *testing.T) {
 		return nil
 	}))
 }
+
+// VR-11: the first line of some doors is found by its day, among the lines since a leaf.
+func TestFirstDayAt(t *testing.T) {
+	s := newSite(t)
+	st := s.open(t)
+	s.fill(t, st, 300)
+	must(t, st.Read(t.Context(), func(r *ReadTx) error {
+		lines, err := r.Lines("2026-01-01", "2027-12-31")
+		must(t, err)
+		days, doors := map[string]bool{}, map[string]bool{"nowhere": true}
+		for _, l := range lines {
+			days[l.Day], doors[l.Door] = true, true
+		}
+		days["2026-01-01"], days["2028-01-01"] = true, true
+		found := 0
+		for before := range days {
+			for at := range doors {
+				for _, from := range []int64{0, lines[len(lines)/3].First, lines[len(lines)-1].First + 1} {
+					want := ""
+					for _, l := range lines {
+						if l.Day < before && l.First >= from && l.Door == at && (want == "" || l.Day < want) {
+							want = l.Day
+						}
+					}
+					if want != "" {
+						found++
+					}
+					if got, err := r.FirstDayAt([]string{"elsewhere", at}, before, from); err != nil || got != want {
+						t.Errorf("%s before %s since %d: %q %v, want %q", at, before, from, got, err, want)
+					}
+				}
+			}
+		}
+		if found == 0 {
+			t.Error("nothing was to be found")
+		}
+		return nil
+	}))
+}

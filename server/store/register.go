@@ -107,13 +107,19 @@ func (r Reader) FirstDay() (day string, err error) {
 	return first.String, err
 }
 
-// FirstDayAt is the day of the oldest line at one of the doors before a day; "" when there is none.
-func (r Reader) FirstDayAt(doors []string, before string) (day string, err error) {
+// FirstDayAt is the day of the oldest line at one of the doors before a day, of the lines that began with leaf from or a later one; "" when there
+// is none. Each day is looked up by the leaf: of a door that came late the lines of the years before are not walked.
+func (r Reader) FirstDayAt(doors []string, before string, from int64) (day string, err error) {
 	list, err := json.Marshal(append([]string{}, doors...))
 	if err != nil {
 		return "", fmt.Errorf("first line: %w", err)
 	}
-	err = found(r.row(`SELECT day FROM attempt INDEXED BY attempt_day WHERE day < ? AND door IN (SELECT value FROM json_each(?)) ORDER BY day LIMIT 1`, before, string(list)).Scan(&day))
+	err = found(r.row(`WITH RECURSIVE days (day) AS (
+			SELECT min(day) FROM attempt
+			UNION ALL SELECT (SELECT min(day) FROM attempt INDEXED BY attempt_day WHERE attempt.day > days.day) FROM days WHERE days.day < ?)
+		SELECT day FROM days WHERE day < ? AND EXISTS (
+			SELECT 1 FROM attempt INDEXED BY attempt_day WHERE attempt.day = days.day AND first_idx >= ? AND door IN (SELECT value FROM json_each(?)))
+		LIMIT 1`, before, before, from, string(list)).Scan(&day))
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
