@@ -344,14 +344,21 @@ func (d *dataRequests) SettleEntry(ctx context.Context, id string, seen int, hel
 
 // KeptYears implements web.DataRequests.
 func (d *dataRequests) KeptYears(ctx context.Context) (map[string]int, error) {
-	out := map[string]int{}
-	err := d.visits.store.Read(ctx, func(r *store.ReadTx) error {
-		rules, err := d.retain.rules(r.Reader)
-		for _, x := range rules {
-			out[string(x.Class)] = x.Years
-		}
+	var out map[string]int
+	err := d.visits.store.Read(ctx, func(r *store.ReadTx) (err error) {
+		out, err = keptYears(r.Reader)
 		return err
 	})
+	return out, err
+}
+
+func keptYears(r store.Reader) (map[string]int, error) {
+	var t Retainer
+	rules, err := t.rules(r)
+	out := map[string]int{}
+	for _, x := range rules {
+		out[string(x.Class)] = x.Years
+	}
 	return out, err
 }
 

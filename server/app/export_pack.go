@@ -289,6 +289,12 @@ func (x *exporter) lines(ctx context.Context, r store.Reader, out *logcheck.Pack
 	return nil
 }
 
+// What stands in place of the name in a line whose opening nobody reads.
+const (
+	erasedCell    = "消去済 erased"
+	suspendedCell = "利用停止 suspended"
+)
+
 // readable makes lines readable; who says how much of the people in a line's opening is shown, nil = nothing, and no opening is opened.
 func (x *exporter) readable(r store.Reader, list []attempt.Row, who func(*entrylog.Opening) (name, section, escort string)) ([][]string, error) {
 	rows := [][]string{{"日 day", "時刻 time", "扉 door", "側 side", "氏名 name", "所属 section", "同行者 escort", "結果 outcome", "理由 reason", "通行 passage", "通行時刻 passed", "記録番号 leaves"}}
@@ -306,9 +312,9 @@ func (x *exporter) readable(r store.Reader, list []attempt.Row, who func(*entryl
 			case errors.Is(err, store.ErrKeyMissing):
 				name = "鍵なし key missing"
 			case errors.Is(err, store.ErrErased), errors.Is(err, store.ErrNotFound):
-				name = "消去済 erased"
+				name = erasedCell
 			case errors.Is(err, errRestricted):
-				name = "利用停止 suspended"
+				name = suspendedCell
 			default:
 				return nil, err
 			}
@@ -384,60 +390,4 @@ func (x *exporter) suggestedPolicy(r store.Reader) []byte {
 		fmt.Fprintf(&b, "group all any%s\nquorum all\n", members)
 	}
 	return b.Bytes()
-}
-
-// maskedOther stands for a third party in what a person is handed about themselves (PR-3).
-const maskedOther = "第三者 (third party)"
-
-// person is what somebody may ask for about themselves (PR-3): their lines, readable, with third parties masked, and the proof of each
-// record. An opening that names somebody else is not shown: its record is proved all the same.
-func (x *exporter) person(ctx context.Context, r store.Reader, out *logcheck.PackWriter, p *PackExport, progress packProgress) error {
-	if p.Person == "" {
-		return errors.New("export: no person named")
-	}
-	list, err := r.OfPerson(string(p.Person), p.From.String(), p.To.String())
-	if err != nil {
-		return err
-	}
-	show := mayShowTo(p.Person)
-	rows, err := x.readable(r, list, func(o *entrylog.Opening) (name, section, escort string) {
-		if o.Escort != "" {
-			escort = maskedOther
-		}
-		if o.Person != string(p.Person) {
-			return maskedOther, "", escort
-		}
-		return o.Name, o.Section, escort
-	})
-	if err != nil {
-		return err
-	}
-	if err := putCSV(out, "lines.csv", rows); err != nil {
-		return err
-	}
-	for i := range list {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if progress != nil {
-			progress(i, len(list))
-		}
-		leaves, err := r.AttemptLeaves(list[i].First)
-		if err != nil {
-			return err
-		}
-		for _, leaf := range leaves {
-			proof, err := provedLeaf(r, leaf, x.keys, true, show)
-			if errors.Is(err, store.ErrNotSigned) || errors.Is(err, store.ErrErased) {
-				continue // its line says which leaf; of one not signed yet the next pack has the proof
-			}
-			if err != nil {
-				return err
-			}
-			if err := out.Put(fmt.Sprintf("proofs/leaf-%d.tlog-proof", leaf), proof.Text()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

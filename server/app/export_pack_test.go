@@ -16,6 +16,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/calendar"
+	"monban/server/attempt"
 	"monban/server/config"
 	"monban/server/entrylog"
 	"monban/server/logcheck"
@@ -87,6 +88,16 @@ func TestPacksBesideTheServer(t *testing.T) {
 	a, _, stop := running(t, cfg)
 	defer func() { _ = stop() }()
 	someEntries(t, a.site.Store, time.Now())
+	if err := a.site.Store.Write(t.Context(), func(tx *store.Tx) error {
+		f := attempt.Finding{Kind: "duress", Severity: "high", Door: "D-1", Attempt: [16]byte{4}, Cause: attempt.NoIndex, AtMS: time.Now().UnixMilli()}
+		_, err := tx.AppendFinding(f, nil)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.site.Store.SignNow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	day := thisDay(cfg)
 	dir := t.TempDir()
 	verifier := filepath.Join(dir, "monban-verify")
@@ -194,6 +205,14 @@ func TestPacksBesideTheServer(t *testing.T) {
 			t.Errorf("what a person gets names %s", n)
 		}
 	}
+	if text := shownIn(files); strings.Contains(text, `duress"`) {
+		t.Error("what a person gets says that a PIN was given under duress") // D10
+	}
+	for _, list := range []string{"README.txt", "person.csv", "rights.csv", "changes.csv", "visits.csv", "loans.csv", "matters.csv", "findings.csv", "requests.csv", "acts.csv", "accounts.csv"} {
+		if len(files[list]) == 0 {
+			t.Errorf("the pack has no %s", list)
+		}
+	}
 	proofs, opened := 0, 0
 	for name, data := range files {
 		if !strings.HasPrefix(name, "proofs/") {
@@ -207,8 +226,8 @@ func TestPacksBesideTheServer(t *testing.T) {
 			opened++
 		}
 	}
-	if proofs != 4 || opened != 1 || !strings.Contains(text, "髙橋 花子") || strings.Count(text, maskedOther) != 1 {
-		t.Errorf("%d proofs, %d with their openings, want 4 and 1; %d masked", proofs, opened, strings.Count(text, maskedOther))
+	if n := strings.Count(string(files["lines.csv"]), maskedOther); proofs != 4 || opened != 1 || !strings.Contains(text, "髙橋 花子") || n != 1 {
+		t.Errorf("%d proofs, %d with their openings, want 4 and 1; %d masked", proofs, opened, n)
 	}
 	if text := shownIn(unzip(t, filepath.Join(dir, "nameless.zip"))); strings.Contains(text, "髙橋") || strings.Contains(text, "渡邉") {
 		t.Error("a pack without names has names") // PR-2

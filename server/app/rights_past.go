@@ -80,6 +80,26 @@ func (p *rightsPages) RightsAsOf(ctx context.Context, zone access.ZoneID, day ca
 // eachDeed gives every act on the directory that a Past folds, oldest first.
 func eachDeed(ctx context.Context, r store.Reader, f func(directory.Deed)) error {
 	p := directory.NewPast()
+	return eachAction(ctx, r, func(leaf int64, act *entrylog.Action) error {
+		if !p.Concerns(act.Target) || act.Result != "ok" {
+			return nil
+		}
+		d := directory.Deed{Leaf: leaf, AtMS: act.AtMS, Account: act.Account, Verb: act.Verb, Noun: act.Target, ID: act.ID}
+		o, err := r.Opening(leaf) // of an action: no request is about one (PR-3)
+		switch {
+		case errors.Is(err, store.ErrErased), errors.Is(err, store.ErrNotFound): // told by an empty text
+		case err != nil:
+			return err
+		default:
+			d.ID, d.Text = cmp.Or(d.ID, o.Target), o.Text
+		}
+		f(d)
+		return nil
+	})
+}
+
+// eachAction gives every action leaf, oldest first.
+func eachAction(ctx context.Context, r store.Reader, f func(leaf int64, act *entrylog.Action) error) error {
 	const page = 1000
 	for from := int64(0); ; {
 		leaves, err := r.ActionLeaves(from, page)
@@ -92,19 +112,9 @@ func eachDeed(ctx context.Context, r store.Reader, f func(directory.Deed)) error
 			if err != nil {
 				return fmt.Errorf("leaf %d: %w", l.Idx, err)
 			}
-			if !p.Concerns(act.Target) || act.Result != "ok" {
-				continue
-			}
-			d := directory.Deed{Leaf: l.Idx, AtMS: act.AtMS, Account: act.Account, Verb: act.Verb, Noun: act.Target, ID: act.ID}
-			o, err := r.Opening(l.Idx) // of an action: no request is about one (PR-3)
-			switch {
-			case errors.Is(err, store.ErrErased), errors.Is(err, store.ErrNotFound): // told by an empty text
-			case err != nil:
+			if err := f(l.Idx, &act); err != nil {
 				return err
-			default:
-				d.ID, d.Text = cmp.Or(d.ID, o.Target), o.Text
 			}
-			f(d)
 		}
 		if err := ctx.Err(); err != nil {
 			return err

@@ -29,40 +29,49 @@ func (v *Visits) OwnEntries(ctx context.Context, person directory.PersonID, days
 	err = v.read(ctx, func(r store.Reader, s *visit.Site) error {
 		const day = 24 * 3_600_000
 		now := v.nowMS()
-		rows, err := r.OfPerson(string(person), entrylog.Day(now-int64(days)*day, s.Zone), entrylog.Day(now, s.Zone))
-		if err != nil {
-			return err
-		}
-		seen := map[string]*dayPurposes{}
-		for _, row := range rows {
-			e := visit.OwnEntry{Attempt: hex.EncodeToString(row.ID[:]), AtMS: middle(&row), Door: access.DoorID(row.Door), Granted: row.Outcome == access.Granted.String()}
-			e.Side, _ = access.ParseSide(row.Side)       // unknown reads "unknown"
-			e.Reason, _ = access.ParseReason(row.Reason) // unknown text reads "undecided"
-			e.Passed = row.Passage == string(door.EventEntry) || row.Passage == string(door.EventExit)
-			p := passage(&row, s.Dir)
-			p.Person, e.Zone = person, p.Zone
-			if e.Passed && p.In {
-				known, err := purposesAt(r, s, row.Day, seen)
-				if err != nil {
-					return err
-				}
-				if p.Keyed, err = keyed(r, &row); err != nil {
-					return err
-				}
-				e.Purpose, e.From = visit.PurposeOf(p, known.visits, known.stated)
-				e.Asks = e.From == visit.NoPurpose && p.Zone != "" && s.Settings.AsksPurpose(p.Zone)
-			}
-			out = append(out, e)
-		}
-		exits, err := exitsOf(r, out, now)
-		if err != nil {
-			return err
-		}
-		visit.MarkExits(out, readsExit(s), directory.DateOf(time.UnixMilli(now).In(s.Zone)).StartMS(s.Zone), exits)
-		return nil
+		out, err = ownEntries(r, s, person, entrylog.Day(now-int64(days)*day, s.Zone), entrylog.Day(now, s.Zone), now)
+		return err
 	})
 	slices.Reverse(out)
 	return out, err
+}
+
+// ownEntries lists a person's lines of some days, oldest first, for their own pages and for the pack that they are handed (PR-3).
+func ownEntries(r store.Reader, s *visit.Site, person directory.PersonID, from, to string, nowMS int64) (out []visit.OwnEntry, err error) {
+	rows, err := r.OfPerson(string(person), from, to)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]*dayPurposes{}
+	for _, row := range rows {
+		e := visit.OwnEntry{Attempt: hex.EncodeToString(row.ID[:]), AtMS: middle(&row), Door: access.DoorID(row.Door), Granted: row.Outcome == access.Granted.String()}
+		e.Side, _ = access.ParseSide(row.Side)       // unknown reads "unknown"
+		e.Reason, _ = access.ParseReason(row.Reason) // unknown text reads "undecided"
+		e.Passed = row.Passage == string(door.EventEntry) || row.Passage == string(door.EventExit)
+		p := passage(&row, s.Dir)
+		p.Person, e.Zone = person, p.Zone
+		if e.Passed && p.In {
+			if len(seen) > 40 {
+				clear(seen) // a pack of years does not hold them all
+			}
+			known, err := purposesAt(r, s, row.Day, seen)
+			if err != nil {
+				return nil, err
+			}
+			if p.Keyed, err = keyed(r, &row); err != nil {
+				return nil, err
+			}
+			e.Purpose, e.From = visit.PurposeOf(p, known.visits, known.stated)
+			e.Asks = e.From == visit.NoPurpose && p.Zone != "" && s.Settings.AsksPurpose(p.Zone)
+		}
+		out = append(out, e)
+	}
+	exits, err := exitsOf(r, out, nowMS)
+	if err != nil {
+		return nil, err
+	}
+	visit.MarkExits(out, readsExit(s), directory.DateOf(time.UnixMilli(nowMS).In(s.Zone)).StartMS(s.Zone), exits)
+	return out, nil
 }
 
 // exitsOf reads the statements about the exits of entries.

@@ -60,6 +60,15 @@ type Turn struct {
 	Step visit.Step `json:"step"`
 }
 
+// Told reports whether its note is what the person is told.
+func (t *Turn) Told() bool {
+	switch t.Done {
+	case Extended, Granted, InPart, Refused, Carried:
+		return true
+	}
+	return false
+}
+
 // Paper says of a request that came on paper who was recognised and how. The kind of document alone, never its number (VE-5).
 type Paper struct {
 	Name     string         `json:"name"`            // of the person

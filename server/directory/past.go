@@ -20,6 +20,31 @@ type Deed struct {
 	Text    string // of the opening; "" = erased
 }
 
+// Op is what was done with the row; false of another act, as that it was seen or exported.
+func (d *Deed) Op() (Op, bool) {
+	op, ok := strings.CutPrefix(d.Verb, d.Noun+"_")
+	return Op(op), ok && slices.Contains([]Op{OpAdd, OpChange, OpRemove}, Op(op))
+}
+
+// row finds the row in the text: reasons stand before it, and may be of several lines. -1 = it cannot be told any more.
+func (d *Deed) row(op Op) (at int, head string) {
+	head = string(op) + " " + d.Noun + " " + d.ID
+	if d.Text == "" || d.ID == "" {
+		return -1, head
+	}
+	return strings.LastIndex("\n"+d.Text, "\n"+head), head
+}
+
+// Fields are the values that the act gave the row, in the words of the log and without why: name value, or name was → is.
+func (d *Deed) Fields() []string {
+	op, _ := d.Op()
+	at, head := d.row(op)
+	if at < 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimPrefix(d.Text[at+len(head):], ": "), ", ")
+}
+
 // Giving is the act that put a right into force, or changed what it gives.
 type Giving struct {
 	Leaf     int64 // 0 = unknown
@@ -73,13 +98,12 @@ func (p *Past) Add(d Deed) {
 		}
 		return
 	}
-	op, ok := strings.CutPrefix(d.Verb, d.Noun+"_")
-	if !ok || !slices.Contains([]Op{OpAdd, OpChange, OpRemove}, Op(op)) {
+	op, ok := d.Op()
+	if !ok {
 		return // another act on such a row: seen, exported
 	}
-	head := op + " " + d.Noun + " " + d.ID
-	at := strings.LastIndex("\n"+d.Text, "\n"+head) // reasons stand before the row, and may be of several lines
-	if d.Text == "" || d.ID == "" || at < 0 || len(d.Text) >= openingText-utf8Slack {
+	at, head := d.row(op)
+	if at < 0 || len(d.Text) >= openingText-utf8Slack {
 		p.Unread++
 		return
 	}
@@ -92,9 +116,9 @@ func (p *Past) Add(d Deed) {
 	fields := strings.TrimPrefix(d.Text[at+len(head):], ": ")
 	switch d.Noun {
 	case "grant":
-		p.grant(GrantID(d.ID), Op(op), fields, g)
+		p.grant(GrantID(d.ID), op, fields, g)
 	case "group":
-		p.group(GroupID(d.ID), Op(op), fields, g)
+		p.group(GroupID(d.ID), op, fields, g)
 	case "person":
 		for f := range strings.SplitSeq(fields, ", ") {
 			switch f {
@@ -215,6 +239,12 @@ func (p *Past) group(id GroupID, op Op, text string, by Giving) {
 		p.joined[id] = now
 	}
 	p.groups[id] = g
+}
+
+// Member reports whether a person is in a group.
+func (p *Past) Member(group GroupID, id PersonID) bool {
+	_, in := p.joined[group][id]
+	return in
 }
 
 // Rights lists who had which grant, by person, zone and grant; also those that had ended or not begun.

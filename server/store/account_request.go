@@ -38,7 +38,16 @@ func (r Reader) AccountRequest(id string) (AccountRequest, error) {
 
 // OpenAccountRequests lists what waits for a second person, the oldest first.
 func (r Reader) OpenAccountRequests() ([]AccountRequest, error) {
-	rows, err := r.query(`SELECT ` + requestColumns + ` FROM account_request WHERE state = 'asked' ORDER BY asked_ms, id`)
+	return r.accountRequests(`state = 'asked'`)
+}
+
+// AccountRequestsFor lists all that was asked for an account, the oldest first.
+func (r Reader) AccountRequestsFor(account string) ([]AccountRequest, error) {
+	return r.accountRequests(`account = ?`, account)
+}
+
+func (r Reader) accountRequests(which string, args ...any) ([]AccountRequest, error) {
+	rows, err := r.query(`SELECT `+requestColumns+` FROM account_request WHERE `+which+` ORDER BY asked_ms, id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read requests: %w", err)
 	}

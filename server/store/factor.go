@@ -179,6 +179,23 @@ func (r Reader) ExternalAccount(issuer, subject string) (account string, err err
 	return account, found(err)
 }
 
+// ExternalIdentities lists who an account is elsewhere: the issuer and its number of the account.
+func (r Reader) ExternalIdentities(account string) (out [][2]string, err error) {
+	rows, err := r.query(`SELECT issuer, subject FROM external_identity WHERE account = ? ORDER BY issuer, subject`, account)
+	if err != nil {
+		return nil, fmt.Errorf("read identities: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var x [2]string
+		if err := rows.Scan(&x[0], &x[1]); err != nil {
+			return nil, fmt.Errorf("read identities: %w", err)
+		}
+		out = append(out, x)
+	}
+	return out, rows.Err()
+}
+
 // LinkExternal remembers who an account is elsewhere; ErrExists when either is linked already.
 func (tx *Tx) LinkExternal(issuer, subject, account string, nowMS int64) error {
 	_, err := tx.exec(`INSERT INTO external_identity (issuer, subject, account, linked_ms) VALUES (?, ?, ?, ?)`, issuer, subject, account, nowMS)

@@ -67,6 +67,36 @@ func TestEveryTableIsPlaced(t *testing.T) {
 	}
 }
 
+// PR-3: each table that holds something of people says in which list of a person's pack it is, or why it is in none.
+func TestEveryTableIsHanded(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/personal-data.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, handed, _ := strings.Cut(string(doc), "## What the person gets")
+	said := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z_ ]+) \| ([^|]+) \|$`).FindAllStringSubmatch(handed, -1) {
+		if !strings.Contains(m[2], "`") && !strings.HasPrefix(m[2], "none: ") && m[1] != "tables" {
+			t.Errorf("%s is in no list, and nothing says why", m[1])
+		}
+		for table := range strings.FieldsSeq(m[1]) {
+			said[table]++
+		}
+	}
+	tables := 0
+	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z_]+) \| ([^|]+) \| ([a-z ]+) \|$`).FindAllStringSubmatch(all, -1) {
+		if m[1] == "table" || strings.HasPrefix(m[2], "nobody") || m[3] == "nobody" && m[1] != "role_assignment" && m[1] != "day_view" {
+			continue
+		}
+		if tables++; said[m[1]] != 1 {
+			t.Errorf("%s holds %q of people and stands %d times in what the person gets", m[1], m[2], said[m[1]])
+		}
+	}
+	if tables < 30 {
+		t.Errorf("%d tables only", tables)
+	}
+}
+
 // EV-8, EV-9: a run of class action takes what was asked for accounts and decided in its year, nothing of another year and nothing that waits.
 func TestDisposalTakesAccountRequests(t *testing.T) {
 	s, st, _ := twoYears(t, 20)

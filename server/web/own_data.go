@@ -26,7 +26,7 @@ type ownDataView struct {
 	matterPage
 	desk     counter
 	Nobody   bool // no person of the directory stands behind the account
-	Kinds    []dataKind
+	Kinds    []HeldData
 	Purposes []string
 	From, To string
 	Fault    string // of the period
@@ -36,8 +36,8 @@ type ownDataView struct {
 	Requests []ownDataRequest
 }
 
-// dataKind is a kind of data with how long it is kept.
-type dataKind struct{ Name, Text, Kept string }
+// HeldData is a kind of data that is held about people: what it says, and how long it is kept.
+type HeldData struct{ Name, Text, Kept string }
 
 type ownDataRequest struct {
 	ID, Want, Text string
@@ -68,6 +68,14 @@ func (b speaker) keptWords(years int) string {
 	return b.T("own_data.years", "n", strconv.Itoa(years))
 }
 
+// held lists the kinds with the years that their classes are kept.
+func (b speaker) held(kept map[string]int) (out []HeldData) {
+	for _, k := range dataKinds {
+		out = append(out, HeldData{b.T("own_data_kind." + k.kind), b.T("own_data_text." + k.kind), b.keptWords(kept[k.class])})
+	}
+	return out
+}
+
 func (h *Handler) getOwnData(w http.ResponseWriter, rq *request) error {
 	return h.showOwnData(w, rq, nil, http.StatusOK)
 }
@@ -87,9 +95,7 @@ func (h *Handler) showOwnData(w http.ResponseWriter, rq *request, t *tried, code
 	if err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
-	for _, k := range dataKinds {
-		v.Kinds = append(v.Kinds, dataKind{v.T("own_data_kind." + k.kind), v.T("own_data_text." + k.kind), v.say.keptWords(kept[k.class])})
-	}
+	v.Kinds = v.say.held(kept)
 	if v.Purposes, err = h.purposeNames(rq); err != nil {
 		return err
 	}
@@ -192,8 +198,7 @@ func (v *ownDataView) ownRequest(x *DataRequest, rq *request) ownDataRequest {
 		}
 	}
 	for _, t := range x.Turns {
-		switch t.Done {
-		case datarequest.Extended, datarequest.Granted, datarequest.InPart, datarequest.Refused, datarequest.Carried:
+		if t.Told() {
 			l.Told = append(l.Told, dataTurn{At: v.desk.ms(t.Step.AtMS), What: v.T("data_done." + string(t.Done)), Text: t.Step.Note})
 		}
 	}
