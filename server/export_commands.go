@@ -26,7 +26,7 @@ type exporting struct {
 	onSite
 	Out    string `required:"" placeholder:"FILE" help:"New file, readable by nobody else."`
 	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
-	By     string `placeholder:"NAME" help:"Who exports; goes into the log. Default: the user's name."`
+	By     string `placeholder:"NAME" help:"Who exports; goes into the log. A note, not proof. Default: the user's name."`
 }
 
 func (e *exporting) prepare() (*config.Config, app.ExportOptions, error) {

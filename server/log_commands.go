@@ -49,7 +49,7 @@ type logCommand struct {
 	JSON     bool   `help:"One JSON object a line."`
 	Openings bool   `help:"With what the leaves commit to: names of people, in clear; not the inputs of decisions, nothing whose use is suspended. An export: it and the hash of what is printed are entries of the log."`
 	Reason   string `placeholder:"TEXT" help:"Why; goes into the log. Needed with --openings."`
-	By       string `placeholder:"NAME" help:"Who lists openings; goes into the log. Default: the user's name."`
+	By       string `placeholder:"NAME" help:"Who lists openings; goes into the log. A note, not proof. Default: the user's name."`
 }
 
 func (c *logCommand) Run(ctx context.Context) error {

@@ -22,11 +22,11 @@ type disposeCommands struct {
 	Requests disposeRequestsCommand `cmd:"" help:"List such requests."`
 }
 
-// asOperator is the part that commands of retention share.
+// asOperator is the part that commands of retention share which need nobody else's word.
 type asOperator struct {
 	onSite
 	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
-	By     string `placeholder:"NAME" help:"Who does it; goes into the log. Default: the user's name."`
+	By     string `placeholder:"NAME" help:"Who does it; goes into the log. A note, not proof. Default: the user's name."`
 }
 
 func (o asOperator) operator() app.Operator {
@@ -34,6 +34,17 @@ func (o asOperator) operator() app.Operator {
 		o.By = operator()
 	}
 	return app.Operator{Name: o.By}
+}
+
+// as has the account prove itself, and does what f does as it.
+func (p *asPerson) as(ctx context.Context, page app.AsOnPage, f func(s *app.Site, t *app.Retainer, by app.Operator) error) error {
+	return p.with(func(s *app.Site, t *app.Retainer) error {
+		by, err := p.prove(ctx, s, page)
+		if err != nil {
+			return err
+		}
+		return f(s, t, by)
+	})
 }
 
 // with opens the site, does what f does, and closes it.
@@ -75,36 +86,41 @@ func (c *disposePlanCommand) Run(ctx context.Context) error {
 }
 
 type disposeAskCommand struct {
-	asOperator
+	asPerson
 	Class      string `arg:"" help:"register, action, violation or directory."`
 	FiscalYear int    `arg:"" help:"The year in which it was written, from 1 April."`
 }
 
 func (c *disposeAskCommand) Run(ctx context.Context) error {
-	return c.with(func(_ *app.Site, t *app.Retainer) error {
-		id, err := t.Ask(ctx, entrylog.Class(c.Class), c.FiscalYear, c.Reason, c.operator())
+	return c.as(ctx, app.AsDisposalAsked, func(_ *app.Site, t *app.Retainer, by app.Operator) error {
+		id, err := t.Ask(ctx, entrylog.Class(c.Class), c.FiscalYear, c.Reason, by)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s waits for another person: monban-server dispose approve %s\n", id, id)
+		fmt.Printf("%s waits for another person's account: the page Retention, or monban-server dispose approve %s --by ACCOUNT\n", id, id)
 		return nil
 	})
 }
 
 type disposeApproveCommand struct {
-	asOperator
+	asPerson
 	ID       string `arg:"" help:"The run, as ask and plan print it."`
-	Withdraw bool   `help:"No: it is not to be."`
+	Withdraw bool   `help:"No: it is not to be. Anybody may say so: --by is a name then, a note and not proof."`
 }
 
 func (c *disposeApproveCommand) Run(ctx context.Context) error {
-	return c.with(func(_ *app.Site, t *app.Retainer) error {
-		if err := t.Approve(ctx, c.ID, c.Reason, c.Withdraw, c.operator()); err != nil {
+	if c.Withdraw {
+		return c.with(func(_ *app.Site, t *app.Retainer) error {
+			err := t.Approve(ctx, c.ID, c.Reason, true, asOperator{By: c.By}.operator())
+			if err == nil {
+				fmt.Printf("%s is withdrawn; nothing was destroyed.\n", c.ID)
+			}
 			return err
-		}
-		if c.Withdraw {
-			fmt.Printf("%s is withdrawn; nothing was destroyed.\n", c.ID)
-			return nil
+		})
+	}
+	return c.as(ctx, app.AsDisposalDecided, func(_ *app.Site, t *app.Retainer, by app.Operator) error {
+		if err := t.Approve(ctx, c.ID, c.Reason, false, by); err != nil {
+			return err
 		}
 		fmt.Printf("%s is approved. monban-server dispose run, or the running server tonight, destroys it for good.\n", c.ID)
 		return nil
@@ -183,13 +199,13 @@ func (c *holdPlaceCommand) Run(ctx context.Context) error {
 }
 
 type holdReleaseCommand struct {
-	asOperator
+	asPerson
 	ID string `arg:"" help:"The hold."`
 }
 
 func (c *holdReleaseCommand) Run(ctx context.Context) error {
-	return c.with(func(_ *app.Site, t *app.Retainer) error {
-		released, err := t.ReleaseHold(ctx, c.ID, c.Reason, c.operator())
+	return c.as(ctx, app.AsHoldReleased, func(_ *app.Site, t *app.Retainer, by app.Operator) error {
+		released, err := t.ReleaseHold(ctx, c.ID, c.Reason, by)
 		switch {
 		case err != nil:
 			return err
@@ -203,13 +219,13 @@ func (c *holdReleaseCommand) Run(ctx context.Context) error {
 }
 
 type disposeRestrictCommand struct {
-	asOperator
+	asPerson
 	Attempt string `arg:"" name:"entry" help:"The entry: 32 hexadecimal digits, the last part of its page's address."`
 }
 
 func (c *disposeRestrictCommand) Run(ctx context.Context) error {
-	return c.with(func(_ *app.Site, t *app.Retainer) error {
-		id, err := t.Restrict(ctx, c.Attempt, c.Reason, c.operator())
+	return c.as(ctx, app.AsRecordDecided, func(_ *app.Site, t *app.Retainer, by app.Operator) error {
+		id, err := t.Restrict(ctx, c.Attempt, c.Reason, by)
 		if err == nil {
 			fmt.Printf("%s: the record is not used until another person decides.\n", id)
 		}
@@ -218,15 +234,15 @@ func (c *disposeRestrictCommand) Run(ctx context.Context) error {
 }
 
 type disposeEraseCommand struct {
-	asOperator
+	asPerson
 	ID       string `arg:"" help:"The request."`
 	Decision string `required:"" placeholder:"WORD" help:"Number of the decision: letters, digits and -._/ only."`
 	Refuse   bool   `help:"The record stays, and is used again."`
 }
 
 func (c *disposeEraseCommand) Run(ctx context.Context) error {
-	return c.with(func(s *app.Site, t *app.Retainer) error {
-		err := t.Decide(ctx, c.ID, c.Decision, !c.Refuse, c.Reason, c.operator())
+	return c.as(ctx, app.AsRecordDecided, func(s *app.Site, t *app.Retainer, by app.Operator) error {
+		err := t.Decide(ctx, c.ID, c.Decision, !c.Refuse, c.Reason, by)
 		if err == nil && !c.Refuse {
 			fmt.Printf("%s: the record's personal data is erased here.\n", c.ID)
 			printCopies(s)

@@ -24,7 +24,7 @@ type rolloutCommands struct {
 type deciding struct {
 	onSite
 	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
-	By     string `placeholder:"NAME" help:"Who does it; goes into the log. Default: the user's name."`
+	By     string `placeholder:"NAME" help:"Who does it; goes into the log. A note, not proof. Default: the user's name."`
 }
 
 func (c *deciding) by() string {

@@ -91,7 +91,7 @@ type restoreCommand struct {
 	onSite
 	Backup     string `arg:"" optional:"" type:"existingdir" help:"The backup's folder."`
 	Reason     string `placeholder:"TEXT" help:"Why; goes into the log."`
-	By         string `placeholder:"NAME" help:"Who restores; goes into the log. Default: the user's name."`
+	By         string `placeholder:"NAME" help:"Who restores; goes into the log. A note, not proof. Default: the user's name."`
 	Checkpoint string `type:"existingfile" placeholder:"FILE" help:"A newer checkpoint of the lost log than this machine has, e.g. one that was sent or printed."`
 	RootKey    string `type:"existingfile" placeholder:"FILE" help:"root.key, when it is not in the data directory's keys."`
 	Resume     bool   `help:"Bring a restore that broke off to its end."`

@@ -74,7 +74,7 @@ type updateApplyCommand struct {
 	Bundle string `arg:"" type:"existingdir" help:"Folder of the release: the bundle, as it came."`
 	Root   string `default:"/etc/monban/release.root" placeholder:"FILE" help:"At the first time: the root, which came another way than the bundle."`
 	Reason string `required:"" placeholder:"TEXT" help:"Why; goes into the log."`
-	By     string `placeholder:"NAME" help:"Who does it; goes into the log. Default: who called sudo, else root."`
+	By     string `placeholder:"NAME" help:"Who does it; goes into the log. A note, not proof. Default: who called sudo, else root."`
 }
 
 func (c *updateApplyCommand) Run(ctx context.Context) error {

@@ -24,9 +24,12 @@ func act(tx *store.Tx, a web.Action) error {
 }
 
 // actAt is act, and gives the leaf's index.
-func actAt(tx *store.Tx, a web.Action) (int64, error) {
+func actAt(tx *store.Tx, a web.Action) (int64, error) { return actFrom(tx, a, originOf(a)) }
+
+// actFrom is actAt for an action that came from elsewhere than a page.
+func actFrom(tx *store.Tx, a web.Action, from string) (int64, error) {
 	leaf := entrylog.Action{
-		Account: a.Actor, Verb: string(a.Kind), From: originOf(a), Result: "ok", Reason: a.Reason != "", AtMS: a.At.UnixMilli(),
+		Account: a.Actor, Verb: string(a.Kind), From: from, Result: "ok", Reason: a.Reason != "", AtMS: a.At.UnixMilli(),
 	}
 	switch a.Kind {
 	case web.ActionLoginFailed, web.ActionLoginThrottled, web.ActionCommandNotSent, web.ActionSecondFailed, web.ActionStepUpFailed, web.ActionTokenRefused:

@@ -12,6 +12,7 @@ import (
 	"monban/server/retention"
 	"monban/server/review"
 	"monban/server/store"
+	"monban/server/web"
 )
 
 // CarryOut carries out the runs that two persons wanted, one after the other, and brings to their end those that were cut off.
@@ -182,6 +183,9 @@ func (t *Retainer) held(ctx context.Context, d store.DisposalRun) error {
 // start writes the leaves that a run begins with, after a last look at the plan and at the copies of the key store.
 func (t *Retainer) start(ctx context.Context, d store.DisposalRun) (store.DisposalRun, error) {
 	if !t.listed(d.ID) { // of what was destroyed before a restore nothing is left to decide
+		if typed(d.AskedBy) || typed(d.ApprovedBy) {
+			return d, fmt.Errorf("%w: withdraw it and ask anew", web.ErrTyped)
+		}
 		if _, err := t.ready(ctx, d.Class, d.Year); err != nil {
 			return d, err
 		}

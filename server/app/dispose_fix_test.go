@@ -20,7 +20,7 @@ import (
 	"monban/server/store"
 )
 
-var kato, sato = Operator{Name: "kato"}, Operator{Name: "sato"}
+var kato, sato = Operator{Account: "kato"}, Operator{Account: "sato"}
 
 // approve2021 asks for a run of a class of fiscal year 2021, and has it approved.
 func approve2021(t *testing.T, r *Retainer, class entrylog.Class) string {

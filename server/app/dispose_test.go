@@ -50,9 +50,30 @@ func secrets(n int) []string {
 	return []string{fmt.Sprintf("髙橋%06d郎", n), fmt.Sprintf("𠮷田%06d課", n), fmt.Sprintf("77%08d41", n), fmt.Sprintf("目的%06d保守", n)}
 }
 
+// twoPersons has the accounts of two persons in the database who may dispose.
+func twoPersons(t *testing.T, s *Site) {
+	t.Helper()
+	err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+		for _, x := range []Operator{kato, sato} {
+			_, err := tx.AccountByID(x.Account)
+			if errors.Is(err, store.ErrNotFound) {
+				err = tx.InsertAccount(store.Account{ID: x.Account, Login: x.Account, FullName: x.Account, Language: "ja", CreatedMS: seedMS})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // seed writes entries of n people of fiscal year 2021, and people who left in it, as the program stores them.
 func seed(t *testing.T, s *Site, n int) {
 	t.Helper()
+	twoPersons(t, s)
 	var seq uint64
 	for at := 0; at < n; at += 100 {
 		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
@@ -169,11 +190,11 @@ func approveDue(t *testing.T, s *Site) (ids []string) {
 		if !x.Ready() {
 			continue
 		}
-		id := ok(r.Ask(t.Context(), x.Class, x.Year, "保存期間の満了", Operator{Name: "kato"}))(t)
-		if err := r.Approve(t.Context(), id, "確認済", false, Operator{Name: "kato"}); !errors.Is(err, web.ErrSamePerson) {
+		id := ok(r.Ask(t.Context(), x.Class, x.Year, "保存期間の満了", kato))(t)
+		if err := r.Approve(t.Context(), id, "確認済", false, kato); !errors.Is(err, web.ErrSamePerson) {
 			t.Fatalf("%s: approved by the one who asked: %v (RA-2)", id, err)
 		}
-		if err := r.Approve(t.Context(), id, "確認済", false, Operator{Name: "sato"}); err != nil {
+		if err := r.Approve(t.Context(), id, "確認済", false, sato); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, id)
@@ -276,7 +297,6 @@ func TestHoldBlocksDisposal(t *testing.T) {
 	withSite(t, cfg, func(s *Site) {
 		seed(t, s, 20)
 		r := retainer(s)
-		kato, sato := Operator{Name: "kato"}, Operator{Name: "sato"}
 		r.now = func() time.Time { return time.Date(2025, 3, 31, 14, 59, 0, 0, time.UTC) } // 23:59 of the last day in Tokyo
 		if _, err := r.Ask(t.Context(), entrylog.ClassRegister, 2021, "早い", kato); !errors.Is(err, web.ErrNotAllowed) {
 			t.Errorf("asked for before its time: %v", err)
@@ -482,7 +502,6 @@ func TestEraseRecordPR3(t *testing.T) {
 	cfg := testSite(t)
 	withSite(t, cfg, func(s *Site) { seed(t, s, 12) })
 	before := backupOf(t, cfg)
-	kato, sato := Operator{Name: "kato"}, Operator{Name: "sato"}
 	id := [16]byte{}
 	copy(id[:], "att-old000003")
 	attempt := hex.EncodeToString(id[:])

@@ -125,7 +125,7 @@ func TestPacksOfThePages(t *testing.T) {
 
 	// What was made before the use of a record was suspended goes at once; what is asked for after it is handed out.
 	record := [16]byte{3}
-	if _, err := a.retain.Restrict(t.Context(), hex.EncodeToString(record[:]), "本人の申出", Operator{Name: "kato"}); err != nil {
+	if _, err := a.retain.Restrict(t.Context(), hex.EncodeToString(record[:]), "本人の申出", kato); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.packs.OpenPack(t.Context(), id, act); !errors.Is(err, web.ErrNotFound) {

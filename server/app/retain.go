@@ -20,12 +20,17 @@ import (
 	"monban/server/web"
 )
 
-// Operator is who does something about retention: an account at the pages, or somebody at the command line, who is known by what they call themselves.
+// Operator is who does something about retention: an account, at the pages or proved at the command line (Site.Prove), or a name that somebody typed there, which is
+// a note and nobody's word.
 type Operator struct {
-	Account string // "" = at the command line
-	Name    string // at the command line; goes into the opening
-	Address string // at the pages
+	Account  string // "" = a typed name
+	Name     string // as typed; goes into the opening
+	Address  string // at the pages; at the command line, whose terminal
+	Terminal bool   // the account was proved at the command line
 }
+
+// typedWord begins the word of a typed name.
+const typedWord = "cli-"
 
 // word names the operator where no name may stand.
 func (o Operator) word() string {
@@ -33,34 +38,35 @@ func (o Operator) word() string {
 		return o.Account
 	}
 	sum := sha256.Sum256([]byte("monban/1 operator " + o.Name))
-	return "cli-" + hex.EncodeToString(sum[:8])
+	return typedWord + hex.EncodeToString(sum[:8])
 }
 
 func (o Operator) leaf(tx *store.Tx, verb, target, id, reason string, now time.Time) (int64, error) {
 	from := "lan"
-	if o.Account == "" {
+	if o.Account == "" || o.Terminal {
 		from = "cli"
 	}
 	return tx.AppendAction(entrylog.Action{Account: o.Account, Verb: verb, Target: target, ID: id, From: from, Result: "ok", Reason: true, AtMS: now.UnixMilli()},
 		&entrylog.Opening{Name: o.Name, Address: o.Address, Text: reason})
 }
 
-// second refuses one person who acts as two (RA-2).
+// second refuses one person who acts as two, and a first who is only a name (RA-2).
 func (o Operator) second(tx *store.Tx, first string) error {
-	if o.word() == first {
-		return web.ErrSamePerson
-	}
-	if o.Account == "" || strings.HasPrefix(first, "cli-") {
-		return nil
+	if typed(first) {
+		return web.ErrTyped
 	}
 	return another(tx, first, o.Account)
 }
+
+// typed reports whether the word of somebody who acted is that of a typed name: before ADR 0102 it could be one of two persons.
+func typed(word string) bool { return strings.HasPrefix(word, typedWord) }
 
 // Errors of retention that pages and commands tell apart.
 var (
 	errNoReason     = errors.New("no reason given: it goes into the log")
 	errBadRetention = errors.New("retention")
 	errNoName       = errors.New("nobody named who does it: it goes into the log")
+	errNoAccount    = errors.New("a name proves nobody: this takes an account")
 )
 
 func (o Operator) check(reason string) error {
@@ -71,6 +77,14 @@ func (o Operator) check(reason string) error {
 		return errNoName
 	}
 	return nil
+}
+
+// checkPerson is check for what makes one of two persons.
+func (o Operator) checkPerson(reason string) error {
+	if o.Account == "" {
+		return errNoAccount
+	}
+	return o.check(reason)
 }
 
 // Retainer keeps what is to be kept and disposes of the rest (EV-8, EV-9).
@@ -216,7 +230,7 @@ func (t *Retainer) PlaceHold(ctx context.Context, class entrylog.Class, from, to
 
 // ReleaseHold ends a hold: the first call asks, another person's ends it. released says which it was.
 func (t *Retainer) ReleaseHold(ctx context.Context, id, reason string, by Operator) (released bool, err error) {
-	if err := by.check(reason); err != nil {
+	if err := by.checkPerson(reason); err != nil {
 		return false, err
 	}
 	err = t.store.Write(ctx, func(tx *store.Tx) error {
@@ -225,10 +239,10 @@ func (t *Retainer) ReleaseHold(ctx context.Context, id, reason string, by Operat
 			return fmt.Errorf("hold %s: %w", id, err)
 		}
 		verb := "hold_release_asked"
-		switch released = false; h.State {
-		case store.HoldInForce:
+		switch released = false; {
+		case h.State == store.HoldInForce, h.State == store.HoldReleaseAsked && typed(h.AskedBy): // who typed a name did not ask
 			h.State, h.AskedBy, h.AskedMS = store.HoldReleaseAsked, by.word(), t.now().UnixMilli()
-		case store.HoldReleaseAsked:
+		case h.State == store.HoldReleaseAsked:
 			if err := by.second(tx, h.AskedBy); err != nil {
 				return err
 			}
@@ -247,7 +261,7 @@ func (t *Retainer) ReleaseHold(ctx context.Context, id, reason string, by Operat
 
 // Ask asks for a run of a class and year that is due and that nothing blocks.
 func (t *Retainer) Ask(ctx context.Context, class entrylog.Class, year int, reason string, by Operator) (id string, err error) {
-	if err := by.check(reason); err != nil {
+	if err := by.checkPerson(reason); err != nil {
 		return "", err
 	}
 	item, err := t.ready(ctx, class, year)
@@ -322,6 +336,9 @@ func (t *Retainer) Approve(ctx context.Context, id, reason string, withdraw bool
 		return err
 	}
 	if !withdraw {
+		if err := by.checkPerson(reason); err != nil {
+			return err
+		}
 		if err := t.approvable(ctx, id); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 
 // Restrict suspends the use of one record that a person has asked to have erased (利用停止): from now on no page shows whose it is. It destroys nothing.
 func (t *Retainer) Restrict(ctx context.Context, attempt, reason string, by Operator) (id string, err error) {
-	if err := by.check(reason); err != nil {
+	if err := by.checkPerson(reason); err != nil {
 		return "", err
 	}
 	var key [16]byte
@@ -37,12 +37,16 @@ func (t *Retainer) restrict(tx *store.Tx, key [16]byte, reason string, by Operat
 	if err != nil {
 		return "", err
 	}
+	id := fmt.Sprintf("request-%05d", len(all)+1)
 	for _, q := range all {
-		if q.Attempt == key && q.State != store.RequestLifted {
+		if q.Attempt != key || q.State == store.RequestLifted {
+			continue
+		}
+		if q.State != store.RequestRestricted || !typed(q.AskedBy) {
 			return "", web.ErrExists
 		}
+		id = q.ID // who typed a name did not ask: now somebody does
 	}
-	id := fmt.Sprintf("request-%05d", len(all)+1)
 	idx, err := by.leaf(tx, "record_restricted", "attempt", hex.EncodeToString(key[:]), reason, t.now())
 	if err != nil {
 		return "", err
@@ -53,7 +57,7 @@ func (t *Retainer) restrict(tx *store.Tx, key [16]byte, reason string, by Operat
 // Decide is another person's decision on a request, under its number: the record's openings are erased, or the restriction is lifted. The reason says why, for
 // the answer to the person.
 func (t *Retainer) Decide(ctx context.Context, id, decision string, erase bool, reason string, by Operator) error {
-	if err := by.check(reason); err != nil {
+	if err := by.checkPerson(reason); err != nil {
 		return err
 	}
 	err := t.store.Write(ctx, func(tx *store.Tx) error { return t.settle(tx, id, decision, erase, reason, by) })

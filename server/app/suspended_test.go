@@ -27,7 +27,7 @@ func TestSuspendedIsNotFoundByName(t *testing.T) {
 		}
 		id := all.Attempts[map[byte]int{1: 1, 3: 0}[n]].ID
 		keeper := &Retainer{store: d.Site.Store, zone: d.Site.Store.Zone(), now: sitetest.Now}
-		if _, err := keeper.Restrict(t.Context(), id, "本人の申出", Operator{Name: "kato"}); err != nil {
+		if _, err := keeper.Restrict(t.Context(), id, "本人の申出", kato); err != nil {
 			t.Fatal(err)
 		}
 		for _, text := range []string{"髙橋", "takahashi", "情報政策"} {
@@ -55,7 +55,7 @@ func TestSuspendedInPacksAndProofs(t *testing.T) {
 	withSite(t, cfg, func(s *Site) {
 		someEntries(t, s.Store, time.Now())
 		id := [16]byte{3}
-		if _, err := s.Retainer().Restrict(t.Context(), hex.EncodeToString(id[:]), "本人の申出", Operator{Name: "kato"}); err != nil {
+		if _, err := s.Retainer().Restrict(t.Context(), hex.EncodeToString(id[:]), "本人の申出", kato); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Store.Read(t.Context(), func(r *store.ReadTx) error {

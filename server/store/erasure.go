@@ -67,7 +67,8 @@ func (r Reader) Restricted(idx int64) (bool, error) {
 // PutErasureRequest writes a request; the caller writes the leaf. While it is open the leaves of the attempt are restricted.
 func (tx *Tx) PutErasureRequest(q ErasureRequest) error {
 	_, err := tx.exec(`INSERT INTO erasure_request (`+erasureColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET state = excluded.state, decision = excluded.decision, decided_by = excluded.decided_by, decided_ms = excluded.decided_ms`,
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, decision = excluded.decision, asked_by = excluded.asked_by, asked_ms = excluded.asked_ms, asked_idx = excluded.asked_idx,
+			decided_by = excluded.decided_by, decided_ms = excluded.decided_ms`,
 		q.ID, q.Attempt[:], q.State, q.Decision, q.AskedBy, q.AskedMS, q.AskedIdx, q.DecidedBy, q.DecidedMS)
 	if err != nil {
 		return fmt.Errorf("write request: %w", unique(err))

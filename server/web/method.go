@@ -48,13 +48,15 @@ func (h *Handler) steppedUp(rq *request, level stepUpLevel) bool {
 	if rq.account == nil || rq.proved.IsZero() || rq.now.Sub(rq.proved) >= h.cfg.StepUp || rq.now.Before(rq.proved.Add(-time.Minute)) {
 		return false
 	}
-	if strongMethod(rq.how) {
-		return true
-	}
 	if level == stepUpOwn {
-		return !rq.account.SecondFactor || strings.HasSuffix(rq.how, addRecovery)
+		return strongMethod(rq.how) || !rq.account.SecondFactor || strings.HasSuffix(rq.how, addRecovery)
 	}
-	return !rq.account.SecondFactor && (rq.how == methodDirectory || h.cfg.PasswordStepUp && rq.how == methodPassword)
+	return enough(rq.account, rq.how, h.cfg.PasswordStepUp)
+}
+
+// enough reports whether how is enough for acts that a desk left open must not do.
+func enough(a *Account, how string, password bool) bool {
+	return strongMethod(how) || !a.SecondFactor && (how == methodDirectory || password && how == methodPassword)
 }
 
 // mustEnrol reports whether the account has a role that takes a second factor and has none yet (RA-3).

@@ -212,6 +212,8 @@ func (h *Handler) retentionAct(w http.ResponseWriter, rq *request, kind ActionKi
 		fault = "retention.exists"
 	case errors.Is(err, ErrSamePerson):
 		fault = "retention.same_person"
+	case errors.Is(err, ErrTyped):
+		fault = "retention.typed"
 	case errors.Is(err, ErrTooLate):
 		fault = "retention.too_late"
 	default:

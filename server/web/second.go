@@ -179,25 +179,7 @@ func (h *Handler) proveCode(rq *request, a Account, code string, recovery bool) 
 		}
 		return addRecovery, nil
 	}
-	t, err := h.src.Factors.TOTP(ctx, a.ID)
-	if errors.Is(err, ErrNotFound) {
-		return "", errNotProved
-	}
-	if err != nil {
-		return "", fmt.Errorf("one-time codes: %w", err)
-	}
-	step, ok := factor.Check(t.Secret, code, t.LastStep, rq.now)
-	if !ok {
-		return "", errNotProved
-	}
-	err = h.src.Factors.UseTOTP(ctx, a.ID, step, rq.now)
-	if errors.Is(err, ErrUsed) { // the same code came twice at the same time
-		return "", errNotProved
-	}
-	if err != nil {
-		return "", fmt.Errorf("use one-time code: %w", err)
-	}
-	return addTOTP, nil
+	return proveTOTP(ctx, h.src.Factors, a.ID, code, rq.now)
 }
 
 // count notes a wrong second factor without giving the state more time.

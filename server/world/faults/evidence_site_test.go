@@ -95,13 +95,19 @@ func makeEvidence(due, done string) error {
 }
 
 func approveEvidence(ctx context.Context, s *app.Site) error {
+	err := s.Store.Write(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.InsertAccount(store.Account{ID: "kato", Login: "kato", FullName: "kato", Language: "ja"}), tx.InsertAccount(store.Account{ID: "sato", Login: "sato", FullName: "sato", Language: "ja"}))
+	})
+	if err != nil {
+		return err
+	}
 	r := s.Retainer()
 	for _, class := range []entrylog.Class{entrylog.ClassRegister, entrylog.ClassViolation, entrylog.ClassAction, retention.ClassDirectory} {
-		id, err := r.Ask(ctx, class, 2015, "保存期間の満了", app.Operator{Name: "kato"})
+		id, err := r.Ask(ctx, class, 2015, "保存期間の満了", app.Operator{Account: "kato"})
 		if err != nil {
 			return err
 		}
-		if err := r.Approve(ctx, id, "確認済", false, app.Operator{Name: "sato"}); err != nil {
+		if err := r.Approve(ctx, id, "確認済", false, app.Operator{Account: "sato"}); err != nil {
 			return err
 		}
 	}
