@@ -9,7 +9,7 @@ import (
 )
 
 // Who reads the pages of retention, and who acts: the office that answers for the data. Each act takes a fresh check of identity, and what destroys or
-// lets go takes two persons (RA-2).
+// lets go takes two persons (RA-2). What is disposed of is no zone's, so the role has to be for the whole site.
 const (
 	retentionReaders = groupF | groupA | groupC
 	retentionActors  = groupC
@@ -30,11 +30,11 @@ func retentionRoutes() []route {
 	return []route{
 		{pattern: "GET /retention", roles: retentionReaders, serve: (*Handler).getRetention},
 		{pattern: "GET /retention/{run}", roles: retentionReaders, serve: (*Handler).getRetentionRun},
-		{pattern: "POST /retention/rules", roles: retentionActors, stepUp: stepUpFull, serve: (*Handler).postRetentionRule},
-		{pattern: "POST /retention/disposals", roles: retentionActors, stepUp: stepUpFull, serve: (*Handler).postDisposal},
-		{pattern: "POST /retention/disposals/{run}", roles: retentionActors, stepUp: stepUpFull, serve: (*Handler).postDisposalDecision},
-		{pattern: "POST /retention/holds", roles: retentionActors, stepUp: stepUpFull, serve: (*Handler).postHold},
-		{pattern: "POST /retention/holds/{hold}", roles: retentionActors, stepUp: stepUpFull, serve: (*Handler).postHoldRelease},
+		{pattern: "POST /retention/rules", roles: retentionActors, stepUp: stepUpFull, serve: sitewide(retentionActors, (*Handler).postRetentionRule)},
+		{pattern: "POST /retention/disposals", roles: retentionActors, stepUp: stepUpFull, serve: sitewide(retentionActors, (*Handler).postDisposal)},
+		{pattern: "POST /retention/disposals/{run}", roles: retentionActors, stepUp: stepUpFull, serve: sitewide(retentionActors, (*Handler).postDisposalDecision)},
+		{pattern: "POST /retention/holds", roles: retentionActors, stepUp: stepUpFull, serve: sitewide(retentionActors, (*Handler).postHold)},
+		{pattern: "POST /retention/holds/{hold}", roles: retentionActors, stepUp: stepUpFull, serve: sitewide(retentionActors, (*Handler).postHoldRelease)},
 	}
 }
 
@@ -111,7 +111,7 @@ func (b speaker) runLine(r RetentionRun, who string, may bool) retentionRunLine 
 }
 
 func (h *Handler) retentionView(rq *request) (retentionView, error) {
-	v := retentionView{Base: h.base(rq, "retention.title"), MayAct: rq.roles&retentionActors != 0}
+	v := retentionView{Base: h.base(rq, "retention.title"), MayAct: rq.may(retentionActors, "")}
 	v.Here = "/retention"
 	if v.StepUp = h.needFresh(rq); v.StepUp != "" {
 		v.StepUp += "/retention"

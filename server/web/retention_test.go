@@ -5,7 +5,24 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"monban/server/web"
 )
+
+// RA-2, EV-8: what is disposed of is no zone's, so a role for one zone neither asks nor approves, and is offered nothing.
+func TestRetentionOfOneZone(t *testing.T) {
+	s := newSite(t, nil)
+	zone := s.mediaOnly("mediaciso", "", web.RoleCISO)
+	for _, path := range []string{"/retention/rules", "/retention/disposals", "/retention/disposals/x", "/retention/holds", "/retention/holds/x"} {
+		s.status(path, s.post(path, zone, url.Values{"class": {"register"}, "year": {"2021"}, "years": {"1"}, "reason": {"保存期間の満了"}}), http.StatusForbidden)
+	}
+	if page := text(t, s.get("/retention", zone)); strings.Contains(page, "<form method=\"post\" action=\"/retention") {
+		t.Error("offers what is refused")
+	}
+	if page := text(t, s.get("/retention", s.login("ciso"))); !strings.Contains(page, "<form method=\"post\" action=\"/retention") {
+		t.Error("offers nothing to the whole site's: nothing is tested")
+	}
+}
 
 // EV-8, RA-2: on the page of retention one person asks for a disposal and another approves it; what is early, held or asked for already is refused and said; a hold
 // takes two to end. Each step needs a reason and is a leaf.
