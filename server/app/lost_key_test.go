@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -82,6 +83,28 @@ func TestLostKeyIsTold(t *testing.T) {
 			t.Errorf("%s: the self-test says %v", when, err)
 		}
 	}
+	// names reads every opening as the pages do: what cannot be read is not called erased, and what was erased not unreadable.
+	names := func(when string, s *Site, want bool) {
+		t.Helper()
+		n := 0
+		err := s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+			size, err := r.LogSize()
+			for idx := range size {
+				_, e := r.Opening(idx)
+				if e == nil || errors.Is(e, store.ErrNotFound) {
+					continue
+				}
+				n++
+				if got := (&pages{log: quiet}).who(r.Reader, idx, []byte{1}, true); got.Unreadable != want {
+					t.Errorf("%s: leaf %d (%v) unreadable: %t", when, idx, e, got.Unreadable)
+				}
+			}
+			return err
+		})
+		if err != nil || n == 0 {
+			t.Errorf("%s: %d openings without a key: %v", when, n, err)
+		}
+	}
 	withSite(t, cfg, func(s *Site) {
 		sound("as it was", s)
 		if told(s) != 0 {
@@ -91,6 +114,7 @@ func TestLostKeyIsTold(t *testing.T) {
 	put(withoutKey(t, whole, 2021, entrylog.ClassRegister))
 	withSite(t, cfg, func(s *Site) {
 		lost("taken out", s)
+		names("taken out", s, true)
 		if n := told(s); n != 1 {
 			t.Errorf("%d findings, want 1", n)
 		}
@@ -100,6 +124,7 @@ func TestLostKeyIsTold(t *testing.T) {
 	})
 	withSite(t, cfg, func(s *Site) {
 		lost("another one was made", s)
+		names("another one was made", s, true)
 		if n := told(s); n != 1 {
 			t.Errorf("%d findings, want 1", n)
 		}
@@ -115,5 +140,6 @@ func TestLostKeyIsTold(t *testing.T) {
 			t.Fatal("nothing was disposed of")
 		}
 		sound("disposed of", s)
+		names("disposed of", s, false)
 	})
 }

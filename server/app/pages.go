@@ -89,6 +89,7 @@ func (p *pages) who(r store.Reader, idx int64, ref []byte, show bool) web.Who {
 			// The line is shown without a name; the finding for it is verify's work.
 			p.log.LogAttrs(context.Background(), slog.LevelError, "opening cannot be read", slog.Int64("leaf", idx), slog.Any("err", err))
 		}
+		w.Unreadable = unreadable(err)
 		return w
 	}
 	w.Name, w.Section = o.Name, o.Section
@@ -96,6 +97,12 @@ func (p *pages) who(r store.Reader, idx int64, ref []byte, show bool) web.Who {
 		w.Ref = o.Masked
 	}
 	return w
+}
+
+// unreadable reports whether an opening is there and cannot be read: its key is missing or another one, or it was changed. It was not erased.
+func unreadable(err error) bool {
+	known := errors.Is(err, errRestricted) || errors.Is(err, store.ErrErased) || errors.Is(err, store.ErrNotFound)
+	return err != nil && (!known || errors.Is(err, store.ErrKeyMissing))
 }
 
 // result is what came of an attempt, from its row.

@@ -58,6 +58,8 @@ func (b *book) row(r *register.Row, show bool) web.RegisterRow {
 		if out.Badge = o.Badge; show {
 			out.Who.Name, out.Who.Section, out.Purpose = o.Name, o.Section, o.Purpose
 		}
+	case unreadable(err):
+		out.Who.Unreadable = true
 	case errors.Is(err, store.ErrErased):
 		out.Erased = true
 	}

@@ -162,14 +162,20 @@ func (h *Handler) packForm(rq *request, in url.Values) (*packView, error) {
 	return v, nil
 }
 
-// days reads the period; without one it is yesterday.
+// days reads the period; without one it is yesterday, and for a person all that a pack may hold: who asks what is held of them is not handed one day (PR-3).
 func (v *packView) days() {
 	yesterday := calendar.DateOf(v.say.now).AddDays(-1)
+	first, last := yesterday, yesterday
+	if v.Kind == PackOfPerson {
+		last = yesterday.AddDays(1)
+		first = last.AddDays(-(mostPackDays - 1))
+	}
+	unsaid := map[string]calendar.Date{"from": first, "to": last}
 	for name, to := range map[string]*calendar.Date{"from": &v.ask.From, "to": &v.ask.To} {
 		text := v.F(name).Value
 		if text == "" {
-			*to = yesterday
-			v.Fields[name] = Field{Value: yesterday.String()}
+			*to = unsaid[name]
+			v.Fields[name] = Field{Value: to.String()}
 			continue
 		}
 		d, err := calendar.ParseDate(text)

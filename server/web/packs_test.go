@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,19 @@ func TestPackPages(t *testing.T) {
 			v.Set(change[i], change[i+1])
 		}
 		return v
+	}
+	for kind, days := range map[string]int{"day": 1, "person": 3660} { // PR-3: a person's is of all that a pack may hold, not of one day
+		var at []time.Time
+		for _, m := range regexp.MustCompile(`type="date"[^>]* value="([0-9-]+)"`).FindAllStringSubmatch(text(t, s.get("/verification/packs?kind="+kind, auditor)), -1) {
+			d, err := time.Parse(time.DateOnly, m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			at = append(at, d)
+		}
+		if len(at) != 2 || at[1].Sub(at[0]) != time.Duration(days-1)*24*time.Hour {
+			t.Errorf("%s: offers %v", kind, at)
+		}
 	}
 	doc := text(t, s.get("/verification/packs?kind=day", auditor))
 	_, rest, _ := strings.Cut(doc, `<option value="`)

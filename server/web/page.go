@@ -259,6 +259,8 @@ func (b speaker) person(w Who) Person {
 		return Person{Name: b.T("person.unknown"), Token: true}
 	case b.masked:
 		return Person{Name: b.T("person.token", "token", b.token(w.Ref)), Token: true}
+	case w.Name == "" && w.Unreadable:
+		return Person{Name: b.T("person.unreadable"), Token: true}
 	case w.Name == "":
 		return Person{Name: b.T("person.erased"), Token: true}
 	}

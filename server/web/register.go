@@ -342,6 +342,8 @@ func (v *registerView) registerLine(r *RegisterRow) registerLine {
 	switch {
 	case r.Who.Ref == "" && r.Who.Name != "" && !v.say.masked: // on paper, or came in on somebody else's badge
 		l.Who = Person{Name: r.Who.Name, Section: r.Who.Section}
+	case r.Who.Unreadable:
+		l.Who = Person{Name: v.T("person.unreadable"), Token: true}
 	case r.Erased:
 		l.Who = Person{Name: v.T("person.erased"), Token: true}
 	}

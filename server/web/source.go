@@ -302,9 +302,10 @@ type Audit interface {
 // Who is a person on a page. With masked pages sources leave Name and Section empty, and the page
 // removes them again.
 type Who struct {
-	Ref     string // opaque person reference; "" = nobody known
-	Name    string // display name as typed; "" with a Ref = 消去済 or masked
-	Section string // 所属
+	Ref        string // opaque person reference; "" = nobody known
+	Name       string // display name as typed; "" with a Ref = 消去済 or masked
+	Section    string // 所属
+	Unreadable bool   // the name is there and cannot be read, its key is missing or another: not 消去済, nobody decided it
 }
 
 // Event is one thing that happened at a door or gateway, as a line of the live page or of an

@@ -23,6 +23,27 @@ func base(t *testing.T, l Lang) Base {
 	return Base{say: speaker{lang: l, words: words[l], zone: time.UTC, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), mask: make([]byte, 32)}}
 }
 
+// D17, PR-3: a name whose key is missing is not called erased, in the register neither.
+func TestUnreadableIsNotErased(t *testing.T) {
+	b := base(t, Japanese)
+	v := &registerView{Base: b}
+	for _, c := range []struct {
+		row  RegisterRow
+		want string
+	}{
+		{RegisterRow{Who: Who{Ref: "0a"}, Erased: true}, "消去済"},
+		{RegisterRow{Who: Who{Ref: "0a", Unreadable: true}}, "判読不可"},
+		{RegisterRow{Who: Who{Unreadable: true}}, "判読不可"},
+	} {
+		if got := v.registerLine(&c.row).Who; got.Name != c.want || !got.Token {
+			t.Errorf("%+v: %+v", c.row, got)
+		}
+	}
+	if got := b.say.person(Who{Ref: "0a", Unreadable: true}).Name; got != "判読不可" {
+		t.Error(got)
+	}
+}
+
 // A page never says "nothing to report" when a link is down, data is old, a door alarms or is
 // unknown, or something is open.
 func TestBanner(t *testing.T) {
