@@ -149,10 +149,10 @@ func TestPersonPackIsWhole(t *testing.T) {
 			act(tx, web.Action{At: c.at, Kind: web.ActionRoleGranted, Actor: "chief", Target: "section", Address: "203.0.113.9"}))
 	}))
 	for _, word := range []string{hidden, gone} {
-		_, err = d.retain.Restrict(ctx, word, "本人の申出", Operator{Name: "kato"})
+		_, err = d.retain.Restrict(ctx, word, "本人の申出", Operator{Account: "chief"})
 		c.must(err)
 	}
-	c.must(d.retain.Decide(ctx, "request-00002", "R8-1", true, "認容", Operator{Name: "sato"}))
+	c.must(d.retain.Decide(ctx, "request-00002", "R8-1", true, "認容", Operator{Account: "clerk"}))
 
 	files := c.handed("1002")
 	for list, lines := range map[string][][]string{

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"monban/firmware/card"
+	"monban/firmware/link"
 )
 
 // windows are pairs of stretches in which doors were asked: without the flood and with it (D29).
@@ -67,8 +68,12 @@ func doorWindows(t *testing.T, members []*member, perTick int, refs []card.Ref) 
 			waitFor(t, string(m.id)+" has sent everything", func() bool { return m.box.Stat().Pending == 0 })
 		}
 	}
+	most := noticed
+	if count < enoughAsked { // over in 0.2 s: one stall of the machine is all of such a window
+		most = link.AskTimeout
+	}
 	for i := range out.busy {
-		if p95 := out.busy[i].quantile(0.95); p95 > noticed || out.busy[i].lost > 0 {
+		if p95 := out.busy[i].quantile(0.95); p95 > most || out.busy[i].lost > 0 {
 			t.Errorf("D29: with the flood p95 of a door's decision is %v, and %d were not in time", p95, out.busy[i].lost)
 		}
 	}
@@ -82,6 +87,8 @@ const (
 	busyRate = 1000
 	// mostTimes is that goal with the room that D29 gives on a machine that is not quiet, from enoughPairs pairs of windows on.
 	mostTimes, enoughPairs = 2 * 1.3, 5
+	// enoughAsked is how many decisions a window has whose p95 is held against noticed (D29).
+	enoughAsked = 500
 	// small is a wait of which no ratio is asserted: on a fast disk the quiet door's is a single millisecond.
 	small = 10 * time.Millisecond
 )
