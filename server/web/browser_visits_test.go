@@ -196,6 +196,7 @@ func (b *browser) temporaryCard(s *site) {
 	clicks, begun := 0, time.Now()
 	click := func(selector string) {
 		clicks++
+		b.until(selector, `document.readyState === "complete" && document.querySelector(`+"`"+selector+"`"+`)`)
 		run(b, chromedp.Evaluate[bool](`(e => (e.focus(), e.click(), true))(document.querySelector(`+"`"+selector+"`"+`))`))
 	}
 	b.do(chromedp.Navigate(b.base + "/visits"))
