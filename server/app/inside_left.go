@@ -73,9 +73,9 @@ func (b *book) leavings(rows []register.Row, atMS int64) ([]leavingWord, error) 
 	return slices.DeleteFunc(out, func(x leavingWord) bool { return x.person == "" || x.leftMS > atMS }), nil
 }
 
-// leftBy reads from the words whether somebody whose row has no exit has left. Who left a zone is in no zone within it, unless they were
-// seen later (seenMS is when they were seen last). Whether who left a zone also left the one around it nobody has said: they stay on every
-// list, marked (RR-6).
+// leftBy reads from the words whether somebody whose row has no exit has left. Who left a zone is neither in it nor in a zone within it, unless
+// they were seen later (seenMS is when they were seen last): a passage between parts of a zone begins no new row of it. Whether who left a zone
+// also left the one around it nobody has said: they stay on every list, marked (RR-6).
 func leftBy(r *register.Row, words []leavingWord, tree zoneTree, seenMS int64) (out leaving) {
 	began, zone := r.First(), access.ZoneID(r.Zone)
 	for _, x := range words {
@@ -85,7 +85,7 @@ func leftBy(r *register.Row, words []leavingWord, tree zoneTree, seenMS int64) (
 		own := x.attempt == began.ID
 		var l leaving
 		switch {
-		case x.zone == zone && own:
+		case x.zone == zone && own && seenMS <= x.leftMS:
 			l = leaving{ms: x.leftMS, sure: x.sure}
 		case x.zone != zone && tree.within(zone, x.zone) && x.beganMS <= began.AtMS && seenMS <= x.leftMS:
 			l = leaving{ms: x.leftMS, sure: x.sure}
