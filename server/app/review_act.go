@@ -321,7 +321,7 @@ func (p *pages) SignMonth(ctx context.Context, zone access.ZoneID, month string,
 		switch last, is := leaf[before]; {
 		case v.began[:len(month)] == month:
 			stands = signoff.BeforeNone
-		case is && signoff.MonthChanged(earlier, last):
+		case is && signoff.ChangedSince(earlier, last):
 			stands = signoff.BeforeChanged
 		case is:
 			stands = signoff.BeforeSigned

@@ -268,3 +268,38 @@ func TestChangedMonthIsNotSkipped(t *testing.T) {
 	sign("2026-11", nil)
 	sign("2026-12", nil)
 }
+
+// VR-4, VR-12: a zone that comes to want two signatures signs on from there: the days of a month signed before, which one person signed, do not
+// hold up the months after it. One that is acted on since does.
+func TestTwoSignaturesFromNowOn(t *testing.T) {
+	c := newCounter(t)
+	c.clock(30, 10, 0)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	c.at = time.Date(2027, 1, 5, 9, 0, 0, 0, c.site.Zone)
+	p := c.registers()
+	act := web.Action{At: c.at, Actor: chief.Account, Reason: "二人で確認する"}
+	const day = "2026-11-30"
+	c.sign(day, signoff.Sign, chief, "", nil)
+	_, err := p.SignQuiet(t.Context(), archive, "2026-11-01", "2026-12-31", act)
+	c.must(err)
+	c.must(p.SignMonth(t.Context(), archive, "2026-11", act))
+	c.must(p.SetTwoSign(t.Context(), archive, true, []string{section.Account, chief.Account}, act))
+	c.stands(day, signoff.Waiting)
+	december := func(want error) {
+		t.Helper()
+		if err := p.SignMonth(t.Context(), archive, "2026-12", act); !errors.Is(err, want) {
+			t.Fatalf("2026-12: %v, want %v", err, want)
+		}
+	}
+	december(signoff.ErrMonth) // its own days wait
+	by := act
+	by.Actor = section.Account
+	_, err = p.SignQuiet(t.Context(), archive, "2026-12-01", "2026-12-31", by)
+	c.must(err)
+	december(nil)
+	c.sign("2026-12-31", signoff.Reopen, section, "誤って署名", nil)
+	c.sign("2026-12-31", signoff.Sign, chief, "", nil)
+	c.sign("2026-12-31", signoff.Countersign, section, "", nil)
+	c.sign(day, signoff.Reopen, section, "誤って署名", nil)
+	december(signoff.ErrBefore)
+}

@@ -245,6 +245,17 @@ func MonthChanged(days []Sheet, leaf int64) bool {
 	return false
 }
 
+// ChangedSince reports whether something has come of a month's days after the leaf of its signature. A day on which nobody has acted since and
+// that waits for a second person all the same does so because the zone has come to want one: that is no change of the day.
+func ChangedSince(days []Sheet, leaf int64) bool {
+	for i := range days {
+		if s := &days[i]; s.Status != Done && s.Status != Waiting || s.Last != nil && s.Last.Idx > leaf {
+			return true
+		}
+	}
+	return false
+}
+
 // Before is how the month before one stands. The zero value is not signed.
 type Before uint8
 

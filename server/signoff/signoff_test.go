@@ -214,21 +214,28 @@ func TestMonth(t *testing.T) {
 	}
 }
 
-// VR-4: a month's signature covers its days as long as each is done and nobody has acted on one after it.
+// VR-4: a month's signature covers its days as long as each is done and nobody has acted on one after it. For the month after it, days that only
+// wait for a second person, as the site has come to want one, have not changed.
 func TestMonthChanged(t *testing.T) {
 	at := func(idx int64) *Act { return &Act{Idx: idx} }
 	for name, c := range map[string]struct {
-		days []Sheet
-		want bool
+		days        []Sheet
+		want, since bool
 	}{
-		"as signed":     {[]Sheet{{Status: Done, Last: at(49)}, {Status: Done, Last: at(12)}}, false},
-		"an addition":   {[]Sheet{{Status: Done, Last: at(49)}, {Status: Additional, Last: at(12)}}, true},
-		"opened again":  {[]Sheet{{Status: Open, Last: at(51)}}, true},
-		"signed anew":   {[]Sheet{{Status: Done, Last: at(51)}}, true},
-		"signed, waits": {[]Sheet{{Status: Waiting, Last: at(49)}}, true},
+		"as signed":        {[]Sheet{{Status: Done, Last: at(49)}, {Status: Done, Last: at(12)}}, false, false},
+		"an addition":      {[]Sheet{{Status: Done, Last: at(49)}, {Status: Additional, Last: at(12)}}, true, true},
+		"opened again":     {[]Sheet{{Status: Open, Last: at(51)}}, true, true},
+		"open":             {[]Sheet{{}}, true, true},
+		"returned":         {[]Sheet{{Status: Returned, Last: at(51)}}, true, true},
+		"signed anew":      {[]Sheet{{Status: Done, Last: at(51)}}, true, true},
+		"waits as signed":  {[]Sheet{{Status: Waiting, Last: at(49)}, {Status: Done, Last: at(48)}}, true, false},
+		"signed and waits": {[]Sheet{{Status: Waiting, Last: at(49)}, {Status: Waiting, Last: at(51)}}, true, true},
 	} {
 		if got := MonthChanged(c.days, 50); got != c.want {
 			t.Errorf("%s: %v", name, got)
+		}
+		if got := ChangedSince(c.days, 50); got != c.since {
+			t.Errorf("%s: changed since: %v", name, got)
 		}
 	}
 }
