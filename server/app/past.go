@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -204,6 +205,9 @@ func (v *dayReview) leads(from, to directory.Date) {
 		if d.Enter == v.area {
 			v.rowsOf.Into = append(v.rowsOf.Into, string(d.ID))
 		}
+		if cmp.Or(d.Exit, d.Enter) == v.area {
+			v.rowsOf.Back = append(v.rowsOf.Back, string(d.ID))
+		}
 		if d.Enter != v.area && d.Exit != v.area {
 			if tree.borders(d.Enter, d.Exit, v.area) {
 				v.borders = append(v.borders, string(d.ID))
@@ -215,7 +219,6 @@ func (v *dayReview) leads(from, to directory.Date) {
 			v.gateways = append(v.gateways, string(d.Gateway))
 		}
 	})
-	v.rowsOf.Beside = v.doors
 }
 
 // goneZones lists the zones that are no more and had a door, by name.

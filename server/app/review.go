@@ -271,10 +271,14 @@ func (v *dayReview) lines(r *store.ReadTx, days map[string]*reviewDay, from, to 
 
 // makesRow reports whether a line makes a row in the zone's register whatever came before it, or may yet, as DaySums counts it.
 func (v *dayReview) makesRow(l *attempt.Row) bool {
-	if passed := door.Event(l.Passage) == door.EventEntry || door.Event(l.Passage) == door.EventExit; !passed {
-		return slices.Contains(v.rowsOf.Into, l.Door)
+	out := door.Event(l.Passage) == door.EventExit
+	switch passed := out || door.Event(l.Passage) == door.EventEntry; {
+	case passed && l.PersonRef != nil:
+		return slices.Contains(v.rowsOf.Across, l.Door)
+	case out: // of nobody known: an opening of the zone that it leads to, else of the one that was left
+		return slices.Contains(v.rowsOf.Back, l.Door)
 	}
-	return slices.Contains(v.rowsOf.Across, l.Door) || l.PersonRef == nil && slices.Contains(v.rowsOf.Beside, l.Door)
+	return slices.Contains(v.rowsOf.Into, l.Door)
 }
 
 // papers counts what was typed in from paper into the day that it tells of (OP-8).

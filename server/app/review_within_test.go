@@ -9,6 +9,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/firmware/wire"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/signoff"
@@ -116,5 +117,41 @@ func TestDayWithin(t *testing.T) {
 		if n != 26 {
 			c.wantDay("of the archive", archive, n, true)
 		}
+	}
+}
+
+// RR-2, VR-10, VR-12: who passed an inner door and is not known stands in the register of the zone that they came into, and counts there and nowhere
+// else: a day that counts something shows it.
+func TestDayOfNobodyKnown(t *testing.T) {
+	c := newCounter(t)
+	const back = access.DoorID("media-store-9") // from outside straight into the archive
+	c.annexed(func(s *directory.Snapshot) {
+		inner(s)
+		i := slices.IndexFunc(s.Doors, func(d directory.Door) bool { return d.ID == store1 })
+		d := s.Doors[i]
+		d.ID, d.Name, d.NameEN, d.Exit = back, "書庫裏口", "Archive back door", ""
+		s.Doors = append(s.Doors, d)
+	})
+	for i, x := range []struct {
+		what             string
+		at               access.DoorID
+		event            door.Event
+		archived, around bool // whether the day of the archive counts it, and that of the annex
+	}{
+		{"in by the inner door", store1, door.EventEntry, true, false},
+		{"out by the inner door", store1, door.EventExit, false, true},
+		{"in by the back door", back, door.EventEntry, true, false},
+		{"out by the back door", back, door.EventExit, true, false},
+		{"in by the front door", "annex-1", door.EventEntry, false, true},
+		{"out by the front door", "annex-1", door.EventExit, false, true},
+	} {
+		side := access.SideEnter
+		if x.event == door.EventExit {
+			side = access.SideExit
+		}
+		c.clock(20+i, 10, 0)
+		c.record(c.pub.Site().Door(x.at).Gateway, wire.Record{Door: x.at, Side: side, Event: x.event, Attempt: door.Attempt{0xcc, byte(i)}})
+		c.wantDay(x.what, archive, 20+i, x.archived)
+		c.wantDay(x.what, annex, 20+i, x.around)
 	}
 }

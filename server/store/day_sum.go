@@ -18,9 +18,9 @@ type DaySum struct {
 
 // DayDoors are the doors of a zone, by which of their lines make a row in its register.
 type DayDoors struct {
-	Into   []string // that lead into it: everything but passages, also what nothing has come of yet
-	Beside []string // that lead into it or out of it: passages of nobody known
-	Across []string // over its border, also by a zone in it: passages
+	Into   []string // that lead into it: everything but passages, also what nothing has come of yet, and entries of nobody known
+	Back   []string // by whose exits one comes into it, or out of it to where no zone is: exits of nobody known
+	Across []string // over its border, also by a zone in it: passages of somebody
 }
 
 // DaySums adds up the lines of the days from…to (both included) that make a row, in the order of the days; a day without any is left out. refs
@@ -32,7 +32,7 @@ func (r Reader) DaySums(from, to string, doors DayDoors, refs [][]byte) ([]DaySu
 		texts = append(texts, strings.ToUpper(hex.EncodeToString(ref))) // as hex() writes it
 	}
 	var lists [4]string
-	for i, list := range [][]string{texts, doors.Into, doors.Beside, doors.Across} {
+	for i, list := range [][]string{texts, doors.Across, doors.Back, doors.Into} {
 		text, err := json.Marshal(append([]string{}, list...))
 		if err != nil {
 			return nil, fmt.Errorf("add up days: %w", err)
@@ -42,8 +42,9 @@ func (r Reader) DaySums(from, to string, doors DayDoors, refs [][]byte) ([]DaySu
 	rows, err := r.query(`SELECT day, count(*), max(last_idx),
 			group_concat(DISTINCT CASE WHEN person_ref IS NOT NULL AND hex(person_ref) IN (SELECT value FROM json_each(?)) THEN hex(person_ref) END)
 		FROM attempt WHERE day >= ? AND day <= ?
-			AND CASE WHEN passage NOT IN ('entry', 'exit') THEN door IN (SELECT value FROM json_each(?))
-				ELSE door IN (SELECT value FROM json_each(?)) AND person_ref IS NULL OR door IN (SELECT value FROM json_each(?)) END
+			AND CASE WHEN passage IN ('entry', 'exit') AND person_ref IS NOT NULL THEN door IN (SELECT value FROM json_each(?))
+				WHEN passage = 'exit' THEN door IN (SELECT value FROM json_each(?))
+				ELSE door IN (SELECT value FROM json_each(?)) END
 		GROUP BY day ORDER BY day`, lists[0], from, to, lists[1], lists[2], lists[3])
 	if err != nil {
 		return nil, fmt.Errorf("add up days: %w", err)

@@ -63,14 +63,14 @@ func TestDaySums(t *testing.T) {
 				asked = append(asked, []byte(ref))
 			}
 		}
-		here, border := names[:1], names[1:]
+		here, back, border := names[:1], names[:2], names[1:]
 		want := map[string]*DaySum{}
 		for _, l := range lines {
 			passed := l.Passage == string(door.EventEntry) || l.Passage == string(door.EventExit)
 			switch {
-			case passed && slices.Contains(border, l.Door):
-			case passed && l.PersonRef == nil && slices.Contains(names[:2], l.Door):
-			case !passed && l.Door == here[0]:
+			case passed && l.PersonRef != nil && slices.Contains(border, l.Door):
+			case l.PersonRef == nil && l.Passage == string(door.EventExit) && slices.Contains(back, l.Door):
+			case !(passed && l.PersonRef != nil) && l.Passage != string(door.EventExit) && l.Door == here[0]:
 			default:
 				continue
 			}
@@ -86,7 +86,7 @@ func TestDaySums(t *testing.T) {
 				d.Refs = append(d.Refs, l.PersonRef)
 			}
 		}
-		sums, err := r.DaySums(from, to, DayDoors{Into: here, Beside: names[:2], Across: border}, asked)
+		sums, err := r.DaySums(from, to, DayDoors{Into: here, Back: back, Across: border}, asked)
 		must(t, err)
 		if len(sums) != len(want) {
 			t.Fatalf("%d days, want %d", len(sums), len(want))
