@@ -9,7 +9,9 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/firmware/wire"
 	"monban/server/directory"
+	"monban/server/entrylog"
 	"monban/server/signoff"
 	"monban/server/web"
 )
@@ -123,4 +125,74 @@ func TestDaysOfARoomThatComesLater(t *testing.T) {
 		s.Doors[i].Enter = annex
 	})
 	first(annex, "2027-02-15")
+}
+
+// VR-11, EV-8: once the act that put a zone into the directory is disposed of, nothing that was done there later moves the begin of its days: neither who looked
+// at its register or at its door, nor a change, nor that it was taken out and put there again.
+func TestBeginOfAZoneAfterADisposal(t *testing.T) {
+	c := newCounter(t)
+	c.pass(c.site.Ref(4568), store1, door.EventEntry) // on 24 November
+	edit := func(f func(z *directory.Zone, d *directory.Door)) func() {
+		return func() {
+			c.edit(func(s *directory.Snapshot) {
+				z := slices.IndexFunc(s.Zones, func(z directory.Zone) bool { return z.ID == archive })
+				d := slices.IndexFunc(s.Doors, func(d directory.Door) bool { return d.ID == store1 })
+				f(&s.Zones[z], &s.Doors[d])
+			})
+		}
+	}
+	look := func(kind web.ActionKind, target string) func() {
+		return func() {
+			err := (accounts{store: c.site.Store}).RecordAction(t.Context(), web.Action{Kind: kind, Actor: chief.Account, Target: target, At: c.at})
+			c.must(err)
+		}
+	}
+	for what, later := range map[string]func(){
+		"a look at the register": look(web.ActionViewRegister, string(archive)),
+		"a look at the door":     look(web.ActionJudge, string(store1)),
+		"a change":               edit(func(z *directory.Zone, d *directory.Door) { z.NameEN += "+"; d.NameEN += "+" }),
+	} {
+		z := newZoneBegins()
+		z.next = c.site.Store.Size() // what is before is disposed of
+		c.at = time.Date(2027, 2, 15, 9, 0, 0, 0, c.site.Zone)
+		later()
+		c.at = time.Date(2027, 3, 2, 9, 0, 0, 0, c.site.Zone)
+		p := c.registers()
+		p.begins = z
+		days, err := p.ReviewDays(t.Context(), archive, "2026-04-01", "2027-03-31")
+		c.must(err)
+		if len(days) == 0 || days[0].Day != "2026-11-24" {
+			t.Errorf("%s: %d days, want the first on 24 November", what, len(days))
+		}
+		if from := z.doors[string(store1)]; from != 0 {
+			t.Errorf("%s: lines of the door are looked for from leaf %d on", what, from)
+		}
+	}
+
+	z := newZoneBegins()
+	for i, verb := range []string{"zone_remove", "zone_add", "door_remove", "door_add"} {
+		target, _, _ := strings.Cut(verb, "_")
+		z.take(int64(10+i), &entrylog.Action{Verb: verb, Target: target, ID: "old", AtMS: 5000})
+	}
+	if z.madeMS["old"] != 0 || z.doors["old"] != 0 {
+		t.Errorf("taken out and put there again: since %d, leaf %d", z.madeMS["old"], z.doors["old"])
+	}
+}
+
+// VR-11, VR-1: a door that recorded before it stood in the directory has its lines from the first on.
+func TestBeginOfADoorNobodyKnew(t *testing.T) {
+	c := newCounter(t)
+	c.clock(20, 10, 0)
+	c.record(c.pub.Site().Door(store1).Gateway, wire.Record{Door: "annex-1", Side: access.SideEnter, Event: door.EventForcedOpen, Attempt: door.Attempt{9}})
+	c.wantFindings("forced_open", "unknown_door")
+	c.clock(24, 9, 0)
+	c.annexed(inner)
+	c.clock(25, 9, 0)
+	p := c.registers()
+	p.begins = newZoneBegins()
+	days, err := p.ReviewDays(t.Context(), annex, "2026-11-01", "2026-11-30")
+	c.must(err)
+	if len(days) == 0 || days[0].Day != "2026-11-20" {
+		t.Errorf("%d days, want the first on 20 November", len(days))
+	}
 }

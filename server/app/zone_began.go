@@ -19,8 +19,8 @@ import (
 type zoneBegins struct {
 	mu     sync.Mutex
 	next   int64                   // leaves below it were read
-	madeMS map[access.ZoneID]int64 // when a zone first stood in the directory
-	doors  map[string]int64        // leaf since which a door stands there: no line of it is older
+	madeMS map[access.ZoneID]int64 // when a zone was put into the directory; 0 = it stood there before the acts that are left
+	doors  map[string]int64        // leaf with which a door was put there; 0 as above
 	line   map[string]string       // by zone and doors: the day of the first line before that, "" = none
 }
 
@@ -42,12 +42,8 @@ func (z *zoneBegins) read(r store.Reader) error {
 			if err != nil {
 				return fmt.Errorf("leaf %d: %w", l.Idx, err)
 			}
-			id := access.ZoneID(act.ID)
-			if _, there := z.madeMS[id]; !there && act.Target == "zone" && act.Result == "ok" {
-				z.madeMS[id] = act.AtMS
-			}
-			if _, there := z.doors[act.ID]; !there && act.Target == "door" && act.Result == "ok" {
-				z.doors[act.ID] = l.Idx
+			if act.Result == "ok" {
+				z.take(l.Idx, &act)
 			}
 			z.next = l.Idx + 1
 		}
@@ -55,6 +51,39 @@ func (z *zoneBegins) read(r store.Reader) error {
 			return nil
 		}
 	}
+}
+
+// take takes the oldest change of a zone or door. Where that does not put it into the directory, the act that did is disposed of; acts that only look at
+// one, or do something there, tell nothing.
+func (z *zoneBegins) take(leaf int64, act *entrylog.Action) {
+	var madeMS, from int64
+	switch op, _ := strings.CutPrefix(act.Verb, act.Target+"_"); directory.Op(op) {
+	case directory.OpAdd:
+		madeMS, from = act.AtMS, leaf
+	case directory.OpChange, directory.OpRemove:
+	default:
+		return
+	}
+	switch act.Target {
+	case "zone":
+		if _, there := z.madeMS[access.ZoneID(act.ID)]; !there {
+			z.madeMS[access.ZoneID(act.ID)] = madeMS
+		}
+	case "door":
+		if _, there := z.doors[act.ID]; !there {
+			z.doors[act.ID] = from
+		}
+	}
+}
+
+// doorFrom is the leaf from which on there may be lines of a door; 0 = from the first, when no act tells or it recorded before it stood in the directory.
+func (z *zoneBegins) doorFrom(r store.Reader, id string) (int64, error) {
+	from := z.doors[id]
+	before, err := r.UnknownDoorBefore(id, from)
+	if before {
+		from = 0
+	}
+	return from, err
 }
 
 // zoneBegan is the day from which on a zone's days are signed: that on which it first stood in the directory, or of its first line, whichever is
@@ -69,8 +98,8 @@ func (p *pages) zoneBegan(r store.Reader, zone access.ZoneID, doors []string) (s
 	if err := z.read(r); err != nil {
 		return "", fmt.Errorf("begin of zone %s: %w", zone, err)
 	}
-	made, known := z.madeMS[zone]
-	if !known { // no act tells, so its days are those of the log
+	made := z.madeMS[zone]
+	if made == 0 { // no act tells, so its days are those of the log
 		return p.logBegan(r)
 	}
 	day := directory.DateOf(time.UnixMilli(made).In(p.store.Zone())).String()
@@ -80,7 +109,11 @@ func (p *pages) zoneBegan(r store.Reader, zone access.ZoneID, doors []string) (s
 	if !known {
 		from := int64(math.MaxInt64)
 		for _, d := range doors {
-			from = min(from, z.doors[d]) // of one that no act tells of every line counts
+			since, err := z.doorFrom(r, d)
+			if err != nil {
+				return "", fmt.Errorf("begin of zone %s: %w", zone, err)
+			}
+			from = min(from, since)
 		}
 		var err error
 		if line, err = r.FirstDayAt(doors, day, from); err != nil {

@@ -107,6 +107,15 @@ func (r Reader) FirstDay() (day string, err error) {
 	return first.String, err
 }
 
+// UnknownDoorBefore reports whether a gateway recorded at a door, before a leaf, that was not one of its own.
+func (r Reader) UnknownDoorBefore(door string, leaf int64) (before bool, err error) {
+	err = r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE kind = 'unknown_door' AND door = ? AND idx < ?)`, door, leaf).Scan(&before)
+	if err != nil {
+		return false, fmt.Errorf("look for records of door %s: %w", door, err)
+	}
+	return before, nil
+}
+
 // FirstDayAt is the day of the oldest line at one of the doors before a day, of the lines that began with leaf from or a later one; "" when there
 // is none. Each day is looked up by the leaf: of a door that came late the lines of the years before are not walked.
 func (r Reader) FirstDayAt(doors []string, before string, from int64) (day string, err error) {
