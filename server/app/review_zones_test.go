@@ -141,16 +141,15 @@ func TestBeginOfAZoneAfterADisposal(t *testing.T) {
 			})
 		}
 	}
-	look := func(kind web.ActionKind, target string) func() {
-		return func() {
+	look := func() {
+		for kind, target := range map[web.ActionKind]string{web.ActionViewRegister: string(archive), web.ActionJudge: string(store1)} {
 			err := (accounts{store: c.site.Store}).RecordAction(t.Context(), web.Action{Kind: kind, Actor: chief.Account, Target: target, At: c.at})
 			c.must(err)
 		}
 	}
 	for what, later := range map[string]func(){
-		"a look at the register": look(web.ActionViewRegister, string(archive)),
-		"a look at the door":     look(web.ActionJudge, string(store1)),
-		"a change":               edit(func(z *directory.Zone, d *directory.Door) { z.NameEN += "+"; d.NameEN += "+" }),
+		"a look at its register and its door": look,
+		"a change":                            edit(func(z *directory.Zone, d *directory.Door) { z.NameEN += "+"; d.NameEN += "+" }),
 	} {
 		z := newZoneBegins()
 		z.next = c.site.Store.Size() // what is before is disposed of
@@ -186,7 +185,14 @@ func TestBeginOfADoorNobodyKnew(t *testing.T) {
 	c.record(c.pub.Site().Door(store1).Gateway, wire.Record{Door: "annex-1", Side: access.SideEnter, Event: door.EventForcedOpen, Attempt: door.Attempt{9}})
 	c.wantFindings("forced_open", "unknown_door")
 	c.clock(24, 9, 0)
-	c.annexed(inner)
+	c.edit(func(s *directory.Snapshot) {
+		z := slices.IndexFunc(s.Zones, func(z directory.Zone) bool { return z.ID == archive })
+		d := slices.IndexFunc(s.Doors, func(d directory.Door) bool { return d.ID == store1 })
+		room, front := s.Zones[z], s.Doors[d]
+		room.ID, room.Name, room.NameEN, room.Level = annex, "別館", "Annex", 1
+		front.ID, front.Name, front.NameEN, front.Enter = "annex-1", "別館玄関", "Annex front door", annex
+		s.Zones, s.Doors = append(s.Zones, room), append(s.Doors, front)
+	})
 	c.clock(25, 9, 0)
 	p := c.registers()
 	p.begins = newZoneBegins()
