@@ -40,6 +40,7 @@ func (a *App) openPlaces(ctx context.Context) error {
 		return fmt.Errorf("thresholds: %w", err)
 	}
 	a.ingest.Configure(a.thresholds, a.awayNow)
+	a.ingest.Links(a.linkedNow)
 	return a.site.Store.Read(ctx, func(r *store.ReadTx) error {
 		now := time.Now().UnixMilli()
 		if err := places.Load(r, now, a.site.Store.Zone()); err != nil {
@@ -70,6 +71,12 @@ func logBegan(r store.Reader) (int64, error) {
 func (a *App) awayNow(gw access.GatewayID) bool {
 	b, ok := a.health.last(gw)
 	return !ok || !b.linked(time.Now()) || b.Pending > 0
+}
+
+// linkedNow reports whether a gateway was heard within the life of a lease.
+func (a *App) linkedNow(gw access.GatewayID) bool {
+	b, ok := a.health.last(gw)
+	return ok && b.linked(time.Now())
 }
 
 // watchPlaces logs what the watch finds: an escort who left, somebody left alone. What could not be

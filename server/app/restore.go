@@ -19,6 +19,7 @@ import (
 	"monban/server/attempt"
 	"monban/server/config"
 	"monban/server/entrylog"
+	"monban/server/ingest"
 	"monban/server/keystore"
 	"monban/server/policypub"
 	"monban/server/review"
@@ -308,7 +309,8 @@ func cleanWAL(db string) error {
 	return nil
 }
 
-// also is what goes into the log with the succession: a finding for a person, and a floor for versions.
+// also is what goes into the log with the succession: a finding for a person, and a floor for versions. Which gateways were silent when the backup
+// was made says nothing of today.
 func (r *restore) also(tx *store.Tx, size int64) error {
 	f := review.New(review.LogSucceeded, size)
 	_, err := tx.AppendFinding(attempt.Finding{
@@ -316,6 +318,9 @@ func (r *restore) also(tx *store.Tx, size int64) error {
 		Detail: fmt.Sprintf("lost:%d-%d", r.out.LostFrom, r.out.LostTo),
 	}, nil)
 	if err != nil {
+		return err
+	}
+	if err := tx.DropSettings(ingest.SilenceSetting); err != nil {
 		return err
 	}
 	floor := r.signer.PolicyFloor()

@@ -96,6 +96,12 @@ func TestRestore(t *testing.T) {
 	if succeeded() {
 		t.Error("log_succeeded before any restore")
 	}
+	const silence = "silence:gw-1"
+	withSite(t, cfg, func(s *Site) {
+		if err := s.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SetSetting(silence, "86400000") }); err != nil {
+			t.Fatal(err)
+		}
+	})
 	backup := backupOf(t, cfg)
 	leaves(t, cfg, 7) // lost
 	got, err := Restore(t.Context(), cfg, RestoreOptions{Backup: backup, Reason: "disk failed", By: "kato", Now: time.Now()})
@@ -108,6 +114,12 @@ func TestRestore(t *testing.T) {
 	if !succeeded() {
 		t.Error("VR-1: no finding log_succeeded after a restore")
 	}
+	withSite(t, cfg, func(s *Site) {
+		err := s.Store.Read(t.Context(), func(r *store.ReadTx) error { _, err := r.Setting(silence); return err })
+		if !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("VR-1: who was silent when the backup was made is not waited for after the restore: %v", err)
+		}
+	})
 	leaves(t, cfg, 3)
 	out := verified(t, cfg)
 	if !strings.Contains(out, "7 leaves of the old log") || !strings.Contains(out, got.Before) {

@@ -181,6 +181,42 @@ func TestRestartGoesOnWaiting(t *testing.T) {
 	}
 }
 
+// VR-1, I10: a gateway that was given up and was repaired while the server was off brings what it has kept: it is waited for anew from its first link on, also
+// before the next tick. One that stays linked and holds its records back is given up all the same, however often the server is started.
+func TestRepairedGatewayIsAwaitedAnew(t *testing.T) {
+	const minute, hour = 60_000, 3_600_000
+	silent, on := true, false
+	h := shared(t, &silent)
+	now := nowMS
+	again := func() {
+		h.again(now, &silent)
+		h.Links(func(gw access.GatewayID) bool { return on && gw == "gw-1" })
+		h.tick(now)
+	}
+	listens := func(until int64) {
+		for ; now < until; now += 30 * minute {
+			h.tick(now)
+		}
+	}
+	listens(nowMS + 25*hour)
+	now += 40 * hour
+	again()
+	on = true // and it still has records: silent
+	h.take(newBox(h.Site, "gw-2", 1).passes("media-store-1", 4569, 1, door.EventExit).all())
+	h.tick(now + minute)
+	h.tick(now + 2*minute)
+	h.wantDetails()
+	now += 3 * minute
+	began := now
+	listens(began + 13*hour)
+	h.wantDetails()
+	now += 40 * hour
+	again()
+	began = now
+	listens(began + 13*hour)
+	h.wantDetails("exit_without_entry media-store")
+}
+
 // keeps counts what is stored of silences.
 type keeps struct {
 	*store.Tx

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"monban/firmware/access"
 	"monban/firmware/door"
@@ -98,8 +99,8 @@ func (p *Pipeline) await(list []store.Awaited, nowMS int64) {
 	}
 }
 
-// silenceSetting is where it is stored for how long a gateway has been silent while a server listened, ms: a restart goes on from there.
-const silenceSetting = "silence:" // followed by its id
+// SilenceSetting is where it is stored for how long a gateway has been silent while a server listened, ms: a restart goes on from there.
+const SilenceSetting = "silence:" // followed by its id
 
 // keepSilence is by how much a silence must have grown to be stored again, ms: so much of it a restart may forget.
 const keepSilence = 10 * 60_000
@@ -118,50 +119,84 @@ func (p *Pipeline) listen(tx Remembering, site *policypub.Current, nowMS int64) 
 		return nil
 	}
 	since := make(map[access.GatewayID]int64, len(p.silentMS))
+	var met []access.GatewayID
 	for i := range site.Directory().Gateways {
 		gw := site.Directory().Gateways[i].ID
-		kept, read := p.keptMS[gw]
+		kept, read := p.kept[gw]
 		if !read {
 			var err error
 			if kept, err = keptSilence(tx, gw); err != nil {
 				return err
 			}
-			p.keptMS[gw] = kept
+			p.kept[gw] = kept
 		}
-		var lasted int64
-		if p.silent(gw) {
+		var is silence
+		quiet, on, back := p.silent(gw), p.linked != nil && p.linked(gw), p.comesBack(gw)
+		if on || !quiet {
+			met = append(met, gw)
+		}
+		if quiet {
 			was, known := p.silentMS[gw]
-			if !known {
-				was = nowMS - kept
+			switch {
+			case back:
+				was = nowMS
+			case !known:
+				was = nowMS - kept.ms
 			}
-			since[gw], lasted = was, min(nowMS-was, awayMost) // longer makes no difference
+			since[gw], is.ms = was, min(nowMS-was, awayMost) // longer makes no difference
+			is.linked = on && is.ms >= keepSilence
 		}
-		if lasted == kept || lasted != 0 && lasted != awayMost && lasted < kept+keepSilence {
+		if is == kept || is.linked == kept.linked && is.ms != 0 && is.ms != awayMost && is.ms < kept.ms+keepSilence {
 			continue
 		}
-		if err := tx.SetSetting(silenceSetting+string(gw), strconv.FormatInt(lasted, 10)); err != nil {
+		if err := tx.SetSetting(SilenceSetting+string(gw), is.text()); err != nil {
 			return err
 		}
-		tx.AfterCommit(func() { p.keptMS[gw] = lasted })
+		tx.AfterCommit(func() { p.kept[gw] = is })
+	}
+	for _, gw := range met {
+		p.met[gw] = true
 	}
 	p.silentMS = since
 	return nil
 }
 
-// keptSilence is for how long a gateway had been silent when that was stored last, ms.
-func keptSilence(tx Remembering, gw access.GatewayID) (int64, error) {
-	text, err := tx.Setting(silenceSetting + string(gw))
+// silence is how long a gateway has been silent, as it is stored.
+type silence struct {
+	ms     int64
+	linked bool // it was linked, and held records back
+}
+
+func (s silence) text() string {
+	text := strconv.FormatInt(s.ms, 10)
+	if s.linked {
+		text += linkedWord
+	}
+	return text
+}
+
+const linkedWord = " linked"
+
+// keptSilence is what was stored last.
+func keptSilence(tx Remembering, gw access.GatewayID) (s silence, err error) {
+	text, err := tx.Setting(SilenceSetting + string(gw))
 	if isNotFound(err) {
-		return 0, nil
+		return s, nil
 	}
 	if err != nil {
-		return 0, err
+		return s, err
 	}
-	ms, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("setting %s%s is not a time: %w", silenceSetting, gw, err)
+	text, s.linked = strings.CutSuffix(text, linkedWord)
+	if s.ms, err = strconv.ParseInt(text, 10, 64); err != nil {
+		return s, fmt.Errorf("setting %s%s is not a time: %w", SilenceSetting, gw, err)
 	}
-	return ms, nil
+	return s, nil
+}
+
+// comesBack reports whether a gateway has linked for the first time since the start, and had no link when its silence was stored: what it has kept while
+// no server listened is on its way, so it is waited for anew. One that was linked then and holds its records back is not.
+func (p *Pipeline) comesBack(gw access.GatewayID) bool {
+	return p.linked != nil && !p.met[gw] && !p.kept[gw].linked && p.linked(gw)
 }
 
 // away reports whether a gateway of the zone, other than the one that tells, is silent and not for too long: records of it may be
@@ -177,7 +212,7 @@ func (p *Pipeline) away(site *policypub.Current, zone access.ZoneID, tells acces
 			continue
 		}
 		asked[d.Gateway] = true
-		if since, known := p.silentMS[d.Gateway]; p.silent(d.Gateway) && (!known || nowMS-since < awayMost) {
+		if since, known := p.silentMS[d.Gateway]; p.silent(d.Gateway) && (!known || nowMS-since < awayMost || p.comesBack(d.Gateway)) {
 			return true
 		}
 	}

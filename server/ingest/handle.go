@@ -79,14 +79,16 @@ type Pipeline struct {
 	set    review.Settings
 	seed   maphash.Seed
 	silent func(access.GatewayID) bool // nil = none is
+	linked func(access.GatewayID) bool // nil = nobody knows
 
 	// Of the transaction that is open: the store runs one at a time.
 	watch    *review.Watch
 	areas    *policypub.Current         // whose zones the watch knows
 	waiting  []waiting                  // exits of which the entry may still come
 	silentMS map[access.GatewayID]int64 // since when a gateway is silent, the server's clock, as ticks have seen it
-	keptMS   map[access.GatewayID]int64 // for how long, ms, as it is stored
-	actsSeen int64                      // newest officer's act that the watch knows
+	kept     map[access.GatewayID]silence
+	met      map[access.GatewayID]bool // which have been linked since the start
+	actsSeen int64                     // newest officer's act that the watch knows
 }
 
 // Follower is told every record that has committed, in order: who moves whom follows from them (D7). It
@@ -126,7 +128,7 @@ type chain struct {
 func New(policies Policies, zone *time.Location) *Pipeline {
 	return &Pipeline{
 		policies: policies, zone: zone, tails: map[chain]uint64{}, holes: map[chain]hole{}, forks: map[chain]bool{},
-		set: review.DefaultSettings(), seed: maphash.MakeSeed(), keptMS: map[access.GatewayID]int64{}, actsSeen: -1,
+		set: review.DefaultSettings(), seed: maphash.MakeSeed(), kept: map[access.GatewayID]silence{}, met: map[access.GatewayID]bool{}, actsSeen: -1,
 	}
 }
 

@@ -16,6 +16,9 @@ func (p *Pipeline) Configure(set review.Settings, silent func(access.GatewayID) 
 	p.set, p.silent = set, silent
 }
 
+// Links sets how to ask whether a gateway is linked now, also when records of it are still on their way. Call it before the first Handle.
+func (p *Pipeline) Links(linked func(access.GatewayID) bool) { p.linked = linked }
+
 // drive makes what the watch does until the end of the transaction revocable.
 func (p *Pipeline) drive(tx interface {
 	AfterCommit(f func())

@@ -20,6 +20,14 @@ func (tx *Tx) SetSetting(key, value string) error {
 	return nil
 }
 
+// DropSettings forgets the settings whose keys begin so.
+func (tx *Tx) DropSettings(prefix string) error {
+	if _, err := tx.exec(`DELETE FROM setting WHERE substr(key, 1, length(?1)) = ?1`, prefix); err != nil {
+		return fmt.Errorf("drop settings %s: %w", prefix, err)
+	}
+	return nil
+}
+
 // InsertSetupCode stores the hash of a set-up code.
 func (tx *Tx) InsertSetupCode(hash [32]byte, expires time.Time) error {
 	if _, err := tx.exec(`INSERT INTO setup_code (hash, expires_ms) VALUES (?, ?)`, hash[:], expires.UnixMilli()); err != nil {
