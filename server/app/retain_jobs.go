@@ -23,24 +23,32 @@ func (t *Retainer) nightly(ctx context.Context, _ time.Time) (note string, err e
 	return strings.Join(ids, ", "), err
 }
 
-// tellDue makes a finding of what is due for disposal and not asked for (EV-8): one for the fiscal year.
+// tellDue makes a finding of what is due for disposal and not asked for (EV-8): one for the fiscal year. What waits for open cases is due too: nobody else tells
+// that they keep it.
 func (t *Retainer) tellDue(ctx context.Context, due time.Time) (note string, err error) {
 	p, err := t.Plan(ctx)
 	if err != nil {
 		return "", err
 	}
-	n := 0
+	n, wait := 0, 0
 	for _, x := range p.Items {
-		if x.Ready() {
-			n++
+		if !x.Over() {
+			continue
+		}
+		if n++; x.Open > 0 {
+			wait++
 		}
 	}
 	if n == 0 {
 		return "nothing is due", nil
 	}
+	note = fmt.Sprintf("%d classes and years are due", n)
+	if wait > 0 {
+		note += fmt.Sprintf(", %d of them wait for open cases", wait)
+	}
 	f := review.New(review.DisposalDue, review.NoCause)
 	detail := fmt.Sprintf("due:%d", p.Today.FiscalYear())
-	return fmt.Sprintf("%d classes and years are due", n), t.store.Write(ctx, func(tx *store.Tx) error {
+	return note, t.store.Write(ctx, func(tx *store.Tx) error {
 		open, err := tx.OpenFinding(string(f.Kind), "", "", detail)
 		if err != nil || open {
 			return err

@@ -114,3 +114,36 @@ func TestOpenCasesAreKept(t *testing.T) {
 	})
 	verified(t, cfg)
 }
+
+// EV-8, AL-4: a year that only waits for an open case is told as due all the same, and the note says that it waits.
+func TestYearThatWaitsIsTold(t *testing.T) {
+	cfg := testSite(t)
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 10)
+		r := retainer(s)
+		var others []string
+		for _, x := range ok(r.Plan(t.Context()))(t).Items {
+			if x.Due && x.Class != entrylog.ClassViolation {
+				others = append(others, string(x.Class))
+			}
+		}
+		before := ok(r.tellDue(t.Context(), disposalDay))(t)
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.AppendFinding(attempt.Finding{Kind: "tamper", Severity: "high", Gateway: "gw-old", Door: "old-door", Cause: attempt.NoIndex, AtMS: seedMS}, nil)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, x := range ok(r.Plan(t.Context()))(t).Items {
+			if x.Due && x.Class == entrylog.ClassViolation && x.Open != 0 {
+				n++
+			}
+		}
+		want := fmt.Sprintf("%d classes and years are due, %d of them wait for open cases", len(others)+n, n)
+		if after := ok(r.tellDue(t.Context(), disposalDay))(t); n != 1 || after != want {
+			t.Errorf("told %q, before %q, want %q", after, before, want)
+		}
+	})
+}

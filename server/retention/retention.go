@@ -91,8 +91,11 @@ type Item struct {
 	Open  int64         // findings, incidents and other matters that are still open and would go: they have to be closed first
 }
 
+// Over reports whether its time is over and no hold keeps it: what of it is still open has to be closed, and a run asked for.
+func (x Item) Over() bool { return x.Due && len(x.Holds) == 0 }
+
 // Ready reports whether a run may be asked for.
-func (x Item) Ready() bool { return x.Due && len(x.Holds) == 0 && x.Open == 0 }
+func (x Item) Ready() bool { return x.Over() && x.Open == 0 }
 
 // Plan says of each item whether it is due on a day, and what blocks it; the oldest first.
 func Plan(items []Item, rules []Rule, holds []Hold, today calendar.Date) []Item {
