@@ -148,13 +148,6 @@ func (h *Handler) getPresent(w http.ResponseWriter, rq *request) error {
 	}
 	for i := range reg.Rows {
 		r := &reg.Rows[i]
-		stated := !r.StatedAt.IsZero() && !r.StatedAt.After(at)
-		if stated && r.ConfirmedBy != "" {
-			continue // they had left, and somebody has confirmed it
-		}
-		if stated {
-			r.LeftAt = r.StatedAt
-		}
 		l := v.registerLine(r)
 		l.No, l.Uncertain = strconv.Itoa(len(v.Lines)+1), !r.LeftAt.IsZero()
 		if l.Uncertain { // whoever searches a building looks for them last, and looks (RR-6)

@@ -43,12 +43,16 @@ func TestRegisterPage(t *testing.T) {
 	}
 }
 
-// RR-3, RA-1: reception sees who is inside; the system administrator sees how many and no name; the future is not known.
+// RR-3, RR-6, RA-1: reception sees who is inside, also one who was seen after their stated exit: whom the source lists is listed, and marked only
+// when it says so; the system administrator sees how many and no name; the future is not known.
 func TestPresentPage(t *testing.T) {
 	s := newSite(t, nil)
 	page := text(t, s.get("/present?zone=server-room", s.login(web.RoleReception.String())))
 	if !strings.Contains(page, "𠮷田 太郎") || !strings.Contains(page, "1人") {
 		t.Error("reception does not see who is inside")
+	}
+	if strings.Contains(page, "退室したと申し出ています(確認待ち)") {
+		t.Error("somebody who was seen later is marked as unsure")
 	}
 	cookie := s.login(web.RoleSystemAdmin.String())
 	for _, path := range []string{"/present?zone=server-room", "/register?zone=server-room&all=1"} {
