@@ -167,3 +167,55 @@ func TestLateDataRequestIsTold(t *testing.T) {
 		return err
 	}))
 }
+
+// PR-3, RA-2, ADR 0102: the command line has the page's rules: nobody suspends or decides about an entry of their own, and what was suspended for a request on the page is
+// decided there, where nothing is erased before the request is granted.
+func TestTerminalHasTheRulesOfRequests(t *testing.T) {
+	c, d, entry := dataDesk(t)
+	ctx := t.Context()
+	at := func(by visit.Actor) Operator { return Operator{Account: by.Account, Terminal: true} }
+	size := c.site.Store.Size()
+	if _, err := d.retain.Restrict(ctx, entry, "本人の申出", at(section)); !errors.Is(err, datarequest.ErrOwn) {
+		t.Errorf("one's own entry was suspended: %v", err)
+	}
+	held, err := d.retain.Restrict(ctx, entry, "本人の申出", at(chief))
+	c.must(err)
+	before := c.site.Store.Size()
+	for _, erase := range []bool{true, false} {
+		if err := d.retain.Decide(ctx, held, "R8-1", erase, "認容", at(section)); !errors.Is(err, datarequest.ErrOwn) {
+			t.Errorf("one's own entry was decided about: %v", err)
+		}
+	}
+	if c.site.Store.Size() != before || before != size+1 {
+		t.Errorf("%d leaves of what was refused", c.site.Store.Size()-size-1)
+	}
+	c.must(d.retain.Decide(ctx, held, "R8-1", false, "却下", at(watchman)))
+
+	id, err := d.BeginDataRequest(ctx, datarequest.Record{Want: datarequest.Stop, Text: "消してほしい", Entry: entry}, section)
+	c.must(err)
+	c.must(d.do(t, id, datarequest.Taken, chief))
+	c.must(d.SuspendEntry(ctx, id, 2, entry, "本人の請求", chief))
+	got, err := d.DataRequestByID(ctx, id)
+	c.must(err)
+	before = c.site.Store.Size()
+	refused := func(state string) {
+		t.Helper()
+		for _, erase := range []bool{true, false} {
+			if err := d.retain.Decide(ctx, got.Held[0].ID, "R8-2", erase, "認容", at(watchman)); !errors.Is(err, web.ErrTerminalPage) {
+				t.Errorf("%s, decided at the command line: %v", state, err)
+			}
+		}
+	}
+	refused("not granted")
+	if c.site.Store.Size() != before {
+		t.Error("what was refused left leaves")
+	}
+	c.must(d.do(t, id, datarequest.Granted, chief))
+	refused("granted")
+	c.clock(24, 12, 0)
+	c.must(d.do(t, id, datarequest.Carried, chief))
+	refused("carried out, its span over")
+	got, err = d.DataRequestByID(ctx, id)
+	c.must(err)
+	c.must(d.SettleEntry(ctx, id, len(got.Turns), got.Held[0].ID, false, "止める期間の終わり", watchman))
+}

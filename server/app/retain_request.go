@@ -1,12 +1,15 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"monban/server/datarequest"
 	"monban/server/entrylog"
 	"monban/server/store"
 	"monban/server/web"
@@ -22,10 +25,52 @@ func (t *Retainer) Restrict(ctx context.Context, attempt, reason string, by Oper
 		return "", fmt.Errorf("record %q: not the 32 hexadecimal digits of an entry: %w", attempt, web.ErrNotFound)
 	}
 	err = t.store.Write(ctx, func(tx *store.Tx) error {
+		if err := t.notOwn(tx, key, by); err != nil {
+			return err
+		}
 		id, err = t.restrict(tx, key, reason, by)
 		return err
 	})
 	return id, err
+}
+
+// notOwn refuses who acts on an entry of their own, as the page of the person's request does.
+func (t *Retainer) notOwn(tx *store.Tx, key [16]byte, by Operator) error {
+	row, err := tx.AttemptRow(key)
+	if errors.Is(err, store.ErrNotFound) { // gone with its year, or never there: nobody's
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("record %x: %w", key, err)
+	}
+	a, err := tx.AccountByID(by.Account)
+	if err != nil {
+		return mapped(err)
+	}
+	own := func(ref []byte) bool { return bytes.Equal(ref, row.PersonRef) }
+	if a.Person != "" && slices.ContainsFunc(t.keys.PersonRefs(a.Person, entrylog.ClassRegister, entrylog.ClassViolation), own) {
+		return fmt.Errorf("record %x: %w", key, datarequest.ErrOwn)
+	}
+	return nil
+}
+
+// notOnPage refuses a suspension that was made for a person's request on the page: it is erased there, after a decision that grants it.
+func notOnPage(tx *store.Tx, q *store.ErasureRequest) error {
+	rows, err := tx.OpenMatters(datarequest.Kind)
+	if err != nil {
+		return err
+	}
+	then, err := tx.MattersAt(datarequest.Kind, q.AskedMS)
+	all, err := list[datarequest.Record](tx.Reader, append(rows, then...), err)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if slices.Contains(all[i].Held, q.ID) {
+			return fmt.Errorf("request %s belongs to %s: %w", q.ID, all[i].ID, web.ErrTerminalPage)
+		}
+	}
+	return nil
 }
 
 // restrict is Restrict within a transaction.
@@ -60,7 +105,18 @@ func (t *Retainer) Decide(ctx context.Context, id, decision string, erase bool, 
 	if err := by.checkPerson(reason); err != nil {
 		return err
 	}
-	err := t.store.Write(ctx, func(tx *store.Tx) error { return t.settle(tx, id, decision, erase, reason, by) })
+	err := t.store.Write(ctx, func(tx *store.Tx) error {
+		q, err := tx.ErasureRequest(id)
+		if err != nil {
+			return fmt.Errorf("request %s: %w", id, err)
+		}
+		if q.State == store.RequestRestricted { // else it is too late for anybody
+			if err := errors.Join(t.notOwn(tx, q.Attempt, by), notOnPage(tx, &q)); err != nil {
+				return err
+			}
+		}
+		return t.settle(tx, id, decision, erase, reason, by)
+	})
 	if err != nil {
 		return err
 	}
