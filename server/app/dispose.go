@@ -24,7 +24,31 @@ import (
 //	crash point 5: before the file is compacted → compacted again
 //	crash point 6: before the leaf disposal_done → as 5
 func (t *Retainer) CarryOut(ctx context.Context) (done []store.DisposalRun, err error) {
-	return t.carryOut(ctx, nightTries, store.RunStarted, store.RunApproved)
+	done, err = t.carryOut(ctx, nightTries, store.RunStarted, store.RunApproved)
+	ids, failed := t.voidRuns(ctx)
+	for _, id := range ids {
+		failed = errors.Join(failed, fmt.Errorf("disposal run %s: %w: withdraw it and ask anew", id, web.ErrTyped))
+	}
+	return done, errors.Join(err, failed)
+}
+
+// void reports whether a run that has not begun was asked for or approved by a typed name: it is never carried out, and waits for somebody to withdraw it.
+func (t *Retainer) void(d store.DisposalRun) bool {
+	return (d.State == store.RunAsked || d.State == store.RunApproved) && (typed(d.AskedBy) || typed(d.ApprovedBy)) && !t.listed(d.ID)
+}
+
+// voidRuns lists the void ones that were approved.
+func (t *Retainer) voidRuns(ctx context.Context) (ids []string, err error) {
+	err = t.store.Read(ctx, func(r *store.ReadTx) error {
+		runs, err := r.DisposalRuns()
+		for _, d := range runs {
+			if d.State == store.RunApproved && t.void(d) {
+				ids = append(ids, d.ID)
+			}
+		}
+		return err
+	})
+	return ids, err
 }
 
 // Resume brings to its end what has begun, and carries out what the key store's list says was destroyed and the database does not know of, because it
@@ -62,7 +86,7 @@ func (t *Retainer) carryOut(ctx context.Context, tries int, states ...string) (d
 		return nil, err
 	}
 	for _, d := range slices.Backward(runs) { // the oldest first
-		if !slices.Contains(states, d.State) {
+		if !slices.Contains(states, d.State) || t.void(d) {
 			continue
 		}
 		x, failed := t.run(ctx, d, tries)

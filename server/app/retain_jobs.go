@@ -10,15 +10,20 @@ import (
 	"monban/server/attempt"
 	"monban/server/review"
 	"monban/server/store"
+	"monban/server/web"
 )
 
 // nightly carries out what two persons have wanted.
 func (t *Retainer) nightly(ctx context.Context, _ time.Time) (note string, err error) {
-	done, err := t.CarryOut(ctx)
-	err = errors.Join(err, t.emptyErased(ctx, nightTries))
+	done, err := t.carryOut(ctx, nightTries, store.RunStarted, store.RunApproved)
+	void, failed := t.voidRuns(ctx)
+	err = errors.Join(err, failed, t.emptyErased(ctx, nightTries))
 	var ids []string
 	for _, d := range done {
 		ids = append(ids, fmt.Sprintf("%s: %d rows", d.ID, d.Rows))
+	}
+	for _, id := range void { // no failure: nothing changes before somebody withdraws it
+		ids = append(ids, id+": not carried out, "+web.ErrTyped.Error()+"; withdraw it")
 	}
 	return strings.Join(ids, ", "), err
 }

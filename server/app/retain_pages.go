@@ -48,7 +48,7 @@ func (p *retainPages) RetentionBook(ctx context.Context) (out web.RetentionBook,
 			if d.State != store.RunDone && d.State != store.RunWithdrawn {
 				open[keystore.Period{Class: d.Class, FiscalYear: d.Year}] = true
 			}
-			out.Runs = append(out.Runs, runOf(r.Reader, d))
+			out.Runs = append(out.Runs, p.t.runOf(r.Reader, d))
 		}
 		holds, err := r.Holds()
 		for _, h := range holds {
@@ -70,9 +70,12 @@ func (p *retainPages) RetentionBook(ctx context.Context) (out web.RetentionBook,
 	return out, err
 }
 
-func runOf(r store.Reader, d store.DisposalRun) web.RetentionRun {
+func (t *Retainer) runOf(r store.Reader, d store.DisposalRun) web.RetentionRun {
 	x := web.RetentionRun{ID: d.ID, Class: string(d.Class), Year: d.Year, State: d.State, Count: d.Count, Rows: d.Rows, Asked: time.UnixMilli(d.AskedMS), AskedBy: accountName(r, d.AskedBy), Asker: d.AskedBy,
 		Started: d.Started, Done: d.Done}
+	if t.void(d) {
+		x.State = "void"
+	}
 	if d.ApprovedBy != "" {
 		x.Approved, x.ApprovedBy = time.UnixMilli(d.ApprovedMS), accountName(r, d.ApprovedBy)
 	}
@@ -86,7 +89,7 @@ func runOf(r store.Reader, d store.DisposalRun) web.RetentionRun {
 func (p *retainPages) DisposalRun(ctx context.Context, id string) (out web.RetentionRun, err error) {
 	err = p.t.store.Read(ctx, func(r *store.ReadTx) error {
 		d, err := r.DisposalRun(id)
-		out = runOf(r.Reader, d)
+		out = p.t.runOf(r.Reader, d)
 		return err
 	})
 	return out, mapped(err)

@@ -13,7 +13,11 @@ func (t *Retainer) PrintRuns(ctx context.Context, say func(string)) error {
 	return t.store.Read(ctx, func(r *store.ReadTx) error {
 		runs, err := r.DisposalRuns()
 		for _, d := range runs {
-			say(fmt.Sprintf("%s  %s FY%d  %s  asked by %s  approved by %s  %d rows", d.ID, d.Class, d.Year, d.State, d.AskedBy, d.ApprovedBy, d.Rows))
+			state := d.State
+			if t.void(d) {
+				state = "void: a typed name asked or approved, withdraw it"
+			}
+			say(fmt.Sprintf("%s  %s FY%d  %s  asked by %s  approved by %s  %d rows", d.ID, d.Class, d.Year, state, d.AskedBy, d.ApprovedBy, d.Rows))
 		}
 		return err
 	})

@@ -328,6 +328,23 @@ func TestTypedNamesOfBefore(t *testing.T) {
 		if !errors.Is(err, web.ErrTyped) || len(done) != 1 || done[0].ID != begun {
 			t.Errorf("carried out %v, %v", done, err)
 		}
+		// The page and the plan say so, and the night goes on without an error.
+		book := ok((&retainPages{r}).RetentionBook(t.Context()))(t)
+		said := ""
+		if err := r.PrintRuns(t.Context(), func(line string) { said += line + "\n" }); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range book.Runs {
+			if want := x.ID == approved || x.ID == asked; (x.State == "void") != want {
+				t.Errorf("the page shows %s as %s", x.ID, x.State)
+			}
+		}
+		if strings.Count(said, "void: ") != 2 {
+			t.Errorf("the plan says\n%s", said)
+		}
+		if note, err := r.nightly(t.Context(), disposalDay); err != nil || !strings.Contains(note, approved+": not carried out") || strings.Contains(note, asked) {
+			t.Errorf("the night says %q, %v", note, err)
+		}
 		for _, id := range []string{approved, asked} {
 			if err := r.Approve(t.Context(), id, "やり直し", true, old[0]); err != nil {
 				t.Errorf("withdraw %s: %v", id, err)

@@ -4,6 +4,6 @@ package web
 var retentionFamilies = map[string][]string{
 	"done":            {"retention_set", "disposal_asked", "disposal_approved", "disposal_withdrawn", "hold_placed", "hold_released"},
 	"retention_class": {"all", "register", "action", "violation", "directory", "system"},
-	"retention_run":   {"asked", "approved", "started", "done", "withdrawn"},
+	"retention_run":   {"asked", "approved", "started", "done", "withdrawn", "void"},
 	"retention_hold":  {"held", "release_asked", "released"},
 }

@@ -88,7 +88,7 @@ func (b speaker) fiscal(year int) string { return b.T("retention.year", "year", 
 func (b speaker) runLine(r RetentionRun, who string, may bool) retentionRunLine {
 	l := retentionRunLine{
 		ID: r.ID, Name: b.className(r.Class), Year: b.fiscal(r.Year), AskedBy: r.AskedBy, Asked: b.DayTime(r.Asked), ApprovedBy: r.ApprovedBy, Count: strconv.FormatInt(r.Count, 10),
-		Rows: strconv.FormatInt(r.Rows, 10), MayApprove: may && r.State == "asked" && r.Asker != who, MayWithdraw: may && (r.State == "asked" || r.State == "approved"),
+		Rows: strconv.FormatInt(r.Rows, 10), MayApprove: may && r.State == "asked" && r.Asker != who, MayWithdraw: may && (r.State == "asked" || r.State == "approved" || r.State == "void"),
 	}
 	if !r.Approved.IsZero() {
 		l.Approved = b.DayTime(r.Approved)
@@ -105,6 +105,8 @@ func (b speaker) runLine(r RetentionRun, who string, may bool) retentionRunLine 
 		tone, icon = ToneGood, "check"
 	case "withdrawn":
 		tone, icon = ToneQuiet, "stop"
+	case "void":
+		tone, icon = ToneWarn, "stop"
 	}
 	l.State = Tag{b.T("retention_run." + r.State), tone, icon}
 	return l

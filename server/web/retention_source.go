@@ -63,7 +63,7 @@ type RetentionItem struct {
 type RetentionRun struct {
 	ID, Class  string
 	Year       int
-	State      string // asked, approved, started, done, withdrawn
+	State      string // asked, approved, started, done, withdrawn; void = asked or approved, but by a typed name
 	Count      int64  // leaves, or people, when it was asked for
 	Rows       int64  // that went
 	Asked      time.Time
