@@ -86,7 +86,22 @@ func askTerminal(ctx context.Context, question string) (string, error) {
 		return "", fmt.Errorf("there is no terminal to ask at: run it at one (a password can be in --password-file, a one-time code cannot), or do it on the page: %w", err)
 	}
 	defer tty.Close() //nolint:errcheck // nothing is kept
-	return askQuietly(ctx, tty, question)
+	return askWithin(ctx, tty, question, answerTime)
+}
+
+// answerTime is how long a question waits: the site is open meanwhile, and no server starts.
+const answerTime = 2 * time.Minute
+
+var errNoAnswer = errors.New("no answer in time")
+
+func askWithin(ctx context.Context, tty *os.File, question string, limit time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errNoAnswer)
+	defer cancel()
+	line, err := askQuietly(ctx, tty, question)
+	if err != nil && errors.Is(context.Cause(ctx), errNoAnswer) {
+		return "", fmt.Errorf("%w (%s), and nothing was done: run the command again: %w", errNoAnswer, limit, err)
+	}
+	return line, err
 }
 
 // askQuietly is askTerminal on an open terminal, whose echo is on again afterwards, also when the command is broken off.

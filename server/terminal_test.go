@@ -160,6 +160,17 @@ func TestTerminalDoesNotShow(t *testing.T) {
 	}
 }
 
+// D28, D2: a question that nobody answers ends, since the site is open meanwhile and no server starts; the terminal shows what is typed again.
+func TestTerminalWaitsNotForEver(t *testing.T) {
+	_, program := terminal(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := askWithin(ctx, program, "Password: ", 20*time.Millisecond)
+	if !errors.Is(err, errNoAnswer) || ctx.Err() != nil || !echoes(t, program) {
+		t.Errorf("nobody answered: %v", err)
+	}
+}
+
 // RA-2, D28 (ADR 0102): each command that makes one of two persons has the account prove itself before it does anything; the right two work; the password is in no
 // output and no file of the site.
 func TestCommandsOfTwoPersons(t *testing.T) {

@@ -30,7 +30,7 @@ func (s *Site) Prove(ctx context.Context, as AsOnPage, in web.TerminalAnswers, n
 	// A quarter of a login's tries, as at the page that asks again.
 	tries := terminalTries{store: s.Store, burst: float64(limit.AccountBurst), every: 4 * limit.AccountEvery, now: now}
 	t := web.Terminal{
-		Accounts: accounts{s.Store}, Factors: factors{store: s.Store, key: s.Keys.Derive("monban one-time codes")}, Audit: terminalAudit{s.Store}, Take: tries.take, Forget: tries.forget,
+		Accounts: accounts{s.Store}, Factors: factors{store: s.Store, key: s.Keys.Derive("monban one-time codes")}, Audit: terminalAudit{s.Store}, Take: tries.take, Forget: tries.forget, Back: tries.back,
 		SecondFactor: rolesOf(cfg.SecondFactorRoles), PasswordStepUp: cfg.PasswordStepUp, Now: now,
 	}
 	city, err := openDirectory(s.Config.LDAP)
@@ -121,6 +121,16 @@ func (t terminalTries) take(ctx context.Context, account string) (wait time.Dura
 		all[account] = b
 	})
 	return wait, err
+}
+
+// back gives one try back.
+func (t terminalTries) back(ctx context.Context, account string) error {
+	return t.change(ctx, func(all map[string]bucket) {
+		if b, ok := all[account]; ok { // else it has them all
+			b.Left++
+			all[account] = b
+		}
+	})
 }
 
 func (t terminalTries) forget(ctx context.Context, account string) error {

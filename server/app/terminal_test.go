@@ -3,6 +3,8 @@ package app
 import (
 	"encoding/hex"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -273,6 +275,30 @@ func TestTerminalLocksOut(t *testing.T) {
 			t.Fatal("a right password did not give the tries back")
 		}
 	}
+}
+
+// D28: a directory that cannot be asked takes no try of the account, and the error says why.
+func TestTerminalDirectoryAway(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Login = config.Login{Tries: 3, Window: config.D(5 * time.Minute), Lockout: config.D(15 * time.Minute)}
+	if err := CreateSite(cfg, time.Now(), quiet); err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(t.TempDir(), "bind")
+	if err := os.WriteFile(secret, []byte("bind-word\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg.LDAP = config.LDAP{URL: "ldap://127.0.0.1:1", BindDN: "cn=x", PasswordFile: secret, Base: "dc=x", Filter: "(uid={name})"}
+	now := time.Date(2026, 11, 27, 1, 0, 0, 0, time.UTC)
+	withSite(t, cfg, func(s *Site) {
+		putAccount(t, s, "mori", func(a *store.Account) { a.Source = web.SourceDirectory })
+		for range 5 {
+			_, err := proveAs(t, s, AsDisposalDecided, "mori", terminalPassword, "", now)
+			if err == nil || !strings.Contains(err.Error(), "could not be asked: ") || strings.Contains(err.Error(), terminalPassword) || strings.Contains(err.Error(), "bind-word") {
+				t.Fatalf("a directory that is away: %v", err)
+			}
+		}
+	})
 }
 
 // RA-2, ADR 0102: what a typed name asked for or approved before is one of two persons no more, and can be withdrawn or asked for anew; what had begun comes to its

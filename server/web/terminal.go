@@ -27,9 +27,11 @@ type Terminal struct {
 	Audit    Audit
 	// Directory is the city's; nil = none.
 	Directory Directory
-	// Take takes one try of an account, durably; 0 = taken, else how long until there is one. Forget gives them back.
+	// Take takes one try of an account, durably; 0 = taken, else how long until there is one. Forget gives them all back,
+	// and Back one, when nothing could be looked at.
 	Take   func(ctx context.Context, account string) (wait time.Duration, err error)
 	Forget func(ctx context.Context, account string) error
+	Back   func(ctx context.Context, account string) error
 
 	SecondFactor   RoleSet // as in Config
 	PasswordStepUp bool    // likewise
@@ -77,6 +79,9 @@ func (t *Terminal) Prove(ctx context.Context, pattern string, in TerminalAnswers
 		return Account{}, throttled{wait}
 	}
 	how, good, err := t.password(ctx, &a, password)
+	if errors.Is(err, errDirectory) {
+		return Account{}, errors.Join(err, t.Back(ctx, a.ID))
+	}
 	if err != nil {
 		return Account{}, err
 	}
@@ -136,7 +141,7 @@ func (t *Terminal) password(ctx context.Context, a *Account, password string) (h
 		return "", false, nil
 	}
 	if good, err = t.Directory.Verify(ctx, a.Name, password); err != nil {
-		return "", false, errDirectory
+		return "", false, fmt.Errorf("%w: %w", errDirectory, err)
 	}
 	return methodDirectory, good, nil
 }
