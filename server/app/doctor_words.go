@@ -70,6 +70,7 @@ var doctorPhrases = []phrase.Phrase{
 	{"database pages", "データベースのページ"},
 	{"keys of the records", "記録を読むための鍵"},
 	{"%s (and %d more)", "{1}（ほか {2} 件）"},
+	{"leaf %d does not open with the key of %s of fiscal year %d, which is there: somebody or the disk changed the record, or it alone has another key: leave %s as it is and run `monban-server verify --openings`", "記録簿の {1} 番が、{3} 年度の区分 {2} の鍵（保管されています）で読めません。記録の改変かディスクの故障、またはこの 1 件だけが別の鍵で書かれたものです。{4} はそのままにして `monban-server verify --openings` を実行してください"},
 	{"the key of %s of fiscal year %d is not in %s, and no disposal destroyed it: put a copy of the file in its place", "{2} 年度の区分 {1} の鍵が {3} になく、廃棄の記録もありません。鍵の保管ファイルの写しを戻してください"},
 	{"clock", "時計"},
 	{"stands at %s, but the newest entry is of %s: set it before serve", "{1} を指していますが、最新の記録は {2} です。serve の前に時計を合わせてください"},

@@ -26,6 +26,9 @@ func (s *Site) keysThere(ctx context.Context) error {
 }
 
 func lostError(path string, x store.LostKey) error {
+	if x.Alone {
+		return fmt.Errorf("leaf %d does not open with the key of %s of fiscal year %d, which is there: somebody or the disk changed the record, or it alone has another key: leave %s as it is and run `monban-server verify --openings`", x.Leaf, x.Class, x.FiscalYear, path)
+	}
 	return fmt.Errorf("the key of %s of fiscal year %d is not in %s, and no disposal destroyed it: put a copy of the file in its place", x.Class, x.FiscalYear, path)
 }
 
@@ -37,6 +40,10 @@ func (t *Retainer) tellLost(ctx context.Context, log *slog.Logger, path string) 
 		return err
 	}
 	for _, x := range lost {
+		if x.Alone { // the self-test and doctor say it too; its finding is not that of a key
+			log.LogAttrs(ctx, slog.LevelError, "a record cannot be read", slog.Any("err", lostError(path, x)), slog.Any("cause", x.Why))
+			continue
+		}
 		log.LogAttrs(ctx, slog.LevelError, "a key is lost: names and purposes of that year cannot be read", slog.Any("err", lostError(path, x)), slog.Any("cause", x.Why))
 		f := review.New(review.LogDoubt, review.NoCause)
 		detail := fmt.Sprintf("keylost/%s/%d", x.Class, x.FiscalYear)

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"os"
@@ -112,6 +114,10 @@ func TestLostKeyIsTold(t *testing.T) {
 		}
 	})
 	put(withoutKey(t, whole, 2021, entrylog.ClassRegister))
+	withSite(t, cfg, func(s *Site) { lost("taken out", s) })
+	put(whole)
+	withSite(t, cfg, func(s *Site) { sound("put back", s) })
+	put(withoutKey(t, whole, 2021, entrylog.ClassRegister))
 	withSite(t, cfg, func(s *Site) {
 		lost("taken out", s)
 		names("taken out", s, true)
@@ -133,7 +139,7 @@ func TestLostKeyIsTold(t *testing.T) {
 	withSite(t, cfg, func(s *Site) { lost("a file of before", s) })
 	put(whole)
 	withSite(t, cfg, func(s *Site) {
-		sound("put back", s)
+		lost("put back, and what was written in between has another key", s)
 		r := retainer(s)
 		approve2021(t, r, entrylog.ClassRegister)
 		if done := ok(r.CarryOut(t.Context()))(t); len(done) != 1 {
@@ -141,5 +147,100 @@ func TestLostKeyIsTold(t *testing.T) {
 		}
 		sound("disposed of", s)
 		names("disposed of", s, false)
+	})
+}
+
+// lostFindings counts the open findings of lost keys.
+func lostFindings(t *testing.T, s *Site) (n int) {
+	t.Helper()
+	if err := retainer(s).tellLost(t.Context(), quiet, s.Config.Path(keyStoreFile)); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+		list, _, err := r.Findings(false, 0, 1000)
+		for _, f := range list {
+			if strings.HasPrefix(f.Detail, "keylost/") {
+				n++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// D17, EV-9, OP-2: one row that somebody changed, the first or the newest of its year, is not called a lost key, whose remedy (another file in the key store's
+// place) would make it worse; an error of the database is none either.
+func TestDamagedRowIsNoLostKey(t *testing.T) {
+	cfg := siteOf2021(t)
+	withSite(t, cfg, func(s *Site) { seed(t, s, 3) })
+	change := func(set, end string) {
+		t.Helper()
+		db := ok(sql.Open("sqlite3", "file:"+cfg.Path(databaseFile)))(t)
+		var trigger string
+		err := db.QueryRow(`SELECT sql FROM sqlite_master WHERE name = 'opening_no_update'`).Scan(&trigger)
+		if err == nil {
+			_, err = db.Exec(`DROP TRIGGER opening_no_update`)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := db.Exec(`UPDATE opening SET ` + set + ` WHERE idx = (SELECT ` + end + `(idx) FROM opening WHERE class = 'register')`)
+		if err == nil {
+			if n, e := res.RowsAffected(); n != 1 {
+				t.Errorf("%d rows: %v", n, e)
+			}
+			_, err = db.Exec(trigger)
+		}
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end, set := range map[string]string{"min": "ciphertext = zeroblob(length(ciphertext))", "max": "person_ref = zeroblob(16)"} {
+		change(set, end)
+		withSite(t, cfg, func(s *Site) {
+			err := s.keysThere(t.Context())
+			wantLine(t, err, "leaf", "fiscal year 2021", "verify --openings")
+			if err != nil && (strings.Contains(err.Error(), "put a copy") || !isJapanese(inJapanese(err.Error()))) {
+				t.Errorf("%s: %v, in Japanese: %s", end, err, inJapanese(err.Error()))
+			}
+			if n := lostFindings(t, s); n != 0 {
+				t.Errorf("%s: %d findings of a lost key", end, n)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := s.keysThere(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("cancelled: %v", err)
+			}
+		})
+	}
+}
+
+// D17, OP-2: a copy that is put back after another key of that year was made does not open what was written in between: that is told, and not only once the year's
+// first record does not open.
+func TestWrittenBetweenIsTold(t *testing.T) {
+	cfg := siteOf2021(t)
+	withSite(t, cfg, func(s *Site) { seed(t, s, 3) })
+	whole := ok(os.ReadFile(cfg.Path(keyStoreFile)))(t)
+	put := func(data []byte) {
+		t.Helper()
+		if err := os.WriteFile(cfg.Path(keyStoreFile), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(withoutKey(t, whole, 2021, entrylog.ClassRegister))
+	withSite(t, cfg, func(s *Site) {
+		if err := s.Store.Write(t.Context(), func(tx *store.Tx) error { return seedOne(tx, 7, 4) }); err != nil {
+			t.Fatal(err)
+		}
+	})
+	put(whole)
+	withSite(t, cfg, func(s *Site) {
+		wantLine(t, s.keysThere(t.Context()), "the key of register", "fiscal year 2021")
+		if n := lostFindings(t, s); n != 1 {
+			t.Errorf("%d findings, want 1", n)
+		}
 	})
 }

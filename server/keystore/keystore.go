@@ -363,7 +363,7 @@ func (ks *KeyStore) Open(commit entrylog.Hash, s Sealed) (o entrylog.Opening, ra
 		return o, nil, salt, fmt.Errorf("open opening: it is not what the leaf commits to: %w", ErrDamaged)
 	}
 	if o, err = entrylog.ParseOpening(raw); err != nil {
-		return o, nil, salt, fmt.Errorf("open opening: %w", err)
+		return o, nil, salt, fmt.Errorf("open opening: %w: %w", ErrDamaged, err)
 	}
 	var want []byte
 	if o.Person != "" {

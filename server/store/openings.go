@@ -49,7 +49,7 @@ func (r Reader) Openings(leaves []int64) (map[int64]Opened, error) {
 func (r Reader) open(idx int64, body []byte, s keystore.Sealed) (o entrylog.Opening, raw []byte, salt [32]byte, err error) {
 	commit, err := entrylog.CommitOf(body)
 	if err != nil {
-		return o, nil, salt, fmt.Errorf("leaf %d: %w", idx, err)
+		return o, nil, salt, fmt.Errorf("leaf %d: %w: %w", idx, keystore.ErrDamaged, err)
 	}
 	o, raw, salt, err = r.keys.Open(commit, s)
 	if errors.Is(err, keystore.ErrNoKey) {
