@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -33,13 +34,28 @@ type backupManifest struct {
 	Checkpoint string            `json:"checkpoint"`    // newest signed one in the copy, "" when there is none
 	Files      map[string]string `json:"files"`         // path below the folder → SHA-256 in hex
 	MAC        string            `json:"mac,omitempty"` // of all before, under the master key, hex; "" = a program of before it made the backup, or the key was lost
+
+	raw []byte // the file, where it was read from one
 }
 
-// sum is the manifest's MAC. Of a database only the log is signed: people, cards and accounts are vouched for by nothing else.
+// sum is the manifest's MAC. Of a database only the log is signed: people, cards and accounts are vouched for by nothing else. It is over the file's JSON without
+// "mac", members sorted, no spaces: so what a later version adds counts too, and this program need not know it.
 func (m *backupManifest) sum(masterPath string) (string, error) {
-	bare := *m
-	bare.MAC = ""
-	data, err := json.Marshal(bare)
+	data := m.raw
+	if data == nil {
+		var err error
+		if data, err = json.Marshal(m); err != nil {
+			return "", err
+		}
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var members map[string]any
+	if err := dec.Decode(&members); err != nil {
+		return "", err
+	}
+	delete(members, "mac")
+	data, err := json.Marshal(members) // sorts
 	if err != nil {
 		return "", err
 	}
@@ -174,7 +190,7 @@ func logKeys(dir string) (opt store.VerifyOptions, err error) {
 	return opt, err
 }
 
-// write sums up every file of the folder, and makes folder and manifest durable. Where the master key is lost there is a backup all the same, without its MAC.
+// write sums up every file of the folder, and makes folder and manifest durable. Where the master key is lost or cannot be read there is a backup all the same, without its MAC.
 func (m *backupManifest) write(dir, masterPath string) error {
 	for _, suffix := range []string{"-wal", "-shm"} { // of looking at the copy; all of it is in the file
 		if err := os.Remove(filepath.Join(dir, databaseFile+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -200,9 +216,7 @@ func (m *backupManifest) write(dir, masterPath string) error {
 	if err != nil {
 		return err
 	}
-	if m.MAC, err = m.sum(masterPath); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
+	m.MAC, _ = m.sum(masterPath) // a restore says that there is none
 	data, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
 		return err
@@ -228,6 +242,7 @@ func readManifest(dir, site string) (m backupManifest, err error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return m, fmt.Errorf("%s: %w", filepath.Join(dir, manifestFile), err)
 	}
+	m.raw = data
 	switch {
 	case m.Version != 1:
 		return m, fmt.Errorf("%s: backup of version %d, this program knows 1", dir, m.Version)

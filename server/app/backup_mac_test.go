@@ -3,10 +3,12 @@ package app
 import (
 	"bytes"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -68,4 +70,51 @@ func TestBackupListHasMAC(t *testing.T) {
 		t.Error("a list with its MAC is said to have none")
 	}
 	verified(t, cfg)
+}
+
+// OP-4: the MAC of a list is over what stands in the file, also over members that a later version adds: neither is its backup called changed, nor may they be. The
+// number was made outside of this program, of the members in order, without spaces and without "mac".
+func TestBackupMACIsOfTheFile(t *testing.T) {
+	const text = `{
+ "monban_backup": 1, "site": "hq", "mac": "00", "made_ms": 9007199254740993,
+ "later": {"b": 1.50, "a": ["<x>", null]},
+ "files": {"monban.db": "ff", "keys/log.vkey": "0a"}, "checkpoint": "", "leaves": 7
+}`
+	const mac = "fa633c41f666086a195ba8f1e419b76e1ac7d4292795cf6ad92ad69be247648a"
+	master := filepath.Join(t.TempDir(), "master.key")
+	var key [32]byte
+	for i := range key {
+		key[i] = byte(i)
+	}
+	if err := os.WriteFile(master, []byte(base64.StdEncoding.EncodeToString(key[:])+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := func(text string) (m backupManifest) {
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatal(err)
+		}
+		m.raw = []byte(text)
+		return m
+	}
+	m := read(text)
+	if got := ok(m.sum(master))(t); got != mac {
+		t.Errorf("the MAC is %s, want %s", got, mac)
+	}
+	m = read(strings.Replace(text, "1.50", "1.51", 1))
+	if got := ok(m.sum(master))(t); got == mac {
+		t.Error("a later version's member does not count")
+	}
+	cfg := testSite(t)
+	dir := backupOf(t, cfg)
+	m = ok(readManifest(dir, ""))(t)
+	if bare, err := m.vouched(dir, cfg.Path(masterFile)); bare || err != nil {
+		t.Errorf("as it was made: bare %t, %v", bare, err)
+	}
+	if err := os.Chmod(cfg.Path(masterFile), 0o644); err != nil { // a key that is not read
+		t.Fatal(err)
+	}
+	dir = backupOf(t, cfg)
+	if m = ok(readManifest(dir, ""))(t); m.MAC != "" {
+		t.Error("a MAC without a key")
+	}
 }
