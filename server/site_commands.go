@@ -123,7 +123,7 @@ func (c *restoreCommand) Run(ctx context.Context) error {
 	}
 	fmt.Printf("%d leaves are restored; log %s takes over from %s.\n", done.Leaves, done.Origin, done.Before)
 	if done.Unvouched {
-		fmt.Println("Warning: backup.json has no MAC. An older version made it, or somebody took the MAC away: the log is checked, people, cards, rights and accounts are not. Compare them with paper before doors get them.")
+		fmt.Println("Warning: " + app.BareBackup)
 	}
 	if done.LostTo > done.LostFrom {
 		fmt.Printf("Leaves %d to %d of the old log are lost: what gateways recorded comes back from them, what operators did must be entered again.\n", done.LostFrom, done.LostTo-1)

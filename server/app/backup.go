@@ -74,6 +74,14 @@ func (m *backupManifest) vouched(dir, masterPath string) (bare bool, err error) 
 	return false, err
 }
 
+// BareBackup says of a backup that its list has no MAC.
+const BareBackup = "backup.json has no MAC. An older version made it, or without the master key, or somebody took the MAC away: the log is checked, people, cards, rights and accounts are not. Compare them with paper before doors get them."
+
+const bareBackupJapanese = "backup.json に認証符号（MAC）がありません。以前の版で作られたか、マスター鍵なしで作られたか、取り除かれたものです。検証できるのは記録簿だけです。人・カード・権限・アカウントは、使う前に紙の資料と照合してください。"
+
+// bareMark stands in the log with the reason of a restore from such a backup.
+const bareMark = " (backup.json: no MAC)"
+
 // BackupOptions of Backup.
 type BackupOptions struct {
 	Out string // new folder

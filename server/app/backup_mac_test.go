@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"monban/server/store"
 )
 
 // relisted writes a backup's list anew after a change of it.
@@ -63,9 +65,36 @@ func TestBackupListHasMAC(t *testing.T) {
 	}
 	bare := copyTree(t, whole)
 	relisted(t, bare, func(m *backupManifest) { m.MAC = "" })
+	for _, japanese := range []bool{false, true} {
+		for _, keys := range []string{"", cfg.DataDir} {
+			var out bytes.Buffer
+			if _, err := Verify(t.Context(), VerifyOptions{Database: bare, Keys: keys, Openings: keys != "", Words: japanese, Japanese: japanese, Out: &out}); err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(out.String(), "\n")
+			if !strings.Contains(first, "MAC") || isJapanese(first) != japanese {
+				t.Errorf("verify with keys %q says nothing of a list without a MAC, but %q", keys, first)
+			}
+		}
+	}
 	if done := ok(restored(bare))(t); !done.Unvouched {
 		t.Error("a list without a MAC is not told")
 	}
+	withSite(t, cfg, func(s *Site) {
+		said := 0
+		err := s.Store.Read(t.Context(), func(r *store.ReadTx) error {
+			size, err := r.LogSize()
+			for idx := range size {
+				if o, err := r.Opening(idx); err == nil && o.Text == "drill"+bareMark {
+					said++
+				}
+			}
+			return err
+		})
+		if err != nil || said != 1 {
+			t.Errorf("%d leaves say that the list had no MAC, want 1: %v", said, err)
+		}
+	})
 	if done := ok(restored(backupOf(t, cfg)))(t); done.Unvouched {
 		t.Error("a list with its MAC is said to have none")
 	}

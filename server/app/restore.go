@@ -265,7 +265,11 @@ func (r *restore) succeed(ctx context.Context, db string, m backupManifest) erro
 		}
 		r.out.Leaves, r.out.Before, r.out.Origin = h.Size, s.Before, s.Origin
 		r.out.LostFrom, r.out.LostTo = s.Lost()
-		return s, &entrylog.Opening{Name: r.o.By, Text: r.o.Reason}, func(tx *store.Tx) error { return r.also(tx, h.Size) }, nil
+		why := r.o.Reason
+		if r.out.Unvouched {
+			why += bareMark
+		}
+		return s, &entrylog.Opening{Name: r.o.By, Text: why}, func(tx *store.Tx) error { return r.also(tx, h.Size) }, nil
 	})
 	if err != nil {
 		return err

@@ -61,6 +61,15 @@ func Verify(ctx context.Context, o VerifyOptions) (findings int, err error) {
 				return 0, err
 			}
 		}
+		if m.MAC == "" {
+			text := "note: " + BareBackup
+			if o.Japanese {
+				text = bareBackupJapanese
+			}
+			if _, err := fmt.Fprintln(o.Out, text); err != nil {
+				return 0, err
+			}
+		}
 		o.Database = filepath.Join(dir, databaseFile)
 	} else if check, err = checkOf(o.Database); err != nil {
 		return 0, err
