@@ -79,6 +79,9 @@ func (c *disposePlanCommand) Run(ctx context.Context) error {
 			case x.Due:
 				state = "due"
 			}
+			if len(x.Unread) > 0 {
+				state += " (cannot be read: " + strings.Join(x.Unread, ", ") + ")"
+			}
 			fmt.Printf("%-10s FY%d  %8d  due on %s  %s\n", x.Class, x.Year, x.Count, due, state)
 		}
 		return t.PrintRuns(ctx, func(line string) { fmt.Println(line) })

@@ -175,13 +175,14 @@ func (t *Retainer) Plan(ctx context.Context) (p RetentionPlan, err error) {
 		if err != nil {
 			return err
 		}
-		open, err := t.openCases(r.Reader)
+		open, unread, err := t.openCases(r.Reader)
 		if err != nil {
 			return err
 		}
 		for _, c := range counts {
 			if c.Class != entrylog.ClassSystem {
-				items = append(items, retention.Item{Class: c.Class, Year: c.Year, Count: c.Count, Open: open[keystore.Period{Class: c.Class, FiscalYear: c.Year}]})
+				k := keystore.Period{Class: c.Class, FiscalYear: c.Year}
+				items = append(items, retention.Item{Class: c.Class, Year: c.Year, Count: c.Count, Open: open[k], Unread: unread[k]})
 			}
 		}
 		gone, err := r.Gone()
@@ -327,7 +328,7 @@ func (t *Retainer) ready(ctx context.Context, class entrylog.Class, year int) (r
 	if len(x.Holds) > 0 {
 		return x, fmt.Errorf("disposal: %s of fiscal year %d %w (%s)", class, year, store.ErrHeld, strings.Join(x.Holds, ", "))
 	}
-	return x, openError(class, year, x.Open)
+	return x, openError(class, year, x.Open, x.Unread)
 }
 
 // Approve is the second person; with withdraw anybody's "no". An approved run is carried out by CarryOut.

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 
 	"monban/server/attempt"
@@ -145,5 +146,50 @@ func TestYearThatWaitsIsTold(t *testing.T) {
 		if after := ok(r.tellDue(t.Context(), disposalDay))(t); n != 1 || after != want {
 			t.Errorf("told %q, before %q, want %q", after, before, want)
 		}
+	})
+}
+
+// EV-8, AL-4: an open incident whose key is lost keeps the years of violation up to its newest step, none after it, and is named: else nobody knew what they wait for.
+func TestUnreadIncidentIsNamed(t *testing.T) {
+	cfg := siteOf2021(t)
+	const id, later = "incident-2022-00001", seedMS + 366*86_400_000
+	withSite(t, cfg, func(s *Site) {
+		seed(t, s, 10)
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			text := store.MatterText{ID: id, Kind: incident.Kind, State: "open", Open: true, FromMS: later, Doc: []byte(`{"findings":[]}`)}
+			if _, err := tx.PutMatter(store.Matter{}, text, entrylog.Action{Account: "a1", Verb: "incident_open", From: "lan", Result: "ok", AtMS: later}, entrylog.Opening{}); err != nil {
+				return err
+			}
+			idx, err := tx.AppendFinding(attempt.Finding{Kind: "tamper", Severity: "high", Gateway: "gw-old", Door: "old-door", Cause: attempt.NoIndex, AtMS: later + 366*86_400_000}, nil)
+			if err != nil {
+				return err
+			}
+			_, err = tx.AppendFindingAct(store.FindingAct{Finding: idx, Kind: "finding_closed", Account: "a1", AtMS: later + 367*86_400_000}, "lan", "")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	whole := ok(os.ReadFile(cfg.Path(keyStoreFile)))(t)
+	if err := os.WriteFile(cfg.Path(keyStoreFile), withoutKey(t, whole, 2022, entrylog.ClassAction), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	withSite(t, cfg, func(s *Site) {
+		r := retainer(s)
+		met := 0
+		for _, x := range ok(r.Plan(t.Context()))(t).Items {
+			if want := map[int]int64{2021: 1, 2023: 0}; x.Class == entrylog.ClassViolation {
+				if x.Open != want[x.Year] {
+					t.Errorf("violation of %d waits for %d cases, want %d", x.Year, x.Open, want[x.Year])
+				}
+				met++
+			}
+		}
+		if met != 2 {
+			t.Errorf("%d years of violation, want 2", met)
+		}
+		_, err := r.Ask(t.Context(), entrylog.ClassViolation, 2021, "満了", kato)
+		wantLine(t, err, id, "cannot be read")
 	})
 }

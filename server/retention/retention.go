@@ -82,13 +82,14 @@ func (h Hold) Blocks(c entrylog.Class, year int) bool {
 
 // Item is one class and year that there is something of.
 type Item struct {
-	Class entrylog.Class
-	Year  int
-	Count int64         // leaves, or people
-	Due   bool          // its time is over
-	DueOn calendar.Date // the zero Date = never
-	Holds []string      // ids of the holds that block it
-	Open  int64         // findings, incidents and other matters that are still open and would go: they have to be closed first
+	Class  entrylog.Class
+	Year   int
+	Count  int64         // leaves, or people
+	Due    bool          // its time is over
+	DueOn  calendar.Date // the zero Date = never
+	Holds  []string      // ids of the holds that block it
+	Open   int64         // findings, incidents and other matters that are still open and would go: they have to be closed first
+	Unread []string      // open incidents among them that cannot be read, since their key is lost
 }
 
 // Over reports whether its time is over and no hold keeps it: what of it is still open has to be closed, and a run asked for.
