@@ -36,6 +36,7 @@ const (
 	Release          // cause, "/" and version
 	Data             // what was to be exported
 	Witness          // "beyond", "refused", or "outside:" and a name
+	YearKey          // "start", or "keylost" or "keystore", "/", a class, "/" and a fiscal year
 )
 
 // forms is the form of each kind that is written with a detail. A kind that stands here needs its sentence on the pages, and one that does
@@ -45,7 +46,7 @@ var forms = map[Kind]Form{
 	ReaderLost: Device, StrikeFailed: Device, FireRelease: Device, ClockStep: Device, UncleanBoot: Word, MainsLost: Device, BatteryLow: Device, KeyEntry: Device,
 	ExitInvalidCard: Reasons, DecisionWithoutRecord: Reasons, RecoveryUsed: Reasons, DecisionMismatch: Differs, ZoneUnknown: Missing,
 	ChainFork: Chain, SequenceGap: Chain, EpochChanged: Chain, GatewayRolledBack: Chain, GatewayCloned: Chain,
-	LogDoubt: Word, LogSucceeded: LostLeaves, LogFork: Witness, RolloutStopped: Release, CanaryMissed: Channel,
+	LogDoubt: YearKey, LogSucceeded: LostLeaves, LogFork: Witness, RolloutStopped: Release, CanaryMissed: Channel,
 	CommandUnknown: Order, CommandUnconfirmed: Order, ExportNoPurpose: Data, WitnessMissing: Quantity, CertificateEnds: Quantity, DisposalDue: Quantity, KeyCopiesDue: Quantity,
 	EscortLeft: InZone, LeftAlone: InZone, ExitWithoutEntry: InZone, LoneWorker: InZone, UnescortedVisitor: InZone, Overstay: InZone,
 	ImpossibleTravel: OtherDoor, LateRecord: ArrivalDay, UnsignedDay: ZoneDay, PurposeBlank: ZoneDay,
@@ -54,9 +55,9 @@ var forms = map[Kind]Form{
 	BadgeUnreturned: GuestNumber, ExitNotRecorded: GuestNumber, BringInFlagged: GuestNumber, EntryDisowned: EntryNumber, BadgeLost: BadgeID,
 }
 
-// words lists the words that stand as details of kinds of the forms Word and Quantity.
+// words lists the words that stand in details of kinds of the forms Word, Quantity and YearKey.
 var words = map[Kind][]string{
-	LogDoubt: {"start"}, UncleanBoot: {door.BootUnclean}, DeniedBurst: {"card", "door"}, CardScan: {"cards", "doors"}, TailgatingPossible: {"two_passages", "second_opening"},
+	LogDoubt: {"start", "keylost", "keystore"}, UncleanBoot: {door.BootUnclean}, DeniedBurst: {"card", "door"}, CardScan: {"cards", "doors"}, TailgatingPossible: {"two_passages", "second_opening"},
 	LostCardUsed: {"lost", "revoked", "suspended"}, SelfGranted: {"grant", "group", "card"}, EmergencyBegun: {"break_glass", "two_officers"},
 	ApplicationUnmatched: {"never_came", "never_entered"}, DataRequestOverdue: {"decision", "extended"},
 	WitnessMissing: {"of"}, CertificateEnds: {"days"}, DisposalDue: {"due"}, KeyCopiesDue: {"copies"},
@@ -65,7 +66,7 @@ var words = map[Kind][]string{
 // Form gives the form of a kind's details.
 func (k Kind) Form() Form { return forms[k] }
 
-// Words lists the words that may stand as a detail of the kind, of the forms Word and Quantity.
+// Words lists the words that may stand in a detail of the kind, of the forms Word, Quantity and YearKey.
 func (k Kind) Words() []string { return words[k] }
 
 // Detail is a finding's detail, read.
@@ -74,11 +75,11 @@ type Detail struct {
 	More int    // so many more of the kind at the place, which were counted and not told one by one; 0 = it is about one
 	Text string // without the count
 	Word string // the first part: a word, cause, action or epoch
-	Name string // the second part: a version, the name of a channel or witness
+	Name string // the second part: a version, a class, the name of a channel or witness
 	Zone access.ZoneID
 	Door access.DoorID
 	Day  string // YYYY-MM-DD
-	N    int    // a number; of LostLeaves the first leaf
+	N    int    // a number, a fiscal year; of LostLeaves the first leaf
 	To   int    // of LostLeaves the one after the last
 	OK   bool   // it is as the form says; an empty one is
 }
@@ -134,6 +135,14 @@ func (d *Detail) read(k Kind) {
 		d.Word = d.Text[:i]
 		d.N, err = strconv.Atoi(d.Text[i+1:])
 		d.OK = err == nil && d.N >= 0 && slices.Contains(k.Words(), d.Word)
+	case YearKey:
+		var year string
+		d.Word, d.Name, _ = strings.Cut(d.Text, "/")
+		d.Name, year, _ = strings.Cut(d.Name, "/")
+		if d.N, d.OK = positive(year); d.Text == "start" {
+			d.OK = true
+		}
+		d.OK = d.OK && slices.Contains(k.Words(), d.Word)
 	case Reasons, Missing, Differs, Device:
 		d.Word, d.OK = d.Text, true // their parts are for the page, which has the sentences
 	case Order, Data, BadgeID:

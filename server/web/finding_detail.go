@@ -42,6 +42,13 @@ func (b speaker) detailWords(f *Finding, d *review.Detail) string {
 	case review.NoDetail:
 	case review.Word, review.Quantity, review.Witness:
 		return b.wordOf(f.Kind, d.Word, "n", n, "name", d.Name)
+	case review.YearKey:
+		if d.Name == "" {
+			return b.wordOf(f.Kind, d.Word)
+		}
+		if b.words.has("retention_class." + d.Name) {
+			return b.wordOf(f.Kind, d.Word, "class", b.className(d.Name), "year", b.fiscal(d.N))
+		}
 	case review.Reasons:
 		return b.reasonsWords(d.Text)
 	case review.Missing:

@@ -90,6 +90,8 @@ func details(k review.Kind) (out []said) {
 		}
 	case review.Witness:
 		out = []said{{"beyond", nil}, {"refused", nil}, {"outside:pref", []string{"pref"}}}
+	case review.YearKey:
+		out = []said{{"start", nil}, {"keylost/register/2021", []string{"2021"}}, {"keystore/violation/2021", []string{"2021"}}}
 	case review.NoDetail, review.Word, review.Quantity:
 	}
 	return out
