@@ -32,7 +32,7 @@ func lostError(path string, x store.LostKey) error {
 	return fmt.Errorf("the key of %s of fiscal year %d is not in %s, and no disposal destroyed it: put a copy of the file in its place", x.Class, x.FiscalYear, path)
 }
 
-// tellLost makes a finding of each key that is lost, once.
+// tellLost makes a finding of each key that is lost, unless one is open: the same key can be lost twice.
 func (t *Retainer) tellLost(ctx context.Context, log *slog.Logger, path string) error {
 	var lost []store.LostKey
 	err := t.store.Read(ctx, func(r *store.ReadTx) (err error) { lost, err = r.LostKeys(); return err })
@@ -48,8 +48,8 @@ func (t *Retainer) tellLost(ctx context.Context, log *slog.Logger, path string) 
 		f := review.New(review.LogDoubt, review.NoCause)
 		detail := fmt.Sprintf("keylost/%s/%d", x.Class, x.FiscalYear)
 		err := t.store.Write(ctx, func(tx *store.Tx) error {
-			told, err := tx.FindingTold(string(f.Kind), detail)
-			if err != nil || told {
+			open, err := tx.OpenFinding(string(f.Kind), "", "", detail)
+			if err != nil || open {
 				return err
 			}
 			_, err = tx.AppendFinding(attempt.Finding{Kind: string(f.Kind), Severity: f.Severity.String(), Cause: f.Cause, Detail: detail, AtMS: t.now().UnixMilli()}, nil)

@@ -244,3 +244,37 @@ func TestWrittenBetweenIsTold(t *testing.T) {
 		}
 	})
 }
+
+// D17, EV-9: a key that is lost still, or again, after its finding was closed is a finding again.
+func TestLostKeyIsToldAgain(t *testing.T) {
+	cfg := siteOf2021(t)
+	withSite(t, cfg, func(s *Site) { seed(t, s, 3) })
+	whole := ok(os.ReadFile(cfg.Path(keyStoreFile)))(t)
+	if err := os.WriteFile(cfg.Path(keyStoreFile), withoutKey(t, whole, 2021, entrylog.ClassRegister), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	withSite(t, cfg, func(s *Site) {
+		for range 2 {
+			if n := lostFindings(t, s); n != 1 {
+				t.Fatalf("%d findings, want 1", n)
+			}
+		}
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			list, _, err := tx.Findings(false, 0, 1000)
+			for _, f := range list {
+				if err == nil && strings.HasPrefix(f.Detail, "keylost/") {
+					_, err = tx.AppendFindingAct(store.FindingAct{Finding: f.Idx, Kind: "finding_closed", Account: "a1", AtMS: time.Now().UnixMilli()}, "lan", "")
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if n := lostFindings(t, s); n != 1 {
+				t.Errorf("%d open findings after the first was closed, want 1", n)
+			}
+		}
+	})
+}

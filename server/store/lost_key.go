@@ -96,12 +96,3 @@ func (r Reader) openingsAt(p keystore.Period, order string) (out []int64, err er
 	}
 	return out, rows.Err()
 }
-
-// FindingTold reports whether there is a finding of the server of this kind and detail, closed or not.
-func (r Reader) FindingTold(kind, detail string) (told bool, err error) {
-	err = r.row(`SELECT EXISTS (SELECT 1 FROM finding WHERE kind = ? AND gateway = '' AND door = '' AND detail = ?)`, kind, detail).Scan(&told)
-	if err != nil {
-		err = fmt.Errorf("look for finding %s: %w", kind, err)
-	}
-	return told, err
-}
