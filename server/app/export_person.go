@@ -238,12 +238,11 @@ func (p *personPack) zones(ids []access.ZoneID) string {
 // lines writes the person's entries and denied attempts, readable, and the proof of each record. An opening that names somebody else is not
 // shown: its record is proved all the same.
 func (p *personPack) lines(progress packProgress) error {
-	from, to := p.days.From.String(), p.days.To.String()
-	list, err := p.r.OfPerson(string(p.id), from, to)
+	list, err := p.r.OfPerson(string(p.id), p.days.From.String(), p.days.To.String())
 	if err != nil {
 		return err
 	}
-	own, err := ownEntries(p.r, p.site, p.id, from, to, p.nowMS)
+	own, err := ownEntries(p.r, p.site, p.id, list, p.nowMS)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"monban/firmware/access"
 	"monban/firmware/door"
+	"monban/server/attempt"
 	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/store"
@@ -29,19 +30,18 @@ func (v *Visits) OwnEntries(ctx context.Context, person directory.PersonID, days
 	err = v.read(ctx, func(r store.Reader, s *visit.Site) error {
 		const day = 24 * 3_600_000
 		now := v.nowMS()
-		out, err = ownEntries(r, s, person, entrylog.Day(now-int64(days)*day, s.Zone), entrylog.Day(now, s.Zone), now)
+		rows, err := r.OfPerson(string(person), entrylog.Day(now-int64(days)*day, s.Zone), entrylog.Day(now, s.Zone))
+		if err == nil {
+			out, err = ownEntries(r, s, person, rows, now)
+		}
 		return err
 	})
 	slices.Reverse(out)
 	return out, err
 }
 
-// ownEntries lists a person's lines of some days, oldest first, for their own pages and for the pack that they are handed (PR-3).
-func ownEntries(r store.Reader, s *visit.Site, person directory.PersonID, from, to string, nowMS int64) (out []visit.OwnEntry, err error) {
-	rows, err := r.OfPerson(string(person), from, to)
-	if err != nil {
-		return nil, err
-	}
+// ownEntries tells of a person's lines, oldest first, what their own pages and the pack that they are handed say (PR-3).
+func ownEntries(r store.Reader, s *visit.Site, person directory.PersonID, rows []attempt.Row, nowMS int64) (out []visit.OwnEntry, err error) {
 	seen := map[string]*dayPurposes{}
 	for _, row := range rows {
 		e := visit.OwnEntry{Attempt: hex.EncodeToString(row.ID[:]), AtMS: middle(&row), Door: access.DoorID(row.Door), Granted: row.Outcome == access.Granted.String()}
