@@ -50,6 +50,7 @@ type personPack struct {
 	others   *strings.Replacer // full names of everybody else
 	entries  map[string]bool   // ids of the lines whose use is not suspended
 	matters  map[int64]bool    // first leaves of the matters that are about the person
+	unread   bool              // something could not be read since its key is missing: whose it is nobody knows
 }
 
 // person is the pack of kind person.
@@ -63,6 +64,9 @@ func (x *exporter) person(ctx context.Context, r store.Reader, out *logcheck.Pac
 		return err
 	}
 	if err := p.lines(progress); err != nil {
+		return err
+	}
+	if err := p.lookForKeys(); err != nil {
 		return err
 	}
 	for _, write := range []func() error{p.masterData, p.visitLists, p.loans, p.otherMatters, p.requests, p.findings, p.log, p.accountData, p.readme} {
@@ -162,6 +166,7 @@ func eachMatter[T any, P interface {
 		}
 		m, err := read[T, P](p.r, row)
 		if errors.Is(err, store.ErrErased) {
+			p.unread = p.unread || errors.Is(err, store.ErrKeyMissing)
 			continue
 		}
 		if err == nil {
@@ -455,6 +460,7 @@ func (p *personPack) log() error {
 		if err != nil && !nobodyReads(err) {
 			return err
 		}
+		p.unread = p.unread || errors.Is(err, store.ErrKeyMissing)
 		d.ID, d.Text = cmp.Or(d.ID, o.Target), o.Text
 		by := p.by(visit.Step{Account: cmp.Or(act.Account, act.From), AtMS: act.AtMS})
 		if act.From == "job" {

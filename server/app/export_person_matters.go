@@ -12,6 +12,7 @@ import (
 	"monban/server/attempt"
 	"monban/server/casework"
 	"monban/server/datarequest"
+	"monban/server/entrylog"
 	"monban/server/privacy"
 	"monban/server/review"
 	"monban/server/store"
@@ -320,6 +321,15 @@ func (p *personPack) concerns(f *attempt.Finding) (bool, error) {
 	return slices.ContainsFunc(c.facts.Accounts, func(id string) bool { return c.accounts[id].ID != "" }), err
 }
 
+// lookForKeys notes that a key of the days, or of a year since, is missing. Entries of such a year are found under nobody's number.
+func (p *personPack) lookForKeys() error {
+	lost, err := p.r.LostKeys()
+	for _, x := range lost {
+		p.unread = p.unread || x.FiscalYear >= entrylog.FiscalYear(p.fromMS, p.zone)
+	}
+	return err
+}
+
 // readme says in Japanese and in English what the pack is, for what and how long such data is held, what each list is, and what is left out and why.
 func (p *personPack) readme() error {
 	kept, err := keptYears(p.r)
@@ -338,6 +348,9 @@ func (p *personPack) readme() error {
 			t = readmeEN
 		}
 		fmt.Fprintf(&b, t.head, p.id, p.days.From, p.days.To, p.time(p.nowMS))
+		if p.unread {
+			b.WriteString(t.unread)
+		}
 		b.WriteString(t.held)
 		for _, h := range held {
 			fmt.Fprintf(&b, t.kind, h.Name, h.Text, h.Kept)

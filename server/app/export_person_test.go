@@ -34,18 +34,30 @@ func (c *counter) handed(id directory.PersonID) map[string]string {
 	day := calendar.DateOf(c.at.In(c.site.Zone))
 	ask := &PackExport{Kind: "person", Person: id, From: day, To: day}
 	c.must(c.site.Store.Read(c.t.Context(), func(r *store.ReadTx) error { return x.person(c.t.Context(), r.Reader, out, ask, nil) }))
+	c.must(writeManifest(out))
+	return zipped(c.t, b.Bytes())
+}
+
+// writeManifest ends a pack of a site that signs nothing.
+func writeManifest(out *logcheck.PackWriter) error {
 	_, err := out.Manifest()
-	c.must(err)
-	c.must(out.Close(&logcheck.Proof{})) // this site signs nothing
-	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
-	c.must(err)
+	return errors.Join(err, out.Close(&logcheck.Proof{}))
+}
+
+// zipped gives the files of a pack.
+func zipped(t *testing.T, pack []byte) map[string]string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(pack), int64(len(pack)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := map[string]string{}
 	for _, f := range z.File {
 		r, err := f.Open()
-		c.must(err)
-		data, err := io.ReadAll(r)
-		c.must(err)
-		files[f.Name] = string(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[f.Name] = string(ok(io.ReadAll(r))(t))
 	}
 	return files
 }

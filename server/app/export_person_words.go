@@ -1,7 +1,7 @@
 package app
 
 // readmeText is what the first file of a person's pack says, in one language.
-type readmeText struct{ head, held, kind, uses, files, left string }
+type readmeText struct{ head, unread, held, kind, uses, files, left string }
 
 var readmeJA = readmeText{
 	head: `保有個人情報の開示資料
@@ -11,6 +11,10 @@ var readmeJA = readmeText{
 作成日時: %s
 
 入退室管理システムが保有する、あなたについての情報です。各一覧は表計算ソフトで開けます。一覧に行がないものは、該当する情報がありません。
+`,
+	unread: `
+■ 読めない記録
+鍵がないため読めない記録があります。だれの記録かを確かめられないため、この資料には含まれていません。一覧に行がなくても、該当する情報がないとはいえません。鍵が見つかったときは、改めて請求できます。
 `,
 	held: "\n■ 保有している情報と保存期間\n",
 	kind: "- %s: %s 保存期間: %s\n",
@@ -53,6 +57,10 @@ Days: %s to %s (directory, rights and accounts as they stood when this was made)
 Made: %s
 
 This is what the access control system holds about you. The lists open in a spreadsheet. A list without lines means that nothing of that kind is held.
+`,
+	unread: `
+# Records that cannot be read
+There are records that cannot be read since their key is missing. Nobody can tell whose they are, and they are not here. A list without lines does not mean that nothing is held. When the key is found you may ask again.
 `,
 	held: "\n# What is held, and for how long\n",
 	kind: "- %s: %s Kept: %s.\n",
