@@ -95,6 +95,7 @@ func (p *personPack) load() (err error) {
 		return err
 	}
 	names := newNameMask(p.person)
+	words := placeWords(&dir)
 	for i := range dir.People {
 		if x := &dir.People[i]; x.ID != p.id {
 			names.add(x.Name, x.NameReduced, x.Kana, x.Romaji)
@@ -103,7 +104,7 @@ func (p *personPack) load() (err error) {
 	for _, a := range all {
 		if a.Person == string(p.id) {
 			p.accounts = append(p.accounts, a)
-		} else {
+		} else if !words[unspaced(a.FullName)] { // several people's account may have their section's name
 			names.add(a.FullName)
 		}
 	}
@@ -478,10 +479,9 @@ func (p *personPack) log() error {
 			changes = append(changes, []string{p.time(act.AtMS), p.words.Say("change_noun", "group"), opWords[op], d.ID, "", by})
 		}
 		if changed && in && act.Target != "group" && o.Subject == string(p.id) {
-			fields := slices.DeleteFunc(d.Fields(), func(f string) bool {
-				return slices.ContainsFunc(aboutPINs, func(word string) bool { return strings.HasPrefix(f, word+" ") })
-			})
-			changes = append(changes, []string{p.time(act.AtMS), p.words.Say("change_noun", act.Target), opWords[op], d.ID, strings.Join(fields, ", "), by})
+			if fields, tell := p.changedFields(d.Fields()); tell {
+				changes = append(changes, []string{p.time(act.AtMS), p.words.Say("change_noun", act.Target), opWords[op], d.ID, strings.Join(fields, ", "), by})
+			}
 		}
 		if about {
 			address := ""
@@ -496,6 +496,26 @@ func (p *personPack) log() error {
 		return err
 	}
 	return errors.Join(p.rights(past), p.putList("changes.csv", changes), p.putList("acts.csv", acts))
+}
+
+// changedFields gives what a change may tell. A change of nothing but PINs is not told at all (D10), and whose a card was before names nobody.
+func (p *personPack) changedFields(all []string) (fields []string, tell bool) {
+	for _, f := range all {
+		if slices.ContainsFunc(aboutPINs, func(word string) bool { return strings.HasPrefix(f, word+" ") }) {
+			continue
+		}
+		if who, of := strings.CutPrefix(f, "person_id "); of {
+			ids := strings.Split(who, " → ")
+			for i := range ids {
+				if ids[i] != string(p.id) && ids[i] != "(none)" {
+					ids[i] = maskedOther
+				}
+			}
+			f = "person_id " + strings.Join(ids, " → ")
+		}
+		fields = append(fields, f)
+	}
+	return fields, len(fields) > 0 || len(all) == 0
 }
 
 // accountData lists the accounts of the person and what belongs to them. No secret is among it: of keys and tokens the names.

@@ -23,6 +23,21 @@ func newNameMask(own func() *directory.Person) *nameMask {
 	return m
 }
 
+// placeWords are the names of sections, companies, groups and zones.
+func placeWords(dir *directory.Snapshot) map[string]bool {
+	words := map[string]bool{}
+	for i := range dir.People {
+		words[unspaced(dir.People[i].Section)], words[unspaced(dir.People[i].Company)] = true, true
+	}
+	for i := range dir.Groups {
+		words[unspaced(dir.Groups[i].Name)], words[unspaced(dir.Groups[i].NameEN)], words[unspaced(dir.Groups[i].Section)] = true, true, true
+	}
+	for i := range dir.Zones {
+		words[unspaced(dir.Zones[i].Name)], words[unspaced(dir.Zones[i].NameEN)] = true, true
+	}
+	return words
+}
+
 func unspaced(s string) string { return strings.NewReplacer(" ", "", "\u3000", "").Replace(s) }
 
 func (m *nameMask) add(names ...string) {

@@ -121,7 +121,11 @@ func (p *personPack) loans() error {
 	err := eachMatter(p, visit.KindTemporary, func(t *visit.TemporaryCard, row store.Matter) error {
 		if t.Person == p.id {
 			p.matters[row.First] = true
-			rows = append(rows, []string{p.words.Say("badge_kind", "temporary"), t.ID, t.Label, t.Reason, p.time(t.Issued.AtMS), p.time(t.UntilMS), p.time(t.Returned.AtMS), state(t.Returned, t.Lost), p.by(t.Issued)})
+			reason := ""
+			if p.mine(t.Issued) {
+				reason = t.Reason
+			}
+			rows = append(rows, []string{p.words.Say("badge_kind", "temporary"), t.ID, t.Label, reason, p.time(t.Issued.AtMS), p.time(t.UntilMS), p.time(t.Returned.AtMS), state(t.Returned, t.Lost), p.by(t.Issued)})
 		}
 		return nil
 	})
@@ -273,6 +277,9 @@ func (p *personPack) findings() error {
 		for i := range list {
 			f := &list[i]
 			q.After = &store.FindingPlace{AtMS: f.AtMS, Idx: f.Idx}
+			if review.Kind(f.Kind) == review.PINLocked {
+				continue // as a PIN under duress: no alarm about PINs is in a pack
+			}
 			mine, err := p.concerns(f)
 			if err != nil {
 				return err

@@ -9,9 +9,16 @@ import (
 	"time"
 
 	"monban/firmware/calendar"
+	"monban/firmware/card"
+	"monban/firmware/door"
+	"monban/server/attempt"
+	"monban/server/casework"
+	"monban/server/directory"
 	"monban/server/entrylog"
 	"monban/server/logcheck"
+	"monban/server/review"
 	"monban/server/store"
+	"monban/server/visit"
 )
 
 // PR-3, D17: what cannot be read because a key is missing is not passed over: the readme says so. With every key it does not.
@@ -49,5 +56,55 @@ func TestPersonPackTellsOfMissingKeys(t *testing.T) {
 	}
 	if text := readme(lost, 2022); strings.Contains(text, word) {
 		t.Error("a key of other days is missing, and the readme tells of it")
+	}
+}
+
+// PR-3, D10: a pack tells of PINs what its readme says and no more: not that one was set, and of no alarm about one. Of others neither why they lent a
+// card nor whose a card was; an account that has the name of a section masks no section.
+func TestPersonPackTellsNothingOfPINsAndOthers(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	set := func(id directory.CardID, f func(x *directory.Credential)) {
+		t.Helper()
+		c.edit(func(s *directory.Snapshot) {
+			for i := range s.Credentials {
+				if s.Credentials[i].ID == id {
+					f(&s.Credentials[i])
+				}
+			}
+		})
+	}
+	c.clock(25, 9, 0) // the directory was read in the day before
+	set("C-002", func(x *directory.Credential) { x.Duress = card.PINRef{} })
+	set("C-002", func(x *directory.Credential) { x.PIN, x.Duress = card.PINRef{1}, card.PINRef{2} })
+	set("C-001", func(x *directory.Credential) { x.Person = "1002" })
+	c.must(c.site.Store.Write(ctx, func(tx *store.Tx) error {
+		return tx.InsertAccount(store.Account{ID: "shared", Login: "shared", FullName: "情報政策課", CreatedMS: 1, PasswordHash: "x"})
+	}))
+	locked := c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	c.closed(review.PINLocked, locked, attempt.NoIndex, casework.Mistake)
+	c.closed(review.Overstay, locked, attempt.NoIndex, casework.Justified)
+	lent, err := c.IssueTemporary(ctx, TemporaryForm{Person: "1002", Identity: visit.KnownInPerson, Badge: "B-5", Reason: "窓口で取り乱していたため"}, clerk)
+	c.must(err)
+
+	files := c.handed("1002")
+	for list, words := range map[string][]string{
+		"person.csv":  {"所属", "情報政策課"},
+		"loans.csv":   {lent.Label, "貸出中"},
+		"changes.csv": {"C-001", "person_id " + maskedOther + " → 1002"},
+	} {
+		if !c.has(files, list, words...) {
+			t.Errorf("%s has no line with %q:\n%s", list, words, files[list])
+		}
+	}
+	for list, words := range map[string][]string{"loans.csv": {"取り乱して"}, "changes.csv": {"person_id 1001", "C-002"}} {
+		for _, w := range words {
+			if strings.Contains(files[list], w) {
+				t.Errorf("%s says %q:\n%s", list, w, files[list])
+			}
+		}
+	}
+	if n := strings.Count(files["findings.csv"], "\n"); n != 2 {
+		t.Errorf("%d lines of findings, want the head and the one that is none about a PIN:\n%s", n, files["findings.csv"])
 	}
 }

@@ -40,7 +40,7 @@ var readmeJA = readmeText{
 - ほかの人が書いた理由やメモ。あなたへの回答は含みます。ほかの人の氏名を含みうるためです。
 - 対応中の確認事項、インシデントとして扱った事項、暗証番号に関する警報。あるかないかも示しません。確認の妨げになり、また、だれかがあなたに資料を見せるよう強いるおそれがあるためです。
 - だれがあなたの記録を閲覧したか。調査の有無が分かるためです。
-- カード番号、暗証番号（強要時のものを含む）とその有無・誤りの回数、パスワード、認証の秘密、判定に使った入力。カード番号と暗証番号は保有していません。残りは扉やアカウントを破る手がかりになるためです。
+- カード番号、暗証番号（強要時のものを含む）とその設定・変更、誤りを数えている値、パスワード、認証の秘密、判定に使った入力。カード番号と暗証番号は保有していません。残りは扉やアカウントを破る手がかりになるためです。拒否の理由が暗証番号の誤りなどであったことは lines.csv と証明にあります。
 - 利用停止中の記録は行だけを示し、だれの記録か、目的、関係する事項は示しません。消去した記録と、保存期間を過ぎて廃棄した記録は復元できず、含みません。
 - 紙の管理簿から入力した行、台帳にない来訪者として書かれた氏名、インシデントの記録の文面、承認待ちの変更案。氏名の文字だけでは本人か確かめられないもの、または決まっていないものです。担当に申し出てください。
 - 扉の装置へ送った規則、控え（バックアップ）、紙、印刷物。規則と控えの内容は上の一覧と同じです。
@@ -86,7 +86,7 @@ There are records that cannot be read since their key is missing. Nobody can tel
 - Reasons and notes that others wrote, since they may name other people. What you were answered is there.
 - Findings that are still being looked into, those that became an incident, and alarms about PINs; it is not said whether there are any. It would defeat the review, and somebody may force you to show this.
 - Who looked at your records: it would tell whether something is being investigated.
-- Card numbers, PINs (also one for duress), whether there is one and how often it was wrong, passwords, secrets of sign-in, inputs of decisions. Card numbers and PINs are not held; the rest helps to get past a door or an account.
+- Card numbers, PINs (also one for duress), when one was set or changed, the count of wrong ones, passwords, secrets of sign-in, inputs of decisions. Card numbers and PINs are not held; the rest helps to get past a door or an account. That an attempt was denied for a wrong PIN or the like is in lines.csv and in the proofs.
 - Of a record whose use is suspended only the line is there: not whose it is, its purpose, or what belongs to it. Records that were erased, or disposed of when their time was over, cannot be brought back and are not here.
 - Lines typed in from paper registers, names of visitors who are not in the directory, the text of incident records, changes that wait for approval: a written name alone does not say who it is, or nothing is decided. Ask the office.
 - Rules sent to the doors' devices, backups, papers. What rules and backups say is what the lists say.
