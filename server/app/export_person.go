@@ -47,10 +47,11 @@ type personPack struct {
 	accounts []store.Account // of the person
 	visits   []visit.Visit
 	permits  []visit.Permit
-	others   *strings.Replacer // full names of everybody else
-	entries  map[string]bool   // ids of the lines whose use is not suspended
-	matters  map[int64]bool    // first leaves of the matters that are about the person
-	unread   bool              // something could not be read since its key is missing: whose it is nobody knows
+	others   *nameMask       // full names of everybody else
+	entries  map[string]bool // ids of the lines whose use is not suspended
+	matters  map[int64]bool  // first leaves of the matters that are about the person
+	rows     int             // of all lists so far
+	unread   bool            // something could not be read since its key is missing: whose it is nobody knows
 }
 
 // person is the pack of kind person.
@@ -69,12 +70,15 @@ func (x *exporter) person(ctx context.Context, r store.Reader, out *logcheck.Pac
 	if err := p.lookForKeys(); err != nil {
 		return err
 	}
-	for _, write := range []func() error{p.masterData, p.visitLists, p.loans, p.otherMatters, p.requests, p.findings, p.log, p.accountData, p.readme} {
+	for _, write := range []func() error{p.masterData, p.visitLists, p.loans, p.otherMatters, p.requests, p.findings, p.log, p.accountData} {
 		if err := errors.Join(ctx.Err(), write()); err != nil {
 			return err
 		}
 	}
-	return nil
+	if p.person() == nil && p.rows == 0 && !p.unread { // a number typed wrong is no person of whom nothing is held
+		return fmt.Errorf("export: nobody has the number %q in the directory, and nothing is held under it of these days: check the number", p.id)
+	}
+	return p.readme()
 }
 
 // load reads the directory, the person's accounts and visits, and who else there is.
@@ -99,6 +103,9 @@ func (p *personPack) load() (err error) {
 	for i := range dir.People {
 		if x := &dir.People[i]; x.ID != p.id {
 			names.add(x.Name, x.NameReduced, x.Kana, x.Romaji)
+			if !words[unspaced(x.Name)] {
+				names.addShort(x.Name, x.NameReduced)
+			}
 		}
 	}
 	for _, a := range all {
@@ -137,7 +144,8 @@ func (p *personPack) load() (err error) {
 		}
 		return nil
 	})
-	p.others = names.replacer()
+	names.finish()
+	p.others = names
 	return err
 }
 
@@ -200,6 +208,7 @@ func (p *personPack) by(s visit.Step) string {
 
 // putList writes a list; the full name of anybody else is masked in each cell, whoever typed it.
 func (p *personPack) putList(name string, rows [][]string) error {
+	p.rows += len(rows) - 1
 	for _, row := range rows[1:] {
 		for i := range row {
 			row[i] = p.others.Replace(row[i])
@@ -496,26 +505,6 @@ func (p *personPack) log() error {
 		return err
 	}
 	return errors.Join(p.rights(past), p.putList("changes.csv", changes), p.putList("acts.csv", acts))
-}
-
-// changedFields gives what a change may tell. A change of nothing but PINs is not told at all (D10), and whose a card was before names nobody.
-func (p *personPack) changedFields(all []string) (fields []string, tell bool) {
-	for _, f := range all {
-		if slices.ContainsFunc(aboutPINs, func(word string) bool { return strings.HasPrefix(f, word+" ") }) {
-			continue
-		}
-		if who, of := strings.CutPrefix(f, "person_id "); of {
-			ids := strings.Split(who, " → ")
-			for i := range ids {
-				if ids[i] != string(p.id) && ids[i] != "(none)" {
-					ids[i] = maskedOther
-				}
-			}
-			f = "person_id " + strings.Join(ids, " → ")
-		}
-		fields = append(fields, f)
-	}
-	return fields, len(fields) > 0 || len(all) == 0
 }
 
 // accountData lists the accounts of the person and what belongs to them. No secret is among it: of keys and tokens the names.

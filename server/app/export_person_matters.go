@@ -328,6 +328,26 @@ func (p *personPack) concerns(f *attempt.Finding) (bool, error) {
 	return slices.ContainsFunc(c.facts.Accounts, func(id string) bool { return c.accounts[id].ID != "" }), err
 }
 
+// changedFields gives what a change may tell. A change of nothing but PINs is not told at all (D10), and whose a card was before names nobody.
+func (p *personPack) changedFields(all []string) (fields []string, tell bool) {
+	for _, f := range all {
+		if slices.ContainsFunc(aboutPINs, func(word string) bool { return strings.HasPrefix(f, word+" ") }) {
+			continue
+		}
+		if who, of := strings.CutPrefix(f, "person_id "); of {
+			ids := strings.Split(who, " → ")
+			for i := range ids {
+				if ids[i] != string(p.id) && ids[i] != "(none)" {
+					ids[i] = maskedOther
+				}
+			}
+			f = "person_id " + strings.Join(ids, " → ")
+		}
+		fields = append(fields, f)
+	}
+	return fields, len(fields) > 0 || len(all) == 0
+}
+
 // lookForKeys notes that a key of the days, or of a year since, is missing. Entries of such a year are found under nobody's number.
 func (p *personPack) lookForKeys() error {
 	lost, err := p.r.LostKeys()

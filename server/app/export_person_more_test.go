@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -106,5 +107,42 @@ func TestPersonPackTellsNothingOfPINsAndOthers(t *testing.T) {
 	}
 	if n := strings.Count(files["findings.csv"], "\n"); n != 2 {
 		t.Errorf("%d lines of findings, want the head and the one that is none about a PIN:\n%s", n, files["findings.csv"])
+	}
+}
+
+// PR-3: a full name is masked also where it has two characters and no blank, and a Latin one in capitals or the other order. A number that is nobody's gets
+// no pack that says that nothing is held.
+func TestPersonPackMasksNamesHoweverWritten(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	c.clock(24, 9, 0)
+	c.edit(func(s *directory.Snapshot) {
+		for i := range s.People {
+			if s.People[i].ID == "1001" {
+				s.People[i].Romaji = "Kanda Yuki"
+			}
+		}
+		other := s.People[0]
+		other.ID, other.Name, other.NameReduced, other.Kana, other.Romaji = "9001", "林修", "", "", ""
+		s.People = append(s.People, other)
+	})
+	entry := c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	_, err := c.StatePurpose(ctx, entry, "林修さん、KANDA yukiさん、yuki kandaさんと点検", section)
+	c.must(err)
+	files := c.handed("1002")
+	if want := strings.Repeat("、"+maskedOther+"さん", 3) + "と点検"; !c.has(files, "lines.csv", strings.TrimPrefix(want, "、")) {
+		t.Errorf("lines.csv does not say %q:\n%s", want, files["lines.csv"])
+	}
+	if !c.has(files, "person.csv", "Sakiyama Naoko") {
+		t.Errorf("the own name is masked:\n%s", files["person.csv"])
+	}
+
+	x := &exporter{zone: c.site.Zone, version: "1", now: c.Visits.now}
+	day := calendar.DateOf(c.at.In(c.site.Zone))
+	err = c.site.Store.Read(ctx, func(r *store.ReadTx) error {
+		return x.person(ctx, r.Reader, logcheck.NewPackWriter(io.Discard, "person", "x", c.at), &PackExport{Kind: "person", Person: "1Oo2", From: day, To: day}, nil)
+	})
+	if err == nil || !strings.Contains(err.Error(), "check the number") {
+		t.Errorf("a pack of nobody: %v", err)
 	}
 }

@@ -10,7 +10,7 @@ var readmeJA = readmeText{
 対象期間: %s から %s まで（台帳、権限、アカウントは作成時点）
 作成日時: %s
 
-入退室管理システムが保有する、あなたについての情報です。各一覧は表計算ソフトで開けます。一覧に行がないものは、該当する情報がありません。
+入退室管理システムが保有する、あなたについての情報です。各一覧は表計算ソフトで開けます。一覧に行がないものは、対象期間に該当する情報がありません。
 `,
 	unread: `
 ■ 読めない記録
@@ -36,7 +36,7 @@ var readmeJA = readmeText{
 `,
 	left: `
 ■ 含めていないもの
-- ほかの人: 氏名は「第三者 (third party)」に置き換えています。承認者、受付、確認者もだれかを示しません。
+- ほかの人: 台帳、アカウント、あなたの来訪にある氏名（姓と名）は「第三者 (third party)」に置き換えています。姓だけ、愛称、ほかの書き方の氏名、台帳にもういない人の氏名は自動では分からないため、担当が渡す前に読みます。承認者、受付、確認者もだれかを示しません。
 - ほかの人が書いた理由やメモ。あなたへの回答は含みます。ほかの人の氏名を含みうるためです。
 - 対応中の確認事項、インシデントとして扱った事項、暗証番号に関する警報。あるかないかも示しません。確認の妨げになり、また、だれかがあなたに資料を見せるよう強いるおそれがあるためです。
 - だれがあなたの記録を閲覧したか。調査の有無が分かるためです。
@@ -56,7 +56,7 @@ Number of the person: %s
 Days: %s to %s (directory, rights and accounts as they stood when this was made)
 Made: %s
 
-This is what the access control system holds about you. The lists open in a spreadsheet. A list without lines means that nothing of that kind is held.
+This is what the access control system holds about you. The lists open in a spreadsheet. A list without lines means that nothing of that kind is held of these days.
 `,
 	unread: `
 # Records that cannot be read
@@ -82,7 +82,7 @@ There are records that cannot be read since their key is missing. Nobody can tel
 `,
 	left: `
 # What is left out
-- Other people: their names are replaced by "第三者 (third party)". Nor is it said who approved, received or reviewed.
+- Other people: full names that are in the directory, in accounts or in your visits are replaced by "第三者 (third party)". Surnames alone, nicknames, names written another way and of people no longer in the directory are not found so: the office reads the lists before they are handed over. Nor is it said who approved, received or reviewed.
 - Reasons and notes that others wrote, since they may name other people. What you were answered is there.
 - Findings that are still being looked into, those that became an incident, and alarms about PINs; it is not said whether there are any. It would defeat the review, and somebody may force you to show this.
 - Who looked at your records: it would tell whether something is being investigated.
