@@ -123,7 +123,7 @@ func (p *personPack) load() (err error) {
 		}
 	}
 	err = eachMatter(p, visit.KindVisit, func(v *visit.Visit, row store.Matter) error {
-		if p.rolesIn(v) != "" {
+		if p.rolesIn(v) != "" && !p.over(&row, p.returned(v)...) {
 			p.visits = append(p.visits, *v)
 			p.matters[row.First] = true
 			for i := range v.Guests {
@@ -170,8 +170,8 @@ func eachMatter[T any, P interface {
 		if err := p.ctx.Err(); err != nil {
 			return err
 		}
-		if row.FromMS < p.fromMS && row.UntilMS != 0 && row.UntilMS <= p.fromMS {
-			continue
+		if !slices.Contains([]string{visit.KindVisit, visit.KindTemporary, visit.KindCorrection}, kind) && p.over(&row) {
+			continue // of the others f says: their steps are not in the row
 		}
 		m, err := read[T, P](p.r, row)
 		if errors.Is(err, store.ErrErased) {
@@ -461,7 +461,7 @@ func (p *personPack) log() error {
 		in := act.AtMS >= p.fromMS && act.AtMS < p.toMS
 		d := directory.Deed{Leaf: leaf, AtMS: act.AtMS, Account: act.Account, Verb: act.Verb, Noun: act.Target, ID: act.ID}
 		op, changed := d.Op()
-		changed = changed && act.Result == "ok" && slices.Contains([]string{"person", "card", "grant", "group", "enrolment", "transfer"}, act.Target)
+		changed = changed && act.Result == "ok" && slices.Contains([]string{"person", "card", "grant", "group", "enrolment", "transfer", "exception"}, act.Target)
 		about := in && (own[act.Account] || act.Target == "account" && own[act.ID])
 		if !about && !(changed && in) && !past.Concerns(act.Target) {
 			return nil
@@ -488,7 +488,7 @@ func (p *personPack) log() error {
 			changes = append(changes, []string{p.time(act.AtMS), p.words.Say("change_noun", "group"), opWords[op], d.ID, "", by})
 		}
 		if changed && in && act.Target != "group" && o.Subject == string(p.id) {
-			if fields, tell := p.changedFields(d.Fields()); tell {
+			if fields, tell := p.changedFields(act.Target, d.Fields()); tell {
 				changes = append(changes, []string{p.time(act.AtMS), p.words.Say("change_noun", act.Target), opWords[op], d.ID, strings.Join(fields, ", "), by})
 			}
 		}

@@ -119,7 +119,7 @@ func (p *personPack) loans() error {
 		}
 	}
 	err := eachMatter(p, visit.KindTemporary, func(t *visit.TemporaryCard, row store.Matter) error {
-		if t.Person == p.id {
+		if t.Person == p.id && !p.over(&row, t.Returned) {
 			p.matters[row.First] = true
 			reason := ""
 			if p.mine(t.Issued) {
@@ -204,8 +204,11 @@ func (p *personPack) otherMatters() error {
 			return nil
 		}),
 		eachMatter(p, visit.KindCorrection, func(x *visit.Correction, row store.Matter) error {
-			if x.Person != p.id || !p.entries[x.Attempt] {
+			if x.Person != p.id || p.over(&row, x.Asked, x.Decided) {
 				return nil
+			}
+			if tell, err := p.mayTell(x.Attempt); err != nil || !tell {
+				return err
 			}
 			var words []string
 			if x.Right.Name != "" {
@@ -328,9 +331,50 @@ func (p *personPack) concerns(f *attempt.Finding) (bool, error) {
 	return slices.ContainsFunc(c.facts.Accounts, func(id string) bool { return c.accounts[id].ID != "" }), err
 }
 
+// over reports whether a matter ended before the days, and each of these steps was taken before.
+func (p *personPack) over(row *store.Matter, steps ...visit.Step) bool {
+	return row.FromMS < p.fromMS && !row.Open && row.UntilMS != 0 && row.UntilMS <= p.fromMS && !slices.ContainsFunc(steps, func(s visit.Step) bool { return s.AtMS >= p.fromMS })
+}
+
+// returned are the steps in which the person gave badges back.
+func (p *personPack) returned(v *visit.Visit) (out []visit.Step) {
+	for i := range v.Guests {
+		if v.PersonID(i) == p.id {
+			out = append(out, v.Guests[i].Returned)
+		}
+	}
+	return out
+}
+
+// mayTell reports whether what was said of an entry may be told: it is of the days, or before them the person's, and its use is not suspended.
+func (p *personPack) mayTell(id string) (bool, error) {
+	if p.entries[id] {
+		return true, nil
+	}
+	key, valid := attemptKey(id)
+	row, err := p.r.AttemptRow(key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (!valid || row.Opening < 0 || row.Day >= p.days.From.String()) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	o, err := usable(p.r, row.Opening)
+	if nobodyReads(err) {
+		return false, nil
+	}
+	return o.Person == string(p.id), err
+}
+
+// toldOfExceptions are the fields of an exception that the person is told: not who agreed to it, nor why.
+var toldOfExceptions = []string{"subject", "subject_id", "what", "valid_from", "valid_until", "review"}
+
 // changedFields gives what a change may tell. A change of nothing but PINs is not told at all (D10), and whose a card was before names nobody.
-func (p *personPack) changedFields(all []string) (fields []string, tell bool) {
+func (p *personPack) changedFields(noun string, all []string) (fields []string, tell bool) {
 	for _, f := range all {
+		if name, _, _ := strings.Cut(f, " "); noun == "exception" && !slices.Contains(toldOfExceptions, name) {
+			continue // a reason may have a comma: what follows it is no field
+		}
 		if slices.ContainsFunc(aboutPINs, func(word string) bool { return strings.HasPrefix(f, word+" ") }) {
 			continue
 		}

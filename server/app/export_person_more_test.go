@@ -146,3 +146,49 @@ func TestPersonPackMasksNamesHoweverWritten(t *testing.T) {
 		t.Errorf("a pack of nobody: %v", err)
 	}
 }
+
+// PR-3: what began before the days and went on is in the pack: a card that is overdue, one that was brought back late, a correction asked for of an entry
+// before; of an exception the change, without who agreed to it and why.
+func TestPersonPackHasWhatWentOn(t *testing.T) {
+	c := newCounter(t)
+	ctx := t.Context()
+	c.clock(22, 9, 0)
+	before := c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	hidden := c.pass(c.site.Ref(4568), store1, door.EventEntry)
+	lent, err := c.IssueTemporary(ctx, TemporaryForm{Person: "1002", Identity: visit.KnownInPerson, Badge: "B-5"}, clerk)
+	c.must(err)
+	c.clock(24, 9, 0)
+	c.edit(func(s *directory.Snapshot) {
+		until, _ := directory.ParseDate("2027-03-31")
+		s.Exceptions = append(s.Exceptions, directory.Exception{ID: "X-1", Subject: "person", SubjectID: "1002", What: "研修", Reason: "申出, 急ぎのため", Approver: "神谷 由紀", From: directory.DateOf(c.at), Until: until})
+	})
+	c.must(c.AskCorrection(ctx, before, visit.Right{Badge: "B-91"}, "名札が違う", section))
+	c.must(c.AskCorrection(ctx, hidden, visit.Right{Badge: "B-92"}, "名札が違う", section))
+	retain := &Retainer{store: c.site.Store, keys: c.site.Store.Keys(), zone: c.site.Zone, now: c.Visits.now}
+	_, err = retain.Restrict(ctx, hidden, "本人の申出", Operator{Account: "chief"})
+	c.must(err)
+	want := func(files map[string]string, list string, words ...string) {
+		t.Helper()
+		if !c.has(files, list, words...) {
+			t.Errorf("%s has no line with %q:\n%s", list, words, files[list])
+		}
+	}
+	files := c.handed("1002")
+	want(files, "loans.csv", lent.Label, "貸出中")
+	want(files, "changes.csv", "例外措置", "X-1", "研修")
+	want(files, "matters.csv", "訂正", "B-91")
+	for list, words := range map[string][]string{"changes.csv": {"申出", "急ぎ", "神谷"}, "matters.csv": {"B-92"}} {
+		for _, w := range words {
+			if strings.Contains(files[list], w) {
+				t.Errorf("%s says %q:\n%s", list, w, files[list])
+			}
+		}
+	}
+	_, err = c.ReturnTemporary(ctx, "B-5", false, "", clerk)
+	c.must(err)
+	want(c.handed("1002"), "loans.csv", lent.Label, "返却済")
+	c.clock(25, 9, 0)
+	if files := c.handed("1002"); c.has(files, "loans.csv", lent.Label) {
+		t.Errorf("a card that was back before the days:\n%s", files["loans.csv"])
+	}
+}

@@ -30,14 +30,14 @@ var readmeJA = readmeText{
 - matters.csv: カードの停止、災害時等の入室、持込・持出、記録の訂正
 - findings.csv: 確かめることがあり、確認を終えた事項と結果
 - requests.csv: 個人情報についての請求とその回答
-- acts.csv: アカウントでの操作（ログインを含む）と、アカウントに対する操作
-- accounts.csv: アカウント、役割、認証手段、接続中の端末
+- acts.csv: アカウントでの操作（ログインを含む）と、アカウントに対する操作（操作、対象、結果、経路は記録の語のまま）
+- accounts.csv: アカウント、役割とその申請（種類と状態は記録の語のまま）、認証手段、接続中の端末
 - proofs: 入退室の記録ごとの証明。monban-verify で確かめられます
 `,
 	left: `
 ■ 含めていないもの
 - ほかの人: 台帳、アカウント、あなたの来訪にある氏名（姓と名）は「第三者 (third party)」に置き換えています。姓だけ、愛称、ほかの書き方の氏名、台帳にもういない人の氏名は自動では分からないため、担当が渡す前に読みます。承認者、受付、確認者もだれかを示しません。
-- ほかの人が書いた理由やメモ。あなたへの回答は含みます。ほかの人の氏名を含みうるためです。
+- ほかの人が書いた理由やメモ（ほかの人の氏名を含みうるため）。あなたへの回答は含みます。
 - 対応中の確認事項、インシデントとして扱った事項、暗証番号に関する警報。あるかないかも示しません。確認の妨げになり、また、だれかがあなたに資料を見せるよう強いるおそれがあるためです。
 - だれがあなたの記録を閲覧したか。調査の有無が分かるためです。
 - カード番号、暗証番号（強要時のものを含む）とその設定・変更、誤りを数えている値、パスワード、認証の秘密、判定に使った入力。カード番号と暗証番号は保有していません。残りは扉やアカウントを破る手がかりになるためです。拒否の理由が暗証番号の誤りなどであったことは lines.csv と証明にあります。
@@ -76,8 +76,8 @@ There are records that cannot be read since their key is missing. Nobody can tel
 - matters.csv: stopped cards, emergency entries, equipment, corrections
 - findings.csv: what had to be looked into and is closed, with the result
 - requests.csv: your requests about personal data, and the answers
-- acts.csv: what was done with your accounts, sign-ins among it, and what was done to them
-- accounts.csv: accounts, roles, second factors, open sessions
+- acts.csv: what was done with your accounts, sign-ins among it, and what was done to them, in the words of the log
+- accounts.csv: accounts, roles and requests for them (kind and state in the words of the log), second factors, open sessions
 - proofs: a proof of each record of an entry, for monban-verify
 `,
 	left: `
