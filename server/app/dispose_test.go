@@ -49,9 +49,9 @@ func secrets(n int) []string {
 }
 
 // twoPersons has the accounts of two persons in the database who may dispose.
-func twoPersons(t *testing.T, s *Site) {
+func twoPersons(t *testing.T, s *store.Store) {
 	t.Helper()
-	err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+	err := s.Write(t.Context(), func(tx *store.Tx) error {
 		for _, x := range []Operator{kato, sato} {
 			_, err := tx.AccountByID(x.Account)
 			if errors.Is(err, store.ErrNotFound) {
@@ -71,7 +71,7 @@ func twoPersons(t *testing.T, s *Site) {
 // seed writes entries of n people of fiscal year 2021, and people who left in it, as the program stores them.
 func seed(t *testing.T, s *Site, n int) {
 	t.Helper()
-	twoPersons(t, s)
+	twoPersons(t, s.Store)
 	var seq uint64
 	for at := 0; at < n; at += 100 {
 		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {

@@ -40,6 +40,7 @@ func TestOpeningsListed(t *testing.T) {
 			t.Fatalf("%d openings, %d with inputs, %d sealed", len(open), held, sealed)
 		}
 		id := [16]byte{3}
+		twoPersons(t, s.Store)
 		if _, err := s.Retainer().Restrict(t.Context(), hex.EncodeToString(id[:]), "本人の申出", kato); err != nil {
 			t.Fatal(err)
 		}

@@ -125,6 +125,7 @@ func TestPacksOfThePages(t *testing.T) {
 
 	// What was made before the use of a record was suspended goes at once; what is asked for after it is handed out.
 	record := [16]byte{3}
+	twoPersons(t, a.site.Store)
 	if _, err := a.retain.Restrict(t.Context(), hex.EncodeToString(record[:]), "本人の申出", kato); err != nil {
 		t.Fatal(err)
 	}

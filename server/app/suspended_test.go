@@ -27,6 +27,7 @@ func TestSuspendedIsNotFoundByName(t *testing.T) {
 		}
 		id := all.Attempts[map[byte]int{1: 1, 3: 0}[n]].ID
 		keeper := &Retainer{store: d.Site.Store, zone: d.Site.Store.Zone(), now: sitetest.Now}
+		twoPersons(t, d.Site.Store)
 		if _, err := keeper.Restrict(t.Context(), id, "本人の申出", kato); err != nil {
 			t.Fatal(err)
 		}
@@ -55,6 +56,7 @@ func TestSuspendedInPacksAndProofs(t *testing.T) {
 	withSite(t, cfg, func(s *Site) {
 		someEntries(t, s.Store, time.Now())
 		id := [16]byte{3}
+		twoPersons(t, s.Store)
 		if _, err := s.Retainer().Restrict(t.Context(), hex.EncodeToString(id[:]), "本人の申出", kato); err != nil {
 			t.Fatal(err)
 		}
